@@ -1,0 +1,72 @@
+# The whole developer life of Seawall. `make` alone lists the targets.
+#
+# Nothing needs to be prepared: the first target that needs Python makes .venv and fills it. Python 3.11 or newer is looked for on
+# PATH (or say PYTHON=/path/to/python). A C compiler is used when there is one (CC is honoured) and not missed when there is none.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.seawall-dev
+STAMP_BENCH := $(VENV)/.seawall-bench
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+CHECKED := $(wildcard hatch_build.py scripts proxy control clients/python tests benchmarks examples)
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help setup build demo test check format proto bench clean distclean
+
+help: ## this list
+	@printf 'Seawall. Targets:\n\n'
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nSettings: PYTHON=python3.12  CC=clang  SEAWALL_INTERPRETED=1 (run the uncompiled source)  ARGS="-k breaker" (for test)\n'
+
+setup: $(STAMP) ## make .venv and install everything that development needs
+
+# The venv is filled again when pyproject.toml changes. Compiling is the next step's work (build), where it can be seen.
+$(STAMP): pyproject.toml
+	@bash scripts/make_venv.sh $(VENV)
+	$(call say,installing Seawall and its development tools into $(VENV) (a minute or two on the first run))
+	@SEAWALL_SKIP_NATIVE=1 $(PIP) install --progress-bar off --editable '.[dev]' 2>&1 | bash scripts/brief_pip.sh
+	@touch $@
+
+$(STAMP_BENCH): $(STAMP)
+	$(call say,installing the benchmark's peers into $(VENV))
+	@SEAWALL_SKIP_NATIVE=1 $(PIP) install --progress-bar off --editable '.[dev,bench]' 2>&1 | bash scripts/brief_pip.sh
+	@touch $@
+
+build: $(STAMP) ## compile the hot modules with mypyc, if a C compiler is there and the sources changed
+	@$(PY) scripts/build_native.py
+
+demo: build ## run three services, the proxy, the control plane and a load, break things, and watch (KEEP=1 stays up)
+	$(call say,starting the shop demonstration)
+	@$(PY) -m examples.shop.demo
+
+test: build ## run every test on the compiled code, then the quick ones on the same source interpreted (ARGS=... for pytest)
+	@PYTHON=$(PY) bash scripts/test.sh $(ARGS)
+
+check: $(STAMP) ## lint, format, types, layers, protos, freshness of the stubs
+	@PYTHON=$(PY) bash scripts/check.sh $(CHECKED)
+
+format: $(STAMP) ## format the tree and apply ruff's safe fixes
+	@$(PY) -m ruff check --fix --quiet . || true
+	@$(PY) -m ruff format .
+
+proto: $(STAMP) ## regenerate the Python stubs from proto/
+	@$(PY) scripts/gen_proto.py
+
+bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
+	$(call say,measuring (peers that are not installed are skipped with a line))
+	@$(PY) -m benchmarks $(ARGS)
+
+clean: ## remove what was built (compiled modules, caches); .venv stays
+	$(call say,removing compiled modules, build output and caches)
+	@if [ -x $(PY) ]; then $(PY) scripts/build_native.py --clean; fi
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+distclean: clean ## clean, and remove .venv too
+	@rm -rf $(VENV)

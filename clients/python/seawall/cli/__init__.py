@@ -1,0 +1,13 @@
+"""The command line, `seawall` and `python -m seawall`. What a command needs is imported when it runs, so that it starts fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    from seawall.cli.root import run
+
+    return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,0 +1,132 @@
+"""`seawall breaker`: look at breakers, close one, hold one open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seawall.cli import exits, render
+from seawall.cli.options import DURATION, connect, control_option, emit, output_option, say
+
+if TYPE_CHECKING:
+    from seawall.v1.admin_fleet_pb2 import ProxyCommandResult
+
+
+@click.group()
+def breaker() -> None:
+    """List, reset or trip breakers.
+
+    CLOSED lets calls through, OPEN rejects them (or answers with the fallback), HALF_OPEN lets a few through to see.
+    A breaker has the name of its route, and each proxy has its own.
+    """
+
+
+@breaker.command("list")
+@click.option("--proxy", metavar="NODE", default="", help="Only this proxy.")
+@control_option
+@output_option
+def list_(proxy: str, target: str, output: str) -> None:
+    """List the breakers of all proxies."""
+    show_breakers(proxy, target, output)
+
+
+def show_breakers(proxy: str, target: str, output: str) -> None:
+    """Print the breakers (`breaker list` and `get breakers`)."""
+    from seawall.cli import shapes
+
+    with connect(target) as seawall:
+        items = seawall.operations.breakers(proxy=proxy)
+    emit(output, {"breakers": [shapes.breaker(item) for item in items]}, lambda: table(items))
+
+
+def table(items: Sequence[Any]) -> str:
+    """Return breakers as a table."""
+    from seawall.cli import shapes
+
+    if not items:
+        say("No breakers: no proxy is connected, or no route's policy has one.")
+        return ""
+    now = datetime.now(UTC)
+    rows = []
+    for item in items:
+        shape = shapes.breaker(item)
+        wait = shape["retry_after_s"]
+        rows.append(
+            [
+                item.name,
+                item.proxy or "-",
+                render.breaker(shape["state"]),
+                render.ago(shapes.moment(item.since), now),
+                item.trigger or "-",
+                f"{item.window_failures}/{item.window_calls}",
+                str(item.window_slow),
+                render.count(item.rejected),
+                render.count(item.opened),
+                "-" if wait is None else render.span(wait),
+            ]
+        )
+    headers = ["BREAKER", "PROXY", "STATE", "FOR", "TRIGGER", "FAILED", "SLOW", "REJECTED", "OPENED", "PROBES-IN"]
+    return render.table(headers, rows, right="FOR FAILED SLOW REJECTED OPENED PROBES-IN")
+
+
+@breaker.command()
+@click.argument("name")
+@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@control_option
+@output_option
+@click.pass_context
+def reset(ctx: click.Context, name: str, proxy: str, target: str, output: str) -> None:
+    """Close breaker NAME and forget what it has seen; also ends a trip."""
+    with connect(target) as seawall:
+        results = seawall.operations.reset_breaker(name, proxy=proxy)
+    ctx.exit(_report("reset", name, results, output))
+
+
+@breaker.command()
+@click.argument("name")
+@click.option("--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h.")
+@click.option("--reason", default="", help="Why; kept in the record.")
+@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@control_option
+@output_option
+@click.pass_context
+def trip(
+    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+) -> None:
+    """Hold breaker NAME open for a while; it then probes and closes by itself."""
+    from seawall.client.calls import default_author
+
+    who = default_author()
+    with connect(target) as seawall:
+        results = seawall.operations.trip_breaker(
+            name, proxy=proxy, duration=duration, reason=f"{who}: {reason}" if reason else who
+        )
+    code = _report("tripped", name, results, output)
+    if code == exits.OK:
+        say(f"It probes again in {render.span(duration)}; sooner with `seawall breaker reset {name}`.")
+    ctx.exit(code)
+
+
+def _report(verb: str, name: str, results: Sequence[ProxyCommandResult], output: str) -> int:
+    """Print what every proxy said; fail unless every one did it, and one did."""
+    from seawall.cli import shapes
+
+    def table_() -> str:
+        rows = [
+            [
+                item.proxy,
+                render.Cell(f"✓ {verb}", "green") if item.ok else render.Cell("× failed", "red"),
+                item.message,
+            ]
+            for item in results
+        ]
+        return render.table(["PROXY", "RESULT", "MESSAGE"], rows) if rows else ""
+
+    emit(output, {"breaker": name, "results": [shapes.command_result(item) for item in results]}, table_)
+    if not results:
+        say(f"No connected proxy has a breaker {name!r}; see `seawall breaker list`.")
+        return exits.FAILED
+    return exits.OK if all(item.ok for item in results) else exits.FAILED

@@ -1,0 +1,228 @@
+"""`seawall get`: lists, and policies as files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seawall.cli import render
+from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option, say
+
+if TYPE_CHECKING:
+    from seawall.v1.policy_pb2 import Policy, PolicyDocument, Route
+
+
+@click.group()
+def get() -> None:
+    """List policies, revisions, routes, breakers, proxies or events."""
+
+
+@get.command()
+@click.option("--builtin", is_flag=True, help="The policies that are always there, from this installation.")
+@policy_set_option
+@control_option
+@output_option
+def policies(builtin: bool, policy_set: str, target: str, output: str) -> None:
+    """List the named policies of the newest revision, or the built-in ones."""
+    from seawall.cli.friendly import friendly
+
+    found = builtin_policies() if builtin else dict(_newest(target, policy_set).policies)
+    data = {"policies": {name: friendly(found[name]) for name in sorted(found)}}
+
+    def text() -> str:
+        if not found:
+            say("The newest revision names no policies; `--builtin` lists those that are always there.")
+            return ""
+        rows = [[name, *_summary(found[name])] for name in sorted(found)]
+        return render.table(["POLICY", "EXTENDS", "TIMEOUT", "PER-TRY", "ATTEMPTS", "BREAKER", "FALLBACK"], rows)
+
+    emit(output, data, text)
+
+
+@get.command()
+@click.argument("name")
+@policy_set_option
+@control_option
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form.")
+def policy(name: str, policy_set: str, target: str, output: str) -> None:
+    """Print policy NAME as a policy file spells it."""
+    from seawall.cli.friendly import friendly
+    from seawall.errors import NotFound
+
+    found = builtin_policies() if name.startswith("builtin/") else dict(_newest(target, policy_set).policies)
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise NotFound(f"there is no policy {name!r}", remedy=f"Known: {known}.")
+    emit(output, friendly(found[name]) or {}, str)
+
+
+def builtin_policies() -> dict[str, Policy]:
+    """Return the built-in policies by name."""
+    from seawall_policy.builtin import builtin_documents
+
+    return builtin_documents()
+
+
+def _newest(target: str, policy_set: str) -> PolicyDocument:
+    with connect(target) as seawall:
+        return seawall.policies.revision(policy_set=policy_set).document
+
+
+def _summary(item: Policy) -> list[str]:
+    from seawall.cli.friendly import friendly
+
+    shape: dict[str, Any] = friendly(item)
+    retry: dict[str, Any] = shape.get("retry", {})
+    return [
+        item.extends or "-",
+        shape.get("timeout", "-"),
+        shape.get("per_try_timeout", "-"),
+        str(retry.get("max_attempts", "-")),
+        _breaker_text(shape.get("breaker")),
+        ", ".join("static" if entry.HasField("static") else entry.cluster for entry in item.fallback) or "-",
+    ]
+
+
+def _breaker_text(shape: dict[str, Any] | None) -> str:
+    if shape is None:
+        return "-"
+    mode: str = shape.get("mode", "enforce")
+    if mode == "off":
+        return "off"
+    return f"{mode} {shape.get('failure_rate', '')}".strip()
+
+
+@get.command()
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show.")
+@policy_set_option
+@control_option
+@output_option
+def revisions(limit: int, policy_set: str, target: str, output: str) -> None:
+    """List the revisions, newest first."""
+    from seawall.cli.commands.rollout import show_history
+
+    show_history(limit, policy_set, target, output)
+
+
+@get.command()
+@click.argument("number", required=False, type=click.IntRange(1))
+@policy_set_option
+@control_option
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form.")
+def revision(number: int | None, policy_set: str, target: str, output: str) -> None:
+    """Print revision NUMBER (default: the newest) as a policy file; it can be edited and applied."""
+    from seawall.cli.friendly import friendly
+
+    with connect(target) as seawall:
+        item = seawall.policies.revision(number or 0, policy_set=policy_set)
+    say(f"# revision {item.revision} ({item.hash[:12]}) by {item.author or '-'}: {item.message or '-'}")
+    emit(output, friendly(item.document), str)
+
+
+@get.command()
+@policy_set_option
+@control_option
+@output_option
+def routes(policy_set: str, target: str, output: str) -> None:
+    """List the routes of the newest revision, in the order of the document; the most specific match wins."""
+    document = _newest(target, policy_set)
+    shapes_ = [route_shape(item) for item in document.routes]
+    rows = [
+        [item["name"], match_text(route), destination_text(route), item["policy"], "yes" if item["idempotent"] else "-"]
+        for item, route in zip(shapes_, document.routes, strict=True)
+    ]
+    headers = ["ROUTE", "MATCH", "TO", "POLICY", "IDEMPOTENT"]
+    emit(output, {"routes": shapes_}, lambda: render.table(headers, rows) if rows else "")
+
+
+def route_shape(item: Route) -> dict[str, Any]:
+    """A route of a document."""
+    return {
+        "name": item.name,
+        "service": item.match.service,
+        "method": item.match.method,
+        "metadata": [{"name": one.name, "value": one.value} for one in item.match.metadata],
+        "cluster": item.cluster,
+        "backends": [
+            {"cluster": one.cluster, "weight": one.weight if one.HasField("weight") else 1} for one in item.backends
+        ],
+        "policy": item.policy or "builtin/standard",
+        "idempotent": item.idempotent,
+    }
+
+
+def match_text(item: Route) -> str:
+    """Return what a route matches, in short."""
+    path = f"{item.match.service}/{item.match.method or '*'}" if item.match.service else "*"
+    conditions = "".join(f" {one.name}={one.value}" for one in item.match.metadata)
+    return path + conditions
+
+
+def destination_text(item: Route) -> str:
+    """Return where a route goes, in short."""
+    if item.cluster:
+        return item.cluster
+    weights = [one.weight if one.HasField("weight") else 1 for one in item.backends]
+    total = sum(weights) or 1
+    parts = (f"{one.cluster} {w * 100 / total:.0f}%" for one, w in zip(item.backends, weights, strict=True))
+    return ", ".join(parts)
+
+
+@get.command()
+@click.option("--proxy", metavar="NODE", default="", help="Only this proxy.")
+@control_option
+@output_option
+def breakers(proxy: str, target: str, output: str) -> None:
+    """List the breakers of all proxies."""
+    from seawall.cli.commands.breaker import show_breakers
+
+    show_breakers(proxy, target, output)
+
+
+@get.command()
+@control_option
+@output_option
+def proxies(target: str, output: str) -> None:
+    """List the proxies that the control plane knows."""
+    from seawall.cli import shapes
+
+    with connect(target) as seawall:
+        items = list(seawall.operations.proxies())
+    now = datetime.now(UTC)
+    rows = [
+        [
+            item.node,
+            render.Cell("✓ connected", "green") if item.connected else render.Cell("– away", "yellow"),
+            render.ago(shapes.moment(item.last_seen), now),
+            str(item.applied_revision or "-"),
+            item.policy_source or "-",
+            render.Cell("yes", "yellow") if item.drifted else "no",
+            f"{sum(one.state == 'ready' for one in item.endpoints)}/{len(item.endpoints)}",
+            render.count(item.connections),
+            render.count(item.events_dropped),
+            item.version or "-",
+        ]
+        for item in items
+    ]
+    headers = ["PROXY", "STATE", "SEEN", "REVISION", "FROM", "DRIFT", "READY", "CLIENTS", "DROPPED", "VERSION"]
+    emit(
+        output,
+        {"proxies": [shapes.proxy(item) for item in items]},
+        lambda: render.table(headers, rows, right="SEEN REVISION READY CLIENTS DROPPED") if rows else "",
+    )
+    if not items:
+        say("No proxy has ever connected: `seawall proxy --config FILE --control TARGET`.")
+
+
+@get.command("events")
+@click.option("--filter", "filter_", default="", help="AIP-160 filter; see `seawall events --help`.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most events to show.")
+@control_option
+@output_option
+def events_(filter_: str, limit: int, target: str, output: str) -> None:
+    """List error events, newest first."""
+    from seawall.cli.commands.events import show_events
+
+    show_events(filter_, limit, False, target, output)

@@ -1,0 +1,228 @@
+"""`seawall diff` and `seawall apply`: from a file to a revision that every proxy has in effect."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seawall.cli import exits, render
+from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
+
+if TYPE_CHECKING:
+    from seawall.client.sync import Seawall
+    from seawall.v1.admin_policies_pb2 import ApplyPolicyResponse, Change, GetRolloutResponse, Revision
+
+POLL_S = 0.1
+
+
+def change_lines(changes: Sequence[Change]) -> str:
+    """Return changed fields as text: `+` new, `-` gone, `~` changed."""
+    lines = []
+    for change in changes:
+        if not change.before:
+            lines.append(click.style(f"+ {change.field}: {change.after}", fg="green"))
+        elif not change.after:
+            lines.append(click.style(f"- {change.field}: {change.before}", fg="red"))
+        else:
+            lines.append(click.style(f"~ {change.field}: {change.before} → {change.after}", fg="yellow"))
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path())
+@click.option("--from", "from_revision", type=click.IntRange(0), default=0, help="Left side; default the newest.")
+@click.option("--to", "to_revision", type=click.IntRange(1), help="Right side, instead of FILE.")
+@policy_set_option
+@control_option
+@output_option
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    file: str | None,
+    from_revision: int,
+    to_revision: int | None,
+    policy_set: str,
+    target: str,
+    output: str,
+) -> None:
+    """Show what applying FILE would change, or how two revisions differ. The control plane compares.
+
+    Exit code: 0 no difference, 1 a difference, 2 and above an error.
+    """
+    if (file is None) == (to_revision is None):
+        raise click.UsageError("Name a FILE, or a revision with --to.")
+    from seawall.cli import policy_file, shapes
+
+    document = None
+    if file is not None:
+        loaded = policy_file.load(file)
+        if loaded.document is None or any(not violation.warning for violation in loaded.violations):
+            from seawall_proxy.config import render_violations
+
+            say(render_violations(loaded))
+            raise policy_file.Unreadable(f"{file} has mistakes; nothing was compared.")
+        document = loaded.document
+    with connect(target) as seawall:
+        try:
+            answer = seawall.policies.diff(
+                document, from_revision=from_revision, to_revision=to_revision or 0, policy_set=policy_set
+            )
+        except Exception as error:
+            ctx.exit(_diff_failure(error))
+    data = {
+        "from_revision": answer.from_revision,
+        "to_revision": to_revision,
+        "changes": [shapes.change(change) for change in answer.changes],
+    }
+    emit(output, data, lambda: change_lines(answer.changes))
+    if not answer.changes:
+        say(f"No difference from revision {answer.from_revision}.")
+        ctx.exit(exits.OK)
+    ctx.exit(exits.FAILED)
+
+
+def _diff_failure(error: Exception) -> int:
+    """Print an error and return an exit code that cannot be taken for a difference."""
+    from seawall.cli.root import report
+    from seawall.errors import SeawallError
+
+    if not isinstance(error, SeawallError):
+        raise error
+    return max(exits.USAGE, report(error))
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("-m", "--message", default="", help="Why; kept with the revision.")
+@click.option("--dry-run", is_flag=True, help="Check and compare; store and push nothing.")
+@click.option(
+    "--wait", type=DURATION, default="10s", show_default=True, help="How long to wait for the proxies; 0 to not wait."
+)
+@policy_set_option
+@control_option
+@output_option
+@click.pass_context
+def apply(
+    ctx: click.Context,
+    file: str,
+    message: str,
+    dry_run: bool,
+    wait: float,
+    policy_set: str,
+    target: str,
+    output: str,
+) -> None:
+    """Make FILE the newest revision and push it to every connected proxy.
+
+    The file is checked here first, so that mistakes come with line and column. It is then compared with the newest revision
+    and applied on top of exactly that one: when somebody else was faster, nothing happens. Each proxy's answer is shown as it
+    comes.
+
+    Exit code: 1 when the file has mistakes, when a proxy refused the revision, or when one has not answered in time.
+    """
+    from seawall.cli import policy_file, shapes
+
+    document = policy_file.load_or_exit(ctx, file)
+    with connect(target) as seawall:
+        base = _newest(seawall, policy_set)
+        changes = seawall.policies.diff(document, from_revision=_number(base), policy_set=policy_set).changes
+        if changes:
+            say(change_lines(changes))
+        answer = seawall.policies.apply(
+            document,
+            etag="" if base is None else base.hash,
+            message=message,
+            policy_set=policy_set,
+            validate_only=dry_run,
+        )
+        for violation in answer.violations:
+            say(f"warning: {violation.field}: {violation.message} [{violation.code}]")
+        _announce(answer, changed=bool(changes), dry_run=dry_run, base=_number(base))
+        rollout = None
+        if not dry_run:
+            quiet = output != "table"
+            rollout = follow_rollout(seawall, answer.revision.revision, policy_set, wait, quiet=quiet)
+    data = {
+        "revision": shapes.revision(answer.revision),
+        "changed": answer.changed,
+        "dry_run": dry_run,
+        "changes": [shapes.change(change) for change in changes],
+        "rollout": None if rollout is None else shapes.rollout(rollout),
+    }
+    emit(output, data, lambda: "")
+    ctx.exit(exits.OK if rollout is None or wait == 0 else verdict(rollout))
+
+
+def _newest(seawall: Seawall, policy_set: str) -> Revision | None:
+    from seawall.errors import NotFound
+
+    try:
+        return seawall.policies.revision(policy_set=policy_set)
+    except NotFound:
+        return None
+
+
+def _number(revision: Revision | None) -> int:
+    return 0 if revision is None else revision.revision
+
+
+def _announce(answer: ApplyPolicyResponse, *, changed: bool, dry_run: bool, base: int) -> None:
+    if dry_run:
+        say("Would become a new revision." if changed or base == 0 else f"No difference from revision {base}.")
+    elif answer.changed:
+        say(f"Revision {answer.revision.revision} ({answer.revision.hash[:12]})")
+    else:
+        say(f"Unchanged: revision {answer.revision.revision} is already the newest.")
+
+
+def follow_rollout(
+    seawall: Seawall, revision: int, policy_set: str, wait_s: float, *, quiet: bool
+) -> GetRolloutResponse:
+    """Wait until every connected proxy has answered `revision`, at most `wait_s`; print each answer as it comes."""
+    from seawall.cli import shapes
+
+    ends = time.monotonic() + wait_s
+    printed: dict[str, str] = {}
+    while True:
+        rollout = seawall.policies.rollout(policy_set=policy_set)
+        pending = False
+        for item in rollout.proxies:
+            shape = shapes.proxy_rollout(item)
+            pending = pending or shape["state"] == "pending"
+            if not quiet and shape["state"] != "pending" and printed.get(item.proxy) != shape["state"]:
+                printed[item.proxy] = shape["state"]
+                click.echo(proxy_line(shape, revision))
+        if rollout.revision > revision:
+            say(f"Revision {rollout.revision} has come after this one.")
+            return rollout
+        if not pending or time.monotonic() >= ends:
+            break
+        time.sleep(POLL_S)
+    if not rollout.connected:
+        say("No proxy is connected; each gets the revision when it connects.")
+    elif pending and wait_s:
+        say(f"Not every proxy has answered within {render.span(wait_s)}; see `seawall rollout status`.")
+    return rollout
+
+
+def proxy_line(shape: dict[str, Any], revision: int) -> str:
+    """Return a proxy's answer as one line, with its reasons below."""
+    cell = render.rollout(shape["state"])
+    text = {
+        "applied": f"revision {shape['applied_revision']} in effect",
+        "rejected": f"refused revision {revision}; revision {shape['applied_revision']} stays in effect",
+        "disconnected": "not connected; it gets the revision when it is back",
+    }.get(shape["state"], "")
+    mark = click.style(cell.text.split()[0], fg=cell.fg)
+    return "\n".join([f"{mark} {shape['proxy']}: {text}", *(f"    {reason}" for reason in shape["reasons"])])
+
+
+def verdict(rollout: GetRolloutResponse) -> int:
+    """Return the exit code for a rollout: fail when a connected proxy refused or has not answered."""
+    from seawall.v1.admin_policies_pb2 import ROLLOUT_STATE_PENDING, ROLLOUT_STATE_REJECTED
+
+    bad = any(item.state in {ROLLOUT_STATE_PENDING, ROLLOUT_STATE_REJECTED} for item in rollout.proxies)
+    return exits.FAILED if bad else exits.OK

@@ -1,0 +1,321 @@
+"""The admin client without asyncio; safe to use from several threads. `aio` is its twin, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from seawall.client import calls
+from seawall.client.calls import Call
+from seawall.client.documents import DocumentSource
+from seawall.errors import DETAILS_KEY, SeawallError, from_status
+from seawall.v1.admin_events_pb2 import GetEventStatsResponse, ReportEventsResponse, TailEventsResponse
+from seawall.v1.admin_fleet_pb2 import GetSystemHealthResponse, Proxy, ProxyCommandResult
+from seawall.v1.admin_policies_pb2 import (
+    ApplyPolicyResponse,
+    DiffPolicyResponse,
+    GetRolloutResponse,
+    Revision,
+    Violation,
+)
+from seawall.v1.event_pb2 import ErrorEvent
+from seawall.v1.stats_pb2 import BreakerStatus, RouteStats
+
+R = TypeVar("R", bound=Message)
+
+_PAGE: Final = 200
+
+
+class _Run:
+    """Sends calls on one channel and turns failures into this library's errors."""
+
+    def __init__(self, target: str, timeout_s: float) -> None:
+        self.target = target
+        self._timeout_s = timeout_s
+        self._channel = grpc.insecure_channel(target, options=list(calls.CHANNEL_OPTIONS))
+
+    def unary(self, call: Call[R]) -> R:
+        send = self._channel.unary_unary(
+            call.method,
+            request_serializer=Message.SerializeToString,
+            response_deserializer=call.response.FromString,
+        )
+        try:
+            answer: R = send(call.request, timeout=call.timeout_s or self._timeout_s)
+        except grpc.RpcError as error:
+            raise self._error(error) from error
+        return answer
+
+    def stream(self, call: Call[R]) -> Iterator[R]:
+        send = self._channel.unary_stream(
+            call.method,
+            request_serializer=Message.SerializeToString,
+            response_deserializer=call.response.FromString,
+        )
+        timeout_s = call.timeout_s or self._timeout_s
+        answers = send(call.request, timeout=timeout_s)
+        try:
+            yield from answers
+        except grpc.RpcError as error:
+            if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return  # the time that was asked for is over
+            raise self._error(error) from error
+        finally:
+            answers.cancel()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _error(self, error: grpc.RpcError) -> SeawallError:
+        if not isinstance(error, grpc.Call):
+            return from_status("UNKNOWN", str(error), None, target=self.target)
+        details = next((value for key, value in error.trailing_metadata() or () if key == DETAILS_KEY), None)
+        raw = details if isinstance(details, bytes) else None
+        return from_status(error.code().name, error.details() or "", raw, target=self.target)
+
+
+class Policies:
+    """Policies, their revisions and their rollout; see `Seawall.policies`. `policy_set` "" is the default
+    set.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def validate(self, document: DocumentSource) -> Sequence[Violation]:
+        """Check a document with the compiler that the proxies use; return its mistakes and warnings."""
+        return (self._run.unary(calls.validate(document))).violations
+
+    def apply(
+        self,
+        document: DocumentSource,
+        *,
+        message: str = "",
+        etag: str = "",
+        policy_set: str = "",
+        validate_only: bool = False,
+        request_id: str = "",
+        author: str = "",
+    ) -> ApplyPolicyResponse:
+        """Make a document (a message, a mapping, or the path of a file) the newest revision, pushed to every
+        proxy of the set.
+
+        `etag` is the hash of the revision that the change is based on: `Conflict` when that is no longer the
+        newest. `Invalid` carries every mistake of the document. A repeated `request_id` returns the first
+        answer.
+        """
+        call = calls.apply(
+            document,
+            policy_set=policy_set,
+            etag=etag,
+            validate_only=validate_only,
+            request_id=request_id,
+            author=author,
+            message=message,
+        )
+        return self._run.unary(call)
+
+    def diff(
+        self,
+        document: DocumentSource | None = None,
+        *,
+        from_revision: int = 0,
+        to_revision: int = 0,
+        policy_set: str = "",
+    ) -> DiffPolicyResponse:
+        """Compare `document`, or revision `to_revision`, with revision `from_revision` (0: the newest)."""
+        call = calls.diff(
+            document, policy_set=policy_set, from_revision=from_revision, to_revision=to_revision
+        )
+        return self._run.unary(call)
+
+    def revision(self, number: int = 0, *, policy_set: str = "") -> Revision:
+        """Return a revision with its document; 0 is the newest. `NotFound` when there is none."""
+        return (self._run.unary(calls.get_revision(number, policy_set=policy_set))).revision
+
+    def history(self, *, limit: int = 100, policy_set: str = "") -> Iterator[Revision]:
+        """Yield up to `limit` revisions without their documents, newest first."""
+        token, left = "", limit
+        while left > 0:
+            page = self._run.unary(calls.list_revisions(min(left, _PAGE), token, policy_set=policy_set))
+            yield from page.revisions[:left]
+            left -= len(page.revisions)
+            token = page.next_page_token
+            if not token:
+                return
+
+    def rollback(
+        self,
+        revision: int = 0,
+        *,
+        message: str = "",
+        etag: str = "",
+        policy_set: str = "",
+        validate_only: bool = False,
+        request_id: str = "",
+        author: str = "",
+    ) -> Revision:
+        """Make an older revision's content the newest revision; 0 is the one before the newest."""
+        call = calls.rollback(
+            revision,
+            policy_set=policy_set,
+            etag=etag,
+            validate_only=validate_only,
+            request_id=request_id,
+            author=author,
+            message=message,
+        )
+        return (self._run.unary(call)).revision
+
+    def rollout(self, *, policy_set: str = "") -> GetRolloutResponse:
+        """Return what every proxy made of the newest revision."""
+        return self._run.unary(calls.get_rollout(policy_set=policy_set))
+
+
+class Events:
+    """Error events; see `Seawall.events`. Filters are AIP-160: `severity = HIGH AND resolved = false`."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def report(self, events: Iterable[ErrorEvent]) -> ReportEventsResponse:
+        """Store events (at most 500 and 1 MiB); returns when they are on disk. Each id is stored once, so
+        repeating is safe.
+        """
+        return self._run.unary(calls.report(events))
+
+    def get(self, event_id: str) -> ErrorEvent:
+        """Return one event; `NotFound` when there is none."""
+        return (self._run.unary(calls.get_event(event_id))).event
+
+    def list(self, filter: str = "", *, limit: int = 100, oldest_first: bool = False) -> Iterator[ErrorEvent]:
+        """Yield up to `limit` events that match `filter`, newest first, asking for a page at a time."""
+        order, token, left = "timestamp" if oldest_first else "timestamp desc", "", limit
+        while left > 0:
+            page = self._run.unary(calls.list_events(filter, min(left, _PAGE), token, order_by=order))
+            yield from page.events[:left]
+            left -= len(page.events)
+            token = page.next_page_token
+            if not token:
+                return
+
+    def update(self, event: ErrorEvent, update_mask: Sequence[str] = ("*",)) -> ErrorEvent:
+        """Change severity, job_id, job_name, details, resolved or resolution of the event that `event.id`
+        names.
+        """
+        return (self._run.unary(calls.update_event(event, update_mask))).event
+
+    def resolve(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        filter: str = "",  # noqa: A002 (the API's word)
+        resolution: str = "",
+        validate_only: bool = False,
+    ) -> int:
+        """Mark events as dealt with, by id or every unresolved one that matches `filter`; return how many
+        were unresolved.
+        """
+        call = calls.resolve_events(ids, filter_=filter, resolution=resolution, validate_only=validate_only)
+        return (self._run.unary(call)).resolved
+
+    def stats(self) -> GetEventStatsResponse:
+        """Return counts: total, unresolved, by severity, last 24 hours."""
+        return self._run.unary(calls.event_stats())
+
+    def delete_resolved(self, older_than: calls.Seconds, *, validate_only: bool = False) -> int:
+        """Delete resolved events older than an age (seconds or timedelta, at least 1 s); return how many."""
+        return (self._run.unary(calls.delete_resolved(older_than, validate_only=validate_only))).deleted
+
+    def tail(
+        self,
+        filter: str = "",  # noqa: A002 (the API's word)
+        *,
+        backlog: int = 0,
+        timeout_s: float = calls.TAIL_TIMEOUT_S,
+    ) -> Iterator[TailEventsResponse]:
+        """Yield new events as they are stored, after `backlog` of the newest ones; ends after `timeout_s`.
+
+        `skipped` in an answer counts events that were left out before it since this reader was too slow.
+        """
+        return self._run.stream(calls.tail_events(filter, backlog, timeout_s=timeout_s))
+
+
+class Operations:
+    """The fleet: proxies, statistics, breakers, health; see `Seawall.operations`. `proxy` "" means all of
+    them.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def proxies(self, *, limit: int = 1000) -> Iterator[Proxy]:
+        """Yield the known proxies by name."""
+        token, left = "", limit
+        while left > 0:
+            page = self._run.unary(calls.list_proxies(min(left, _PAGE), token))
+            yield from page.proxies[:left]
+            left -= len(page.proxies)
+            token = page.next_page_token
+            if not token:
+                return
+
+    def proxy(self, node: str) -> Proxy:
+        """Return one proxy; `NotFound` when it never connected."""
+        return (self._run.unary(calls.get_proxy(node))).proxy
+
+    def stats(self, *, window: calls.Seconds = 10.0, proxy: str = "") -> Sequence[RouteStats]:
+        """Return statistics of routes over the last `window` (1 s to 10 min) and since the start."""
+        return (self._run.unary(calls.route_stats(proxy, window))).routes
+
+    def breakers(self, *, proxy: str = "") -> Sequence[BreakerStatus]:
+        """Return the breakers by name, then proxy."""
+        return (self._run.unary(calls.list_breakers(proxy))).breakers
+
+    def reset_breaker(self, breaker: str, *, proxy: str = "") -> Sequence[ProxyCommandResult]:
+        """Close a breaker and forget its window; return what every proxy said."""
+        return (self._run.unary(calls.reset_breaker(breaker, proxy))).results
+
+    def trip_breaker(
+        self, breaker: str, *, duration: calls.Seconds = 300.0, reason: str = "", proxy: str = ""
+    ) -> Sequence[ProxyCommandResult]:
+        """Hold a breaker open for `duration` (1 s to 24 h); return what every proxy said."""
+        return (self._run.unary(calls.trip_breaker(breaker, proxy, duration, reason))).results
+
+    def health(self) -> GetSystemHealthResponse:
+        """Return the health of the control plane and what it knows of, with the reasons."""
+        return self._run.unary(calls.system_health())
+
+
+class Seawall:
+    """A connection to a control plane. Use it with `with`, or call `close`."""
+
+    def __init__(
+        self, target: str = calls.DEFAULT_TARGET, *, timeout_s: float = calls.DEFAULT_TIMEOUT_S
+    ) -> None:
+        """`target` is the control plane's gRPC address; `timeout_s` the deadline of each RPC. Connects on
+        first use.
+        """
+        self._run = _Run(target, timeout_s)
+        self.target = target
+        self.policies = Policies(self._run)
+        self.events = Events(self._run)
+        self.operations = Operations(self._run)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; running calls end."""
+        self._run.close()

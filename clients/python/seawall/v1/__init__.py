@@ -1,0 +1,1 @@
+"""Generated messages and stubs of the `seawall.v1` contract; regenerate with `make proto`."""

@@ -1,0 +1,237 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from seawall.v1 import event_pb2 as _event_pb2
+from seawall.v1 import policy_pb2 as _policy_pb2
+from seawall.v1 import stats_pb2 as _stats_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PolicyVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POLICY_VERDICT_UNSPECIFIED: _ClassVar[PolicyVerdict]
+    POLICY_VERDICT_ACK: _ClassVar[PolicyVerdict]
+    POLICY_VERDICT_NACK: _ClassVar[PolicyVerdict]
+POLICY_VERDICT_UNSPECIFIED: PolicyVerdict
+POLICY_VERDICT_ACK: PolicyVerdict
+POLICY_VERDICT_NACK: PolicyVerdict
+
+class ConnectRequest(_message.Message):
+    __slots__ = ("hello", "policy_result", "events", "stats", "command_result")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    POLICY_RESULT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    STATS_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_RESULT_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    policy_result: PolicyResult
+    events: EventBatch
+    stats: StatsReport
+    command_result: CommandResult
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., policy_result: _Optional[_Union[PolicyResult, _Mapping]] = ..., events: _Optional[_Union[EventBatch, _Mapping]] = ..., stats: _Optional[_Union[StatsReport, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ...) -> None: ...
+
+class ConnectResponse(_message.Message):
+    __slots__ = ("welcome", "policy", "event_ack", "command")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ACK_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    policy: PolicyPush
+    event_ack: EventAck
+    command: Command
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., policy: _Optional[_Union[PolicyPush, _Mapping]] = ..., event_ack: _Optional[_Union[EventAck, _Mapping]] = ..., command: _Optional[_Union[Command, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("node", "labels", "boot_id", "version", "policy_set", "applied_revision", "applied_hash", "policy_source", "start_time", "schema_version", "admin_address")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_SET_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_HASH_FIELD_NUMBER: _ClassVar[int]
+    POLICY_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ADMIN_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    labels: _containers.ScalarMap[str, str]
+    boot_id: str
+    version: str
+    policy_set: str
+    applied_revision: int
+    applied_hash: str
+    policy_source: str
+    start_time: _timestamp_pb2.Timestamp
+    schema_version: int
+    admin_address: str
+    def __init__(self, node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., boot_id: _Optional[str] = ..., version: _Optional[str] = ..., policy_set: _Optional[str] = ..., applied_revision: _Optional[int] = ..., applied_hash: _Optional[str] = ..., policy_source: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schema_version: _Optional[int] = ..., admin_address: _Optional[str] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("version", "latest_revision", "stats_interval")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LATEST_REVISION_FIELD_NUMBER: _ClassVar[int]
+    STATS_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    latest_revision: int
+    stats_interval: _duration_pb2.Duration
+    def __init__(self, version: _Optional[str] = ..., latest_revision: _Optional[int] = ..., stats_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class PolicyPush(_message.Message):
+    __slots__ = ("nonce", "revision", "hash", "document")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    revision: int
+    hash: str
+    document: _policy_pb2.PolicyDocument
+    def __init__(self, nonce: _Optional[int] = ..., revision: _Optional[int] = ..., hash: _Optional[str] = ..., document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ...) -> None: ...
+
+class PolicyResult(_message.Message):
+    __slots__ = ("nonce", "revision", "verdict", "reasons", "applied_revision", "applied_hash", "apply_duration")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_HASH_FIELD_NUMBER: _ClassVar[int]
+    APPLY_DURATION_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    revision: int
+    verdict: PolicyVerdict
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    applied_revision: int
+    applied_hash: str
+    apply_duration: _duration_pb2.Duration
+    def __init__(self, nonce: _Optional[int] = ..., revision: _Optional[int] = ..., verdict: _Optional[_Union[PolicyVerdict, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., applied_revision: _Optional[int] = ..., applied_hash: _Optional[str] = ..., apply_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class EventBatch(_message.Message):
+    __slots__ = ("spool_id", "events", "gaps")
+    SPOOL_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    GAPS_FIELD_NUMBER: _ClassVar[int]
+    spool_id: str
+    events: _containers.RepeatedCompositeFieldContainer[SequencedEvent]
+    gaps: _containers.RepeatedCompositeFieldContainer[EventGap]
+    def __init__(self, spool_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[SequencedEvent, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[EventGap, _Mapping]]] = ...) -> None: ...
+
+class SequencedEvent(_message.Message):
+    __slots__ = ("seq", "event")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    event: _event_pb2.ErrorEvent
+    def __init__(self, seq: _Optional[int] = ..., event: _Optional[_Union[_event_pb2.ErrorEvent, _Mapping]] = ...) -> None: ...
+
+class EventGap(_message.Message):
+    __slots__ = ("from_seq", "to_seq", "reason")
+    FROM_SEQ_FIELD_NUMBER: _ClassVar[int]
+    TO_SEQ_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    from_seq: int
+    to_seq: int
+    reason: str
+    def __init__(self, from_seq: _Optional[int] = ..., to_seq: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class EventAck(_message.Message):
+    __slots__ = ("spool_id", "through_seq", "refusals")
+    SPOOL_ID_FIELD_NUMBER: _ClassVar[int]
+    THROUGH_SEQ_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    spool_id: str
+    through_seq: int
+    refusals: _containers.RepeatedCompositeFieldContainer[EventRefusal]
+    def __init__(self, spool_id: _Optional[str] = ..., through_seq: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[EventRefusal, _Mapping]]] = ...) -> None: ...
+
+class EventRefusal(_message.Message):
+    __slots__ = ("seq", "reason")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    reason: str
+    def __init__(self, seq: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class StatsReport(_message.Message):
+    __slots__ = ("at", "routes", "breakers", "events_produced", "events_dropped", "connections", "endpoints")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    BREAKERS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_PRODUCED_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    routes: _containers.RepeatedCompositeFieldContainer[_stats_pb2.RouteCounters]
+    breakers: _containers.RepeatedCompositeFieldContainer[_stats_pb2.BreakerStatus]
+    events_produced: int
+    events_dropped: int
+    connections: int
+    endpoints: _containers.RepeatedCompositeFieldContainer[EndpointStatus]
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ...) -> None: ...
+
+class EndpointStatus(_message.Message):
+    __slots__ = ("cluster", "address", "state", "in_flight", "last_error")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    address: str
+    state: str
+    in_flight: int
+    last_error: str
+    def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., in_flight: _Optional[int] = ..., last_error: _Optional[str] = ...) -> None: ...
+
+class Command(_message.Message):
+    __slots__ = ("id", "reset_breaker", "trip_breaker")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RESET_BREAKER_FIELD_NUMBER: _ClassVar[int]
+    TRIP_BREAKER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reset_breaker: ResetBreakerCommand
+    trip_breaker: TripBreakerCommand
+    def __init__(self, id: _Optional[str] = ..., reset_breaker: _Optional[_Union[ResetBreakerCommand, _Mapping]] = ..., trip_breaker: _Optional[_Union[TripBreakerCommand, _Mapping]] = ...) -> None: ...
+
+class ResetBreakerCommand(_message.Message):
+    __slots__ = ("breaker",)
+    BREAKER_FIELD_NUMBER: _ClassVar[int]
+    breaker: str
+    def __init__(self, breaker: _Optional[str] = ...) -> None: ...
+
+class TripBreakerCommand(_message.Message):
+    __slots__ = ("breaker", "duration", "reason")
+    BREAKER_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    breaker: str
+    duration: _duration_pb2.Duration
+    reason: str
+    def __init__(self, breaker: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CommandResult(_message.Message):
+    __slots__ = ("id", "ok", "message")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OK_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    ok: bool
+    message: str
+    def __init__(self, id: _Optional[str] = ..., ok: _Optional[bool] = ..., message: _Optional[str] = ...) -> None: ...

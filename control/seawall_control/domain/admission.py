@@ -1,0 +1,157 @@
+"""Decides what of a reported event may be kept: what is required, how long anything may be, and that no secret stays.
+
+An event that lacks what makes it an event is refused for good, with every reason; one that is merely too long is cut, visibly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from seawall_control.domain.errors import FieldProblem
+from seawall_control.domain.events import MICROS, AttemptSummary, Event, Json
+from seawall_control.domain.redaction import redact_json, redact_text
+from seawall_policy.fingerprint import FINGERPRINT_VERSION, fingerprint_v1
+
+MAX_NAME_BYTES: Final = 256
+"""Names of components, routes, methods, endpoints and the like."""
+MAX_MESSAGE_BYTES: Final = 1024
+MAX_STACK_BYTES: Final = 32 * 1024
+MAX_STACK_FRAMES: Final = 100
+MAX_ATTEMPTS: Final = 16
+MAX_DEPTH: Final = 5
+MAX_ITEMS: Final = 50
+MAX_VALUE_BYTES: Final = 1024
+MAX_DETAILS_NODES: Final = 500
+MAX_FUTURE_US: Final = 24 * 3600 * MICROS
+"""A reporter's clock may be this far ahead of ours; more is a broken clock, and such events would stay on top of every list."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CUT: Final = "…[cut]"
+_UNSAFE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def cut(text: str, most_bytes: int) -> str:
+    """Return text of at most so many bytes of UTF-8, with a mark where something was cut off."""
+    text = _UNSAFE.sub("\ufffd", text)
+    if len(text) * 4 <= most_bytes:
+        return text
+    raw = text.encode()
+    if len(raw) <= most_bytes:
+        return text
+    return raw[: most_bytes - len(_CUT.encode())].decode(errors="ignore") + _CUT
+
+
+def _stack(text: str) -> str:
+    lines = text.splitlines()
+    if len(lines) > 2 * MAX_STACK_FRAMES:
+        kept = MAX_STACK_FRAMES
+        lines = [*lines[:kept], f"…[{len(lines) - 2 * kept} lines cut]", *lines[-kept:]]
+    return cut("\n".join(lines), MAX_STACK_BYTES)
+
+
+class _Budget:
+    """How many more values the details of one event may have."""
+
+    def __init__(self) -> None:
+        self.left = MAX_DETAILS_NODES
+
+
+def _bounded(value: Json, depth: int, budget: _Budget) -> Json:
+    budget.left -= 1
+    if budget.left < 0:
+        return _CUT
+    if isinstance(value, str):
+        return cut(value, MAX_VALUE_BYTES)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
+        return str(value)
+    if isinstance(value, Mapping):
+        if depth >= MAX_DEPTH:
+            return _CUT
+        kept = {cut(k, MAX_NAME_BYTES): _bounded(v, depth + 1, budget) for k, v in list(value.items())[:MAX_ITEMS]}
+        if len(value) > MAX_ITEMS:
+            kept[_CUT] = len(value) - MAX_ITEMS
+        return kept
+    if isinstance(value, Sequence):
+        if depth >= MAX_DEPTH:
+            return _CUT
+        items = [_bounded(item, depth + 1, budget) for item in value[:MAX_ITEMS]]
+        return [*items, _CUT] if len(value) > MAX_ITEMS else items
+    return value
+
+
+def bounded_details(details: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return details with caps on depth, breadth, size and without secrets."""
+    kept = redact_json(_bounded(details, 0, _Budget()))
+    if not isinstance(kept, Mapping):
+        raise TypeError("details of an event are an object")
+    return kept
+
+
+def _text(text: str, most_bytes: int = MAX_MESSAGE_BYTES) -> str:
+    # Redacted before it is cut: half a secret has no shape to be known by.
+    return cut(redact_text(text), most_bytes)
+
+
+def _attempt(attempt: AttemptSummary) -> AttemptSummary:
+    return AttemptSummary(
+        number=attempt.number,
+        endpoint=cut(attempt.endpoint, MAX_NAME_BYTES),
+        code=cut(attempt.code, MAX_NAME_BYTES),
+        latency_us=max(0, attempt.latency_us),
+        reason=cut(attempt.reason, MAX_NAME_BYTES),
+    )
+
+
+def problems_of(event: Event, severity_number: int, *, at_us: int) -> tuple[FieldProblem, ...]:
+    """Return every reason for which an event cannot be kept; none when it can.
+
+    The severity is passed as it came, since an unknown one has no value of the enumeration.
+    """
+    found: list[FieldProblem] = []
+    if not _UUID.fullmatch(event.id):
+        found.append(FieldProblem("id", "must be a UUID in lower case, such as 0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e"))
+    if not 1 <= severity_number <= 4:
+        found.append(FieldProblem("severity", "must be SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH or SEVERITY_CRITICAL"))
+    if not event.component.strip():
+        found.append(FieldProblem("component", "must name the part that the event concerns, such as `route/checkout`"))
+    if event.timestamp_us <= 0:
+        found.append(FieldProblem("timestamp", "must be set, and after 1970"))
+    elif event.timestamp_us > at_us + MAX_FUTURE_US:
+        found.append(FieldProblem("timestamp", "lies more than 24 hours ahead; set the reporter's clock"))
+    return tuple(found)
+
+
+def admitted(event: Event) -> Event:
+    """Return the event as it is stored: bounded, without secrets, with a fingerprint. Call it when `problems_of` is empty."""
+    kept = replace(
+        event,
+        component=cut(event.component, MAX_NAME_BYTES),
+        error_type=cut(event.error_type, MAX_NAME_BYTES),
+        message=_text(event.message),
+        details=None if event.details is None else bounded_details(event.details),
+        job_id=_text(event.job_id, MAX_NAME_BYTES),
+        job_name=_text(event.job_name, MAX_NAME_BYTES),
+        stack_trace=redact_text(_stack(event.stack_trace)) if event.stack_trace else "",
+        resolved_at_us=event.resolved_at_us if event.resolved else 0,
+        route=cut(event.route, MAX_NAME_BYTES),
+        method=cut(event.method, MAX_NAME_BYTES),
+        code=cut(event.code, MAX_NAME_BYTES),
+        attempts=tuple(_attempt(attempt) for attempt in event.attempts[:MAX_ATTEMPTS]),
+        endpoint=cut(event.endpoint, MAX_NAME_BYTES),
+        latency_us=max(0, event.latency_us),
+        reason=cut(event.reason, MAX_NAME_BYTES),
+        trace_id=cut(event.trace_id, 64),
+        fingerprint=cut(event.fingerprint, 128),
+        proxy=cut(event.proxy, MAX_NAME_BYTES),
+        resolution=_text(event.resolution),
+    )
+    return kept if kept.fingerprint else replace(kept, fingerprint=_fingerprint(kept))
+
+
+def _fingerprint(event: Event) -> str:
+    """Return the group of an event that came without one, such as one of an application."""
+    group = fingerprint_v1(event.component, event.method, event.error_type or event.code, event.reason, "", event.message)
+    return f"v{FINGERPRINT_VERSION}:{group}"

@@ -1,0 +1,131 @@
+"""What can go wrong in the control plane, by what the caller can do about it.
+
+Every class has a stable `reason`; api/errors.py holds the one table that maps classes to gRPC and HTTP statuses. Messages name the
+place and the remedy and are safe to show to a caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class ControlError(Exception):
+    """Root of the errors that the control plane reports to callers."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One field of a request that cannot be used, and why."""
+
+    field: str
+    message: str
+    code: str = ""
+
+
+class InvalidRequest(ControlError):
+    """The request is wrong whatever the state of the system; only another request helps."""
+
+    reason = "INVALID_REQUEST"
+
+    def __init__(self, message: str, problems: tuple[FieldProblem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class InvalidFilter(InvalidRequest):
+    """A filter does not parse or names an unknown field or value."""
+
+    reason = "INVALID_FILTER"
+
+
+class InvalidPageToken(InvalidRequest):
+    """A page token is damaged or belongs to another request."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class PolicyInvalid(InvalidRequest):
+    """A policy document has mistakes; `problems` lists all of them."""
+
+    reason = "POLICY_INVALID"
+
+
+class NotFound(ControlError):
+    """The named thing does not exist."""
+
+    reason = "NOT_FOUND"
+
+
+class EtagMismatch(ControlError):
+    """The change was based on a state that is no longer the newest; read again, merge, repeat."""
+
+    reason = "ETAG_MISMATCH"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            f"The newest revision has hash {actual or '(there is no revision yet)'}, not {expected}: somebody changed the policy "
+            "in the meantime. Read it again, repeat the change, and send the new etag."
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class PreconditionFailed(ControlError):
+    """The request is fine but the state does not allow it."""
+
+    reason = "PRECONDITION_FAILED"
+
+
+class StoreFull(ControlError):
+    """The disk is full. Nothing of the request was stored; what was stored before is intact."""
+
+    reason = "STORE_FULL"
+    retry_after_s: ClassVar[float] = 5.0
+
+
+class StoreUnavailable(ControlError):
+    """The store cannot be used now; nothing of the request was stored."""
+
+    reason = "STORE_UNAVAILABLE"
+    retry_after_s: ClassVar[float] = 1.0
+
+
+class StoreBusy(ControlError):
+    """A query took longer than the store allows; narrow the filter."""
+
+    reason = "QUERY_TOO_SLOW"
+
+
+class StoreRefused(ControlError):
+    """The store file cannot be opened by this control plane; the message says why and what to do."""
+
+    reason = "STORE_REFUSED"
+
+
+class ShuttingDown(ControlError):
+    """The control plane is about to stop; connect again in a moment."""
+
+    reason = "DRAINING"
+    retry_after_s: ClassVar[float] = 1.0
+
+
+class Superseded(ControlError):
+    """A newer connection of the same node took this one's place."""
+
+    reason = "SUPERSEDED"
+
+
+class HelloMissing(ControlError):
+    """A stream said nothing, or something else than Hello, at its start."""
+
+    reason = "HELLO_MISSING"
+
+
+class TooManyStreams(ControlError):
+    """A bounded resource of the control plane is used up; try later."""
+
+    reason = "TOO_MANY_STREAMS"
+    retry_after_s: ClassVar[float] = 5.0

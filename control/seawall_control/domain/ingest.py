@@ -1,0 +1,60 @@
+"""Decides what of a batch is new, by its numbers: the part of exactly-once that every store shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seawall_control.domain.events import Batch, Event, Gap, Refusal
+from seawall_control.domain.sequences import Arrivals, Range
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The new part of a batch and the arrivals after it."""
+
+    arrivals: Arrivals
+    events: tuple[tuple[int, Event], ...]
+    refusals: tuple[Refusal, ...]
+    gaps: tuple[Gap, ...]
+    duplicates: int
+    assumed_through: int
+
+
+def _runs(numbers: Sequence[int]) -> list[Range]:
+    runs: list[Range] = []
+    for number in sorted(numbers):
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def take_in(known: Arrivals | None, batch: Batch) -> Intake:
+    """Split a batch into what is new and what was seen before.
+
+    `known` is None for a spool that the store has never met. Raises `TooManyIslands`.
+    """
+    numbers = [seq for seq, _ in batch.events] + [refusal.seq for refusal in batch.refusals]
+    starts = numbers + [gap.from_seq for gap in batch.gaps]
+    assumed = 0
+    if known is None or batch.starts_stream:
+        before = known or Arrivals()
+        known = before.starting_at(min(starts, default=1))
+        assumed = known.assumed_through if known is not before else 0
+    events: dict[int, Event] = {}
+    for seq, event in batch.events:
+        if not known.has(seq):
+            events.setdefault(seq, event)
+    refusals = {r.seq: r for r in batch.refusals if not known.has(r.seq) and r.seq not in events}
+    gaps = tuple(gap for gap in batch.gaps if not (known.has(gap.from_seq) and known.has(gap.to_seq)))
+    arrivals = known.add([*_runs(numbers), *((gap.from_seq, gap.to_seq) for gap in batch.gaps)])
+    return Intake(
+        arrivals=arrivals,
+        events=tuple(sorted(events.items())),
+        refusals=tuple(refusals[seq] for seq in sorted(refusals)),
+        gaps=gaps,
+        duplicates=len(numbers) - len(events) - len(refusals),
+        assumed_through=assumed,
+    )

@@ -1,0 +1,88 @@
+"""Removes secrets from events at ingest: the second of two passes (the first runs in the proxy, before anything touches a disk).
+
+Keys are compared as substrings, ignoring case and `-_.`, after the lists of Sentry's clients and server; values are searched for
+shapes that are secrets wherever they stand. A match is replaced as a whole by `[redacted:RULE]`, never shortened, so that no part of a
+secret survives. All patterns are linear: bounded repetitions, no nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from seawall_control.domain.events import Json
+
+RULES_VERSION: Final = 1
+
+_SECRET_KEYS: Final = (
+    "password", "passwd", "secret", "apikey", "auth", "credential", "mysqlpwd", "privatekey", "token", "session", "csrf", "xsrf",
+    "cookie", "phpsessid", "symfony", "bearer", "xamzsecurity", "signature", "connectsid",
+)  # fmt: skip
+_HARMLESS_KEYS: Final = frozenset({"author", "authority", "authors"})
+"""Contain `auth` and hold no secret."""
+
+_STRIP: Final = str.maketrans("", "", "-_. ")
+
+_VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    (
+        "pem",
+        re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.-]{0,16384}(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"),
+    ),
+    ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,8192}(?:\.[A-Za-z0-9_-]{0,8192})?")),
+    ("bearer", re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}[A-Za-z0-9._~+/=-]{6,8192}")),
+    ("userinfo", re.compile(r"(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
+    ("aws", re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b")),
+    ("google", re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
+    ("github", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})")),
+    ("slack", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}")),
+    ("stripe", re.compile(r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}")),
+    (
+        "assignment",
+        re.compile(
+            r"(?i)(?<![a-z])(?:password|passwd|secret|api[_-]?key|access[_-]?token|private[_-]?key)"
+            r"[\"']{0,2}\s{0,3}[=:]\s{0,3}[\"']{0,2}[^\s\"',;&)}]{1,1024}"
+        ),
+    ),
+)
+_CARD: Final = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w.-])")
+
+
+def is_secret_key(key: str) -> bool:
+    """Tell whether a key's value must not be kept whatever it is."""
+    plain = key.lower().translate(_STRIP)
+    return plain not in _HARMLESS_KEYS and (key.lower().endswith("-bin") or any(word in plain for word in _SECRET_KEYS))
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _card(match: re.Match[str]) -> str:
+    digits = re.sub(r"[ -]", "", match.group())
+    return "[redacted:card]" if _luhn(digits) else match.group()
+
+
+def redact_text(text: str) -> str:
+    """Return the text without what looks like a secret."""
+    for rule, pattern in _VALUE_RULES:
+        text = pattern.sub(f"[redacted:{rule}]", text)
+    return _CARD.sub(_card, text)
+
+
+def redact_json(value: Json) -> Json:
+    """Return the value without secrets, by key and by shape, at every depth."""
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, Mapping):
+        return {
+            redact_text(key): "[redacted:key]" if is_secret_key(key) and item not in (None, "") else redact_json(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, Sequence):
+        return [redact_json(item) for item in value]
+    return value

@@ -1,0 +1,117 @@
+"""Policy sets as lines of immutable revisions, and what a change to one means.
+
+Content is compared by hash; an unchanged document makes no revision; a rollback is a new, higher revision with old content, so that
+the number in effect at a proxy never goes down (xDS rule X18, invariant I4).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from seawall_control.domain.errors import EtagMismatch, InvalidRequest
+
+DEFAULT_SET: Final = "default"
+_SET_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_REQUEST_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+MAX_AUTHOR: Final = 256
+MAX_MESSAGE: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """An immutable revision. `document` is the serialized message, empty where a list leaves it out."""
+
+    policy_set: str
+    revision: int
+    hash: str
+    author: str
+    message: str
+    create_time_us: int
+    rollback_of: int = 0
+    document: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """Resource name."""
+        return f"policySets/{self.policy_set}/revisions/{self.revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What is to become the newest revision."""
+
+    policy_set: str
+    hash: str
+    document: bytes
+    author: str = ""
+    message: str = ""
+    create_time_us: int
+    rollback_of: int = 0
+    etag: str = ""
+    """Hash that the newest revision must have; empty: any."""
+    request_id: str = ""
+    """Repeating it returns the first answer; empty: no such memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The newest revision after a change, and whether the change made one."""
+
+    revision: Revision
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The answer to an earlier request with the same request id, and what that request asked for."""
+
+    policy_set: str
+    asked_hash: str
+    rollback_of: int
+    revision: int
+    changed: bool
+
+
+def policy_set_name(name: str) -> str:
+    """Return the set's name, `default` for an empty one. Raise `InvalidRequest` for a bad one."""
+    if not name:
+        return DEFAULT_SET
+    if not _SET_NAME.fullmatch(name):
+        raise InvalidRequest(f"policy_set {name[:64]!r} is not a name: 1 to 63 of a-z, 0-9 and -, not at the ends")
+    return name
+
+
+def checked_request_id(request_id: str) -> str:
+    """Return the id in lower case. Raise `InvalidRequest` when it is no UUID."""
+    if request_id and not _REQUEST_ID.fullmatch(request_id):
+        raise InvalidRequest("request_id must be a UUID")
+    return request_id.lower()
+
+
+def check_repeat(before: Remembered, draft: Draft) -> None:
+    """Raise `InvalidRequest` when a request id comes back with another request."""
+    if (before.policy_set, before.asked_hash, before.rollback_of) != (draft.policy_set, draft.hash, draft.rollback_of):
+        raise InvalidRequest(
+            f"request_id {draft.request_id} was used for another change of policy set {before.policy_set}; use a new UUID"
+        )
+
+
+def next_revision(latest: Revision | None, draft: Draft) -> Applied:
+    """Return what applying the draft on top of `latest` gives. Raise `EtagMismatch`."""
+    if draft.etag and draft.etag != (latest.hash if latest else ""):
+        raise EtagMismatch(draft.etag, latest.hash if latest else "")
+    if latest is not None and latest.hash == draft.hash:
+        return Applied(latest, changed=False)
+    made = Revision(
+        policy_set=draft.policy_set,
+        revision=latest.revision + 1 if latest else 1,
+        hash=draft.hash,
+        document=draft.document,
+        author=draft.author[:MAX_AUTHOR],
+        message=draft.message[:MAX_MESSAGE],
+        create_time_us=draft.create_time_us,
+        rollback_of=draft.rollback_of,
+    )
+    return Applied(made, changed=True)

@@ -1,0 +1,240 @@
+"""Rates and percentiles over a recent window, from cumulative counters that proxies report.
+
+Cumulative numbers make a lost report harmless: the difference of any two tells what happened between. A counter that went down means
+that the proxy started anew, and then all of the newer number is new (as Prometheus's `rate` does it). Histogram differences are again
+histograms; percentiles are interpolated linearly within a bucket, and fleets are added bucket by bucket, never averaged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+KEEP_S: Final = 660.0
+"""How long samples are kept: the longest window, 10 min, and what a late report needs."""
+DENSE_S: Final = 70.0
+"""Samples of the last so many seconds are all kept (one a second at most); older ones one in ten."""
+MIN_GAP_S: Final = 0.9
+SPARSE_GAP_S: Final = 10.0
+LATENCY_BOUNDS_S: Final[tuple[float, ...]] = (
+    0.0, 0.00001, 0.00005, 0.0001, 0.0003, 0.0006, 0.0008, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.013, 0.016,
+    0.02, 0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 2.0, 5.0, 10.0, 20.0,
+    50.0, 100.0,
+)  # fmt: skip
+"""Bounds of gRFC A66, which proxies count in; the planes share no code, so a test compares the two lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Cumulative numbers of one route of one proxy, or differences of such."""
+
+    by_code: tuple[int, ...] = ()
+    retries: int = 0
+    budget_exhausted: int = 0
+    rejected: int = 0
+    fallbacks: int = 0
+    cancelled: int = 0
+    recovered: int = 0
+    latency_buckets: tuple[int, ...] = ()
+    latency_sum_s: float = 0.0
+    in_flight: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Finished calls."""
+        return sum(self.by_code)
+
+
+ZERO: Final = Counters()
+
+
+def _longer(first: Sequence[int], second: Sequence[int]) -> int:
+    return max(len(first), len(second))
+
+
+def _at(values: Sequence[int], index: int) -> int:
+    return values[index] if index < len(values) else 0
+
+
+def _combined(first: Sequence[int], second: Sequence[int], sign: int) -> tuple[int, ...]:
+    return tuple(_at(first, i) + sign * _at(second, i) for i in range(_longer(first, second)))
+
+
+def added(first: Counters, second: Counters) -> Counters:
+    """Return the sum, as for two proxies with the same route."""
+    return Counters(
+        by_code=_combined(first.by_code, second.by_code, 1),
+        retries=first.retries + second.retries,
+        budget_exhausted=first.budget_exhausted + second.budget_exhausted,
+        rejected=first.rejected + second.rejected,
+        fallbacks=first.fallbacks + second.fallbacks,
+        cancelled=first.cancelled + second.cancelled,
+        recovered=first.recovered + second.recovered,
+        latency_buckets=_combined(first.latency_buckets, second.latency_buckets, 1),
+        latency_sum_s=first.latency_sum_s + second.latency_sum_s,
+        in_flight=first.in_flight + second.in_flight,
+    )
+
+
+def _went_down(newer: Counters, older: Counters) -> bool:
+    return (
+        any(value < 0 for value in _combined(newer.by_code, older.by_code, -1))
+        or any(value < 0 for value in _combined(newer.latency_buckets, older.latency_buckets, -1))
+        or newer.retries < older.retries
+        or newer.rejected < older.rejected
+        or newer.fallbacks < older.fallbacks
+    )
+
+
+def difference(newer: Counters, older: Counters) -> Counters:
+    """Return what happened between two samples of one process, or since its start when it started anew in between."""
+    if _went_down(newer, older):
+        older = ZERO
+    return Counters(
+        by_code=_combined(newer.by_code, older.by_code, -1),
+        retries=newer.retries - older.retries,
+        budget_exhausted=max(0, newer.budget_exhausted - older.budget_exhausted),
+        rejected=newer.rejected - older.rejected,
+        fallbacks=newer.fallbacks - older.fallbacks,
+        cancelled=max(0, newer.cancelled - older.cancelled),
+        recovered=max(0, newer.recovered - older.recovered),
+        latency_buckets=_combined(newer.latency_buckets, older.latency_buckets, -1),
+        latency_sum_s=max(0.0, newer.latency_sum_s - older.latency_sum_s),
+        in_flight=newer.in_flight,
+    )
+
+
+def percentile(bounds_s: Sequence[float], counts: Sequence[int], share: float) -> float:
+    """Return the latency in seconds that `share` (0 to 1) of the calls stayed within; 0 when there were none.
+
+    `counts[i]` are the calls above `bounds_s[i-1]` and up to `bounds_s[i]`; the last count is for what is above all bounds, and is
+    answered with the last bound.
+    """
+    total = sum(counts)
+    if total == 0 or not bounds_s:
+        return 0.0
+    rank = share * total
+    below = 0
+    for index, count in enumerate(counts):
+        if count and below + count >= rank:
+            if index >= len(bounds_s):
+                return bounds_s[-1]
+            low = bounds_s[index - 1] if index else 0.0
+            return low + (bounds_s[index] - low) * max(0.0, rank - below) / count
+        below += count
+    return bounds_s[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All routes of a proxy at one time, in monotonic seconds of the control plane."""
+
+    at_s: float
+    routes: Mapping[str, Counters]
+    epoch: int
+    """Changes when the proxy starts anew."""
+
+
+class History:
+    """Samples of one proxy, bounded in number: dense for the last minute, sparse for ten."""
+
+    def __init__(self) -> None:
+        self._dense: deque[Sample] = deque()
+        self._sparse: deque[Sample] = deque()
+
+    def __len__(self) -> int:
+        return len(self._dense) + len(self._sparse)
+
+    def add(self, sample: Sample) -> None:
+        """Keep a sample; one that comes too soon after the last takes its place."""
+        if len(self._dense) > 1 and sample.at_s - self._dense[-2].at_s < MIN_GAP_S and sample.epoch == self._dense[-1].epoch:
+            self._dense[-1] = sample
+        else:
+            self._dense.append(sample)
+        while self._dense[0].at_s < sample.at_s - DENSE_S and len(self._dense) > 2:
+            old = self._dense.popleft()
+            if not self._sparse or old.at_s - self._sparse[-1].at_s >= SPARSE_GAP_S or old.epoch != self._sparse[-1].epoch:
+                self._sparse.append(old)
+        while self._sparse and self._sparse[0].at_s < sample.at_s - KEEP_S:
+            self._sparse.popleft()
+
+    def latest(self) -> Sample | None:
+        """Return the newest sample."""
+        return self._dense[-1] if self._dense else None
+
+    def over(self, window_s: float, *, now: float) -> tuple[Mapping[str, Counters], float]:
+        """Return what happened per route in the window that ends with the newest sample, and how long that was in seconds.
+
+        Restarts inside the window are added up; a proxy that has said nothing for the window's length had no calls in it.
+        """
+        newest = self.latest()
+        if newest is None or now - newest.at_s > max(window_s, 5.0):
+            return {}, window_s
+        samples = [s for s in (*self._sparse, *self._dense) if s.at_s >= newest.at_s - window_s - MIN_GAP_S / 2]
+        before = samples[0]
+        totals: dict[str, Counters] = {}
+        for sample in samples[1:]:
+            same_run = sample.epoch == before.epoch
+            for route, counters in sample.routes.items():
+                grown = difference(counters, before.routes.get(route, ZERO) if same_run else ZERO)
+                totals[route] = added(totals[route], grown) if route in totals else grown
+            before = sample
+        for route, counters in newest.routes.items():
+            totals.setdefault(route, Counters(in_flight=counters.in_flight))
+        return totals, max(newest.at_s - samples[0].at_s, MIN_GAP_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSummary:
+    """A route over the fleet."""
+
+    route: str
+    calls_per_s: float
+    success_ratio: float
+    p50_s: float
+    p95_s: float
+    p99_s: float
+    retries_per_s: float
+    fallbacks_per_s: float
+    rejected_per_s: float
+    total: Counters
+
+
+def summarise(
+    bounds_s: Sequence[float],
+    windows: Iterable[tuple[Mapping[str, Counters], float]],
+    totals: Mapping[str, Counters],
+) -> tuple[RouteSummary, ...]:
+    """Return every route's summary by name, from the windows of all proxies (each with its own length) and the cumulative totals.
+
+    Rates of proxies are added; percentiles and the success ratio come from the added histograms and codes.
+    """
+    merged: dict[str, Counters] = {}
+    rates: dict[str, list[float]] = {}
+    for window, length_s in windows:
+        for route, counters in window.items():
+            merged[route] = added(merged[route], counters) if route in merged else counters
+            rate = rates.setdefault(route, [0.0, 0.0, 0.0, 0.0])
+            for i, number in enumerate((counters.calls, counters.retries, counters.fallbacks, counters.rejected)):
+                rate[i] += number / length_s
+    found: list[RouteSummary] = []
+    for route in sorted(set(merged) | set(totals)):
+        counters = merged.get(route, ZERO)
+        calls_per_s, retries_per_s, fallbacks_per_s, rejected_per_s = rates.get(route, [0.0, 0.0, 0.0, 0.0])
+        found.append(
+            RouteSummary(
+                route=route,
+                calls_per_s=calls_per_s,
+                success_ratio=_at(counters.by_code, 0) / counters.calls if counters.calls else 1.0,
+                p50_s=percentile(bounds_s, counters.latency_buckets, 0.50),
+                p95_s=percentile(bounds_s, counters.latency_buckets, 0.95),
+                p99_s=percentile(bounds_s, counters.latency_buckets, 0.99),
+                retries_per_s=retries_per_s,
+                fallbacks_per_s=fallbacks_per_s,
+                rejected_per_s=rejected_per_s,
+                total=totals.get(route, ZERO),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,155 @@
+"""The reference store: the port's meaning in plain dictionaries, nothing durable. Tests compare the real stores with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seawall_control.domain.errors import InvalidRequest, NotFound
+from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Gap, Ingested, Refusal, Severity
+from seawall_control.domain.filters import Node, matches
+from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.ingest import take_in
+from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
+from seawall_control.domain.sequences import Arrivals, TooManyIslands
+from seawall_control.domain.changes import DAY_US, changed
+from seawall_control.store.port import EventQuery, StoreReport
+
+
+class MemoryStore:
+    """Implements `Store` for tests and as the definition of what the others must do."""
+
+    def __init__(self) -> None:
+        self._revisions: dict[str, list[Revision]] = {}
+        self._requests: dict[str, Remembered] = {}
+        self._events: dict[str, Event] = {}
+        self._arrivals: dict[tuple[str, str], Arrivals] = {}
+        self._proxies: dict[str, ProxyRecord] = {}
+        self.refusals: list[tuple[str, str, Refusal]] = []
+        self.gaps: list[tuple[str, str, Gap]] = []
+
+    async def apply(self, draft: Draft) -> Applied:
+        """See `PolicyStore.apply`."""
+        line = self._revisions.setdefault(draft.policy_set, [])
+        before = self._requests.get(draft.request_id) if draft.request_id else None
+        if before is not None:
+            check_repeat(before, draft)
+            return Applied(self._revisions[before.policy_set][before.revision - 1], before.changed)
+        applied = next_revision(line[-1] if line else None, draft)
+        if applied.changed:
+            line.append(applied.revision)
+        if draft.request_id:
+            self._requests[draft.request_id] = Remembered(
+                draft.policy_set, draft.hash, draft.rollback_of, applied.revision.revision, applied.changed
+            )
+        return applied
+
+    async def revision(self, policy_set: str, number: int) -> Revision:
+        """See `PolicyStore.revision`."""
+        line = self._revisions.get(policy_set, [])
+        number = number or len(line)
+        if not 1 <= number <= len(line):
+            raise NotFound(f"policy set {policy_set} has no revision {number or ''}".rstrip())
+        return line[number - 1]
+
+    async def latest(self, policy_set: str) -> Revision | None:
+        """See `PolicyStore.latest`."""
+        line = self._revisions.get(policy_set, [])
+        return line[-1] if line else None
+
+    async def revisions(self, policy_set: str, *, before: int, limit: int) -> Sequence[Revision]:
+        """See `PolicyStore.revisions`."""
+        line = [replace(r, document=b"") for r in self._revisions.get(policy_set, []) if not before or r.revision < before]
+        return tuple(reversed(line))[:limit]
+
+    async def ingest(self, batch: Batch) -> Ingested:
+        """See `EventStore.ingest`."""
+        key = (batch.proxy, batch.spool_id)
+        try:
+            intake = take_in(self._arrivals.get(key), batch)
+        except TooManyIslands as error:
+            raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
+        stored = await self.report([event for _, event in intake.events])
+        self._arrivals[key] = intake.arrivals
+        self.refusals.extend((*key, refusal) for refusal in intake.refusals)
+        self.gaps.extend((*key, gap) for gap in intake.gaps)
+        again = len(intake.events) - len(stored)
+        return Ingested(intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through)
+
+    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """See `EventStore.report`."""
+        new: list[Event] = []
+        for event in events:
+            if event.id not in self._events:
+                self._events[event.id] = event
+                new.append(event)
+        return tuple(new)
+
+    async def event(self, event_id: str) -> Event:
+        """See `EventStore.event`."""
+        if event_id not in self._events:
+            raise NotFound(f"there is no event {event_id}")
+        return self._events[event_id]
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """See `EventStore.events`."""
+        found = sorted(
+            (e for e in self._events.values() if matches(query.filter, e)),
+            key=lambda e: (e.timestamp_us, e.id),
+            reverse=query.descending,
+        )
+        if query.after is not None:
+            after = query.after
+            found = [e for e in found if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)]
+        return found[: query.limit]
+
+    async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
+        """See `EventStore.update_event`."""
+        self._events[event_id] = changed(await self.event(event_id), change, at_us=at_us)
+        return self._events[event_id]
+
+    async def resolve(self, ids: Sequence[str] | Node, *, resolution: str, at_us: int, dry_run: bool) -> int:
+        """See `EventStore.resolve`."""
+        if isinstance(ids, Sequence):
+            chosen = [self._events[i] for i in dict.fromkeys(ids) if i in self._events]
+        else:
+            chosen = [e for e in self._events.values() if matches(ids, e)]
+        chosen = [e for e in chosen if not e.resolved]
+        if not dry_run:
+            for event in chosen:
+                self._events[event.id] = changed(event, EventChange(resolved=True, resolution=resolution), at_us=at_us)
+        return len(chosen)
+
+    async def counts(self, *, at_us: int) -> EventCounts:
+        """See `EventStore.counts`."""
+        found = self._events.values()
+        return EventCounts(
+            total=len(found),
+            unresolved=sum(not e.resolved for e in found),
+            recent_24h=sum(e.timestamp_us >= at_us - DAY_US for e in found),
+            by_severity={s: sum(e.severity is s for e in found) for s in Severity},
+            unresolved_by_severity={s: sum(e.severity is s and not e.resolved for e in found) for s in Severity},
+        )
+
+    async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
+        """See `EventStore.delete_resolved`."""
+        chosen = [e.id for e in self._events.values() if e.resolved and e.timestamp_us < before_us]
+        if not dry_run:
+            for event_id in chosen:
+                del self._events[event_id]
+        return len(chosen)
+
+    async def remember(self, proxy: ProxyRecord) -> None:
+        """See `FleetStore.remember`."""
+        self._proxies[proxy.node] = proxy
+
+    async def proxies(self) -> Sequence[ProxyRecord]:
+        """See `FleetStore.proxies`."""
+        return [self._proxies[node] for node in sorted(self._proxies)]
+
+    async def report_state(self) -> StoreReport:
+        """See `Store.report_state`."""
+        return StoreReport("memory", "1", "ok", "nothing is durable here")
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`."""

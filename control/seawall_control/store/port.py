@@ -1,0 +1,127 @@
+"""What the services need from a store, in words of the domain, with the rules of concurrency in the signatures.
+
+Whatever the adapter: a call that returns has made its change durable; a call that raises `StoreFull` or `StoreUnavailable` has changed
+nothing; changes are serialised. store/memory is the reference that every adapter is compared with (tests/conformance/store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Ingested
+from seawall_control.domain.filters import Node
+from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.revisions import Applied, Draft, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """A page of events, ordered by time and then id."""
+
+    filter: Node
+    limit: int
+    descending: bool = True
+    after: tuple[int, str] | None = None
+    """Timestamp in microseconds and id of the last event of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """How the store is doing."""
+
+    engine: str
+    version: str
+    state: str
+    """`ok`, `full` or `failed`."""
+    detail: str
+    path: str = ""
+    size_bytes: int = 0
+    wal_bytes: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    queued: int = 0
+
+
+class PolicyStore(Protocol):
+    """Lines of immutable revisions."""
+
+    async def apply(self, draft: Draft) -> Applied:
+        """Make the draft the newest revision of its set, atomically with its checks.
+
+        Raises `EtagMismatch`, and `InvalidRequest` for a request id that was used for another change.
+        """
+        ...
+
+    async def revision(self, policy_set: str, number: int) -> Revision:
+        """Return a revision with its document; 0 means the newest. Raise `NotFound`."""
+        ...
+
+    async def latest(self, policy_set: str) -> Revision | None:
+        """Return the newest revision with its document; None when the set is empty."""
+        ...
+
+    async def revisions(self, policy_set: str, *, before: int, limit: int) -> Sequence[Revision]:
+        """Return revisions without documents, newest first, numbered below `before` (0: from the newest)."""
+        ...
+
+
+class EventStore(Protocol):
+    """The record of error events."""
+
+    async def ingest(self, batch: Batch) -> Ingested:
+        """Store the new part of a spool's batch, once. Raise `InvalidRequest` when its numbers have too many holes."""
+        ...
+
+    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Store events by id; return those that were new, in the order given."""
+        ...
+
+    async def event(self, event_id: str) -> Event:
+        """Return an event. Raise `NotFound`."""
+        ...
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """Return a page of events."""
+        ...
+
+    async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
+        """Change an event and return it. `at_us` becomes `resolved_at` when it turns resolved. Raise `NotFound`."""
+        ...
+
+    async def resolve(self, ids: Sequence[str] | Node, *, resolution: str, at_us: int, dry_run: bool) -> int:
+        """Mark the unresolved ones among these ids, or matching this filter, and return how many there were."""
+        ...
+
+    async def counts(self, *, at_us: int) -> EventCounts:
+        """Return the counts without looking at every event."""
+        ...
+
+    async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
+        """Delete resolved events with a timestamp before this, and return how many there were."""
+        ...
+
+
+class FleetStore(Protocol):
+    """What is remembered about proxies while they are away."""
+
+    async def remember(self, proxy: ProxyRecord) -> None:
+        """Keep the newest state of a proxy."""
+        ...
+
+    async def proxies(self) -> Sequence[ProxyRecord]:
+        """Return all known proxies by name."""
+        ...
+
+
+class Store(PolicyStore, EventStore, FleetStore, Protocol):
+    """Everything, and the life of the store itself."""
+
+    async def report_state(self) -> StoreReport:
+        """Return how the store is doing; never raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what was accepted and close. Safe to call twice and while being cancelled."""
+        ...

@@ -1,0 +1,164 @@
+"""Opens the file: who may, with which settings, and what has to be true before the first acknowledgement.
+
+- One control plane per file: a lock file refuses the second one. One process, one writing connection, which is also the only one that
+  checkpoints: this is what keeps SQLite before 3.51.3 clear of its WAL-reset bug, which needs two connections that write or checkpoint
+  at once (https://sqlite.org/wal.html#walresetbug). The library's version is reported all the same.
+- synchronous=FULL: with NORMAL a power cut takes acknowledged transactions with it.
+- A fresh file is created, migrated, checkpointed and synced together with its directory before it is used: the switch to WAL unlinks a
+  rollback journal without syncing the directory, and a power cut right then would play it back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from seawall_control.domain.errors import StoreRefused
+
+FILE_NAME: Final = "control.db"
+LOCK_NAME: Final = "control.lock"
+APPLICATION_ID: Final = 0x5EA3A11
+WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+_log = logging.getLogger("seawall.control.store")
+
+COMMON: Final = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+)
+WRITER: Final = (
+    *COMMON,
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 1000",
+    f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
+    "PRAGMA cache_size = -32768",
+)
+READER: Final = (*COMMON, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -8192")
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Return number, name and text of all migrations in order; numbers grow by one from 1."""
+    folder = resources.files("seawall_control.store.sqlite") / "migrations"
+    found = []
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        match = _MIGRATION.fullmatch(entry.name)
+        if match:
+            found.append((int(match.group(1)), entry.name, entry.read_text(encoding="utf-8")))
+    if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
+        raise StoreRefused(f"the installation is broken: migrations are {[name for _, name, _ in found]}; install Seawall again")
+    return found
+
+
+class DirectoryLock:
+    """Keeps a second control plane off a data directory for as long as this process lives."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / LOCK_NAME
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(self._fd, 64, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            self._fd = -1
+            raise StoreRefused(
+                f"{directory} is in use by another control plane (process {owner}). Stop that one, or start this one with another "
+                "--data-dir: two writers on one store would corrupt each other's record."
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let others in. The lock file stays: deleting it would let two processes lock two files of one name."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def prepare_directory(directory: Path) -> None:
+    """Create the directory if need be, readable by its owner only."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o700)
+    except OSError as error:
+        raise StoreRefused(f"the data directory {directory} cannot be used: {error.strerror}") from error
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
+    """Return the schema's number. Raise `StoreRefused` for a file that is not ours, newer than us, or damaged."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if tables and owner != APPLICATION_ID:
+        raise StoreRefused(f"{path} is an SQLite file of another program; choose another --data-dir")
+    if version > newest:
+        raise StoreRefused(
+            f"{path} has schema {version}, this control plane knows schemas up to {newest}: it was written by a newer Seawall. "
+            "Start that version, or restore a copy from before the upgrade."
+        )
+    findings = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+    if findings != ["ok"]:
+        raise StoreRefused(f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send again what they still hold.")
+    return version
+
+
+def migrate(db: sqlite3.Connection, version: int, steps: list[tuple[int, str, str]]) -> None:
+    """Bring the schema to the newest number, one transaction a step, so that a crash leaves a whole step or none."""
+    for number, name, text in steps:
+        if number > version:
+            _log.info("migrating the store", extra={"fields": {"migration": name}})
+            db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def prepare_file(directory: Path) -> Path:
+    """Create or check and migrate the store's file, and make that durable. Blocking; returns the file's path."""
+    path = directory / FILE_NAME
+    steps = migrations()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(fd, 0o600)
+    os.close(fd)
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        for setting in COMMON:
+            db.execute(setting).fetchall()
+        db.execute("PRAGMA synchronous = FULL")
+        version = _checked(db, path, len(steps))
+        if version == 0:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(db, version, steps)
+        db.close()
+        # A fresh connection: one that has just run a script may still hold a statement, and then the checkpoint is refused.
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            raise StoreRefused(f"there is no room on the disk for {path}; free some and start again") from error
+        raise StoreRefused(f"{path} cannot be opened as a store: {error}") from error
+    finally:
+        db.close()
+    _sync(path)
+    _sync(directory)
+    return path

@@ -1,0 +1,140 @@
+"""Turns values into rows and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from seawall_control.domain.events import AttemptSummary, Category, Event, EventKind, Outcome, Severity
+from seawall_control.domain.fleet import ProxyRecord, Verdict
+from seawall_control.domain.revisions import Revision
+from seawall_control.domain.sequences import Arrivals
+
+EVENT_COLUMNS: Final = (
+    "id", "timestamp_us", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace", "resolved",
+    "resolved_at_us", "kind", "route", "method", "code", "category", "attempts", "endpoint", "latency_us", "outcome", "reason",
+    "trace_id", "fingerprint", "policy_revision", "proxy", "resolution",
+)  # fmt: skip
+EVENT_SELECT: Final = ", ".join(EVENT_COLUMNS)
+REVISION_COLUMNS: Final = "policy_set, revision, hash, author, message, create_time_us, rollback_of"
+PROXY_COLUMNS: Final = (
+    "node, boot_id, labels, version, policy_set, admin_address, start_time_us, last_seen_us, applied_revision, applied_hash, "
+    "policy_source, last_verdict, reasons, answered_us, refused"
+)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def event_row(event: Event) -> tuple[Any, ...]:
+    """Return the values of `EVENT_COLUMNS`."""
+    attempts = [[a.number, a.endpoint, a.code, a.latency_us, a.reason] for a in event.attempts]
+    return (
+        event.id,
+        event.timestamp_us,
+        int(event.severity),
+        event.component,
+        event.error_type,
+        event.message,
+        None if event.details is None else _json(event.details),
+        event.job_id,
+        event.job_name,
+        event.stack_trace,
+        int(event.resolved),
+        event.resolved_at_us,
+        int(event.kind),
+        event.route,
+        event.method,
+        event.code,
+        int(event.category),
+        _json(attempts) if attempts else None,
+        event.endpoint,
+        event.latency_us,
+        int(event.outcome),
+        event.reason,
+        event.trace_id,
+        event.fingerprint,
+        event.policy_revision,
+        event.proxy,
+        event.resolution,
+    )
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """Return the event of a row of `EVENT_COLUMNS`."""
+    value = dict(zip(EVENT_COLUMNS, row, strict=True))
+    attempts = json.loads(value.pop("attempts") or "[]")
+    details = value.pop("details")
+    return Event(
+        severity=Severity(value.pop("severity")),
+        resolved=bool(value.pop("resolved")),
+        kind=EventKind(value.pop("kind")),
+        category=Category(value.pop("category")),
+        outcome=Outcome(value.pop("outcome")),
+        details=None if details is None else json.loads(details),
+        attempts=tuple(
+            AttemptSummary(number=number, endpoint=endpoint, code=code, latency_us=latency_us, reason=reason)
+            for number, endpoint, code, latency_us, reason in attempts
+        ),
+        **value,
+    )
+
+
+def revision_of(row: Sequence[Any]) -> Revision:
+    """Return the revision of a row of `REVISION_COLUMNS`, with the document if the row has it too."""
+    policy_set, revision, hash_, author, message, create_time_us, rollback_of, *document = row
+    return Revision(
+        policy_set=policy_set,
+        revision=revision,
+        hash=hash_,
+        author=author,
+        message=message,
+        create_time_us=create_time_us,
+        rollback_of=rollback_of,
+        document=document[0] if document else b"",
+    )
+
+
+def proxy_row(proxy: ProxyRecord) -> tuple[Any, ...]:
+    """Return the values of `PROXY_COLUMNS`."""
+    return (
+        proxy.node,
+        proxy.boot_id,
+        _json(dict(proxy.labels)),
+        proxy.version,
+        proxy.policy_set,
+        proxy.admin_address,
+        proxy.start_time_us,
+        proxy.last_seen_us,
+        proxy.applied_revision,
+        proxy.applied_hash,
+        proxy.policy_source,
+        int(proxy.last_verdict),
+        _json(proxy.reasons),
+        proxy.answered_us,
+        _json(proxy.refused),
+    )
+
+
+def proxy_of(row: Sequence[Any]) -> ProxyRecord:
+    """Return the proxy of a row of `PROXY_COLUMNS`."""
+    value = dict(zip(PROXY_COLUMNS.split(", "), row, strict=True))
+    return ProxyRecord(
+        labels=json.loads(value.pop("labels")),
+        last_verdict=Verdict(value.pop("last_verdict")),
+        reasons=tuple(json.loads(value.pop("reasons"))),
+        refused=tuple(json.loads(value.pop("refused"))),
+        **value,
+    )
+
+
+def arrivals_of(row: Sequence[Any]) -> Arrivals:
+    """Return the arrivals of a row of `seen, assumed_through`."""
+    return Arrivals(tuple((first, last) for first, last in json.loads(row[0])), row[1])
+
+
+def arrivals_row(arrivals: Arrivals) -> tuple[str, int]:
+    """Return the values of `seen, assumed_through`."""
+    return _json(arrivals.seen), arrivals.assumed_through

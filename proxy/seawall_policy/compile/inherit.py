@@ -1,0 +1,98 @@
+"""What a policy is once everything that it extends is written out.
+
+A policy's own settings win over those of the policy that it extends, setting by setting and message by message, so that a
+policy may change one number of a breaker and keep the rest. Lists and durations are replaced as a whole: a list of codes that
+grew by inheritance could not be read off the file. A parent's `extends` ends with the parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from seawall.v1 import policy_pb2
+from seawall_policy import fieldpath
+from seawall_policy.builtin import builtin_policies
+from seawall_policy.compile import codes
+from seawall_policy.compile.report import Report
+from seawall_policy.suggest import did_you_mean, quoted
+
+MAX_DEPTH: Final = 16
+"""Longest line of policies that extend each other; nobody could follow a longer one."""
+
+_ATOMIC: Final = frozenset({"google.protobuf.Duration", "google.protobuf.Value"})
+
+
+class Lineage:
+    """A policy with everything it extends."""
+
+    def __init__(self, name: str, chain: tuple[str, ...], merged: policy_pb2.Policy, own_attempts: int) -> None:
+        self.name: str = name
+        self.chain: tuple[str, ...] = chain
+        """The policy itself, then what it extends, and so on."""
+        self.merged: policy_pb2.Policy = merged
+        self.own_attempts: int = own_attempts
+        """`max_attempts` as the policy itself says it; 0 when it does not."""
+
+
+def resolve(own: Mapping[str, policy_pb2.Policy], report: Report) -> dict[str, Lineage]:
+    """Return every usable policy by name, built-in ones included; report unknown parents and cycles."""
+    known: dict[str, policy_pb2.Policy] = dict(builtin_policies())
+    for name, policy in sorted(own.items()):
+        if not name.startswith("builtin/"):
+            known[name] = policy
+    resolved: dict[str, Lineage] = {}
+    for name in known:
+        chain = _chain(name, known, report)
+        merged = policy_pb2.Policy()
+        for ancestor in reversed(chain):
+            _overlay(merged, known[ancestor])
+        merged.ClearField("extends")
+        resolved[name] = Lineage(name, chain, merged, known[name].retry.max_attempts)
+    return resolved
+
+
+def _chain(name: str, known: Mapping[str, policy_pb2.Policy], report: Report) -> tuple[str, ...]:
+    chain = [name]
+    seen = {name}
+    while True:
+        here = chain[-1]
+        parent = known[here].extends
+        if not parent:
+            return tuple(chain)
+        place = fieldpath.member(fieldpath.member("policies", here), "extends")
+        if parent not in known:
+            hint = did_you_mean(parent, known)
+            report.error(place, codes.NO_SUCH_POLICY, f"there is no policy {quoted(parent)}.{hint}")
+            return tuple(chain)
+        if parent in seen:
+            # Reported once, by the members of the cycle themselves; those who merely lead into it have no mistake.
+            if parent == name:
+                way = " -> ".join([*chain, parent])
+                report.error(place, codes.EXTENDS_CYCLE, f"policies extend each other: {way}; remove one `extends`")
+            return tuple(chain)
+        if len(chain) == MAX_DEPTH:
+            report.error(place, codes.TOO_MANY, f"more than {MAX_DEPTH} policies extend each other in a row; shorten the line")
+            return tuple(chain)
+        chain.append(parent)
+        seen.add(parent)
+
+
+def _overlay(base: Message, top: Message) -> None:
+    """Write every setting of `top` over `base`."""
+    for field, value in top.ListFields():
+        if field.is_repeated:
+            base.ClearField(field.name)
+            getattr(base, field.name).MergeFrom(value)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            target = getattr(base, field.name)
+            if field.message_type.full_name in _ATOMIC:
+                target.CopyFrom(value)
+            else:
+                target.SetInParent()
+                _overlay(target, value)
+        else:
+            setattr(base, field.name, value)

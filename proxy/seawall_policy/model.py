@@ -1,0 +1,151 @@
+"""A compiled policy document: immutable values that the data path reads for every call.
+
+`compile` builds these from a `seawall.v1.PolicyDocument`; nothing here is ever changed afterwards, so a call keeps the
+snapshot that it was born with while a newer one is already in use. Times are seconds, sizes are bytes, sets of status codes
+are bit masks (bit n = code n).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_policy.breaker import BreakerOptions
+from seawall_policy.classify import Classifier
+from seawall_policy.retry import RetryOptions
+
+BALANCE_ROUND_ROBIN: Final = 1
+BALANCE_LEAST_REQUEST: Final = 2
+
+ANY_FAILURE: Final = 0x1FFFE
+"""Mask of every status code but OK."""
+
+
+class StaticAnswer:
+    """A fixed response: framed message bytes for each method path that the JSON text fits."""
+
+    def __init__(self, json_text: str, payloads: dict[bytes, bytes]) -> None:
+        self.json_text: str = json_text
+        self.payloads: dict[bytes, bytes] = payloads
+
+
+class FallbackStep:
+    """One entry of a policy's fallback list: when it applies, and either a cluster or a static answer."""
+
+    def __init__(self, codes: int, reasons: frozenset[str], cluster: str, static: StaticAnswer | None) -> None:
+        self.codes: int = codes
+        self.reasons: frozenset[str] = reasons
+        self.cluster: str = cluster
+        self.static: StaticAnswer | None = static
+
+    def applies(self, code: int, reason: str) -> bool:
+        """Tell whether this entry answers a failure with status `code` and local `reason` (empty: from upstream)."""
+        return (self.codes >> code) & 1 == 1 or (reason != "" and reason in self.reasons)
+
+
+class Policy:
+    """What is done for the calls of a route."""
+
+    def __init__(
+        self,
+        name: str,
+        timeout_s: float,
+        per_try_timeout_s: float,
+        retry: RetryOptions,
+        breaker: BreakerOptions | None,
+        fallback: tuple[FallbackStep, ...],
+        classifier: Classifier,
+    ) -> None:
+        self.name: str = name
+        self.timeout_s: float = timeout_s
+        """Total time of a call; infinity when unlimited."""
+        self.per_try_timeout_s: float = per_try_timeout_s
+        """Time of one attempt; infinity when unlimited."""
+        self.retry: RetryOptions = retry
+        self.breaker: BreakerOptions | None = breaker
+        self.fallback: tuple[FallbackStep, ...] = fallback
+        self.classifier: Classifier = classifier
+
+
+class MetadataCondition:
+    """One metadata key that must carry one exact value."""
+
+    def __init__(self, name: bytes, value: bytes) -> None:
+        self.name: bytes = name
+        self.value: bytes = value
+
+
+class Route:
+    """Which calls go where, under which policy."""
+
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        method: str,
+        metadata: tuple[MetadataCondition, ...],
+        backends: tuple[tuple[str, int], ...],
+        policy: Policy,
+        idempotent: bool,
+    ) -> None:
+        self.name: str = name
+        self.service: str = service
+        self.method: str = method
+        self.metadata: tuple[MetadataCondition, ...] = metadata
+        self.backends: tuple[tuple[str, int], ...] = backends
+        """Cluster names with cumulative weights: the last one is the total."""
+        self.policy: Policy = policy
+        self.idempotent: bool = idempotent
+
+
+class ClusterSpec:
+    """Interchangeable endpoints."""
+
+    def __init__(
+        self,
+        name: str,
+        endpoints: tuple[str, ...],
+        balance: int,
+        max_in_flight: int,
+        connect_timeout_s: float,
+        authority: bytes,
+    ) -> None:
+        self.name: str = name
+        self.endpoints: tuple[str, ...] = endpoints
+        """`host:port` each, in the order of the document."""
+        self.balance: int = balance
+        self.max_in_flight: int = max_in_flight
+        self.connect_timeout_s: float = connect_timeout_s
+        self.authority: bytes = authority
+        """Replaces the client's :authority; empty keeps it."""
+
+
+class MethodInfo:
+    """What a descriptor says about a method."""
+
+    def __init__(self, client_streaming: bool, server_streaming: bool, idempotent: bool) -> None:
+        self.client_streaming: bool = client_streaming
+        self.server_streaming: bool = server_streaming
+        self.idempotent: bool = idempotent
+        """`idempotency_level` is IDEMPOTENT or NO_SIDE_EFFECTS."""
+
+
+class Snapshot:
+    """A whole compiled document."""
+
+    def __init__(
+        self,
+        revision: int,
+        digest: str,
+        routes: tuple[Route, ...],
+        clusters: dict[str, ClusterSpec],
+        methods: dict[bytes, MethodInfo],
+    ) -> None:
+        self.revision: int = revision
+        """Control-plane revision; 0 for a document from a file."""
+        self.digest: str = digest
+        """SHA-256 of the document in hexadecimal."""
+        self.routes: tuple[Route, ...] = routes
+        """In the order of the document."""
+        self.clusters: dict[str, ClusterSpec] = clusters
+        self.methods: dict[bytes, MethodInfo] = methods
+        """By path, `/package.Service/Method`; empty without descriptors."""

@@ -1,0 +1,179 @@
+"""The door: what a client's request must look like, and which route it takes.
+
+One acceptor serves one client connection. It answers what it must not forward (not gRPC, a path that is none, a malformed
+field that gRPC gives a meaning, no route) and makes a `Call` of everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_policy import status
+from seawall_policy.deadline import MALFORMED, parse_grpc_timeout
+from seawall_proxy.call import local_reply
+from seawall_proxy.call.call import Call
+from seawall_proxy.call.context import Context
+from seawall_proxy.call.ports import OUTCOME_REJECTED, CallRecord, CallTrace
+from seawall_proxy.call.request import BAD_FIELD, BAD_PATH, NOT_GRPC, NOT_POST, RequestHead, field_error
+from seawall_proxy.call.routing import RouteState, RoutingTable
+from seawall_proxy.call.timers import NEVER
+from seawall_proxy.http2.handlers import ConnectionHandler, StreamHandler
+from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.stream import Stream
+
+_IGNORE: Final = StreamHandler()
+"""Takes what still comes on a stream that was answered at the door."""
+
+_TRACE_NAMES: Final = frozenset((b"traceparent", b"tracestate", b"grpc-trace-bin"))
+
+
+class Acceptor(ConnectionHandler):
+    """Turns the requests of one connection into calls."""
+
+    def __init__(self, context: Context) -> None:
+        self.context: Context = context
+        self.goaway_received: bool = False
+        self.terminated: bool = False
+        self.terminated_code: int = 0
+        self.terminated_reason: str = ""
+
+    def on_goaway(self, last_stream_id: int, code: int) -> None:
+        self.goaway_received = True
+
+    def on_terminated(self, code: int, reason: str) -> None:
+        self.terminated = True
+        self.terminated_code = code
+        self.terminated_reason = reason
+
+    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+        context = self.context
+        stream.handler = _IGNORE
+        attached = block.attachment
+        if isinstance(attached, RequestHead):
+            head = attached
+        else:
+            head = RequestHead(block)
+            block.attachment = head
+        if head.error != 0:
+            self._turn_away(stream, head)
+            return
+        deadline = NEVER
+        if len(extra) > 0:
+            detail = _extra_error(extra)
+            if detail != "":
+                self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, detail)
+                return
+            timeout = _timeout(extra)
+            if timeout >= 0.0:
+                deadline = context.now + timeout
+            elif timeout == MALFORMED:
+                self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, "malformed grpc-timeout")
+                return
+        table = context.table
+        if table is None:
+            self._reject(stream, head, status.UNAVAILABLE, local_reply.NO_ROUTE, "no policy is in effect yet")
+            return
+        state = _route(head, table, extra)
+        if state is None:
+            self._reject(stream, head, status.UNIMPLEMENTED, local_reply.NO_ROUTE, "")
+            return
+        traced: CallTrace | None = None
+        if context.tracer.enabled:
+            traced = self._trace(head, extra)
+        call = Call(context, stream, table, state, head, _forwarded(extra, traced is not None), deadline)
+        stream.handler = call
+        call.begin(end_stream, traced)
+
+    def _trace(self, head: RequestHead, extra: tuple[Field, ...]) -> CallTrace | None:
+        parent = b""
+        state = b""
+        binary = b""
+        for name, value in extra:
+            if name == b"traceparent":
+                parent = value
+            elif name == b"tracestate":
+                state = value
+            elif name == b"grpc-trace-bin":
+                binary = value
+        return self.context.tracer.begin(head.path, parent, state, binary)
+
+    def _turn_away(self, stream: Stream, head: RequestHead) -> None:
+        if head.error == NOT_GRPC:
+            self._plain(stream, head, local_reply.NOT_GRPC_REPLY, b"this port serves gRPC only: content-type must be application/grpc\n")
+        elif head.error == NOT_POST:
+            self._plain(stream, head, local_reply.NOT_POST_REPLY, b"gRPC requests are POST\n")
+        elif head.error == BAD_PATH:
+            self._reject(stream, head, status.UNIMPLEMENTED, local_reply.INVALID_REQUEST, "the path is not /Service/Method")
+        elif head.error == BAD_FIELD:
+            self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, head.error_detail)
+
+    def _plain(self, stream: Stream, head: RequestHead, reply: HeaderBlock, text: bytes) -> None:
+        self._count(head, status.UNIMPLEMENTED, local_reply.INVALID_REQUEST, "")
+        stream.send_headers(reply, (), False)
+        stream.send_data(text, True)
+
+    def _reject(self, stream: Stream, head: RequestHead, code: int, reason: str, detail: str) -> None:
+        message = local_reply.REASONS[reason]
+        if detail != "":
+            message = message + ": " + detail
+        self._count(head, code, reason, message)
+        stream.send_headers(
+            local_reply.TRAILERS_ONLY,
+            local_reply.failure_fields(code, reason, message, b"rejected", -1.0, (("origin", "proxy"),)),
+            True,
+        )
+
+    def _count(self, head: RequestHead, code: int, reason: str, message: str) -> None:
+        context = self.context
+        counters = context.unmatched
+        counters.started += 1
+        counters.by_code[code] += 1
+        counters.rejected += 1
+        counters.rejected_by[reason] = counters.rejected_by.get(reason, 0) + 1
+        if reason == local_reply.NO_ROUTE:
+            record = CallRecord("", head.path, context.now)
+            record.code = code
+            record.reason = reason
+            record.message = message.encode("ascii", "replace")
+            record.outcome = OUTCOME_REJECTED
+            context.sink.call_ended(record)
+
+
+def _route(head: RequestHead, table: RoutingTable, extra: tuple[Field, ...]) -> RouteState | None:
+    for state in head.candidates(table):
+        if not state.has_conditions or state.matches(head.metadata, extra):
+            return state
+    return None
+
+
+def _timeout(extra: tuple[Field, ...]) -> float:
+    """Return the client's timeout in seconds, MALFORMED, or -2 when there is none."""
+    for name, value in extra:
+        if name == b"grpc-timeout":
+            return parse_grpc_timeout(value)
+    return -2.0
+
+
+def _extra_error(extra: tuple[Field, ...]) -> str:
+    for name, value in extra:
+        if name.endswith(b"-bin") or name.startswith(b"grpc-"):
+            error = field_error(name, value)
+            if error != "":
+                return error
+    return ""
+
+
+def _forwarded(extra: tuple[Field, ...], traced: bool) -> tuple[Field, ...]:
+    """Leave out what each attempt says in its own words."""
+    drop = False
+    for name, _ in extra:
+        if name == b"grpc-timeout" or name == b"host" or (traced and name in _TRACE_NAMES):
+            drop = True
+    if not drop:
+        return extra
+    rest: list[Field] = []
+    for field in extra:
+        name = field[0]
+        if name != b"grpc-timeout" and name != b"host" and not (traced and name in _TRACE_NAMES):
+            rest.append(field)
+    return tuple(rest)

@@ -1,0 +1,174 @@
+"""One try of a call: a place in a cluster, at most one upstream stream, and exactly one end.
+
+An attempt translates what happens on its stream into the two things that a call cares about: parts of a response, and the
+end with a gRPC status (gRPC over HTTP/2: RST_STREAM codes, HTTP statuses without grpc-status and streams that end without
+trailers all have their mapping). It holds its endpoint and its cluster from birth to end and gives both back once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_policy import retry, status
+from seawall_proxy.call import local_reply
+from seawall_proxy.call.response import NO_STATUS, final_status, response_head
+from seawall_proxy.call.context import Held
+from seawall_proxy.call.upstream_port import StreamSeeker, UpstreamCluster, UpstreamEndpoint
+from seawall_proxy.http2.connection import Connection
+from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
+from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.stream import Stream
+
+NO_EXTRA: Final[tuple[Field, ...]] = ()
+
+
+class AttemptOwner(Held):
+    """The call as its attempts see it."""
+
+    def attempt_connected(self, attempt: Attempt, connection: Connection) -> None:
+        """Open the attempt's stream on `connection`."""
+
+    def response_headers(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        """Take response headers that are not trailers-only."""
+
+    def response_data(self, attempt: Attempt, data: bytes) -> None:
+        """Take response bytes; credit for them is given with `attempt.consume`."""
+
+    def request_sent(self, attempt: Attempt, n: int) -> None:
+        """Learn that `n` more request bytes are on their way to the endpoint."""
+
+    def attempt_ended(
+        self, attempt: Attempt, code: int, block: HeaderBlock | None, extra: tuple[Field, ...], trailers_only: bool
+    ) -> None:
+        """Take the final status; `block` and `extra` are the server's trailers, None when the status is ours."""
+
+
+class Attempt(StreamSeeker):
+    """One try."""
+
+    def __init__(
+        self, owner: AttemptOwner, cluster: UpstreamCluster, endpoint: UpstreamEndpoint, permit: int, number: int, now: float
+    ) -> None:
+        self.tick = -1
+        self.owner: AttemptOwner = owner
+        self.cluster: UpstreamCluster = cluster
+        self.endpoint: UpstreamEndpoint = endpoint
+        self.permit: int = permit
+        """The breaker's permit; -1 when no breaker watches."""
+        self.number: int = number
+        self.started: float = now
+        self.stream: Stream | None = None
+        self.done: bool = False
+        self.sent: int = 0
+        """Request bytes put on the wire."""
+        self.seen: int = retry.UNSENT
+        self.reason: str = ""
+        self.span_id: bytes = b""
+        endpoint.in_flight += 1
+        endpoint.attempts += 1
+        cluster.in_flight += 1
+
+    # what the endpoint says
+
+    def connection_ready(self, connection: Connection) -> None:
+        self.seen = retry.SEEN
+        self.owner.attempt_connected(self, connection)
+
+    def connection_failed(self, reason: str) -> None:
+        self._end(status.UNAVAILABLE, local_reply.UPSTREAM_CONNECT_FAILED, None, NO_EXTRA, False)
+
+    # what the stream says
+
+    def on_headers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+        if self.done:
+            return
+        head = response_head(block)
+        if end_stream:
+            code = final_status(head, extra)
+            if code == NO_STATUS:
+                self._end_without_status(head.http_status)
+            else:
+                self._end(code, "", block, extra, True)
+        elif head.http_status != 200 or not head.is_grpc:
+            stream.reset(CANCEL)
+            self._end_without_status(head.http_status)
+        else:
+            self.owner.response_headers(self, block, extra)
+
+    def on_data(self, stream: Stream, data: bytes, end_stream: bool) -> None:
+        if self.done:
+            return
+        if len(data) > 0:
+            self.owner.response_data(self, data)
+        if end_stream and not self.done:
+            self._end_without_status(200)
+
+    def on_trailers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        if self.done:
+            return
+        code = final_status(response_head(block), extra)
+        if code == NO_STATUS:
+            self._end_without_status(200)
+        else:
+            self._end(code, "", block, extra, False)
+
+    def on_reset(self, stream: Stream, code: int, unprocessed: bool) -> None:
+        if self.done:
+            return
+        self.stream = None
+        if unprocessed:
+            self.seen = retry.REFUSED
+            self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
+        elif code == CONNECTION_LOST:
+            self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
+        else:
+            self._end(status.from_rst(code), local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
+
+    def on_sent(self, stream: Stream, n: int) -> None:
+        if not self.done:
+            self.owner.request_sent(self, n)
+
+    # what the call says
+
+    def consume(self, n: int) -> None:
+        """Give the endpoint credit for `n` response bytes that have left the proxy."""
+        stream = self.stream
+        if stream is not None and n > 0:
+            stream.consume(n)
+
+    def cancel(self) -> None:
+        """End without a word to the owner; the endpoint is told when a stream is open."""
+        if self.done:
+            return
+        self._release()
+        stream = self.stream
+        if stream is not None:
+            self.stream = None
+            stream.reset(CANCEL)
+        else:
+            self.endpoint.abandon(self)
+
+    # ends
+
+    def _end_without_status(self, http_status: int) -> None:
+        self._end(status.from_http(http_status), local_reply.UPSTREAM_PROTOCOL_ERROR, None, NO_EXTRA, False)
+
+    def _end(
+        self, code: int, reason: str, block: HeaderBlock | None, extra: tuple[Field, ...], trailers_only: bool
+    ) -> None:
+        self._release()
+        self.reason = reason
+        if code != status.OK:
+            self.endpoint.failures += 1
+        stream = self.stream
+        if stream is not None:
+            self.stream = None
+            if not stream.local_closed:
+                # The server has answered before the request was complete; what is still to come would be wasted.
+                stream.reset(CANCEL)
+        self.owner.attempt_ended(self, code, block, extra, trailers_only)
+
+    def _release(self) -> None:
+        self.done = True
+        self.endpoint.in_flight -= 1
+        self.cluster.in_flight -= 1

@@ -1,0 +1,138 @@
+"""What is derived from a request's header block, once for each distinct block.
+
+A client's header block repeats from call to call, so everything that depends on it alone is computed at its first use and
+kept in the block's attachment: whether it is a valid gRPC request, its path, the headers to send upstream, and the routes
+that may match. Every field with a meaning in gRPC is validated here, since a malformed value that reaches a shared upstream
+connection can fail other clients' calls (CVE-2023-32732).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_proxy.call.metadata import is_base64, is_encoding_list
+from seawall_proxy.call.routing import RouteState, RoutingTable
+from seawall_proxy.http2.headers import Field, HeaderBlock
+
+VALID: Final = 0
+NOT_GRPC: Final = 1
+NOT_POST: Final = 2
+BAD_PATH: Final = 3
+BAD_FIELD: Final = 4
+
+_MAX_AUTHORITIES: Final = 64
+
+
+class RequestHead:
+    """The unchanging part of a request."""
+
+    def __init__(self, block: HeaderBlock) -> None:
+        self.block: HeaderBlock = block
+        self.path: bytes = b""
+        self.error: int = VALID
+        self.error_detail: str = ""
+        self.content_type: bytes = b""
+        self.metadata: dict[bytes, list[bytes]] = {}
+        self.job_id: bytes = b""
+        self.job_name: bytes = b""
+        self.has_previous_attempts: bool = False
+        self._upstream: dict[bytes, HeaderBlock] = {}
+        self._table: RoutingTable | None = None
+        self._candidates: tuple[RouteState, ...] = ()
+        self._inspect(block)
+
+    def _inspect(self, block: HeaderBlock) -> None:
+        method = b""
+        for name, value in block.fields:
+            if name == b":path":
+                self.path = value
+            elif name == b":method":
+                method = value
+            elif name == b"content-type":
+                self.content_type = value
+            elif not name.startswith(b":"):
+                self._inspect_metadata(name, value)
+        if not self.content_type.startswith(b"application/grpc") or self.content_type.startswith(b"application/grpc-web"):
+            self.error = NOT_GRPC
+        elif method != b"POST":
+            self.error = NOT_POST
+        elif not is_method_path(self.path):
+            self.error = BAD_PATH
+
+    def _inspect_metadata(self, name: bytes, value: bytes) -> None:
+        detail = field_error(name, value)
+        if detail != "" and self.error == VALID:
+            self.error = BAD_FIELD
+            self.error_detail = detail
+        values = self.metadata.get(name)
+        if values is None:
+            self.metadata[name] = [value]
+        else:
+            values.append(value)
+        if name == b"x-job-id":
+            self.job_id = value
+        elif name == b"x-job-name":
+            self.job_name = value
+        elif name == b"grpc-previous-rpc-attempts":
+            self.has_previous_attempts = True
+
+    def candidates(self, table: RoutingTable) -> tuple[RouteState, ...]:
+        """Return the routes whose service and method match, best first."""
+        if self._table is not table:
+            self._candidates = table.candidates(self.path)
+            self._table = table
+        return self._candidates
+
+    def upstream_block(self, authority: bytes) -> HeaderBlock:
+        """Return the headers for an upstream; `authority` replaces the client's unless it is empty."""
+        block = self._upstream.get(authority)
+        if block is None:
+            block = HeaderBlock(self._upstream_fields(authority))
+            if len(self._upstream) >= _MAX_AUTHORITIES:
+                self._upstream.clear()
+            self._upstream[authority] = block
+        return block
+
+    def _upstream_fields(self, authority: bytes) -> tuple[Field, ...]:
+        host = b""
+        rest: list[Field] = []
+        for name, value in self.block.fields:
+            if name == b":authority" or (name == b"host" and host == b""):
+                host = value
+            elif not name.startswith(b":") and name not in _REPLACED:
+                rest.append((name, value))
+        fields: list[Field] = [
+            (b":method", b"POST"),
+            (b":scheme", b"http"),
+            (b":path", self.path),
+            (b":authority", authority if authority != b"" else host),
+            (b"te", b"trailers"),
+            (b"content-type", self.content_type),
+        ]
+        fields.extend(rest)
+        return tuple(fields)
+
+
+_REPLACED: Final = frozenset((b"te", b"content-type", b"host", b"grpc-timeout"))
+
+
+def is_method_path(path: bytes) -> bool:
+    """Tell whether `path` is `/Service/Method` with both parts present and nothing that another parser may read otherwise."""
+    if not path.startswith(b"/"):
+        return False
+    slash = path.find(b"/", 1)
+    if slash <= 1 or slash == len(path) - 1:
+        return False
+    return path.find(b"/", slash + 1) < 0 and b"?" not in path and b"#" not in path and b"%" not in path
+
+
+def field_error(name: bytes, value: bytes) -> str:
+    """Return what is wrong with one metadata field that gRPC gives a meaning, or an empty string."""
+    if name.endswith(b"-bin"):
+        return "" if is_base64(value) else "malformed base64 in " + name.decode("ascii", "replace")
+    if name.startswith(b"grpc-"):
+        if name == b"grpc-encoding" or name == b"grpc-accept-encoding":
+            return "" if is_encoding_list(value) else "malformed " + name.decode("ascii")
+        if name == b"grpc-previous-rpc-attempts":
+            return "" if value.isdigit() and len(value) <= 9 else "malformed grpc-previous-rpc-attempts"
+    return ""

@@ -1,0 +1,152 @@
+"""Cut a byte stream into frames (RFC 9113 section 4.1) without an object for each.
+
+Bytes are parsed in place with an offset. A frame that is not complete yet is kept as the chunks in which it came and
+joined once all of it is there, so a peer that drips single bytes costs linear, not quadratic, time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_proxy.http2.errors import FRAME_SIZE_ERROR, PROTOCOL_ERROR, ConnectionFault
+from seawall_proxy.http2.frames import (
+    CONTINUATION,
+    DATA,
+    FLAG_ACK,
+    HEADERS,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+)
+
+HEADER_BYTES: Final = 9
+
+_ANY: Final = 0
+_FIRST_SETTINGS: Final = 1
+_CONTINUATION: Final = 2
+
+
+class FrameSink:
+    """Take frames from a reader; payloads are given as a buffer, a position and a length."""
+
+    def __init__(self) -> None:
+        self.closed: bool = False
+
+    def data_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
+        """Take DATA."""
+
+    def headers_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
+        """Take HEADERS."""
+
+    def continuation_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
+        """Take CONTINUATION; the reader has made sure that it belongs where it is."""
+
+    def window_update_frame(self, buf: bytes, pos: int, length: int, stream_id: int) -> None:
+        """Take WINDOW_UPDATE."""
+
+    def rst_stream_frame(self, buf: bytes, pos: int, length: int, stream_id: int) -> None:
+        """Take RST_STREAM."""
+
+    def other_frame(self, kind: int, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
+        """Take any other frame."""
+
+
+class FrameReader:
+    """Feed the frames of one connection to a sink."""
+
+    def __init__(self, sink: FrameSink, *, max_frame_bytes: int, expect_preface: bool) -> None:
+        self._sink: FrameSink = sink
+        self._max_frame_bytes: int = max_frame_bytes
+        self._chunks: list[bytes] = []
+        self._have: int = 0
+        self._need: int = 0
+        self._expect_preface: bool = expect_preface
+        self._state: int = _FIRST_SETTINGS
+        self._continued_id: int = 0
+        self.frames: int = 0
+
+    def expect_continuation(self, stream_id: int) -> None:
+        """Accept nothing but CONTINUATION frames of this stream; 0 ends that."""
+        self._continued_id = stream_id
+        self._state = _CONTINUATION if stream_id else _ANY
+
+    def feed(self, data: bytes) -> None:
+        """Parse bytes as they came; raises ConnectionFault on a framing error."""
+        if self._chunks:
+            self._chunks.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+        pos = 0
+        if self._expect_preface:
+            pos = self._read_preface(data)
+            if pos == 0:
+                return
+        pos = self._read_frames(data, pos)
+        if pos < len(data) and not self._sink.closed:
+            self._keep(data[pos:] if pos else data)
+
+    def _keep(self, rest: bytes) -> None:
+        self._chunks.append(rest)
+        self._have = len(rest)
+        if self._expect_preface:
+            self._need = len(PREFACE)
+        elif self._have < HEADER_BYTES:
+            self._need = HEADER_BYTES
+        else:
+            self._need = HEADER_BYTES + (rest[0] << 16 | rest[1] << 8 | rest[2])
+
+    def _read_preface(self, data: bytes) -> int:
+        """Return the position behind the client's preface, or 0 while it is not complete."""
+        if data[: len(PREFACE)] != PREFACE[: len(data)]:
+            raise ConnectionFault(PROTOCOL_ERROR, "connection does not begin with the HTTP/2 preface")
+        if len(data) < len(PREFACE):
+            self._keep(data)
+            return 0
+        self._expect_preface = False
+        return len(PREFACE)
+
+    def _read_frames(self, data: bytes, pos: int) -> int:
+        sink = self._sink
+        end = len(data)
+        while end - pos >= HEADER_BYTES:
+            length = data[pos] << 16 | data[pos + 1] << 8 | data[pos + 2]
+            kind = data[pos + 3]
+            flags = data[pos + 4]
+            if length > self._max_frame_bytes:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "frame is larger than the announced maximum")
+            stream_id = (data[pos + 5] & 0x7F) << 24 | data[pos + 6] << 16 | data[pos + 7] << 8 | data[pos + 8]
+            if self._state != _ANY:
+                self._check_order(kind, flags, stream_id)
+            start = pos + HEADER_BYTES
+            if end - start < length:
+                return pos
+            pos = start + length
+            self.frames += 1
+            if kind == DATA:
+                sink.data_frame(data, start, length, flags, stream_id)
+            elif kind == HEADERS:
+                sink.headers_frame(data, start, length, flags, stream_id)
+            elif kind == WINDOW_UPDATE:
+                sink.window_update_frame(data, start, length, stream_id)
+            elif kind == RST_STREAM:
+                sink.rst_stream_frame(data, start, length, stream_id)
+            elif kind == CONTINUATION:
+                sink.continuation_frame(data, start, length, flags, stream_id)
+            else:
+                if self._state == _FIRST_SETTINGS:
+                    self._state = _ANY
+                sink.other_frame(kind, data, start, length, flags, stream_id)
+            if sink.closed:
+                return end
+        return pos
+
+    def _check_order(self, kind: int, flags: int, stream_id: int) -> None:
+        if self._state == _FIRST_SETTINGS:
+            if kind != SETTINGS or flags & FLAG_ACK:
+                raise ConnectionFault(PROTOCOL_ERROR, "first frame is not SETTINGS")
+        elif kind != CONTINUATION or stream_id != self._continued_id:
+            raise ConnectionFault(PROTOCOL_ERROR, "header block is interrupted by another frame")

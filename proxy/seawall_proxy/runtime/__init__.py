@@ -1,0 +1,1 @@
+"""The asyncio edge: listeners, transports, timers, signals, the control link and admin HTTP."""

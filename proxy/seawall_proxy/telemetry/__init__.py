@@ -1,0 +1,4 @@
+"""What the proxy tells the world: counters, metrics, error events, spans.
+
+The only package that knows a metric's name.
+"""

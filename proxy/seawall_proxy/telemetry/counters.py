@@ -1,0 +1,205 @@
+"""The numbers that the data path adds to: plain attributes and array slots, read at scrape and report time.
+
+Rules of the file: adding costs nothing but the addition (no locks, no labels, no dictionaries except for the
+rare reasons); every number only grows, except the gauges `in_flight` and `connections_open`; nobody but a
+restart sets one back, so that a lost report loses nothing. One process has one event loop, so nothing here is
+shared between threads.
+
+The latency bounds are those of gRFC A66 (grpc.client.call.duration), in seconds; a bucket holds what is at
+most its bound, as in Prometheus and OpenTelemetry, and the last one holds the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LATENCY_BOUNDS: Final[tuple[float, ...]] = (
+    0.0,
+    0.00001,
+    0.00005,
+    0.0001,
+    0.0003,
+    0.0006,
+    0.0008,
+    0.001,
+    0.002,
+    0.003,
+    0.004,
+    0.005,
+    0.006,
+    0.008,
+    0.01,
+    0.013,
+    0.016,
+    0.02,
+    0.025,
+    0.03,
+    0.04,
+    0.05,
+    0.065,
+    0.08,
+    0.1,
+    0.13,
+    0.16,
+    0.2,
+    0.25,
+    0.3,
+    0.4,
+    0.5,
+    0.65,
+    0.8,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+)
+BUCKETS: Final = 42
+"""One for each bound, and one for the rest."""
+
+CODES: Final = 17
+"""gRPC status codes 0 to 16."""
+
+MAX_REASONS: Final = 64
+"""Different reasons that one counter keeps apart; further ones share `other`: no map grows for ever."""
+
+OTHER: Final = "other"
+
+
+class LatencyHistogram:
+    """Durations in seconds, counted by bucket."""
+
+    def __init__(self) -> None:
+        self.buckets: list[int] = [0] * BUCKETS
+        """Not cumulative: each duration is in one bucket."""
+        self.total_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count a duration; a negative one counts as zero."""
+        # Not bisect_left: compiled, this is 0.08 µs less a call, for it compares unboxed floats.
+        bounds = LATENCY_BOUNDS
+        low = 0
+        high = BUCKETS - 1
+        while low < high:
+            middle = (low + high) >> 1
+            if bounds[middle] < seconds:
+                low = middle + 1
+            else:
+                high = middle
+        self.buckets[low] += 1
+        if seconds > 0.0:
+            self.total_s += seconds
+
+    def count(self) -> int:
+        """Return how many durations were counted."""
+        return sum(self.buckets)
+
+
+class RouteCounters:
+    """What happened to the calls of one route since the process started."""
+
+    def __init__(self, route: str) -> None:
+        self.route: str = route
+        self.started: int = 0
+        self.in_flight: int = 0
+        self.by_code: list[int] = [0] * CODES
+        """Finished calls by the final status that the caller saw."""
+        self.retries: int = 0
+        """Attempts beyond the first."""
+        self.budget_exhausted: int = 0
+        """Retries that the budget refused."""
+        self.rejected: int = 0
+        self.fallbacks: int = 0
+        self.cancelled: int = 0
+        """Calls whose caller went away."""
+        self.recovered: int = 0
+        """Calls that succeeded after more than one attempt."""
+        self.latency: LatencyHistogram = LatencyHistogram()
+        self.rejected_by: dict[str, int] = {}
+        """Refused calls by reason."""
+        self.fallback_by_kind: dict[str, int] = {}
+        """Fallbacks served by kind: static, cluster, last_good."""
+
+    def finish(self, code: int, seconds: float) -> None:
+        """Count a finished call: out of flight, its final status, its duration."""
+        self.in_flight -= 1
+        self.by_code[code] += 1
+        self.latency.add(seconds)
+
+    def reject(self, reason: str) -> None:
+        """Count a refusal and its reason."""
+        self.rejected += 1
+        add_reason(self.rejected_by, reason)
+
+    def fall_back(self, kind: str) -> None:
+        """Count a served fallback and its kind."""
+        self.fallbacks += 1
+        add_reason(self.fallback_by_kind, kind)
+
+
+class EndpointCounters:
+    """What happened to the attempts that went to one endpoint of one cluster."""
+
+    def __init__(self, cluster: str, address: str) -> None:
+        self.cluster: str = cluster
+        self.address: str = address
+        self.attempts: int = 0
+        self.in_flight: int = 0
+        self.by_code: list[int] = [0] * CODES
+        """Finished attempts by status, the server's or the one we made of a broken connection."""
+        self.latency: LatencyHistogram = LatencyHistogram()
+        self.connects: int = 0
+        """Connections that became ready."""
+        self.connect_failures: int = 0
+        self.disconnects: int = 0
+        """Ready connections that ended."""
+
+    def finish(self, code: int, seconds: float) -> None:
+        """Count a finished attempt: out of flight, its status, its duration."""
+        self.in_flight -= 1
+        self.by_code[code] += 1
+        self.latency.add(seconds)
+
+
+class ProxyCounters:
+    """What belongs to no route: connections, protocol, policy, events."""
+
+    def __init__(self) -> None:
+        self.connections_total: int = 0
+        self.connections_open: int = 0
+        self.connections_refused: int = 0
+        """Connections closed at accept because a limit was reached."""
+        self.bytes_received: int = 0
+        self.bytes_sent: int = 0
+        self.frames_received: int = 0
+        self.frames_sent: int = 0
+        self.protocol_errors: int = 0
+        """Client connections ended because the peer broke HTTP/2."""
+        self.protocol_errors_by: dict[str, int] = {}
+        """The same by reason."""
+        self.resets_received: int = 0
+        self.resets_sent: int = 0
+        self.unrouted: int = 0
+        """Calls that matched no route."""
+        self.policy_applied: int = 0
+        self.policy_refused: int = 0
+        self.policy_apply_s: float = 0.0
+        """Time of the last successful compile and swap."""
+        self.events_produced: int = 0
+        self.events_dropped: int = 0
+
+    def protocol_error(self, reason: str) -> None:
+        """Count a connection that ended because its peer broke the protocol, and why."""
+        self.protocol_errors += 1
+        add_reason(self.protocol_errors_by, reason)
+
+
+def add_reason(counts: dict[str, int], reason: str) -> None:
+    """Add one to a reason's count; a reason beyond the first `MAX_REASONS` counts as `other`."""
+    count = counts.get(reason, 0)
+    if count == 0 and len(counts) >= MAX_REASONS:
+        reason = OTHER
+        count = counts.get(reason, 0)
+    counts[reason] = count + 1

@@ -1,0 +1,349 @@
+"""The breaker against a reference that keeps every outcome in a list and counts anew each time.
+
+Parameters come from tiny ranges: with thresholds of 1 to 3, short random runs visit every corner that long runs with real thresholds
+never reach.
+"""
+
+from __future__ import annotations
+
+from math import floor, inf
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from seawall_policy import status
+from seawall_policy.breaker import (
+    CLOSED,
+    DISABLED,
+    ENFORCE,
+    FORCED_OPEN,
+    HALF_OPEN,
+    METRICS_ONLY,
+    OFF,
+    OPEN,
+    REJECTED,
+    SHADOW,
+    UNWATCHED,
+    Breaker,
+    BreakerOptions,
+)
+
+CODES = (status.OK, status.UNAVAILABLE, status.RESOURCE_EXHAUSTED, status.NOT_FOUND)
+FAILING = (status.UNAVAILABLE, status.RESOURCE_EXHAUSTED)
+SLOW_S = 1.0
+
+
+class Parameters:
+    """One draw of tiny options."""
+
+    def __init__(self, draw: st.DataObject, mode: int) -> None:
+        def one(*values: object) -> object:
+            return draw.draw(st.sampled_from(values))
+
+        self.options = BreakerOptions(
+            kind=str(one("count", "time")),
+            size=int(str(one(1, 2, 3))),
+            min_calls=int(str(one(1, 2, 3))),
+            failure_rate=float(str(one(0.0, 34.0, 50.0, 100.0))),
+            consecutive=int(str(one(0, 1, 2, 3))),
+            slow_call_duration_s=float(str(one(SLOW_S, inf))),
+            slow_call_rate=float(str(one(50.0, 100.0))),
+            open_for_s=float(str(one(1.0, 2.0))),
+            open_for_max_s=float(str(one(1.0, 4.0))),
+            open_multiplier=float(str(one(1.0, 2.0))),
+            half_open_calls=int(str(one(1, 2, 3))),
+            success_threshold=int(str(one(1, 2, 3))),
+            half_open_timeout_s=float(str(one(0.0, 2.0))),
+            mode=mode,
+        )
+
+
+class Outcome:
+    def __init__(self, at: float, code: int, slow: bool) -> None:
+        self.second = floor(at)
+        self.code = code
+        self.failed = code in FAILING
+        self.slow = slow
+
+
+class Reference:
+    """The same rules, written for reading: lists, no totals, no shortcuts."""
+
+    def __init__(self, options: BreakerOptions) -> None:
+        self.options = options
+        self.state = DISABLED if options.mode == OFF else CLOSED
+        self.generation = 0
+        self.outcomes: list[Outcome] = []
+        self.row: list[Outcome] = []
+        self.probes: list[Outcome] = []
+        self.out: list[int] = []  # generation of each permit that is out
+        self.open_until = inf
+        self.held = False
+        self.reopened = 0
+        self.give_up = inf
+        self.opened = self.rejected = self.would_reject = 0
+        self.log: list[tuple[int, int, str]] = []
+
+    # what the list says
+
+    def window(self, now: float) -> list[Outcome]:
+        if self.options.kind == "count":
+            return self.outcomes[-self.options.size :]
+        latest = max([floor(now)] + [outcome.second for outcome in self.outcomes])
+        return [outcome for outcome in self.outcomes if outcome.second > latest - self.options.size]
+
+    def in_a_row(self) -> int:
+        count = 0
+        for outcome in self.row:
+            if not outcome.failed:
+                count = 0
+            elif outcome.code != status.RESOURCE_EXHAUSTED:
+                count += 1
+        return count
+
+    def reason_to_trip(self, now: float) -> str:
+        window = self.window(now)
+        if self.options.consecutive and self.in_a_row() >= self.options.consecutive:
+            return "consecutive"
+        needed = self.options.min_calls
+        if self.options.kind == "count":
+            needed = min(needed, self.options.size)
+        if len(window) < needed:
+            return ""
+        failed = 100.0 * sum(outcome.failed for outcome in window) / len(window)
+        slow = 100.0 * sum(outcome.slow for outcome in window) / len(window)
+        if self.options.failure_rate and failed >= self.options.failure_rate:
+            return "failure_rate"
+        if self.options.slow_call_duration_s < inf and slow >= self.options.slow_call_rate:
+            return "slow_call_rate"
+        return ""
+
+    def probes_out(self) -> int:
+        return self.out.count(self.generation) if self.state == HALF_OPEN else 0
+
+    # what happens
+
+    def go(self, state: int, trigger: str) -> None:
+        if state != self.state:
+            self.log.append((self.state, state, trigger))
+            if state in (OPEN, FORCED_OPEN) and self.state not in (OPEN, FORCED_OPEN):
+                self.opened += 1
+        self.state = state
+        self.generation += 1
+        self.row, self.probes = [], []
+        self.open_until = self.give_up = inf
+        self.held = False
+        if state in (CLOSED, DISABLED, METRICS_ONLY):
+            self.outcomes = []
+        if state not in (OPEN, HALF_OPEN):
+            self.reopened = 0
+
+    def open(self, now: float, trigger: str) -> None:
+        self.go(OPEN, trigger)
+        ceiling = max(self.options.open_for_s, self.options.open_for_max_s)
+        self.open_until = now + min(self.options.open_for_s * self.options.open_multiplier**self.reopened, ceiling)
+        self.reopened += 1
+
+    def timer(self, now: float) -> None:
+        if self.state == OPEN and now >= self.open_until:
+            self.go(HALF_OPEN, "cooled_down")
+        elif self.state == HALF_OPEN and now >= self.give_up:
+            self.open(now, "probe_timeout")
+
+    def admit(self, now: float) -> str:
+        self.timer(now)
+        if self.state == DISABLED:
+            return "unwatched"
+        blocked = self.state in (OPEN, FORCED_OPEN)
+        if self.state == HALF_OPEN:
+            blocked = self.probes_out() >= self.options.half_open_calls
+            if not blocked and self.give_up == inf and self.options.half_open_timeout_s:
+                self.give_up = now + self.options.half_open_timeout_s
+        if self.state == METRICS_ONLY and self.reason_to_trip(now):
+            self.would_reject += 1
+        if not blocked:
+            self.out.append(self.generation)
+            return "permit"
+        if self.options.mode == SHADOW:
+            self.would_reject += 1
+            return "unwatched"
+        self.rejected += 1
+        return "rejected"
+
+    def end(self, generation: int, code: int | None, slow: bool, now: float) -> None:
+        self.out.remove(generation)
+        if generation != self.generation or code is None or code == status.NOT_FOUND:
+            return
+        outcome = Outcome(now, code, slow and self.options.slow_call_duration_s < inf)
+        self.row.append(outcome)
+        if self.state == HALF_OPEN:
+            self.probes.append(outcome)
+            self.judge(now)
+            return
+        self.outcomes.append(outcome)
+        reason = self.reason_to_trip(now)
+        if self.state == CLOSED and reason:
+            self.open(now, reason)
+
+    def judge(self, now: float) -> None:
+        passed = sum(not probe.failed and not probe.slow for probe in self.probes)
+        if passed >= self.options.success_threshold:
+            self.go(CLOSED, "probes_passed")
+            return
+        sample = max(self.options.half_open_calls, self.options.success_threshold)
+        failed = sum(probe.failed for probe in self.probes) * 100.0 / sample
+        slow = sum(probe.slow for probe in self.probes) * 100.0 / sample
+        undecided = sample - len(self.probes)
+        out_of_reach = passed + undecided < self.options.success_threshold
+        too_many = (0 < self.options.failure_rate <= failed) or (
+            self.options.slow_call_duration_s < inf and slow >= self.options.slow_call_rate
+        )
+        in_a_row = self.options.consecutive and self.in_a_row() >= self.options.consecutive
+        just_failed = self.probes[-1].failed or self.probes[-1].slow
+        if just_failed and (out_of_reach or too_many or in_a_row):
+            self.open(now, "probes_failed")
+
+    def carried(self, options: BreakerOptions) -> None:
+        old, self.options = self.options, options
+        if (old.kind, old.size) != (options.kind, options.size):
+            self.outcomes = []
+        ceiling = max(options.open_for_s, options.open_for_max_s)
+        if self.state == HALF_OPEN and not options.half_open_timeout_s:
+            self.give_up = inf
+        if self.state == OPEN and not self.held:
+            since = self.since_open
+            self.open_until = min(self.open_until, since + ceiling)
+
+    since_open = 0.0
+
+
+class BreakerModel(RuleBasedStateMachine):
+    """Random lives of a breaker; after every step all that can be seen of both must be equal."""
+
+    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)))
+    def start(self, data: st.DataObject, mode: int) -> None:
+        options = Parameters(data, mode).options
+        self.real = Breaker(options, lambda: 0.5)
+        self.handles = [self.real]
+        self.reference = Reference(options)
+        self.permits: list[tuple[int, int]] = []  # (permit, generation)
+        self.unwatched = 0
+        self.now = 0.0
+        self.log: list[tuple[int, int, str]] = []
+
+    @rule(step=st.sampled_from((0.25, 0.5, 1.0, 2.0)))
+    def time_passes(self, step: float) -> None:
+        self.now += step
+
+    @rule()
+    def timer_fires(self) -> None:
+        self.real.handle_timer(self.now)
+        self.reference.timer(self.now)
+
+    @rule(which=st.integers(0, 3))
+    def call_arrives(self, which: int) -> None:
+        handle = self.handles[which % len(self.handles)]
+        permit = handle.admit(self.now)
+        answer = self.reference.admit(self.now)
+        if answer == "rejected":
+            assert permit == REJECTED
+        elif answer == "unwatched":
+            assert permit == UNWATCHED
+            self.unwatched += 1
+        else:
+            assert permit > UNWATCHED
+            self.permits.append((permit, self.reference.generation))
+
+    @precondition(lambda self: self.permits)
+    @rule(data=st.data(), which=st.integers(0, 3), code=st.sampled_from(CODES), slow=st.booleans())
+    def call_ends(self, data: st.DataObject, which: int, code: int, slow: bool) -> None:
+        permit, generation = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
+        duration_s = SLOW_S if slow else SLOW_S / 2
+        self.handles[which % len(self.handles)].record(permit, code, duration_s, self.now)
+        self.reference.end(generation, code, slow, self.now)
+
+    @precondition(lambda self: self.permits)
+    @rule(data=st.data())
+    def attempt_never_starts(self, data: st.DataObject) -> None:
+        permit, generation = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
+        self.real.release(permit, self.now)
+        self.reference.end(generation, None, False, self.now)
+
+    @precondition(lambda self: self.unwatched)
+    @rule(code=st.sampled_from(CODES))
+    def unwatched_call_ends(self, code: int) -> None:
+        self.unwatched -= 1
+        self.real.record(UNWATCHED, code, SLOW_S, self.now)
+
+    @rule(hand=st.sampled_from(("trip", "hold", "reset", "disable", "observe")), often=st.integers(0, 3))
+    def a_hand_acts(self, hand: str, often: int) -> None:
+        if often:
+            return  # seldom, or the rest of the machine is never seen
+        if hand == "trip":
+            self.real.trip(self.now, reason="hand")
+            self.reference.go(FORCED_OPEN, "hand")
+        elif hand == "hold":
+            self.real.trip(self.now, 1.5, "hand")
+            self.reference.go(OPEN, "hand")
+            self.reference.open_until = self.now + 1.5
+            self.reference.held = True
+        elif hand == "reset":
+            self.real.reset(self.now, "hand")
+            self.reference.go(CLOSED, "hand")
+        elif hand == "disable":
+            self.real.disable(self.now, "hand")
+            self.reference.go(DISABLED, "hand")
+        else:
+            self.real.metrics_only(self.now, "hand")
+            self.reference.go(METRICS_ONLY, "hand")
+
+    @precondition(lambda self: len(self.handles) < 4 and self.real.options.open_multiplier == 1.0)
+    @rule(data=st.data())
+    def policy_changes(self, data: st.DataObject) -> None:
+        options = Parameters(data, self.real.options.mode).options
+        options.open_multiplier = 1.0
+        self.reference.since_open = self.real.since
+        new = Breaker(options, lambda: 0.5)
+        new.carry_over(self.real, self.now)
+        self.real = new
+        self.handles.append(new)
+        self.reference.carried(options)
+
+    @invariant()
+    def both_show_the_same(self) -> None:
+        if not hasattr(self, "real"):
+            return
+        real, reference = self.real, self.reference
+        assert real.state == reference.state
+        snapshot = real.snapshot(self.now)
+        window = reference.window(self.now)
+        assert snapshot.calls == len(window)
+        assert snapshot.failures == sum(outcome.failed for outcome in window)
+        assert snapshot.slow == sum(outcome.slow for outcome in window)
+        assert snapshot.consecutive == reference.in_a_row()
+        assert snapshot.in_flight == len(self.permits) == len(reference.out)
+        assert snapshot.probes_in_flight == reference.probes_out()
+        assert (snapshot.rejected, snapshot.would_reject) == (reference.rejected, reference.would_reject)
+        assert snapshot.opened_count == reference.opened
+        assert snapshot.surplus_returns == 0
+        expected = reference.open_until if reference.state == OPEN else inf
+        expected = reference.give_up if reference.state == HALF_OPEN else expected
+        assert real.next_deadline() == expected
+        self.log += [(change.from_state, change.to_state, change.trigger) for change in real.take_transitions()]
+        assert self.log == reference.log
+
+    @invariant()
+    def promises_hold(self) -> None:
+        if not hasattr(self, "real"):
+            return
+        real = self.real
+        if len(self.handles) == 1:
+            assert real.probes_in_flight <= real.options.half_open_calls
+        assert 0 <= real.probes_in_flight <= real.in_flight
+        assert real.options.mode != SHADOW or real.rejected == 0
+        assert real.next_deadline() == inf or real.state in (OPEN, HALF_OPEN)
+
+
+BreakerModel.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestBreakerModel = BreakerModel.TestCase

@@ -1,0 +1,146 @@
+"""The `grpc-timeout` header and sums with deadlines."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+
+from seawall_policy import deadline
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"0n", 0.0),
+        (b"1n", 1e-9),
+        (b"1u", 1e-6),
+        (b"1m", 1e-3),
+        (b"1S", 1.0),
+        (b"1M", 60.0),
+        (b"1H", 3600.0),
+        (b"00000001S", 1.0),
+        (b"99999999n", 0.099999999),
+        (b"99999999H", 99999999 * 3600.0),
+        (b"123456u", 0.123456),
+    ],
+)
+def test_timeout_of_each_unit(value: bytes, seconds: float) -> None:
+    """Every unit, with leading zeros and the largest values."""
+    assert deadline.parse_grpc_timeout(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"1",
+        b"S",
+        b"-1S",
+        b"+1S",
+        b"1 S",
+        b" 1S",
+        b"1S ",
+        b"1.5S",
+        b"1s",
+        b"1h",
+        b"1N",
+        b"1x",
+        b"1e3S",
+        b"123456789S",
+        b"0000000001S",
+        b"1SS",
+        b"1\x00",
+        b"1_0S",
+        b"/S",
+        b":S",
+        "٣S".encode(),
+        b"1S, 2S",
+        b"infinity",
+    ],
+)
+def test_malformed_timeout_is_never_read_as_no_deadline(value: bytes) -> None:
+    """1-8 ASCII digits and one unit letter; everything else is malformed."""
+    assert deadline.parse_grpc_timeout(value) == deadline.MALFORMED == -1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "value"),
+    [
+        (0.0, b"0n"),
+        (-1.0, b"0n"),
+        (-inf, b"0n"),
+        (nan, b"0n"),
+        (1e-10, b"0n"),
+        (1e-9, b"1n"),
+        (0.001, b"1000000n"),
+        (0.0999999999, b"99999999n"),
+        (0.1, b"100000u"),
+        (1.5, b"1500000u"),
+        (99.9999999, b"99999999u"),
+        (100.0, b"100000m"),
+        (99999.9999, b"99999999m"),
+        (100000.0, b"100000S"),
+        (99999999.9, b"99999999S"),
+        (1e8, b"1666666M"),
+        (5999999999.0, b"99999999M"),
+        (6e9, b"1666666H"),
+        (359999999999.0, b"99999999H"),
+        (1e12, b"99999999H"),
+        (inf, b"99999999H"),
+    ],
+)
+def test_remaining_time_is_written_in_the_finest_unit_that_fits(seconds: float, value: bytes) -> None:
+    """At and around each change of unit."""
+    assert deadline.format_grpc_timeout(seconds) == value
+
+
+def test_value_whose_product_rounds_up_is_still_not_more_than_what_is_left() -> None:
+    """The largest float below n microseconds times a million is n; what is written must be n-1 then."""
+    just_below = 0.30000499999999999
+    assert just_below < 0.300005 and int(just_below * 1e6) == 300004
+    for text in (b"300005u", b"700003u", b"99999997u", b"17000001u"):
+        exact = deadline.parse_grpc_timeout(text)
+        below = float.fromhex(exact.hex()) * (1 - 2**-53)
+        assert below < exact
+        assert deadline.parse_grpc_timeout(deadline.format_grpc_timeout(below)) <= below
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "offset", "given"),
+    [
+        (5.0, 2.0, 0.0, 2.0),
+        (1.0, 2.0, 0.0, 1.0),
+        (inf, 2.0, 0.5, 1.5),
+        (inf, inf, 0.5, inf),
+        (1.0, inf, 0.25, 0.75),
+        (0.1, 2.0, 0.25, 0.0),
+        (0.0, inf, 0.0, 0.0),
+    ],
+)
+def test_call_gets_the_smaller_time_less_the_offset(asked: float, limit: float, offset: float, given: float) -> None:
+    """Infinity means no limit, and the result is never negative."""
+    assert deadline.clamp_timeout(asked, limit, offset) == given
+
+
+def test_remaining_time_ends_at_zero() -> None:
+    """Never negative; infinite without a deadline."""
+    assert deadline.remaining(10.0, 4.0) == 6.0
+    assert deadline.remaining(10.0, 11.0) == 0.0
+    assert deadline.remaining(inf, 11.0) == inf
+
+
+def test_a_try_ends_with_its_own_limit_or_with_the_call() -> None:
+    """Whichever is earlier."""
+    assert deadline.try_deadline(10.0, 4.0, 1.0) == 5.0
+    assert deadline.try_deadline(10.0, 9.5, 1.0) == 10.0
+    assert deadline.try_deadline(10.0, 4.0, inf) == 10.0
+    assert deadline.try_deadline(inf, 4.0, inf) == inf
+
+
+def test_what_would_end_exactly_at_the_deadline_does_not_fit() -> None:
+    """Strictly before; everything fits where there is no deadline."""
+    assert deadline.fits(1.0, 0.999)
+    assert not deadline.fits(1.0, 1.0)
+    assert deadline.fits(inf, 1e9)
+    assert deadline.fits(inf, inf)
