@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
-# Two stages on one base: the first has a C compiler and makes /opt/seawall, the second runs it. The steps can be checked
-# without Docker: scripts/image_steps.py runs the first stage's COPY and RUN lines as plain commands, and a test does so.
+# Two stages on one base: the first has a C compiler and makes /opt/seawall, the second runs it. The steps can
+# be checked without Docker: scripts/image_steps.py runs the first stage's COPY and RUN lines as plain
+# commands, and a test does so.
 FROM python:3.11-slim AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -24,7 +25,8 @@ ENV PATH=/opt/seawall/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/seawall /opt/seawall
-# The embedded store, the last good policy and the event spool. Owned by number, so that a runtime that forbids root can tell.
+# The embedded store, the last good policy and the event spool. Owned by number, so that a runtime that
+# forbids root can tell.
 RUN mkdir /data && chown 10001:10001 /data
 VOLUME /data
 WORKDIR /data

@@ -1,7 +1,8 @@
 # The whole developer life of Seawall. `make` alone lists the targets.
 #
-# Nothing needs to be prepared: the first target that needs Python makes .venv and fills it. Python 3.11 or newer is looked for on
-# PATH (or say PYTHON=/path/to/python). A C compiler is used when there is one (CC is honoured) and not missed when there is none.
+# Nothing needs to be prepared: the first target that needs Python makes .venv and fills it. Python 3.11 or
+# newer is looked for on PATH (or say PYTHON=/path/to/python). A C compiler is used when there is one (CC is
+# honoured) and not missed when there is none.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,7 +27,8 @@ help: ## this list
 
 setup: $(STAMP) ## make .venv and install everything that development needs
 
-# The venv is filled again when pyproject.toml changes. Compiling is the next step's work (build), where it can be seen.
+# The venv is filled again when pyproject.toml changes. Compiling is the next step's work (build), where it
+# can be seen.
 $(STAMP): pyproject.toml
 	@bash scripts/make_venv.sh $(VENV)
 	$(call say,installing Seawall and its development tools into $(VENV) (a minute or two on the first run))

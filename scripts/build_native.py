@@ -124,9 +124,12 @@ def compile_native(root: Path, *, announce: bool = False) -> Native | Refused:
     log = cache / "build.log"
     with tempfile.TemporaryDirectory(prefix="work-", dir=cache) as work:
         out = Path(work) / "out"
+        refused = _run(["--probe"], root, log)
+        if refused is not None:
+            return refused
         if announce:
-            print(f"seawall: compiling {len(sources)} modules with mypyc ...", flush=True)
-        refused = _run_compiler(root, Path(work), log)
+            print(f"seawall: compiling {len(sources)} modules with mypyc (a minute or so) ...", flush=True)
+        refused = _run(["--compile", work], root, log)
         if refused is not None:
             return refused
         manifest = {"key": key, "suffix": SUFFIX, "python": sys.version.split()[0], "sources": hashes}
@@ -138,9 +141,9 @@ def compile_native(root: Path, *, announce: bool = False) -> Native | Refused:
     return Native(finished, len(sources), reused=False)
 
 
-def _run_compiler(root: Path, work: Path, log: Path) -> Refused | None:
-    """Compile in a process of its own: mypyc and setuptools change their process, print, and exit."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--compile", str(work), "--root", str(root)]
+def _run(step: list[str], root: Path, log: Path) -> Refused | None:
+    """Do a step in a process of its own: mypyc and setuptools change their process, print, and exit."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--root", str(root), *step]
     paths = os.pathsep.join(str(root / part) for part in ("proxy", "clients/python"))
     environment = os.environ | {"MYPYPATH": paths}
     with log.open("w", encoding="utf-8") as stream:
@@ -229,22 +232,14 @@ def is_skipped() -> bool:
     return os.environ.get("SEAWALL_SKIP_NATIVE", "") not in {"", "0"}
 
 
-# ------------------------------------------------------------------------------- in the process that compiles
+# --------------------------------------------------------------- in a process of its own; prints to the log
 
 
 def compile_here(root: Path, work: Path) -> int:
     """Compile into `work/out`, from `proxy/`, so that paths in tracebacks start with the package."""
-    try:
-        from mypyc.build import mypycify
-        from setuptools.command.build_ext import build_ext
-        from setuptools.dist import Distribution
-    except ImportError as error:
-        print(f"{error.name or 'mypy'} is not installed")
-        return EXIT_NO_TOOLS
-    fault = _compiler_fault(work / "probe")
-    if fault is not None:
-        print(fault)
-        return EXIT_NO_COMPILER
+    from mypyc.build import mypycify
+    from setuptools.command.build_ext import build_ext
+    from setuptools.dist import Distribution
 
     sources = hot_sources(root)
     # Types are judged by `make check` with the project's settings; here only what stops mypyc matters, so
@@ -269,13 +264,16 @@ def compile_here(root: Path, work: Path) -> int:
     return 0
 
 
-def _compiler_fault(folder: Path) -> str | None:
-    """Build an empty extension module; return None if that works, else what is wrong in a few words."""
-    from setuptools.command.build_ext import build_ext
-    from setuptools.dist import Distribution
-    from setuptools.extension import Extension
-
-    folder.mkdir(parents=True)
+def probe(folder: Path) -> int:
+    """Build an empty extension module; return 0 if that works, else say last what is wrong in a few words."""
+    try:
+        import mypyc.build  # noqa: F401
+        from setuptools.command.build_ext import build_ext
+        from setuptools.dist import Distribution
+        from setuptools.extension import Extension
+    except ImportError as error:
+        print(f"{(error.name or 'mypy').partition('.')[0]} is not installed")
+        return EXIT_NO_TOOLS
     for name, text, fault in (
         ("plain", "void *PyInit_plain(void) { return 0; }\n", "no C compiler found"),
         (
@@ -292,9 +290,11 @@ def _compiler_fault(folder: Path) -> str | None:
         try:
             command.run()
         except Exception as error:  # noqa: BLE001  # whatever a toolchain may raise, the answer is the same
-            print(f"probe: {type(error).__name__}: {error}")
-            return fault
-    return None
+            print(f"{type(error).__name__}: {error}")
+            print(fault)
+            return EXIT_NO_COMPILER
+    print("C can be compiled for this Python")
+    return 0
 
 
 def main() -> int:
@@ -313,9 +313,7 @@ def main() -> int:
         return compile_here(root, options.compile)
     if options.probe:
         with tempfile.TemporaryDirectory(prefix="seawall-probe-") as folder:
-            fault = _compiler_fault(Path(folder) / "probe")
-        print(f"seawall: {fault or 'the C compiler works'}")
-        return 0 if fault is None else EXIT_NO_COMPILER
+            return probe(Path(folder))
     if options.clean:
         print(f"seawall: removed {clean(root)} compiled files")
         return 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every static check, in the order in which a failure is cheapest to read. All of them run; the exit code is 1 if any failed.
-# Arguments: the folders to check.
+# Every static check, in the order in which a failure is cheapest to read. All of them run; the exit code is 1
+# if any failed. Arguments: the folders to check.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}

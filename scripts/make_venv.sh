@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes the virtual environment named by $1 with a Python >= 3.11, or says what is missing. Does nothing when it works already.
+# Makes the virtual environment named by $1 with a Python >= 3.11, or says what is missing. Does nothing when
+# it works already.
 set -euo pipefail
 venv=$1
 
 recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
-if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+made=$venv/bin/python
+if [ -x "$made" ] && recent_enough "$made" && "$made" -m pip --version >/dev/null 2>&1; then
     exit 0
 fi
 

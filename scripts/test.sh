@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests: everything once on the code as built, then, when that was compiled, the quick ones on the same source interpreted.
-# pytest's summary is the last thing printed.
+# Runs the tests: everything once on the code as built, then, when that was compiled, the quick ones on the
+# same source interpreted. pytest's summary is the last thing printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}

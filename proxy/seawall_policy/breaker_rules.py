@@ -115,7 +115,7 @@ DEFAULT_FAILURE_MASK: Final = (
 )
 
 
-class IllegalTransition(RuntimeError):
+class IllegalTransition(Exception):
     """A signal arrived in a state that has no row for it: a bug of ours, please report it."""
 
 

@@ -1,7 +1,8 @@
 """The built-in policies, in the words of a policy file.
 
-They are policies like any other: `extends` works on them, and `seawall get policies --builtin` shows them. Every value has a
-reason beside it. None retries what might be executed twice, except `builtin/read`, which a person has to choose by name.
+They are policies like any other: `extends` works on them, and `seawall get policies --builtin` shows them.
+Every value has a reason beside it. None retries what might be executed twice, except `builtin/read`, which a
+person has to choose by name.
 """
 
 from __future__ import annotations
@@ -18,24 +19,28 @@ DEFAULT: Final = "builtin/standard"
 
 
 class _Duration(Protocol):
-    def FromNanoseconds(self, nanos: int) -> None: ...  # noqa: N802 - protobuf's name
+    def FromNanoseconds(self, nanos: int) -> None: ...  # noqa: N802
 
 
 _MS: Final = 1_000_000
 _SECOND: Final = 1_000
 
 _FAULTS: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "DATA_LOSS")
-"""What the breaker of a built-in policy counts. UNKNOWN is what many servers make of any exception in a handler, and
-RESOURCE_EXHAUSTED may be one caller's quota: opening a whole route on either needs a person's decision."""
+"""What the breaker of a built-in policy counts. UNKNOWN is what many servers make of any exception in a
+handler, and RESOURCE_EXHAUSTED may be one caller's quota: opening a whole route on either needs a
+person's decision."""
 
 DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "builtin/standard": "Safe for every method, streams included; retries only what is declared idempotent.",
+        "builtin/standard": "Safe for every method, streams included; retries only what is declared "
+        "idempotent.",
         "builtin/read": "Unary calls that only read: retried freely, each try limited.",
-        "builtin/write": "Unary calls that change something: never tried twice unless the server provably saw nothing.",
+        "builtin/write": "Unary calls that change something: never tried twice unless the server provably "
+        "saw nothing.",
         "builtin/batch": "Work in the background: patient, and gentle to a service in trouble.",
         "builtin/streaming": "Long streams: no limit on their length, a breaker that needs few of them.",
-        "builtin/latency-critical": "Calls that a person waits for: short tries, and slowness counts as a fault.",
+        "builtin/latency-critical": "Calls that a person waits for: short tries, and slowness counts as a "
+        "fault.",
     }
 )
 """One sentence for each."""
@@ -67,12 +72,14 @@ def builtin_documents() -> dict[str, policy_pb2.Policy]:
 
 def _standard() -> policy_pb2.Policy:
     policy = policy_pb2.Policy()
-    # No timeout: the same policy serves streams that last for days, and the caller's own deadline applies anyway.
+    # No timeout: the same policy serves streams that last for days, and the caller's own deadline applies
+    # anyway.
     _retry(policy, attempts=3, initial_ms=25, max_ms=1_000)  # three tries pass over one dead endpoint of two
     policy.retry.only_idempotent = True  # nobody has said that a method may run twice until it is declared
     # A fifth more load is what a service in trouble can bear (Finagle, Gateway API GEP-3388).
     _budget(policy, percent=20, min_per_second=10)
-    # Half of at least 20 calls in 30 s: a route with little traffic needs a lasting fault, a busy one reacts in a second.
+    # Half of at least 20 calls in 30 s: a route with little traffic needs a lasting fault, a busy one reacts
+    # in a second.
     _breaker_by_time(policy, seconds=30, min_calls=20)
     return policy
 
@@ -83,7 +90,9 @@ def _read() -> policy_pb2.Policy:
     _duration(policy.per_try_timeout, 3 * _SECOND)  # a try that hangs leaves time for two others
     _retry(policy, attempts=3, initial_ms=25, max_ms=1_000)
     policy.retry.codes.append("DEADLINE_EXCEEDED")  # a read that timed out may be asked elsewhere
-    policy.retry.only_idempotent = False  # choosing this policy is the declaration: reading twice changes nothing
+    policy.retry.only_idempotent = (
+        False  # choosing this policy is the declaration: reading twice changes nothing
+    )
     _budget(policy, percent=20, min_per_second=10)
     _breaker_by_time(policy, seconds=10, min_calls=20)  # reads are many, so ten seconds say enough
     return policy
@@ -91,8 +100,12 @@ def _read() -> policy_pb2.Policy:
 
 def _write() -> policy_pb2.Policy:
     policy = policy_pb2.Policy()
-    _duration(policy.timeout, 30 * _SECOND)  # writes wait for locks and replicas; longer than that nobody waits
-    policy.retry.max_attempts = 1  # a write that may have happened is not repeated; what was never sent still is
+    _duration(
+        policy.timeout, 30 * _SECOND
+    )  # writes wait for locks and replicas; longer than that nobody waits
+    policy.retry.max_attempts = (
+        1  # a write that may have happened is not repeated; what was never sent still is
+    )
     _breaker_by_time(policy, seconds=30, min_calls=20)
     return policy
 
@@ -100,10 +113,16 @@ def _write() -> policy_pb2.Policy:
 def _batch() -> policy_pb2.Policy:
     policy = policy_pb2.Policy()
     _duration(policy.timeout, 600 * _SECOND)  # a job's call may take minutes, but not for ever
-    _retry(policy, attempts=5, initial_ms=1_000, max_ms=30_000)  # nobody is watching: wait for the service to come back
-    policy.retry.codes.append("RESOURCE_EXHAUSTED")  # a full queue drains; people at a screen could not wait for it
+    _retry(
+        policy, attempts=5, initial_ms=1_000, max_ms=30_000
+    )  # nobody is watching: wait for the service to come back
+    policy.retry.codes.append(
+        "RESOURCE_EXHAUSTED"
+    )  # a full queue drains; people at a screen could not wait for it
     policy.retry.only_idempotent = True
-    _budget(policy, percent=10, min_per_second=1)  # retries of background work must not crowd out the foreground
+    _budget(
+        policy, percent=10, min_per_second=1
+    )  # retries of background work must not crowd out the foreground
     _breaker_by_time(policy, seconds=60, min_calls=10)
     _duration(policy.breaker.open_for, 30 * _SECOND)  # patient: probing can wait
     return policy
@@ -112,11 +131,15 @@ def _batch() -> policy_pb2.Policy:
 def _streaming() -> policy_pb2.Policy:
     policy = policy_pb2.Policy()
     # No timeouts: a stream lasts as long as both sides like.
-    _retry(policy, attempts=3, initial_ms=100, max_ms=5_000)  # only before the first response; slower than for unary calls
+    _retry(
+        policy, attempts=3, initial_ms=100, max_ms=5_000
+    )  # only before the first response; slower than for unary calls
     policy.retry.only_idempotent = True
     _budget(policy, percent=20, min_per_second=5)
     _breaker(policy)
-    policy.breaker.window.kind = policy_pb2.WINDOW_KIND_COUNT  # streams end rarely, so a time window would be empty
+    policy.breaker.window.kind = (
+        policy_pb2.WINDOW_KIND_COUNT
+    )  # streams end rarely, so a time window would be empty
     policy.breaker.window.size = 20
     policy.breaker.min_calls = 10
     return policy
@@ -131,7 +154,7 @@ def _latency_critical() -> policy_pb2.Policy:
     policy.retry.only_idempotent = True
     _budget(policy, percent=10, min_per_second=10)  # less extra load, because load is latency
     _breaker_by_time(policy, seconds=10, min_calls=20)
-    _duration(policy.breaker.slow_call.duration, 500)  # half of the time that there is
+    _duration(policy.breaker.slow_call.duration, 300)  # late, and before the try's own time is up
     policy.breaker.slow_call.rate = 50
     _duration(policy.breaker.open_for, 2 * _SECOND)  # probe soon: every rejected call is seen by a person
     return policy
@@ -139,7 +162,9 @@ def _latency_critical() -> policy_pb2.Policy:
 
 def _retry(policy: policy_pb2.Policy, *, attempts: int, initial_ms: int, max_ms: int) -> None:
     policy.retry.max_attempts = attempts
-    policy.retry.codes.append("UNAVAILABLE")  # the one code that AIP-194 lets a client retry without knowing more
+    policy.retry.codes.append(
+        "UNAVAILABLE"
+    )  # the one code that AIP-194 lets a client retry without knowing more
     policy.retry.backoff.kind = policy_pb2.BACKOFF_KIND_EXPONENTIAL
     _duration(policy.retry.backoff.initial, initial_ms)
     policy.retry.backoff.multiplier = 2
@@ -154,7 +179,9 @@ def _budget(policy: policy_pb2.Policy, *, percent: float, min_per_second: float)
 
 
 def _breaker(policy: policy_pb2.Policy) -> None:
-    policy.breaker.failure_rate = 50  # a route with one of two endpoints dead still serves half of its callers
+    policy.breaker.failure_rate = (
+        50  # a route with one of two endpoints dead still serves half of its callers
+    )
     policy.breaker.failure_codes.extend(_FAULTS)
     _duration(policy.breaker.open_for, 5 * _SECOND)
     policy.breaker.open_multiplier = 2  # what stays broken is probed less and less ...

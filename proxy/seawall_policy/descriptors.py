@@ -1,8 +1,9 @@
-"""What is known about services from their descriptors: which methods there are, and how to encode their responses.
+"""What is known about services from their descriptors: which methods there are, and how to encode their
+responses.
 
-Descriptors come as serialized google.protobuf.FileDescriptorSet messages, from a file or from a server's reflection. Several
-sets may hold the same file; the first one counts. A damaged or incomplete file is left out and named in `problems`, and the
-others still serve.
+Descriptors come as serialized google.protobuf.FileDescriptorSet messages, from a file or from a server's
+reflection. Several sets may hold the same file; the first one counts. A damaged or incomplete file is left
+out and named in `problems`, and the others still serve.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ MAX_FILES: Final = 2_000
 
 MAX_METHODS: Final = 20_000
 
-_SAFE_LEVELS: Final = frozenset({descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS, descriptor_pb2.MethodOptions.IDEMPOTENT})
+_SAFE_LEVELS: Final = frozenset(
+    {descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS, descriptor_pb2.MethodOptions.IDEMPOTENT}
+)
 _FRAME_PREFIX: Final = b"\x00"
 
 
@@ -71,7 +74,9 @@ class DescriptorSource:
         return method.output_type.full_name if method is not None else ""
 
     def encode_response(self, path: bytes, json_text: str) -> bytes | str:
-        """Return the response message of a method as one gRPC frame, or (a string) why the JSON does not fit."""
+        """Return the response message of a method as one gRPC frame, or (a string) why the JSON does not
+        fit.
+        """
         method = self._methods.get(path)
         if method is None:
             return "the method is not in the descriptors"
@@ -103,7 +108,9 @@ class DescriptorSource:
                 continue
             for file in parsed.file:
                 if len(files) >= MAX_FILES:
-                    self.problems.append(f"there are more than {MAX_FILES} descriptor files; the rest is left out")
+                    self.problems.append(
+                        f"there are more than {MAX_FILES} descriptor files; the rest is left out"
+                    )
                     return files
                 files.setdefault(file.name, file)
         return files
@@ -128,15 +135,21 @@ class DescriptorSource:
         for name, file in waiting.items():
             absent = [needed for needed in file.dependency if needed not in loaded]
             self.problems.append(
-                f"{name} imports {', '.join(absent[:3])}, which is missing; make the set with --include_imports"
+                f"{name} imports {', '.join(absent[:3])}, which is missing; make the set with "
+                "--include_imports"
             )
             del self._files[name]
         return added
 
     def _provide_well_known(
-        self, file: descriptor_pb2.FileDescriptorProto, waiting: dict[str, descriptor_pb2.FileDescriptorProto], loaded: set[str]
+        self,
+        file: descriptor_pb2.FileDescriptorProto,
+        waiting: dict[str, descriptor_pb2.FileDescriptorProto],
+        loaded: set[str],
     ) -> None:
-        """Take google/protobuf/*.proto from our own library where a set leaves it out, as protoc does without imports."""
+        """Take google/protobuf/*.proto from our own library where a set leaves it out, as protoc does
+        without imports.
+        """
         for needed in file.dependency:
             if needed in loaded or needed in waiting or not needed.startswith("google/protobuf/"):
                 continue
@@ -168,7 +181,8 @@ class DescriptorSource:
 
 
 def pack_files(files: Iterable[bytes]) -> bytes:
-    """Return a serialized FileDescriptorSet of serialized FileDescriptorProto messages, as server reflection sends them.
+    """Return a serialized FileDescriptorSet of serialized FileDescriptorProto messages, as server reflection
+    sends them.
 
     Bytes that are no FileDescriptorProto make a set that DescriptorSource names in its problems.
     """

@@ -1,8 +1,9 @@
 """How a length of time is spelled: `50ms`, `1.5s`, `1m30s`.
 
-The spelling is that of the Gateway API (GEP-2257) and of proto3 JSON together: numbers with a unit each, largest unit first,
-every unit at most once, fractions allowed. A bare number is refused, because nobody can tell whether 30 means seconds or
-milliseconds. Values are whole nanoseconds, so reading and writing lose nothing.
+The spelling is that of the Gateway API (GEP-2257) and of proto3 JSON together: numbers with a unit each,
+largest unit first, every unit at most once, fractions allowed. A bare number is refused, because nobody can
+tell whether 30 means seconds or milliseconds. Values are whole nanoseconds, so reading and writing lose
+nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def parse_duration(text: str) -> int:
     if len(text) > _MAX_LENGTH:
         raise ValueError("is too long for a duration; write it like 50ms, 1.5s or 1m30s")
     if _NUMBER.fullmatch(text):
-        raise ValueError(f"has no unit; write {text}ms or {text}s" if text[0] not in "+-" else "has no unit; write 30s")
+        raise ValueError(
+            f"has no unit; write {text}ms or {text}s" if text[0] not in "+-" else "has no unit; write 30s"
+        )
     if text.startswith("-"):
         raise ValueError("is negative; a duration is zero or more")
     if not _WHOLE.fullmatch(text):
@@ -61,14 +64,16 @@ def _fraction(digits: str, unit: int) -> int:
     if not digits:
         return 0
     scaled = int(digits) * unit
-    scale = 10 ** len(digits)
+    scale: int = 10 ** len(digits)
     if scaled % scale:
         raise ValueError("is finer than a nanosecond")
     return scaled // scale
 
 
 def format_duration(nanos: int) -> str:
-    """Return the shortest usual spelling of `nanos` (zero or more), which `parse_duration` reads back exactly."""
+    """Return the shortest usual spelling of `nanos` (zero or more), which `parse_duration` reads back
+    exactly.
+    """
     if nanos == 0:
         return "0s"
     if nanos < NANOS_PER_SECOND:

@@ -1,10 +1,9 @@
-"""Which error events are the same error: a fingerprint over what does not change from one occurrence to the
-next.
+"""Which error events are the same error: a fingerprint over what stays the same between occurrences.
 
 Route, method, status code, reason and phase are taken as they are. The message counts only when the server
 gave no reason (`ErrorInfo.reason` is made for grouping, messages are made for people), and then in a
-normalised form: quoted strings, UUIDs, addresses, hexadecimal and decimal numbers become placeholders,
-white space is folded.
+normalised form: quoted strings, UUIDs, addresses and numbers become placeholders, white space is folded.
+Decimal and hexadecimal numbers share a placeholder, because some hexadecimal ids have decimal digits only.
 
 The algorithm is versioned. A change of any rule here is a new function beside the old one, never an edit:
 groups that exist keep the version they were made with, so an upgrade never splits them.
@@ -28,14 +27,15 @@ MAX_NORMALISED: Final = 512
 _VARIABLE: Final = re.compile(
     r"""
       (?P<string> "[^"]*+"  |  `[^`]*+`  |  (?<!\w)'[^']*+'(?!\w) )
-    | (?P<uuid>   \b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b )
-    | (?P<addr>   \b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b (?: :\d{1,5}\b )?
+    | (?P<uuid>   \b [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12} \b )
+    | (?P<addr>   \b \d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} \b (?: :\d{1,5}\b )?
                 | \[ [0-9a-f:.]{2,45} (?: %\w{1,15} )? \] (?: :\d{1,5}\b )?
-                | (?<![\w:]) (?: [0-9a-f]{1,4}: ){2,7} (?: [0-9a-f]{1,4}\b | (?: :[0-9a-f]{1,4} ){1,6}\b | : )
-                | (?<![\w:]) :: [0-9a-f]{1,4} (?: :[0-9a-f]{1,4} ){0,6}\b )
-    | (?P<hex>    \b0x[0-9a-f]++\b
-                | \b(?=[a-f]{0,40}+\d)[0-9a-f]{8,}+\b )
-    | (?P<num>    \d++ (?: \.\d++ )*+ )
+                | (?<![\w:]) (?: [0-9a-f]{1,4}: ){7} [0-9a-f]{1,4} \b
+                | (?<![\w:]) (?: [0-9a-f]{1,4} (?: :[0-9a-f]{1,4} ){0,6} )? ::
+                              (?: [0-9a-f]{1,4} (?: :[0-9a-f]{1,4} ){0,6} \b )? (?![\w:]) )
+    | (?P<num>    \b 0x[0-9a-f]++ \b
+                | \b (?= [a-f]*+ \d ) (?= \d*+ [a-f] ) [0-9a-f]{6,}+ \b
+                | \d++ (?: \.\d++ )*+ )
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )

@@ -1,8 +1,9 @@
 """Which routes a call may take, most specific first.
 
-Precedence is that of the Gateway API's GRPCRoute: a route for the service and method goes before one for the service, that
-one before one for every service; among equals the one with more metadata conditions goes first, then document order. The
-table knows paths only; whether a call's metadata fulfils a candidate's conditions is asked of the call.
+Precedence is that of the Gateway API's GRPCRoute: a route for the service and method goes before one for the
+service, that one before one for every service; among equals the one with more metadata conditions goes first,
+then document order. The table knows paths only; whether a call's metadata fulfils a candidate's conditions is
+asked of the call.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class RouteTable:
         return self._by_path.setdefault(b"/" + service + b"/" + route.method.encode("ascii"), [])
 
     def candidates(self, path: bytes) -> tuple[Route, ...]:
-        """Return the routes for a call to `path` (`/package.Service/Method`) in the order in which to try them.
+        """Return the routes for a call to `path` (`/package.Service/Method`) in the order in which to try
+        them.
 
         A path of another shape can only match routes for every service.
         """

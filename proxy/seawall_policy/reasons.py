@@ -1,7 +1,8 @@
 """The reasons that the `when` of a fallback may name beside status codes.
 
-A reason is what google.rpc.ErrorInfo, the trailer `seawall-reason` and events say about an answer of our own (AIP-193). Only
-some of them can be answered by a fallback: a call without a route has no policy, and a draining proxy starts nothing new.
+A reason is what google.rpc.ErrorInfo, the trailer `seawall-reason` and events say about an answer of our own
+(AIP-193). Only some of them can be answered by a fallback: a call without a route has no policy, and a
+draining proxy starts nothing new.
 """
 
 from __future__ import annotations

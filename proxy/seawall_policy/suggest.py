@@ -1,8 +1,8 @@
 """Did you mean ...? The nearest known word to a misspelt one.
 
-Distance is optimal string alignment (Damerau-Levenshtein without repeated edits of a substring): insertion, deletion,
-substitution and a swap of neighbours cost one each, which is what typing errors are made of. A word is near when at most a
-third of its letters are wrong; a wrong suggestion is worse than none.
+Distance is optimal string alignment (Damerau-Levenshtein without repeated edits of a substring): insertion,
+deletion, substitution and a swap of neighbours cost one each, which is what typing errors are made of. A word
+is near when at most a third of its letters are wrong; a wrong suggestion is worse than none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Decides what of a reported event may be kept: what is required, how long anything may be, and that no secret stays.
+"""Decides what of a reported event may be kept: what is required, how long anything may be, and that no
+secret stays.
 
-An event that lacks what makes it an event is refused for good, with every reason; one that is merely too long is cut, visibly.
-"""
+An event that lacks what makes it an event is refused for good, with every reason; one that is merely too long
+is cut, visibly."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ MAX_ITEMS: Final = 50
 MAX_VALUE_BYTES: Final = 1024
 MAX_DETAILS_NODES: Final = 500
 MAX_FUTURE_US: Final = 24 * 3600 * MICROS
-"""A reporter's clock may be this far ahead of ours; more is a broken clock, and such events would stay on top of every list."""
+"""A reporter's clock may be this far ahead of ours; more is a broken clock, and such events would stay on top
+of every list.
+"""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CUT: Final = "…[cut]"
@@ -70,7 +73,9 @@ def _bounded(value: Json, depth: int, budget: _Budget) -> Json:
     if isinstance(value, Mapping):
         if depth >= MAX_DEPTH:
             return _CUT
-        kept = {cut(k, MAX_NAME_BYTES): _bounded(v, depth + 1, budget) for k, v in list(value.items())[:MAX_ITEMS]}
+        kept = {
+            cut(k, MAX_NAME_BYTES): _bounded(v, depth + 1, budget) for k, v in list(value.items())[:MAX_ITEMS]
+        }
         if len(value) > MAX_ITEMS:
             kept[_CUT] = len(value) - MAX_ITEMS
         return kept
@@ -112,11 +117,19 @@ def problems_of(event: Event, severity_number: int, *, at_us: int) -> tuple[Fiel
     """
     found: list[FieldProblem] = []
     if not _UUID.fullmatch(event.id):
-        found.append(FieldProblem("id", "must be a UUID in lower case, such as 0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e"))
+        found.append(
+            FieldProblem("id", "must be a UUID in lower case, such as 0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e")
+        )
     if not 1 <= severity_number <= 4:
-        found.append(FieldProblem("severity", "must be SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH or SEVERITY_CRITICAL"))
+        found.append(
+            FieldProblem(
+                "severity", "must be SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH or SEVERITY_CRITICAL"
+            )
+        )
     if not event.component.strip():
-        found.append(FieldProblem("component", "must name the part that the event concerns, such as `route/checkout`"))
+        found.append(
+            FieldProblem("component", "must name the part that the event concerns, such as `route/checkout`")
+        )
     if event.timestamp_us <= 0:
         found.append(FieldProblem("timestamp", "must be set, and after 1970"))
     elif event.timestamp_us > at_us + MAX_FUTURE_US:
@@ -125,7 +138,9 @@ def problems_of(event: Event, severity_number: int, *, at_us: int) -> tuple[Fiel
 
 
 def admitted(event: Event) -> Event:
-    """Return the event as it is stored: bounded, without secrets, with a fingerprint. Call it when `problems_of` is empty."""
+    """Return the event as it is stored: bounded, without secrets, with a fingerprint. Call it when
+    `problems_of` is empty.
+    """
     kept = replace(
         event,
         component=cut(event.component, MAX_NAME_BYTES),
@@ -153,5 +168,7 @@ def admitted(event: Event) -> Event:
 
 def _fingerprint(event: Event) -> str:
     """Return the group of an event that came without one, such as one of an application."""
-    group = fingerprint_v1(event.component, event.method, event.error_type or event.code, event.reason, "", event.message)
+    group = fingerprint_v1(
+        event.component, event.method, event.error_type or event.code, event.reason, "", event.message
+    )
     return f"v{FINGERPRINT_VERSION}:{group}"

@@ -11,7 +11,9 @@ DAY_US: Final = 24 * 3600 * MICROS
 
 
 def changed(event: Event, change: EventChange, *, at_us: int) -> Event:
-    """Return the event after the change. The time of resolution is set once, and forgotten when it is taken back."""
+    """Return the event after the change. The time of resolution is set once, and forgotten when it is taken
+    back.
+    """
     after = event
     if change.severity is not None:
         after = replace(after, severity=change.severity)

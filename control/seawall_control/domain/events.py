@@ -167,4 +167,6 @@ class Ingested:
     stored: tuple[Event, ...]
     duplicates: int
     assumed_through: int = 0
-    """Above 0 when this batch showed that the numbers up to here were acknowledged by another store and will not come."""
+    """Above 0 when this batch showed that the numbers up to here were acknowledged by another store and will
+    not come.
+    """

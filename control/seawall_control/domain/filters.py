@@ -1,6 +1,7 @@
 """Filters over events: their grammar (AIP-160), as a typed tree, and what a tree means for one event.
 
-Grammar (EBNF, after https://google.aip.dev/assets/misc/ebnf-filtering.txt; functions and bare words are left out, and said so):
+Grammar (EBNF, after https://google.aip.dev/assets/misc/ebnf-filtering.txt; functions and bare words are left
+out, and said so):
 
     filter     = [ sequence { AND sequence } ]
     sequence   = factor { factor }                      juxtaposed factors are joined by AND
@@ -8,16 +9,16 @@ Grammar (EBNF, after https://google.aip.dev/assets/misc/ebnf-filtering.txt; func
     term       = [ NOT | "-" ] ( restriction | "(" filter ")" )
     restriction= field ( "=" | "!=" | "<" | "<=" | ">" | ">=" | ":" ) value
 
-`:` on text means "contains", without regard to case (ASCII letters); on other fields it means `=`; `field:*` means "is set". Text is
-compared by code point. A store translates the tree into its own language; `matches` is the meaning that it has to reproduce.
-"""
+`:` on text means "contains", without regard to case (ASCII letters); on other fields it means `=`; `field:*`
+means "is set". Text is compared by code point. A store translates the tree into its own language; `matches`
+is the meaning that it has to reproduce."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
@@ -28,7 +29,7 @@ from seawall_control.domain.names import CATEGORIES, KINDS, OUTCOMES, SEVERITIES
 MAX_LENGTH: Final = 4096
 MAX_TERMS: Final = 64
 MAX_DEPTH: Final = 32
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Op(Enum):
@@ -119,7 +120,9 @@ _TOKEN: Final = re.compile(
     r"""|(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[^\s()=<>!:"',]+)"""
 )
 # A value may hold colons (times, addresses, `v1:…` fingerprints); a field may not.
-_VALUE: Final = re.compile(r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[^\s()"',]+))""")
+_VALUE: Final = re.compile(
+    r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[^\s()"',]+))"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,11 @@ class _Parser:
             match = _TOKEN.match(self._text, at)
             if match is None:
                 quote = self._text[at] in "\"'"
-                _fail(self._text, at, "the quote is never closed" if quote else f"{self._text[at]!r} is not expected here")
+                _fail(
+                    self._text,
+                    at,
+                    "the quote is never closed" if quote else f"{self._text[at]!r} is not expected here",
+                )
             if match.lastgroup != "space":
                 kind, text = match.lastgroup or "", match.group()
                 if kind == "word" and text in ("AND", "OR", "NOT"):
@@ -169,7 +176,11 @@ class _Parser:
         tree = self._expression()
         token = self._peek()
         if token.kind != "end":
-            _fail(self._text, token.at, "this closing parenthesis was never opened" if token.kind == "close" else "end expected")
+            _fail(
+                self._text,
+                token.at,
+                "this closing parenthesis was never opened" if token.kind == "close" else "end expected",
+            )
         return tree
 
     def _expression(self) -> Node:
@@ -217,9 +228,15 @@ class _Parser:
         field = FIELDS.get(name.text)
         operator = self._peek()
         if operator.kind != "op":
-            _fail(self._text, name.at, f"a bare word is not a filter; write for example `message:{name.text}`")
+            _fail(
+                self._text, name.at, f"a bare word is not a filter; write for example `message:{name.text}`"
+            )
         if field is None:
-            _fail(self._text, name.at, f"there is no field {name.text!r}; fields are {', '.join(sorted(FIELDS))}")
+            _fail(
+                self._text,
+                name.at,
+                f"there is no field {name.text!r}; fields are {', '.join(sorted(FIELDS))}",
+            )
         self._take()
         match = _VALUE.match(self._text, self._at)
         if match is None:
@@ -231,7 +248,11 @@ class _Parser:
         quoted = match.group("quoted")
         if quoted is None and match.group("word") == "*" and operator.text == ":":
             return Compare(field, Op.SET, 0)
-        raw = re.sub(r"\\(.)", r"\1", quoted[1:-1], flags=re.DOTALL) if quoted is not None else match.group("word")
+        raw = (
+            re.sub(r"\\(.)", r"\1", quoted[1:-1], flags=re.DOTALL)
+            if quoted is not None
+            else match.group("word")
+        )
         return self._typed(field, Op(operator.text), raw, at)
 
     def _typed(self, field: Field, op: Op, raw: str, at: int) -> Compare:
@@ -259,7 +280,7 @@ class _Parser:
         except ValueError:
             _fail(self._text, at, "a time in RFC 3339 is expected, such as 2026-11-01T00:00:00Z")
         if time.tzinfo is None:
-            time = time.replace(tzinfo=timezone.utc)
+            time = time.replace(tzinfo=UTC)
         try:
             return (time - _EPOCH) // timedelta(microseconds=1)
         except OverflowError:

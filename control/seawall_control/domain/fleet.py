@@ -10,7 +10,7 @@ from typing import Final
 
 from seawall_control.domain.errors import InvalidRequest
 
-_NODE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+_NODE: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 MAX_LABELS: Final = 32
 MAX_LABEL: Final = 128
 MAX_REASONS: Final = 32
@@ -67,7 +67,9 @@ class RolloutRow:
 def checked_node(node: str) -> str:
     """Return the node name. Raise `InvalidRequest` when it is none."""
     if not _NODE.fullmatch(node):
-        raise InvalidRequest(f"node {node[:64]!r} is not a name: 1 to 128 of letters, digits, `.`, `_` and `-`, not at the ends")
+        raise InvalidRequest(
+            f"node {node[:64]!r} is not a name: 1 to 128 of letters, digits, `_`, `-`, `.` and `/`"
+        )
     return node
 
 

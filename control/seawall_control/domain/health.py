@@ -1,8 +1,8 @@
 """Health of the control plane and of what it knows of, by part and as a whole.
 
-The rule about events comes from the requirements (row 0.21): degraded while a critical event is open, more than 10 events are
-unresolved, or more than 20 came in the last 24 hours. `degraded` means that people should look, not that traffic should go elsewhere.
-"""
+The rule about events comes from the requirements (row 0.21): degraded while a critical event is open, more
+than 10 events are unresolved, or more than 20 came in the last 24 hours. `degraded` means that people should
+look, not that traffic should go elsewhere."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def of_events(counts: EventCounts) -> Component:
         reasons.append(f"{counts.recent_24h} in the last 24 h, more than {MAX_RECENT}")
     if reasons:
         return Component("events", Status.DEGRADED, "; ".join(reasons))
-    return Component("events", Status.HEALTHY, f"{counts.unresolved} unresolved, {counts.recent_24h} in the last 24 h")
+    return Component(
+        "events", Status.HEALTHY, f"{counts.unresolved} unresolved, {counts.recent_24h} in the last 24 h"
+    )
 
 
 def of_fleet(*, known: int, connected: int, refusing: Sequence[str]) -> Component:

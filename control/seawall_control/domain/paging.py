@@ -1,8 +1,8 @@
 """Page tokens: where the last page ended, bound to the request that it belongs to.
 
-A token is opaque to callers, not secret: it holds the sort key of the last row. A check sum over the position and the scope (resource,
-filter, order) tells a damaged token and one from another request apart from a good one.
-"""
+A token is opaque to callers, not secret: it holds the sort key of the last row. A check sum over the position
+and the scope (resource, filter, order) tells a damaged token and one from another request apart from a good
+one."""
 
 from __future__ import annotations
 
@@ -48,10 +48,14 @@ def decode(token: str, scope: Sequence[str]) -> Position:
     if own != _sum(body, ()):
         raise InvalidPageToken("page_token is damaged; start again without it")
     if bound != _sum(body, scope):
-        raise InvalidPageToken("page_token belongs to another filter or order; repeat those of the first page, or start again")
+        raise InvalidPageToken(
+            "page_token belongs to another filter or order; repeat those of the first page, or start again"
+        )
     version, *position = json.loads(body)
     if version != _VERSION:
-        raise InvalidPageToken("page_token is of another version of the control plane; start again without it")
+        raise InvalidPageToken(
+            "page_token is of another version of the control plane; start again without it"
+        )
     return tuple(position)
 
 

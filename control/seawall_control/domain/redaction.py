@@ -1,9 +1,10 @@
-"""Removes secrets from events at ingest: the second of two passes (the first runs in the proxy, before anything touches a disk).
+"""Removes secrets from events at ingest: the second of two passes (the first runs in the proxy, before
+anything touches a disk).
 
-Keys are compared as substrings, ignoring case and `-_.`, after the lists of Sentry's clients and server; values are searched for
-shapes that are secrets wherever they stand. A match is replaced as a whole by `[redacted:RULE]`, never shortened, so that no part of a
-secret survives. All patterns are linear: bounded repetitions, no nesting.
-"""
+Keys are compared as substrings, ignoring case and `-_.`, after the lists of Sentry's clients and server;
+values are searched for shapes that are secrets wherever they stand. A match is replaced as a whole by
+`[redacted:RULE]`, never shortened, so that no part of a secret survives. All patterns are linear: bounded
+repetitions, no nesting."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ _STRIP: Final = str.maketrans("", "", "-_. ")
 _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "pem",
-        re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.-]{0,16384}(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"),
+        re.compile(
+            r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.-]{0,16384}(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
+        ),
     ),
     ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,8192}(?:\.[A-Za-z0-9_-]{0,8192})?")),
     ("bearer", re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}[A-Za-z0-9._~+/=-]{6,8192}")),
@@ -51,7 +54,9 @@ _CARD: Final = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w.-])")
 def is_secret_key(key: str) -> bool:
     """Tell whether a key's value must not be kept whatever it is."""
     plain = key.lower().translate(_STRIP)
-    return plain not in _HARMLESS_KEYS and (key.lower().endswith("-bin") or any(word in plain for word in _SECRET_KEYS))
+    return plain not in _HARMLESS_KEYS and (
+        key.lower().endswith("-bin") or any(word in plain for word in _SECRET_KEYS)
+    )
 
 
 def _luhn(digits: str) -> bool:
@@ -80,7 +85,9 @@ def redact_json(value: Json) -> Json:
         return redact_text(value)
     if isinstance(value, Mapping):
         return {
-            redact_text(key): "[redacted:key]" if is_secret_key(key) and item not in (None, "") else redact_json(item)
+            redact_text(key): "[redacted:key]"
+            if is_secret_key(key) and item not in (None, "")
+            else redact_json(item)
             for key, item in value.items()
         }
     if isinstance(value, Sequence):

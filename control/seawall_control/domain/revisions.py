@@ -1,8 +1,7 @@
 """Policy sets as lines of immutable revisions, and what a change to one means.
 
-Content is compared by hash; an unchanged document makes no revision; a rollback is a new, higher revision with old content, so that
-the number in effect at a proxy never goes down (xDS rule X18, invariant I4).
-"""
+Content is compared by hash; an unchanged document makes no revision; a rollback is a new, higher revision
+with old content, so that the number in effect at a proxy never goes down (xDS rule X18, invariant I4)."""
 
 from __future__ import annotations
 
@@ -13,8 +12,10 @@ from typing import Final
 from seawall_control.domain.errors import EtagMismatch, InvalidRequest
 
 DEFAULT_SET: Final = "default"
-_SET_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_REQUEST_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_SET_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
+_REQUEST_ID: Final = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+)
 MAX_AUTHOR: Final = 256
 MAX_MESSAGE: Final = 2048
 
@@ -79,7 +80,9 @@ def policy_set_name(name: str) -> str:
     if not name:
         return DEFAULT_SET
     if not _SET_NAME.fullmatch(name):
-        raise InvalidRequest(f"policy_set {name[:64]!r} is not a name: 1 to 63 of a-z, 0-9 and -, not at the ends")
+        raise InvalidRequest(
+            f"policy_set {name[:64]!r} is not a name: 1 to 128 of letters, digits, `_`, `-`, `.` and `/`"
+        )
     return name
 
 
@@ -92,7 +95,11 @@ def checked_request_id(request_id: str) -> str:
 
 def check_repeat(before: Remembered, draft: Draft) -> None:
     """Raise `InvalidRequest` when a request id comes back with another request."""
-    if (before.policy_set, before.asked_hash, before.rollback_of) != (draft.policy_set, draft.hash, draft.rollback_of):
+    if (before.policy_set, before.asked_hash, before.rollback_of) != (
+        draft.policy_set,
+        draft.hash,
+        draft.rollback_of,
+    ):
         raise InvalidRequest(
             f"request_id {draft.request_id} was used for another change of policy set {before.policy_set}; use a new UUID"
         )

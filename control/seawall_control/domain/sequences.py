@@ -1,13 +1,13 @@
 """Which numbers of a spool have arrived: the cumulative mark and the islands above it.
 
-Theory: at-least-once delivery becomes exactly-once storage when "have I seen number n" survives both repetition and deletion of
-the stored rows. The answer is kept as disjoint inclusive ranges. A spool sends in order, so there is nearly always one range; islands
-appear only when batches of two streams overtake each other. Numbers of declared gaps and refused events count as arrived.
+Theory: at-least-once delivery becomes exactly-once storage when "have I seen number n" survives both
+repetition and deletion of the stored rows. The answer is kept as disjoint inclusive ranges. A spool sends in
+order, so there is nearly always one range; islands appear only when batches of two streams overtake each
+other. Numbers of declared gaps and refused events count as arrived.
 
-A spool may outlive the store that acknowledged its beginning (a new data directory, a restored backup). Then its stream starts at a
-number above the mark. The ones before are *assumed*: they count for the mark but not as seen, and are stored like any other should
-they come after all.
-"""
+A spool may outlive the store that acknowledged its beginning (a new data directory, a restored backup). Then
+its stream starts at a number above the mark. The ones before are *assumed*: they count for the mark but not
+as seen, and are stored like any other should they come after all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 MAX_ISLANDS: Final = 512
-"""More islands than this mean a sender that skips numbers at will; the batch is refused rather than memory spent."""
+"""More islands than this mean a sender that skips numbers at will; the batch is refused rather than memory
+spent.
+"""
 
 Range = tuple[int, int]
 

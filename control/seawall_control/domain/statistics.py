@@ -1,9 +1,9 @@
 """Rates and percentiles over a recent window, from cumulative counters that proxies report.
 
-Cumulative numbers make a lost report harmless: the difference of any two tells what happened between. A counter that went down means
-that the proxy started anew, and then all of the newer number is new (as Prometheus's `rate` does it). Histogram differences are again
-histograms; percentiles are interpolated linearly within a bucket, and fleets are added bucket by bucket, never averaged.
-"""
+Cumulative numbers make a lost report harmless: the difference of any two tells what happened between. A
+counter that went down means that the proxy started anew, and then all of the newer number is new (as
+Prometheus's `rate` does it). Histogram differences are again histograms; percentiles are interpolated
+linearly within a bucket, and fleets are added bucket by bucket, never averaged."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def _went_down(newer: Counters, older: Counters) -> bool:
 
 
 def difference(newer: Counters, older: Counters) -> Counters:
-    """Return what happened between two samples of one process, or since its start when it started anew in between."""
+    """Return what happened between two samples of one process, or since its start when it started anew in
+    between.
+    """
     if _went_down(newer, older):
         older = ZERO
     return Counters(
@@ -109,9 +111,8 @@ def difference(newer: Counters, older: Counters) -> Counters:
 def percentile(bounds_s: Sequence[float], counts: Sequence[int], share: float) -> float:
     """Return the latency in seconds that `share` (0 to 1) of the calls stayed within; 0 when there were none.
 
-    `counts[i]` are the calls above `bounds_s[i-1]` and up to `bounds_s[i]`; the last count is for what is above all bounds, and is
-    answered with the last bound.
-    """
+    `counts[i]` are the calls above `bounds_s[i-1]` and up to `bounds_s[i]`; the last count is for what is
+    above all bounds, and is answered with the last bound."""
     total = sum(counts)
     if total == 0 or not bounds_s:
         return 0.0
@@ -149,13 +150,21 @@ class History:
 
     def add(self, sample: Sample) -> None:
         """Keep a sample; one that comes too soon after the last takes its place."""
-        if len(self._dense) > 1 and sample.at_s - self._dense[-2].at_s < MIN_GAP_S and sample.epoch == self._dense[-1].epoch:
+        if (
+            len(self._dense) > 1
+            and sample.at_s - self._dense[-2].at_s < MIN_GAP_S
+            and sample.epoch == self._dense[-1].epoch
+        ):
             self._dense[-1] = sample
         else:
             self._dense.append(sample)
         while self._dense[0].at_s < sample.at_s - DENSE_S and len(self._dense) > 2:
             old = self._dense.popleft()
-            if not self._sparse or old.at_s - self._sparse[-1].at_s >= SPARSE_GAP_S or old.epoch != self._sparse[-1].epoch:
+            if (
+                not self._sparse
+                or old.at_s - self._sparse[-1].at_s >= SPARSE_GAP_S
+                or old.epoch != self._sparse[-1].epoch
+            ):
                 self._sparse.append(old)
         while self._sparse and self._sparse[0].at_s < sample.at_s - KEEP_S:
             self._sparse.popleft()
@@ -165,14 +174,17 @@ class History:
         return self._dense[-1] if self._dense else None
 
     def over(self, window_s: float, *, now: float) -> tuple[Mapping[str, Counters], float]:
-        """Return what happened per route in the window that ends with the newest sample, and how long that was in seconds.
+        """Return what happened per route in the window that ends with the newest sample, and how long that
+        was in seconds.
 
-        Restarts inside the window are added up; a proxy that has said nothing for the window's length had no calls in it.
-        """
+        Restarts inside the window are added up; a proxy that has said nothing for the window's length had no
+        calls in it."""
         newest = self.latest()
         if newest is None or now - newest.at_s > max(window_s, 5.0):
             return {}, window_s
-        samples = [s for s in (*self._sparse, *self._dense) if s.at_s >= newest.at_s - window_s - MIN_GAP_S / 2]
+        samples = [
+            s for s in (*self._sparse, *self._dense) if s.at_s >= newest.at_s - window_s - MIN_GAP_S / 2
+        ]
         before = samples[0]
         totals: dict[str, Counters] = {}
         for sample in samples[1:]:
@@ -207,7 +219,8 @@ def summarise(
     windows: Iterable[tuple[Mapping[str, Counters], float]],
     totals: Mapping[str, Counters],
 ) -> tuple[RouteSummary, ...]:
-    """Return every route's summary by name, from the windows of all proxies (each with its own length) and the cumulative totals.
+    """Return every route's summary by name, from the windows of all proxies (each with its own length) and
+    the cumulative totals.
 
     Rates of proxies are added; percentiles and the success ratio come from the added histograms and codes.
     """
@@ -217,7 +230,9 @@ def summarise(
         for route, counters in window.items():
             merged[route] = added(merged[route], counters) if route in merged else counters
             rate = rates.setdefault(route, [0.0, 0.0, 0.0, 0.0])
-            for i, number in enumerate((counters.calls, counters.retries, counters.fallbacks, counters.rejected)):
+            for i, number in enumerate(
+                (counters.calls, counters.retries, counters.fallbacks, counters.rejected)
+            ):
                 rate[i] += number / length_s
     found: list[RouteSummary] = []
     for route in sorted(set(merged) | set(totals)):

@@ -1,14 +1,16 @@
 """What one proxy's stream is sent of its policy set, and what its answers mean.
 
-Rules, after the xDS protocol (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol) with its known traps closed:
+Rules, after the xDS protocol (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol) with its
+known traps closed:
 
-- every push has a nonce that is valid on its stream only; an answer with any other nonce teaches nothing (X1, X4);
+- every push has a nonce that is valid on its stream only; an answer with any other nonce teaches nothing (X1,
+  X4);
 - ACK and NACK are said, never inferred from a version (X2);
 - a reconnecting proxy states what it has in effect, and equal content is not sent again (X3, X5);
-- refused content is never sent again to the same run of the process; it is parked until the content changes (X5). Whoever refuses
-  everything for ever is sent each content at most once;
-- one push is under way at a time. What is published meanwhile waits, and only the newest is sent then. A proxy that does not answer
-  within the limit may be sent newer content, but not the same again.
+- refused content is never sent again to the same run of the process; it is parked until the content changes
+  (X5). Whoever refuses everything for ever is sent each content at most once;
+- one push is under way at a time. What is published meanwhile waits, and only the newest is sent then. A
+  proxy that does not answer within the limit may be sent newer content, but not the same again.
 
 The machine is pure: it is told what happened and the time, and returns what is to be done.
 """
@@ -19,7 +21,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 ANSWER_LIMIT_S: Final = 10.0
-"""Compiling takes milliseconds; a proxy that is silent for this long is stuck or of a kind that does not answer."""
+"""Compiling takes milliseconds; a proxy that is silent for this long is stuck or of a kind that does not
+answer.
+"""
 MAX_REFUSED: Final = 256
 """Refused contents remembered per run of a proxy; the oldest are forgotten first."""
 
@@ -97,7 +101,9 @@ Output: TypeAlias = Push | Accepted | Refused | Unanswered | Stray
 class Subscription:
     """One stream's view of a policy set."""
 
-    def __init__(self, *, applied_revision: int = 0, applied_hash: str = "", refused: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, applied_revision: int = 0, applied_hash: str = "", refused: tuple[str, ...] = ()
+    ) -> None:
         self.applied_revision = applied_revision
         self.applied_hash = applied_hash
         self._refused: dict[str, None] = dict.fromkeys(refused)

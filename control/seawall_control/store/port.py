@@ -1,8 +1,9 @@
-"""What the services need from a store, in words of the domain, with the rules of concurrency in the signatures.
+"""What the services need from a store, in words of the domain, with the rules of concurrency in the
+signatures.
 
-Whatever the adapter: a call that returns has made its change durable; a call that raises `StoreFull` or `StoreUnavailable` has changed
-nothing; changes are serialised. store/memory is the reference that every adapter is compared with (tests/conformance/store).
-"""
+Whatever the adapter: a call that returns has made its change durable; a call that raises `StoreFull` or
+`StoreUnavailable` has changed nothing; changes are serialised. store/memory is the reference that every
+adapter is compared with (tests/conformance/store)."""
 
 from __future__ import annotations
 
@@ -54,6 +55,10 @@ class PolicyStore(Protocol):
         """
         ...
 
+    async def answered(self, request_id: str) -> Applied | None:
+        """Return what was answered to the request with this id; None when it is new."""
+        ...
+
     async def revision(self, policy_set: str, number: int) -> Revision:
         """Return a revision with its document; 0 means the newest. Raise `NotFound`."""
         ...
@@ -71,7 +76,9 @@ class EventStore(Protocol):
     """The record of error events."""
 
     async def ingest(self, batch: Batch) -> Ingested:
-        """Store the new part of a spool's batch, once. Raise `InvalidRequest` when its numbers have too many holes."""
+        """Store the new part of a spool's batch, once. Raise `InvalidRequest` when its numbers have too many
+        holes.
+        """
         ...
 
     async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
@@ -87,7 +94,9 @@ class EventStore(Protocol):
         ...
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
-        """Change an event and return it. `at_us` becomes `resolved_at` when it turns resolved. Raise `NotFound`."""
+        """Change an event and return it. `at_us` becomes `resolved_at` when it turns resolved. Raise
+        `NotFound`.
+        """
         ...
 
     async def resolve(self, ids: Sequence[str] | Node, *, resolution: str, at_us: int, dry_run: bool) -> int:

@@ -13,13 +13,18 @@ _MAX_HOST: Final = 253
 
 
 def address_mistake(address: str, *, lowest_port: int) -> str:
-    """Return what is wrong with a `host:port`; empty when nothing is. `lowest_port` is 0 where 0 means any free port."""
+    """Return what is wrong with a `host:port`; empty when nothing is. `lowest_port` is 0 where 0 means any
+    free port.
+    """
     if not address:
         return "is empty; write host:port, such as 127.0.0.1:50051"
     scheme = _SCHEME.match(address)
     if scheme:
         rest = address[scheme.end() :].lstrip("/")
-        return f"starts with {scheme.group(0)}; name resolvers are not supported yet, write host:port, such as {rest[:80]}"
+        return (
+            f"starts with {scheme.group(0)}; name resolvers are not supported yet, "
+            f"write host:port, such as {rest[:80]}"
+        )
     if address.startswith("unix:"):
         return "is a Unix socket, which is not supported yet; write host:port, such as 127.0.0.1:50051"
     host, colon, port = address.rpartition(":")
@@ -28,7 +33,11 @@ def address_mistake(address: str, *, lowest_port: int) -> str:
     if not colon:
         return f"has no port; write {address}:50051" if not _host_mistake(address) else "is not host:port"
     if ":" in host:
-        return f"has an IPv6 host without brackets; write [{host}]:{port}" if _is_ipv6(host) else "is not host:port"
+        return (
+            f"has an IPv6 host without brackets; write [{host}]:{port}"
+            if _is_ipv6(host)
+            else "is not host:port"
+        )
     return _host_mistake(host) or _port_mistake(port, lowest_port)
 
 

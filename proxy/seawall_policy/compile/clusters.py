@@ -19,18 +19,21 @@ MAX_LISTENERS: Final = 64
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}", re.ASCII)
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]{1,255}", re.ASCII)
-_WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - recognised, not bound
+_WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def check_name(scope: Scope, name: str, what: str) -> bool:
     """Report a missing or malformed name; return whether it can be used."""
     if not name:
-        (scope / "name").error(codes.MISSING, f"every {what} needs a name, unique in the document; add `name: ...`")
+        (scope / "name").error(
+            codes.MISSING, f"every {what} needs a name, unique in the document; add `name: ...`"
+        )
         return False
     if not _NAME.fullmatch(name):
         (scope / "name").error(
-            codes.BAD_NAME, f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`, at most 128"
+            codes.BAD_NAME,
+            f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`, at most 128",
         )
         return False
     return True
@@ -39,7 +42,9 @@ def check_name(scope: Scope, name: str, what: str) -> bool:
 def check_unique(scope: Scope, name: str, seen: set[str], what: str) -> None:
     """Report a name that was there before."""
     if name in seen:
-        (scope / "name").error(codes.DUPLICATE_NAME, f"there is already a {what} named {quoted(name)}; rename one of them")
+        (scope / "name").error(
+            codes.DUPLICATE_NAME, f"there is already a {what} named {quoted(name)}; rename one of them"
+        )
     seen.add(name)
 
 
@@ -59,7 +64,8 @@ def read_listeners(scope: Scope, listeners: Iterable[policy_pb2.Listener]) -> fr
             (place / "address").error(codes.BAD_ADDRESS, f"{quoted(listener.address)} {mistake}")
         elif listener.address in addresses and not listener.address.endswith(":0"):
             (place / "address").error(
-                codes.DUPLICATE_NAME, f"another listener already has the address {listener.address}; change one of them"
+                codes.DUPLICATE_NAME,
+                f"another listener already has the address {listener.address}; change one of them",
             )
         addresses.add(listener.address)
     return frozenset(addresses)
@@ -68,7 +74,9 @@ def read_listeners(scope: Scope, listeners: Iterable[policy_pb2.Listener]) -> fr
 def read_clusters(
     scope: Scope, clusters: Iterable[policy_pb2.Cluster], listeners: frozenset[str]
 ) -> dict[str, ClusterSpec]:
-    """Return the clusters by name, those with mistakes too, so that references to them are no further mistakes."""
+    """Return the clusters by name, those with mistakes too, so that references to them are no further
+    mistakes.
+    """
     found: dict[str, ClusterSpec] = {}
     names: set[str] = set()
     for index, cluster in enumerate(clusters):
@@ -86,7 +94,8 @@ def read_clusters(
 def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozenset[str]) -> ClusterSpec:
     if cluster.authority and not _AUTHORITY.fullmatch(cluster.authority):
         (scope / "authority").error(
-            codes.BAD_ADDRESS, f"{quoted(cluster.authority)} is no authority; write a host name, with a port if needed"
+            codes.BAD_ADDRESS,
+            f"{quoted(cluster.authority)} is no authority; write a host name, with a port if needed",
         )
     return ClusterSpec(
         cluster.name,
@@ -104,9 +113,13 @@ def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozense
 
 def _read_endpoints(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozenset[str]) -> tuple[str, ...]:
     if not cluster.endpoints:
-        scope.error(codes.MISSING, 'a cluster needs at least one endpoint; add `endpoints: ["127.0.0.1:50051"]`')
+        scope.error(
+            codes.MISSING, 'a cluster needs at least one endpoint; add `endpoints: ["127.0.0.1:50051"]`'
+        )
     if len(cluster.endpoints) > MAX_ENDPOINTS:
-        scope.error(codes.TOO_MANY, f"has {len(cluster.endpoints)} endpoints; at most {MAX_ENDPOINTS} are allowed")
+        scope.error(
+            codes.TOO_MANY, f"has {len(cluster.endpoints)} endpoints; at most {MAX_ENDPOINTS} are allowed"
+        )
     addresses: dict[str, None] = {}
     for index, endpoint in enumerate(cluster.endpoints[:MAX_ENDPOINTS]):
         place = scope.at(index)
@@ -116,7 +129,10 @@ def _read_endpoints(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozen
         elif endpoint.address in addresses:
             place.warn(codes.REPEATED, f"{endpoint.address} is already in the list; remove it")
         elif _is_own(endpoint.address, listeners):
-            place.warn(codes.SENDS_TO_ITSELF, f"{endpoint.address} is a listener of this proxy: calls would go round for ever")
+            place.warn(
+                codes.SENDS_TO_ITSELF,
+                f"{endpoint.address} is a listener of this proxy: calls would go round for ever",
+            )
         addresses[endpoint.address] = None
     return tuple(addresses)
 

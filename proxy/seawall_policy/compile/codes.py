@@ -1,7 +1,8 @@
 """The stable codes of everything that a policy file can be told off for.
 
-A code never changes its meaning; a rule that goes takes its code with it. SW00xx: the file. SW01xx: values. SW02xx: names.
-SW03xx: messages and descriptors. SW05xx: warnings about policies that are allowed and probably not meant.
+A code never changes its meaning; a rule that goes takes its code with it. SW00xx: the file. SW01xx: values.
+SW02xx: names. SW03xx: messages and descriptors. SW05xx: warnings about policies that are allowed and probably
+not meant.
 """
 
 from __future__ import annotations
@@ -64,20 +65,34 @@ REPEATED: Final = "SW0515"
 BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
-    UNREADABLE: ("The file cannot be read", "It is missing, is no file, is larger than 4 MiB, or is not UTF-8."),
+    UNREADABLE: (
+        "The file cannot be read",
+        "It is missing, is no file, is larger than 4 MiB, or is not UTF-8.",
+    ),
     SYNTAX: ("Syntax error", "The text is no YAML, TOML or JSON. Nothing after the place can be checked."),
     TOO_LARGE: (
         "Too deep or too large",
-        "Nesting, the number of values, or aliases that unfold into too many values are limited, so that no file can exhaust memory.",
+        (
+            "Nesting, the number of values, or aliases that unfold into too many values are limited, so "
+            "that no "
+            "file can exhaust memory."
+        ),
     ),
-    UNKNOWN_KEY: ("Unknown key", "No such setting exists at this place. Keys that start with `x-` are ignored on purpose."),
+    UNKNOWN_KEY: (
+        "Unknown key",
+        "No such setting exists at this place. Keys that start with `x-` are ignored on purpose.",
+    ),
     DUPLICATE_KEY: ("Key given twice", "YAML would silently keep one of the two; remove the other."),
     WRONG_TYPE: ("Wrong type", "A list, mapping, text, number or boolean stands where another was expected."),
     BAD_DURATION: ("Not a duration", "Write `50ms`, `1.5s` or `1m30s`; a number without a unit is refused."),
     BAD_ENUM: ("Not one of the choices", "The message lists them."),
     BAD_ENV: (
         "Bad environment reference",
-        "`${env:NAME}` needs the variable to be set; `${env:NAME:-value}` has a default; `$${` stands for a plain `${`.",
+        (
+            "`${env:NAME}` needs the variable to be set; `${env:NAME:-value}` has a default; `$${` stands "
+            "for a "
+            "plain `${`."
+        ),
     ),
     NOT_SUPPORTED: (
         "Not supported by this version",
@@ -85,29 +100,49 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     BAD_DESCRIPTOR_FILE: (
         "Unreadable descriptor file",
-        "Each of `descriptor_files` must hold a serialized google.protobuf.FileDescriptorSet "
-        "(`protoc --include_imports --descriptor_set_out`).",
+        (
+            "Each of `descriptor_files` must hold a serialized google.protobuf.FileDescriptorSet "
+            "(`protoc --include_imports --descriptor_set_out`)."
+        ),
     ),
-    BAD_NUMBER: ("Not a number of the right kind", "Whole numbers, decimals and percentages are written plainly."),
+    BAD_NUMBER: (
+        "Not a number of the right kind",
+        "Whole numbers, decimals and percentages are written plainly.",
+    ),
     BAD_VERSION: ("Missing or unknown version", "The document must say `version: v1`."),
     OUT_OF_RANGE: ("Out of range", "The message says which values are allowed."),
     NOT_A_STATUS: ("Not a gRPC status", "Use the upper-case name of a status code, such as UNAVAILABLE."),
     NOT_FINITE: ("Not a finite number", "Infinity and NaN are no settings."),
     BAD_ADDRESS: ("Not an address", "Write `host:port`, with an IPv6 host in brackets."),
-    BAD_NAME: ("Malformed name", "Names are keys of metrics and events: letters, digits, `_`, `-`, `.` and `/`, at most 128."),
+    BAD_NAME: (
+        "Malformed name",
+        "Names are keys of metrics and events: letters, digits, `_`, `-`, `.` and `/`, at most 128.",
+    ),
     MISSING: ("Missing setting", "The setting has no default that could be right."),
     EXCLUSIVE: ("Settings that exclude each other", "Keep one of them."),
-    BAD_WHEN: ("Neither a status nor a reason", "`when` takes gRPC status names, reasons such as BREAKER_OPEN, and `any`."),
+    BAD_WHEN: (
+        "Neither a status nor a reason",
+        "`when` takes gRPC status names, reasons such as BREAKER_OPEN, and `any`.",
+    ),
     NEWER: (
         "Made by a newer version",
         "The document holds a field or a choice that this version does not know and so could not carry out.",
     ),
-    BAD_METADATA: ("Bad metadata condition", "Keys are lower case and not binary; values are printable ASCII."),
-    BAD_METHOD: ("Malformed service or method", "Write `service: shop.v1.Checkout` and `method: PlaceOrder`, without slashes."),
+    BAD_METADATA: (
+        "Bad metadata condition",
+        "Keys are lower case and not binary; values are printable ASCII.",
+    ),
+    BAD_METHOD: (
+        "Malformed service or method",
+        "Write `service: shop.v1.Checkout` and `method: PlaceOrder`, without slashes.",
+    ),
     TOO_MANY: ("Too many", "Every list has a limit, so that a document cannot exhaust a proxy."),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
-    NO_SUCH_POLICY: ("No such policy", "Neither the document nor the built-in set has a policy of this name."),
+    NO_SUCH_POLICY: (
+        "No such policy",
+        "Neither the document nor the built-in set has a policy of this name.",
+    ),
     EXTENDS_CYCLE: ("Policies extend each other", "Following `extends` leads back to the policy itself."),
     RESERVED_NAME: ("Reserved name", "Names that start with `builtin/` belong to the built-in policies."),
     BAD_DESCRIPTORS: ("Unusable descriptors", "The descriptor set is damaged or not complete."),
@@ -119,7 +154,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         "Static answer fits only some methods",
         "Calls of the other methods pass over this fallback and go to the next.",
     ),
-    NO_SUCH_METHOD: ("Service or method not in the descriptors", "The name may be misspelt; the route still matches it."),
+    NO_SUCH_METHOD: (
+        "Service or method not in the descriptors",
+        "The name may be misspelt; the route still matches it.",
+    ),
     TRIES_OUTLAST_CALL: (
         "Tries outlast the call",
         "`per_try_timeout` times `max_attempts` is longer than `timeout`, so the last tries are cut short.",
@@ -130,19 +168,35 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     RETRY_NEVER: (
         "The retry never happens",
-        "`only_idempotent` (true unless set) keeps calls of methods that are not declared idempotent from being retried.",
+        (
+            "`only_idempotent` (true unless set) keeps calls of methods that are not declared idempotent "
+            "from "
+            "being retried."
+        ),
     ),
-    WINDOW_TOO_SMALL: ("`min_calls` exceeds the window", "The breaker decides as soon as its window is full."),
+    WINDOW_TOO_SMALL: (
+        "`min_calls` exceeds the window",
+        "The breaker decides as soon as its window is full.",
+    ),
     FALLBACK_TO_SELF: ("Fallback to the same cluster", "What has just failed is asked again."),
     SHADOWED_ROUTE: ("Route is never reached", "An earlier route has the same conditions."),
     SINGLE_ATTEMPT: ("Retry without a second attempt", "`max_attempts` is 1, which is also its default."),
-    BUDGET_IS_NONE: ("The budget limits nothing", "With 100 % every call may be retried, which doubles the load in an outage."),
-    TRY_NOT_SHORTER: ("A try may last as long as the call", "`per_try_timeout` never takes effect before `timeout`."),
+    BUDGET_IS_NONE: (
+        "The budget limits nothing",
+        "With 100 % every call may be retried, which doubles the load in an outage.",
+    ),
+    TRY_NOT_SHORTER: (
+        "A try may last as long as the call",
+        "`per_try_timeout` never takes effect before `timeout`.",
+    ),
     UNUSED_CLUSTER: ("Cluster is not used", "No route and no fallback sends to it."),
     UNUSED_POLICY: ("Policy is not used", "No route names it and no policy extends it."),
     NO_EFFECT: ("Setting without effect", "Another setting beside it makes it meaningless."),
     NO_ROUTES: ("No routes", "Every call is answered with UNIMPLEMENTED."),
-    SENDS_TO_ITSELF: ("Cluster sends to this proxy", "An endpoint is one of the proxy's own listeners: calls would go round for ever."),
+    SENDS_TO_ITSELF: (
+        "Cluster sends to this proxy",
+        "An endpoint is one of the proxy's own listeners: calls would go round for ever.",
+    ),
     REPEATED: ("Given twice", "The second one changes nothing."),
     BREAKS_ON_CLIENT_FAULT: (
         "Breaker counts the caller's mistakes",

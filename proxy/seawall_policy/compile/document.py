@@ -1,7 +1,8 @@
 """From a policy document to the snapshot that the data path reads, or to everything that is wrong with it.
 
-The document is read once, every value where it was written, so that a mistake is reported once and at its source; the
-policies are then read again with everything that they extend, which by then holds no mistakes of its own.
+The document is read once, every value where it was written, so that a mistake is reported once and at its
+source; the policies are then read again with everything that they extend, which by then holds no mistakes of
+its own.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def digest(document: policy_pb2.PolicyDocument) -> str:
 def compile_document(
     document: policy_pb2.PolicyDocument, *, revision: int = 0, descriptors: DescriptorSource | None = None
 ) -> CompileResult:
-    """Compile a document; all violations are reported, and `descriptors` are used beside the document's own set."""
+    """Compile a document; all violations are reported, and `descriptors` are used beside the document's
+    own set.
+    """
     report = Report()
     top = Scope(report, "")
     _check_top(top, document)
@@ -78,7 +81,7 @@ def compile_document(
     methods = source.methods()
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
     lint_routes(places, lineages, document.policies, safe)
-    lint_unused(top, document, lineages, places)
+    lint_unused(top, document)
     snapshot = None
     if report.errors == 0:
         routes = tuple(place.route for place in places)
@@ -88,13 +91,19 @@ def compile_document(
 
 def _check_top(top: Scope, document: policy_pb2.PolicyDocument) -> None:
     if document.version != VERSION:
-        said = f"{quoted(document.version)} is no known version; " if document.version else "the version is missing; "
+        said = (
+            f"{quoted(document.version)} is no known version; "
+            if document.version
+            else "the version is missing; "
+        )
         (top / "version").error(codes.BAD_VERSION, f"{said}write `version: {VERSION}`")
     _check_newer(top.report, "", document)
     if document.HasField("admin"):
         mistake = address_mistake(document.admin.address, lowest_port=0) if document.admin.address else ""
         if mistake:
-            (top / "admin" / "address").error(codes.BAD_ADDRESS, f"{quoted(document.admin.address)} {mistake}")
+            (top / "admin" / "address").error(
+                codes.BAD_ADDRESS, f"{quoted(document.admin.address)} {mistake}"
+            )
     if document.HasField("control"):
         _check_control(top / "control", document.control)
 
@@ -102,12 +111,16 @@ def _check_top(top: Scope, document: policy_pb2.PolicyDocument) -> None:
 def _check_control(scope: Scope, control: policy_pb2.ControlLink) -> None:
     mistake = address_mistake(control.target, lowest_port=1)
     if not control.target:
-        (scope / "target").error(codes.MISSING, "say where the control plane is; add `target: 127.0.0.1:9090`")
+        (scope / "target").error(
+            codes.MISSING, "say where the control plane is; add `target: 127.0.0.1:9090`"
+        )
     elif mistake:
         (scope / "target").error(codes.BAD_ADDRESS, f"{quoted(control.target)} {mistake}")
     for field, name in (("node", control.node), ("policy_set", control.policy_set)):
         if name and not _is_name(name):
-            (scope / field).error(codes.BAD_NAME, f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`")
+            (scope / field).error(
+                codes.BAD_NAME, f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`"
+            )
 
 
 def _is_name(name: str) -> bool:
@@ -117,13 +130,16 @@ def _is_name(name: str) -> bool:
 
 def _check_newer(report: Report, path: str, message: Message) -> None:
     """Report fields that this version does not know: what cannot be carried out is refused, not ignored."""
-    unknown = UnknownFieldSet(message)  # type: ignore[no-untyped-call]
+    unknown = UnknownFieldSet(message)
     if len(unknown):
-        numbers = ", ".join(str(number) for number in sorted({field.field_number for field in unknown})[:5])
+        numbers = ", ".join(
+            str(number) for number in sorted({unknown[i].field_number for i in range(len(unknown))})[:5]
+        )
         report.error(
             path,
             codes.NEWER,
-            f"{message.DESCRIPTOR.name} has settings that this version does not know (field {numbers}); upgrade it or remove them",
+            f"{message.DESCRIPTOR.name} has settings that this version does not know (field {numbers}); "
+            "upgrade it or remove them",
         )
     for field, value in message.ListFields():
         if field.message_type is None or not field.message_type.full_name.startswith("seawall."):
@@ -159,18 +175,29 @@ def _descriptors(
 
 def _lineages(scope: Scope, document: policy_pb2.PolicyDocument, report: Report) -> dict[str, Lineage]:
     if len(document.policies) > MAX_POLICIES:
-        scope.error(codes.TOO_MANY, f"has {len(document.policies)} policies; at most {MAX_POLICIES} are allowed")
+        scope.error(
+            codes.TOO_MANY, f"has {len(document.policies)} policies; at most {MAX_POLICIES} are allowed"
+        )
         return resolve({}, report)
     for name in sorted(document.policies):
         if name.startswith("builtin/"):
-            (scope / name).error(codes.RESERVED_NAME, f"{quoted(name)} is reserved; choose a name without `builtin/`, and extend it")
+            (scope / name).error(
+                codes.RESERVED_NAME,
+                f"{quoted(name)} is reserved; choose a name without `builtin/`, and extend it",
+            )
         elif not _is_name(name):
-            (scope / name).error(codes.BAD_NAME, f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`, at most 128")
+            (scope / name).error(
+                codes.BAD_NAME,
+                f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`, at most 128",
+            )
     return resolve(document.policies, report)
 
 
 def _policies(
-    scope: Scope, document: policy_pb2.PolicyDocument, lineages: Mapping[str, Lineage], clusters: Mapping[str, ClusterSpec]
+    scope: Scope,
+    document: policy_pb2.PolicyDocument,
+    lineages: Mapping[str, Lineage],
+    clusters: Mapping[str, ClusterSpec],
 ) -> dict[str, Policy]:
     for name, own in sorted(document.policies.items()):
         _read_policy(scope / name, name, own, clusters)
@@ -184,7 +211,9 @@ def _policies(
     return compiled
 
 
-def _read_policy(scope: Scope, name: str, policy: policy_pb2.Policy, clusters: Mapping[str, ClusterSpec]) -> Policy:
+def _read_policy(
+    scope: Scope, name: str, policy: policy_pb2.Policy, clusters: Mapping[str, ClusterSpec]
+) -> Policy:
     total_s, each_s = read_timeouts(scope, policy)
     return Policy(
         name,
@@ -200,7 +229,9 @@ def _read_policy(scope: Scope, name: str, policy: policy_pb2.Policy, clusters: M
 def _fallback_owner(
     scope: Scope, place: Place, document: policy_pb2.PolicyDocument, lineages: Mapping[str, Lineage]
 ) -> Scope:
-    """Return the place of the policy that wrote the fallbacks which this route's policy has, perhaps by inheritance."""
+    """Return the place of the policy that wrote the fallbacks which this route's policy has, perhaps by
+    inheritance.
+    """
     for name in lineages[place.route.policy.name].chain:
         if name in document.policies and document.policies[name].fallback:
             return scope / name

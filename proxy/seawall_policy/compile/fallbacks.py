@@ -1,4 +1,6 @@
-"""Reading fallbacks: what they answer, where they send, and the static answers in the bytes that the data path writes."""
+"""Reading fallbacks: what they answer, where they send, and the static answers in the bytes that the data
+path writes.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class MissingDescriptor:
     cluster: str
 
 
-def read_fallbacks(scope: Scope, policy: policy_pb2.Policy, clusters: Collection[str]) -> tuple[FallbackStep, ...]:
+def read_fallbacks(
+    scope: Scope, policy: policy_pb2.Policy, clusters: Collection[str]
+) -> tuple[FallbackStep, ...]:
     """Return the steps of a policy, static answers still without payloads."""
     scope = scope / "fallback"
     if len(policy.fallback) > MAX_STEPS:
@@ -50,7 +54,9 @@ def read_fallbacks(scope: Scope, policy: policy_pb2.Policy, clusters: Collection
         mask, named = _read_when(place / "when", entry)
         static = _read_answer(place, entry, clusters)
         if entry.cluster in sent_to:
-            (place / "cluster").warn(codes.REPEATED, f"an earlier fallback already sends to {quoted(entry.cluster)}")
+            (place / "cluster").warn(
+                codes.REPEATED, f"an earlier fallback already sends to {quoted(entry.cluster)}"
+            )
         if entry.cluster:
             sent_to.add(entry.cluster)
         steps.append(FallbackStep(mask, named, entry.cluster, static))
@@ -59,7 +65,10 @@ def read_fallbacks(scope: Scope, policy: policy_pb2.Policy, clusters: Collection
 
 def _read_when(scope: Scope, entry: policy_pb2.Fallback) -> tuple[int, frozenset[str]]:
     if not entry.when:
-        scope.error(codes.MISSING, "say which failures this answers, such as `when: [UNAVAILABLE, BREAKER_OPEN]` or `when: any`")
+        scope.error(
+            codes.MISSING,
+            "say which failures this answers, such as `when: [UNAVAILABLE, BREAKER_OPEN]` or `when: any`",
+        )
     mask = 0
     named: set[str] = set()
     for index, word in enumerate(entry.when):
@@ -86,19 +95,27 @@ def _read_answer(scope: Scope, entry: policy_pb2.Fallback, clusters: Collection[
     if has_static and entry.cluster:
         scope.error(codes.EXCLUSIVE, "has both `cluster` and `static`; split it into two entries")
     if not has_static and not entry.cluster:
-        scope.error(codes.MISSING, "says nothing to answer with; add `cluster: NAME` or `static: {json: {...}}`")
+        scope.error(
+            codes.MISSING, "says nothing to answer with; add `cluster: NAME` or `static: {json: {...}}`"
+        )
     if entry.cluster and entry.cluster not in clusters:
         hint = did_you_mean(entry.cluster, clusters)
-        (scope / "cluster").error(codes.NO_SUCH_CLUSTER, f"there is no cluster {quoted(entry.cluster)}.{hint}")
+        (scope / "cluster").error(
+            codes.NO_SUCH_CLUSTER, f"there is no cluster {quoted(entry.cluster)}.{hint}"
+        )
     if not has_static:
         return None
     if not entry.static.HasField("json") or entry.static.json.WhichOneof("kind") is None:
-        (scope / "static").error(codes.MISSING, "has no message; add `json: {...}`, or `json: {}` for an empty one")
+        (scope / "static").error(
+            codes.MISSING, "has no message; add `json: {...}`, or `json: {}` for an empty one"
+        )
         return None
     try:
         return StaticAnswer(json_format.MessageToJson(entry.static.json, indent=None, ensure_ascii=False), {})
     except (json_format.SerializeToJsonError, ValueError, RecursionError):
-        (scope / "static" / "json").error(codes.NOT_FINITE, "holds a number that is not finite; JSON has none such")
+        (scope / "static" / "json").error(
+            codes.NOT_FINITE, "holds a number that is not finite; JSON has none such"
+        )
         return None
 
 
@@ -111,8 +128,12 @@ class StaticEncoder:
         self.missing: dict[MissingDescriptor, None] = {}
 
     def encode(self, route: Route, owner: Scope, route_scope: Scope) -> None:
-        """Fill in the payloads of the static answers that calls of `route` may get; `owner` is the policy's place."""
-        answers = [(i, step.static) for i, step in enumerate(route.policy.fallback) if step.static is not None]
+        """Fill in the payloads of the static answers that calls of `route` may get; `owner` is the
+        policy's place.
+        """
+        answers = [
+            (i, step.static) for i, step in enumerate(route.policy.fallback) if step.static is not None
+        ]
         if not answers:
             return
         paths = self._source.paths(route.service, route.method)
@@ -171,7 +192,8 @@ def check_names(scope: Scope, route: Route, source: DescriptorSource) -> None:
         near = nearest(route.service, source.services())
         if near:
             (scope / "match" / "service").warn(
-                codes.NO_SUCH_METHOD, f"no descriptor has a service {quoted(route.service)}. Did you mean {near}?"
+                codes.NO_SUCH_METHOD,
+                f"no descriptor has a service {quoted(route.service)}. Did you mean {near}?",
             )
         return
     if route.method and not source.paths(route.service, route.method):

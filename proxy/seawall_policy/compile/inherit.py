@@ -1,8 +1,9 @@
 """What a policy is once everything that it extends is written out.
 
-A policy's own settings win over those of the policy that it extends, setting by setting and message by message, so that a
-policy may change one number of a breaker and keep the rest. Lists and durations are replaced as a whole: a list of codes that
-grew by inheritance could not be read off the file. A parent's `extends` ends with the parent.
+A policy's own settings win over those of the policy that it extends, setting by setting and message by
+message, so that a policy may change one number of a breaker and keep the rest. Lists and durations are
+replaced as a whole: a list of codes that grew by inheritance could not be read off the file. A parent's
+`extends` ends with the parent.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _ATOMIC: Final = frozenset({"google.protobuf.Duration", "google.protobuf.Value"}
 class Lineage:
     """A policy with everything it extends."""
 
-    def __init__(self, name: str, chain: tuple[str, ...], merged: policy_pb2.Policy, own_attempts: int) -> None:
+    def __init__(
+        self, name: str, chain: tuple[str, ...], merged: policy_pb2.Policy, own_attempts: int
+    ) -> None:
         self.name: str = name
         self.chain: tuple[str, ...] = chain
         """The policy itself, then what it extends, and so on."""
@@ -41,17 +44,15 @@ class Lineage:
 def resolve(own: Mapping[str, policy_pb2.Policy], report: Report) -> dict[str, Lineage]:
     """Return every usable policy by name, built-in ones included; report unknown parents and cycles."""
     known: dict[str, policy_pb2.Policy] = dict(builtin_policies())
-    for name, policy in sorted(own.items()):
-        if not name.startswith("builtin/"):
-            known[name] = policy
+    known.update((name, policy) for name, policy in sorted(own.items()) if name not in known)
     resolved: dict[str, Lineage] = {}
-    for name in known:
+    for name, policy in known.items():
         chain = _chain(name, known, report)
         merged = policy_pb2.Policy()
         for ancestor in reversed(chain):
             _overlay(merged, known[ancestor])
         merged.ClearField("extends")
-        resolved[name] = Lineage(name, chain, merged, known[name].retry.max_attempts)
+        resolved[name] = Lineage(name, chain, merged, policy.retry.max_attempts)
     return resolved
 
 
@@ -69,13 +70,20 @@ def _chain(name: str, known: Mapping[str, policy_pb2.Policy], report: Report) ->
             report.error(place, codes.NO_SUCH_POLICY, f"there is no policy {quoted(parent)}.{hint}")
             return tuple(chain)
         if parent in seen:
-            # Reported once, by the members of the cycle themselves; those who merely lead into it have no mistake.
+            # Reported once, by the members of the cycle themselves; those who merely lead into it have no
+            # mistake.
             if parent == name:
                 way = " -> ".join([*chain, parent])
-                report.error(place, codes.EXTENDS_CYCLE, f"policies extend each other: {way}; remove one `extends`")
+                report.error(
+                    place, codes.EXTENDS_CYCLE, f"policies extend each other: {way}; remove one `extends`"
+                )
             return tuple(chain)
         if len(chain) == MAX_DEPTH:
-            report.error(place, codes.TOO_MANY, f"more than {MAX_DEPTH} policies extend each other in a row; shorten the line")
+            report.error(
+                place,
+                codes.TOO_MANY,
+                f"more than {MAX_DEPTH} policies extend each other in a row; shorten the line",
+            )
             return tuple(chain)
         chain.append(parent)
         seen.add(parent)
@@ -89,7 +97,7 @@ def _overlay(base: Message, top: Message) -> None:
             getattr(base, field.name).MergeFrom(value)
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             target = getattr(base, field.name)
-            if field.message_type.full_name in _ATOMIC:
+            if value.DESCRIPTOR.full_name in _ATOMIC:
                 target.CopyFrom(value)
             else:
                 target.SetInParent()

@@ -1,7 +1,7 @@
 """Warnings: what is allowed and probably not meant.
 
-A rule about one setting looks at what the policy itself says, so that it speaks once and where it was written; a rule about
-settings together looks at the policy with everything it extends.
+A rule about one setting looks at what the policy itself says, so that it speaks once and where it was
+written; a rule about settings together looks at the policy with everything it extends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ CLIENT_FAULTS: Final = status.code_mask(
         status.UNAUTHENTICATED,
     )
 )
-"""Codes that the caller, not the server, can do something about (AIP-194, resilience4j's and Envoy's ignored codes)."""
+"""Codes that the caller, not the server, can do something about (AIP-194, resilience4j's and Envoy's
+ignored codes)."""
 
 
 def lint_own(scope: Scope, policy: policy_pb2.Policy) -> None:
@@ -53,7 +54,8 @@ def lint_own(scope: Scope, policy: policy_pb2.Policy) -> None:
     budget = policy.retry.budget
     if budget.HasField("percent") and budget.percent == 100:
         (scope / "retry" / "budget" / "percent").warn(
-            codes.BUDGET_IS_NONE, "100 % lets every call be retried, which doubles the load in an outage; 20 % is usual"
+            codes.BUDGET_IS_NONE,
+            "100 % lets every call be retried, which doubles the load in an outage; 20 % is usual",
         )
 
 
@@ -73,22 +75,31 @@ def lint_merged(scope: Scope, own: policy_pb2.Policy, lineage: Lineage, policy: 
         _retry(scope / "retry", own.retry, merged.retry, policy)
     if own.HasField("breaker"):
         _breaker(scope / "breaker", own.breaker, merged.breaker)
+        _slow_call(scope / "breaker" / "slow_call", own.breaker, merged.breaker, policy)
 
 
 def _times(scope: Scope, own: policy_pb2.Policy, policy: Policy) -> None:
     total, each, attempts = policy.timeout_s, policy.per_try_timeout_s, policy.retry.max_attempts
     if isinf(total) or isinf(each):
         return
-    place = scope / ("per_try_timeout" if own.HasField("per_try_timeout") else "timeout" if own.HasField("timeout") else "retry")
+    place = scope / (
+        "per_try_timeout"
+        if own.HasField("per_try_timeout")
+        else "timeout"
+        if own.HasField("timeout")
+        else "retry"
+    )
     if each >= total:
         place.warn(
             codes.TRY_NOT_SHORTER,
-            f"per_try_timeout {_shown(each)} is not shorter than timeout {_shown(total)} and never takes effect",
+            f"per_try_timeout {_shown(each)} is not shorter than timeout {_shown(total)} and never takes "
+            "effect",
         )
     elif attempts > 1 and each * attempts > total:
         place.warn(
             codes.TRIES_OUTLAST_CALL,
-            f"{attempts} attempts of {_shown(each)} take {_shown(each * attempts)}, longer than timeout {_shown(total)}; "
+            f"{attempts} attempts of {_shown(each)} take {_shown(each * attempts)}, longer than timeout "
+            f"{_shown(total)}; "
             f"at most {_shown(total / attempts)} each would fit",
         )
 
@@ -103,22 +114,23 @@ def _retry(scope: Scope, own: policy_pb2.Retry, merged: policy_pb2.Retry, policy
         if given:
             (scope / given[0]).warn(
                 codes.SINGLE_ATTEMPT,
-                f"{', '.join(given)} without effect: max_attempts is 1, so nothing is retried; add `max_attempts: 3`",
+                f"{', '.join(given)} without effect: max_attempts is 1, so nothing is retried; add "
+                "`max_attempts: 3`",
             )
         return
     shape = own.backoff
     kind = merged.backoff.kind
     growing = (policy_pb2.BACKOFF_KIND_UNSPECIFIED, policy_pb2.BACKOFF_KIND_EXPONENTIAL)
     if shape.HasField("multiplier") and kind not in growing:
-        (scope / "backoff" / "multiplier").warn(codes.NO_EFFECT, "only exponential backoff has a multiplier; remove it")
-    if (
-        (shape.HasField("initial") or shape.HasField("max"))
-        and policy.retry.initial_s > policy.retry.max_s
-    ):
+        (scope / "backoff" / "multiplier").warn(
+            codes.NO_EFFECT, "only exponential backoff has a multiplier; remove it"
+        )
+    if (shape.HasField("initial") or shape.HasField("max")) and policy.retry.initial_s > policy.retry.max_s:
         place = scope / "backoff" / ("initial" if shape.HasField("initial") else "max")
         place.warn(
             codes.NO_EFFECT,
-            f"the first wait {_shown(policy.retry.initial_s)} is longer than the longest one {_shown(policy.retry.max_s)}, "
+            f"the first wait {_shown(policy.retry.initial_s)} is longer than the longest one "
+            f"{_shown(policy.retry.max_s)}, "
             "which cuts it off; raise `max`",
         )
 
@@ -126,7 +138,9 @@ def _retry(scope: Scope, own: policy_pb2.Retry, merged: policy_pb2.Retry, policy
 def _breaker(scope: Scope, own: policy_pb2.Breaker, merged: policy_pb2.Breaker) -> None:
     by_time = merged.window.kind == policy_pb2.WINDOW_KIND_TIME
     if own.window.HasField("size") and by_time:
-        (scope / "window" / "size").warn(codes.NO_EFFECT, "a window of kind time has a `duration`, no `size`; remove it")
+        (scope / "window" / "size").warn(
+            codes.NO_EFFECT, "a window of kind time has a `duration`, no `size`; remove it"
+        )
     if own.window.HasField("duration") and not by_time:
         (scope / "window" / "duration").warn(
             codes.NO_EFFECT, "a window of kind count has a `size`; write `kind: time` to count by duration"
@@ -134,20 +148,42 @@ def _breaker(scope: Scope, own: policy_pb2.Breaker, merged: policy_pb2.Breaker) 
     size = merged.window.size if merged.window.HasField("size") else 100
     if own.HasField("min_calls") and not by_time and own.min_calls > size:
         (scope / "min_calls").warn(
-            codes.WINDOW_TOO_SMALL, f"{own.min_calls} calls never fit into a window of {size}; the breaker decides when it is full"
+            codes.WINDOW_TOO_SMALL,
+            f"{own.min_calls} calls never fit into a window of {size}; the breaker decides when it is full",
         )
-    if own.HasField("slow_call") and not merged.slow_call.HasField("duration"):
-        (scope / "slow_call").warn(codes.NO_EFFECT, "without `duration` no call is slow; add it")
     if own.HasField("open_for_max"):
         grows = merged.HasField("open_multiplier") and merged.open_multiplier > 1
         if not grows:
             (scope / "open_for_max").warn(codes.NO_EFFECT, "open_for does not grow; add `open_multiplier: 2`")
-        elif merged.HasField("open_for") and own.open_for_max.ToNanoseconds() < merged.open_for.ToNanoseconds():
-            (scope / "open_for_max").warn(codes.NO_EFFECT, "is shorter than open_for, which applies instead; raise it")
+        elif (
+            merged.HasField("open_for") and own.open_for_max.ToNanoseconds() < merged.open_for.ToNanoseconds()
+        ):
+            (scope / "open_for_max").warn(
+                codes.NO_EFFECT, "is shorter than open_for, which applies instead; raise it"
+            )
 
 
-def lint_routes(places: Sequence[Place], policies: Mapping[str, Lineage], own: Collection[str], safe: frozenset[bytes]) -> None:
-    """Warn about routes that cannot work as meant; `safe` are the paths of methods that descriptors declare idempotent."""
+def _slow_call(scope: Scope, own: policy_pb2.Breaker, merged: policy_pb2.Breaker, policy: Policy) -> None:
+    if not own.HasField("slow_call"):
+        return
+    if not merged.slow_call.HasField("duration"):
+        scope.warn(codes.NO_EFFECT, "without `duration` no call is slow; add it")
+        return
+    longest = min(policy.per_try_timeout_s, policy.timeout_s)
+    if isinf(longest) or policy.breaker is None:
+        return
+    if policy.breaker.slow_call_duration_s >= longest:
+        (scope / "duration").warn(
+            codes.NO_EFFECT, f"no attempt lasts longer than {_shown(longest)}, so none is slow; shorten it"
+        )
+
+
+def lint_routes(
+    places: Sequence[Place], policies: Mapping[str, Lineage], own: Collection[str], safe: frozenset[bytes]
+) -> None:
+    """Warn about routes that cannot work as meant; `safe` are the paths of methods that descriptors
+    declare idempotent.
+    """
     seen: dict[tuple[str, str, frozenset[tuple[bytes, bytes]]], str] = {}
     for place in places:
         route, scope = place.route, place.scope
@@ -156,7 +192,8 @@ def lint_routes(places: Sequence[Place], policies: Mapping[str, Lineage], own: C
         if key in seen:
             scope.warn(
                 codes.SHADOWED_ROUTE,
-                f"route {quoted(route.name)} is never reached: {quoted(seen[key])} has the same conditions and comes first",
+                f"route {quoted(route.name)} is never reached: {quoted(seen[key])} has the same conditions "
+                "and comes first",
             )
         else:
             seen[key] = route.name
@@ -165,7 +202,8 @@ def lint_routes(places: Sequence[Place], policies: Mapping[str, Lineage], own: C
             if step.cluster and all(cluster == step.cluster for cluster, _ in route.backends):
                 (scope / "policy").warn(
                     codes.FALLBACK_TO_SELF,
-                    f"fallback {index} of policy {quoted(route.policy.name)} sends to {quoted(step.cluster)}, "
+                    f"fallback {index} of policy {quoted(route.policy.name)} sends to "
+                    f"{quoted(step.cluster)}, "
                     "the cluster that has just failed; name another one",
                 )
 
@@ -176,13 +214,15 @@ def _never_retries(
     retry = route.policy.retry
     if retry.max_attempts == 1 or not retry.only_idempotent or route.idempotent:
         return
-    # A built-in policy carries its retries along for whoever declares a method; only retries that were asked for can be missed.
+    # A built-in policy carries its retries along for whoever declares a method; only retries that were asked
+    # for can be missed.
     asked = any(policies[name].own_attempts > 1 for name in policies[route.policy.name].chain if name in own)
     if not asked or any(_covers(route, path) for path in safe):
         return
     scope.warn(
         codes.RETRY_NEVER,
-        f"policy {quoted(route.policy.name)} retries idempotent methods only, and nothing says that those of route "
+        f"policy {quoted(route.policy.name)} retries idempotent methods only, and nothing says that those "
+        "of route "
         f"{quoted(route.name)} are; add `idempotent: true` to the route if running a call twice does no harm",
     )
 
@@ -192,18 +232,20 @@ def _covers(route: Route, path: bytes) -> bool:
     return route.service in ("", service) and route.method in ("", method)
 
 
-def lint_unused(
-    scope: Scope, document: policy_pb2.PolicyDocument, policies: Mapping[str, Lineage], places: Sequence[Place]
-) -> None:
+def lint_unused(scope: Scope, document: policy_pb2.PolicyDocument) -> None:
     """Warn about what nothing refers to."""
     if not document.routes:
-        (scope / "routes").warn(codes.NO_ROUTES, "the document has no routes: every call is answered with UNIMPLEMENTED")
+        (scope / "routes").warn(
+            codes.NO_ROUTES, "the document has no routes: every call is answered with UNIMPLEMENTED"
+        )
         return
     used_policies = {route.policy for route in document.routes}
     used_policies.update(policy.extends for policy in document.policies.values())
     for name in sorted(document.policies):
-        if name not in used_policies and name in policies:
-            (scope / "policies" / name).warn(codes.UNUSED_POLICY, f"no route and no policy refers to policy {quoted(name)}")
+        if name not in used_policies:
+            (scope / "policies" / name).warn(
+                codes.UNUSED_POLICY, f"no route and no policy refers to policy {quoted(name)}"
+            )
     used_clusters = {route.cluster for route in document.routes}
     used_clusters.update(backend.cluster for route in document.routes for backend in route.backends)
     used_clusters.update(step.cluster for policy in document.policies.values() for step in policy.fallback)

@@ -19,7 +19,9 @@ _DEFAULT_RETRY: Final = RetryOptions()
 
 def read_timeouts(scope: Scope, policy: policy_pb2.Policy) -> tuple[float, float]:
     """Return the total and the per-try timeout in seconds, infinity where there is none."""
-    total = (scope / "timeout").duration(policy.timeout if policy.HasField("timeout") else None, "1ms", "24h", inf)
+    total = (scope / "timeout").duration(
+        policy.timeout if policy.HasField("timeout") else None, "1ms", "24h", inf
+    )
     each = (scope / "per_try_timeout").duration(
         policy.per_try_timeout if policy.HasField("per_try_timeout") else None, "1ms", "24h", inf
     )
@@ -47,15 +49,21 @@ def read_retry(scope: Scope, policy: policy_pb2.Policy) -> RetryOptions:
         multiplier=(place / "multiplier").number(
             shape.multiplier if shape.HasField("multiplier") else None, 1, 100, _DEFAULT_RETRY.multiplier
         ),
-        max_s=(place / "max").duration(shape.max if shape.HasField("max") else None, "0s", "1h", _DEFAULT_RETRY.max_s),
-        jitter=(place / "jitter").number(shape.jitter if shape.HasField("jitter") else None, 0, 1, _DEFAULT_RETRY.jitter),
+        max_s=(place / "max").duration(
+            shape.max if shape.HasField("max") else None, "0s", "1h", _DEFAULT_RETRY.max_s
+        ),
+        jitter=(place / "jitter").number(
+            shape.jitter if shape.HasField("jitter") else None, 0, 1, _DEFAULT_RETRY.jitter
+        ),
         only_idempotent=settings.only_idempotent if settings.HasField("only_idempotent") else True,
         budget=_read_budget(scope / "budget", settings.budget),
     )
 
 
 def _read_budget(scope: Scope, budget: policy_pb2.Budget) -> BudgetOptions:
-    """Return the limit on retries; there is always one, because unlimited retries are what turns a fault into an outage."""
+    """Return the limit on retries; there is always one, because unlimited retries are what turns a fault
+    into an outage.
+    """
     return BudgetOptions(
         percent=(scope / "percent").number(
             budget.percent if budget.HasField("percent") else None, 0, 100, 20.0, unit=" %"
@@ -84,7 +92,12 @@ def read_breaker(scope: Scope, policy: policy_pb2.Policy) -> BreakerOptions | No
             settings.min_calls if settings.HasField("min_calls") else None, 1, 100_000, 20
         ),
         failure_rate=(scope / "failure_rate").number(
-            settings.failure_rate if settings.HasField("failure_rate") else None, 0, 100, 50.0, above=True, unit=" %"
+            settings.failure_rate if settings.HasField("failure_rate") else None,
+            0,
+            100,
+            50.0,
+            above=True,
+            unit=" %",
         ),
         consecutive=(scope / "consecutive").integer(
             settings.consecutive if settings.HasField("consecutive") else None, 0, 100_000, 0
@@ -106,7 +119,9 @@ def read_breaker(scope: Scope, policy: policy_pb2.Policy) -> BreakerOptions | No
         success_threshold=(scope / "success_threshold").integer(
             settings.success_threshold if settings.HasField("success_threshold") else None, 1, 10_000, 3
         ),
-        failure_mask=(scope / "failure_codes").status_mask(settings.failure_codes, breaker.DEFAULT_FAILURE_MASK),
+        failure_mask=(scope / "failure_codes").status_mask(
+            settings.failure_codes, breaker.DEFAULT_FAILURE_MASK
+        ),
         mode=(scope / "mode").choice(settings.mode, policy_pb2.BreakerMode.values(), breaker.ENFORCE),
     )
 
@@ -114,9 +129,13 @@ def read_breaker(scope: Scope, policy: policy_pb2.Policy) -> BreakerOptions | No
 def _read_window(scope: Scope, window: policy_pb2.Window) -> tuple[str, int]:
     kind = (scope / "kind").choice(window.kind, policy_pb2.WindowKind.values(), policy_pb2.WINDOW_KIND_COUNT)
     size = (scope / "size").integer(window.size if window.HasField("size") else None, 1, 100_000, 100)
-    seconds = (scope / "duration").duration(window.duration if window.HasField("duration") else None, "1s", "1h", 10.0)
+    seconds = (scope / "duration").duration(
+        window.duration if window.HasField("duration") else None, "1s", "1h", 10.0
+    )
     if seconds != int(seconds):
-        (scope / "duration").error(codes.OUT_OF_RANGE, "must be whole seconds; the window is kept second by second")
+        (scope / "duration").error(
+            codes.OUT_OF_RANGE, "must be whole seconds; the window is kept second by second"
+        )
     if kind == policy_pb2.WINDOW_KIND_TIME:
         return "time", int(seconds)
     return "count", size
@@ -126,8 +145,12 @@ def _read_slow_call(scope: Scope, settings: policy_pb2.Breaker) -> tuple[float, 
     if not settings.HasField("slow_call"):
         return inf, 100.0
     slow = settings.slow_call
-    duration_s = (scope / "duration").duration(slow.duration if slow.HasField("duration") else None, "1ms", "24h", inf)
-    rate = (scope / "rate").number(slow.rate if slow.HasField("rate") else None, 0, 100, 100.0, above=True, unit=" %")
+    duration_s = (scope / "duration").duration(
+        slow.duration if slow.HasField("duration") else None, "1ms", "24h", inf
+    )
+    rate = (scope / "rate").number(
+        slow.rate if slow.HasField("rate") else None, 0, 100, 100.0, above=True, unit=" %"
+    )
     return duration_s, rate
 
 
@@ -145,7 +168,9 @@ def read_classifier(scope: Scope, policy: policy_pb2.Policy) -> Classifier:
         if not entry.category and not entry.strategy:
             place.error(codes.MISSING, "say what to change: `category`, `strategy`, or both")
         if code in overrides:
-            (place / "code").error(codes.DUPLICATE_NAME, f"{entry.code} is classified twice; keep one of the two")
+            (place / "code").error(
+                codes.DUPLICATE_NAME, f"{entry.code} is classified twice; keep one of the two"
+            )
         if code >= 0:
             overrides[code] = (category, strategy)
     return Classifier(overrides)

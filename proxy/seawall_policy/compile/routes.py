@@ -37,7 +37,10 @@ class Place:
 
 
 def read_routes(
-    scope: Scope, routes: Iterable[policy_pb2.Route], clusters: Collection[str], policies: Mapping[str, Policy]
+    scope: Scope,
+    routes: Iterable[policy_pb2.Route],
+    clusters: Collection[str],
+    policies: Mapping[str, Policy],
 ) -> list[Place]:
     """Return the routes in the order of the document."""
     found: list[Place] = []
@@ -94,7 +97,9 @@ def _check_method(scope: Scope, match: policy_pb2.RouteMatch) -> None:
 
 def _read_conditions(scope: Scope, match: policy_pb2.RouteMatch) -> tuple[MetadataCondition, ...]:
     if len(match.metadata) > MAX_CONDITIONS:
-        scope.error(codes.TOO_MANY, f"has {len(match.metadata)} conditions; at most {MAX_CONDITIONS} are allowed")
+        scope.error(
+            codes.TOO_MANY, f"has {len(match.metadata)} conditions; at most {MAX_CONDITIONS} are allowed"
+        )
     conditions: dict[tuple[str, str], MetadataCondition] = {}
     for index, entry in enumerate(match.metadata[:MAX_CONDITIONS]):
         place = scope.at(index)
@@ -102,11 +107,17 @@ def _read_conditions(scope: Scope, match: policy_pb2.RouteMatch) -> tuple[Metada
         if mistake:
             (place / "name").error(codes.MISSING if not entry.name else codes.BAD_METADATA, mistake)
         if len(entry.value) > _MAX_TEXT or not _VALUE.fullmatch(entry.value):
-            (place / "value").error(codes.BAD_METADATA, f"must be printable ASCII of at most {_MAX_TEXT} characters")
+            (place / "value").error(
+                codes.BAD_METADATA, f"must be printable ASCII of at most {_MAX_TEXT} characters"
+            )
         elif entry.value != entry.value.strip(" "):
-            (place / "value").error(codes.BAD_METADATA, "starts or ends with a space, which no metadata value can; remove it")
+            (place / "value").error(
+                codes.BAD_METADATA, "starts or ends with a space, which no metadata value can; remove it"
+            )
         if (entry.name, entry.value) in conditions:
-            place.warn(codes.REPEATED, f"the condition on {quoted(entry.name)} is already in the list; remove it")
+            place.warn(
+                codes.REPEATED, f"the condition on {quoted(entry.name)} is already in the list; remove it"
+            )
         conditions[entry.name, entry.value] = MetadataCondition(
             entry.name.encode("ascii", "replace"), entry.value.encode("ascii", "replace")
         )
@@ -129,7 +140,9 @@ def _key_mistake(key: str) -> str:
     return ""
 
 
-def _read_backends(scope: Scope, route: policy_pb2.Route, clusters: Collection[str]) -> tuple[tuple[str, int], ...]:
+def _read_backends(
+    scope: Scope, route: policy_pb2.Route, clusters: Collection[str]
+) -> tuple[tuple[str, int], ...]:
     if route.cluster and route.backends:
         scope.error(codes.EXCLUSIVE, "has both `cluster` and `backends`; keep one of them")
     if not route.cluster and not route.backends:
@@ -138,7 +151,9 @@ def _read_backends(scope: Scope, route: policy_pb2.Route, clusters: Collection[s
         _check_cluster(scope / "cluster", route.cluster, clusters)
         return ((route.cluster, 1),)
     if len(route.backends) > MAX_BACKENDS:
-        (scope / "backends").error(codes.TOO_MANY, f"has {len(route.backends)} backends; at most {MAX_BACKENDS} are allowed")
+        (scope / "backends").error(
+            codes.TOO_MANY, f"has {len(route.backends)} backends; at most {MAX_BACKENDS} are allowed"
+        )
     return _read_weights(scope / "backends", route.backends[:MAX_BACKENDS], clusters)
 
 
@@ -158,9 +173,14 @@ def _read_weights(
         else:
             (place / "cluster").error(codes.MISSING, "a backend needs a cluster; add `cluster: NAME`")
         if backend.cluster in seen:
-            (place / "cluster").warn(codes.REPEATED, f"cluster {quoted(backend.cluster)} is already in the list; add the weights up")
+            (place / "cluster").warn(
+                codes.REPEATED,
+                f"cluster {quoted(backend.cluster)} is already in the list; add the weights up",
+            )
         seen.add(backend.cluster)
-        weight = (place / "weight").integer(backend.weight if backend.HasField("weight") else None, 0, MAX_WEIGHT, 1)
+        weight = (place / "weight").integer(
+            backend.weight if backend.HasField("weight") else None, 0, MAX_WEIGHT, 1
+        )
         total += weight
         if weight:
             cumulative.append((backend.cluster, total))
@@ -171,4 +191,6 @@ def _read_weights(
 
 def _check_cluster(scope: Scope, name: str, clusters: Collection[str]) -> None:
     if name not in clusters:
-        scope.error(codes.NO_SUCH_CLUSTER, f"there is no cluster {quoted(name)}.{did_you_mean(name, clusters)}")
+        scope.error(
+            codes.NO_SUCH_CLUSTER, f"there is no cluster {quoted(name)}.{did_you_mean(name, clusters)}"
+        )

@@ -68,7 +68,14 @@ class Scope:
         return value
 
     def number(
-        self, value: float | None, low: float, high: float, default: float, *, above: bool = False, unit: str = ""
+        self,
+        value: float | None,
+        low: float,
+        high: float,
+        default: float,
+        *,
+        above: bool = False,
+        unit: str = "",
     ) -> float:
         """Return a number from `low` (or above it) to `high`."""
         if value is None:
@@ -87,7 +94,10 @@ class Scope:
         if value == 0:
             return default
         if value not in known:
-            self.error(codes.NEWER, f"choice number {value} is not known to this version; upgrade it or remove the setting")
+            self.error(
+                codes.NEWER,
+                f"choice number {value} is not known to this version; upgrade it or remove the setting",
+            )
             return default
         return value
 

@@ -45,7 +45,9 @@ class Acceptor(ConnectionHandler):
         self.terminated_code = code
         self.terminated_reason = reason
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         context = self.context
         stream.handler = _IGNORE
         attached = block.attachment
@@ -67,7 +69,9 @@ class Acceptor(ConnectionHandler):
             if timeout >= 0.0:
                 deadline = context.now + timeout
             elif timeout == MALFORMED:
-                self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, "malformed grpc-timeout")
+                self._reject(
+                    stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, "malformed grpc-timeout"
+                )
                 return
         table = context.table
         if table is None:
@@ -99,11 +103,22 @@ class Acceptor(ConnectionHandler):
 
     def _turn_away(self, stream: Stream, head: RequestHead) -> None:
         if head.error == NOT_GRPC:
-            self._plain(stream, head, local_reply.NOT_GRPC_REPLY, b"this port serves gRPC only: content-type must be application/grpc\n")
+            self._plain(
+                stream,
+                head,
+                local_reply.NOT_GRPC_REPLY,
+                b"this port serves gRPC only: content-type must be application/grpc\n",
+            )
         elif head.error == NOT_POST:
             self._plain(stream, head, local_reply.NOT_POST_REPLY, b"gRPC requests are POST\n")
         elif head.error == BAD_PATH:
-            self._reject(stream, head, status.UNIMPLEMENTED, local_reply.INVALID_REQUEST, "the path is not /Service/Method")
+            self._reject(
+                stream,
+                head,
+                status.UNIMPLEMENTED,
+                local_reply.INVALID_REQUEST,
+                "the path is not /Service/Method",
+            )
         elif head.error == BAD_FIELD:
             self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, head.error_detail)
 

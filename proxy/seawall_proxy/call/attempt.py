@@ -11,8 +11,8 @@ from typing import Final
 
 from seawall_policy import retry, status
 from seawall_proxy.call import local_reply
-from seawall_proxy.call.response import NO_STATUS, final_status, response_head
 from seawall_proxy.call.context import Held
+from seawall_proxy.call.response import NO_STATUS, final_status, response_head
 from seawall_proxy.call.upstream_port import StreamSeeker, UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
@@ -38,7 +38,12 @@ class AttemptOwner(Held):
         """Learn that `n` more request bytes are on their way to the endpoint."""
 
     def attempt_ended(
-        self, attempt: Attempt, code: int, block: HeaderBlock | None, extra: tuple[Field, ...], trailers_only: bool
+        self,
+        attempt: Attempt,
+        code: int,
+        block: HeaderBlock | None,
+        extra: tuple[Field, ...],
+        trailers_only: bool,
     ) -> None:
         """Take the final status; `block` and `extra` are the server's trailers, None when the status is ours."""
 
@@ -47,7 +52,13 @@ class Attempt(StreamSeeker):
     """One try."""
 
     def __init__(
-        self, owner: AttemptOwner, cluster: UpstreamCluster, endpoint: UpstreamEndpoint, permit: int, number: int, now: float
+        self,
+        owner: AttemptOwner,
+        cluster: UpstreamCluster,
+        endpoint: UpstreamEndpoint,
+        permit: int,
+        number: int,
+        now: float,
     ) -> None:
         self.tick = -1
         self.owner: AttemptOwner = owner
@@ -79,7 +90,9 @@ class Attempt(StreamSeeker):
 
     # what the stream says
 
-    def on_headers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_headers(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         if self.done:
             return
         head = response_head(block)

@@ -88,7 +88,12 @@ def status_details(code: int, message: str, details: tuple[bytes, ...]) -> bytes
 
 
 def failure_fields(
-    code: int, reason: str, message: str, outcome: bytes, retry_after_s: float, metadata: tuple[tuple[str, str], ...]
+    code: int,
+    reason: str,
+    message: str,
+    outcome: bytes,
+    retry_after_s: float,
+    metadata: tuple[tuple[str, str], ...],
 ) -> tuple[Field, ...]:
     """Return the trailer fields of a local failure, pseudo-headers not included; `retry_after_s` below 0 is unknown."""
     details = [error_info(reason, metadata)]
@@ -100,7 +105,9 @@ def failure_fields(
     ]
     if retry_after_s >= 0.0:
         details.append(retry_info(retry_after_s))
-        fields.append((b"grpc-retry-pushback-ms", str(min(int(retry_after_s * 1000.0) + 1, 0x7FFFFFFF)).encode("ascii")))
+        fields.append(
+            (b"grpc-retry-pushback-ms", str(min(int(retry_after_s * 1000.0) + 1, 0x7FFFFFFF)).encode("ascii"))
+        )
     fields.append((b"grpc-status-details-bin", status_details(code, message, tuple(details))))
     return tuple(fields)
 
@@ -111,5 +118,7 @@ TRAILERS_ONLY: Final = HEADERS_ONLY
 NO_FIELDS: Final = HeaderBlock(())
 """An empty stable part: trailers whose fields are all extra."""
 NOT_GRPC_REPLY: Final = HeaderBlock(((b":status", b"415"), (b"content-type", b"text/plain")))
-NOT_POST_REPLY: Final = HeaderBlock(((b":status", b"405"), (b"allow", b"POST"), (b"content-type", b"text/plain")))
+NOT_POST_REPLY: Final = HeaderBlock(
+    ((b":status", b"405"), (b"allow", b"POST"), (b"content-type", b"text/plain"))
+)
 STATUS_OK: Final = HeaderBlock(((b"grpc-status", b"0"),))

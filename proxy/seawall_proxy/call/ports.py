@@ -69,7 +69,15 @@ class BreakerRecord:
     """A transition of a route's breaker."""
 
     def __init__(
-        self, route: str, from_state: int, to_state: int, at_s: float, trigger: str, calls: int, failures: int, slow: int
+        self,
+        route: str,
+        from_state: int,
+        to_state: int,
+        at_s: float,
+        trigger: str,
+        calls: int,
+        failures: int,
+        slow: int,
     ) -> None:
         self.route: str = route
         self.from_state: int = from_state

@@ -52,7 +52,9 @@ class RequestHead:
                 self.content_type = value
             elif not name.startswith(b":"):
                 self._inspect_metadata(name, value)
-        if not self.content_type.startswith(b"application/grpc") or self.content_type.startswith(b"application/grpc-web"):
+        if not self.content_type.startswith(b"application/grpc") or self.content_type.startswith(
+            b"application/grpc-web"
+        ):
             self.error = NOT_GRPC
         elif method != b"POST":
             self.error = NOT_POST

@@ -101,6 +101,7 @@ def build_table(
     previous: RoutingTable | None,
     counters: dict[str, RouteCounters],
     draw: Draw,
+    now: float,
 ) -> RoutingTable:
     """Combine a document with clusters and with what the routes of `previous` have learned.
 
@@ -116,7 +117,7 @@ def build_table(
         old = None if previous is None else previous.states.get(route.name)
         states[route.name] = RouteState(
             route,
-            _breaker(route.policy, old, draw),
+            _breaker(route.policy, old, draw, now),
             _budget(route, budgets, previous),
             route_counters,
             tuple([clusters[name] for name, _ in route.backends]),
@@ -125,13 +126,13 @@ def build_table(
     return RoutingTable(snapshot, states, clusters, budgets)
 
 
-def _breaker(policy: Policy, old: RouteState | None, draw: Draw) -> Breaker | None:
+def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:
     options = policy.breaker
     if options is None or options.mode == breaker_module.OFF:
         return None
     breaker = Breaker(options, draw)
     if old is not None and old.breaker is not None:
-        breaker.carry_over(old.breaker)
+        breaker.carry_over(old.breaker, now)
     return breaker
 
 

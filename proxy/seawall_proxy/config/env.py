@@ -1,7 +1,7 @@
 """`${env:NAME}` and `${env:NAME:-default}` in the values of a policy file.
 
-The spelling is OpenTelemetry's. References are replaced inside single values after the file has been parsed, so that a
-variable can hold a value and never a piece of the file's structure; `$${` stands for a plain `${`.
+The spelling is OpenTelemetry's. References are replaced inside single values after the file has been parsed,
+so that a variable can hold a value and never a piece of the file's structure; `$${` stands for a plain `${`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def _replace(match: re.Match[str], env: Mapping[str, str]) -> str:
         return "${"
     name, default, other = match.group(1), match.group(2), match.group(3)
     if other is not None:
-        raise EnvError(f"has the reference {whole[:80]}, which is not ${{env:NAME}}; write $${{ for a plain ${{")
+        raise EnvError(
+            f"has the reference {whole[:80]}, which is not ${{env:NAME}}; write $${{ for a plain ${{"
+        )
     if not _NAME.fullmatch(name):
         raise EnvError(f"has the reference {whole[:80]}, whose variable name is malformed")
     value = env.get(name, "")
@@ -46,7 +48,9 @@ def _replace(match: re.Match[str], env: Mapping[str, str]) -> str:
         return default
     if name in env:
         return ""
-    raise EnvError(f"needs the environment variable {name}, which is not set; set it or write ${{env:{name}:-default}}")
+    raise EnvError(
+        f"needs the environment variable {name}, which is not set; set it or write ${{env:{name}:-default}}"
+    )
 
 
 def escape(text: str) -> str:

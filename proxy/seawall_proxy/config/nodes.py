@@ -1,7 +1,7 @@
 """A file as a tree of values with their places, before anybody has said what types they should have.
 
-YAML, JSON and TOML all end here. A scalar keeps its text: whether `no`, `012` or `1:30` is a word, a number or a mistake is
-decided by the setting that it is given to, never by the look of it.
+YAML, JSON and TOML all end here. A scalar keeps its text: whether `no`, `012` or `1:30` is a word, a number
+or a mistake is decided by the setting that it is given to, never by the look of it.
 """
 
 from __future__ import annotations

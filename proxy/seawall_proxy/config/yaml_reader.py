@@ -1,8 +1,8 @@
 """Reading YAML and JSON into nodes.
 
-Only events are taken from PyYAML: its composer recurses once a level, which a file of brackets could use to exhaust the stack,
-and its constructor believes that `no` is false and `1:30` is ninety. Aliases share the node that they name and are followed,
-and counted, by whoever reads the tree.
+Only events are taken from PyYAML: its composer recurses once a level, which a file of brackets could use to
+exhaust the stack, and its constructor believes that `no` is false and `1:30` is ninety. Aliases share the
+node that they name and are followed, and counted, by whoever reads the tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def read_yaml(text: str, problems: Problems) -> Node | None:
     """Return the root node; None for an empty file or after a problem that ends the reading."""
     builder = _Builder(problems)
     try:
-        for event in yaml.parse(text, Loader=_Loader):  # noqa: S506 - events construct nothing
+        for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
     except _TooMuch:
         return None
@@ -80,7 +80,9 @@ class _Builder:
     def _start_document(self, event: yaml.Event) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._problems.add(codes.SYNTAX, "a second document starts here; keep one document in a file", _position(event))
+            self._problems.add(
+                codes.SYNTAX, "a second document starts here; keep one document in a file", _position(event)
+            )
             raise _TooMuch
 
     def _start(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
@@ -92,9 +94,11 @@ class _Builder:
             raise _TooMuch
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        node = self._anchors.get(event.anchor)
+        node = self._anchors.get(event.anchor or "")
         if node is None:
-            self._problems.add(codes.SYNTAX, f"there is no anchor &{event.anchor} above; define it first", _position(event))
+            self._problems.add(
+                codes.SYNTAX, f"there is no anchor &{event.anchor} above; define it first", _position(event)
+            )
             raise _TooMuch
         self._place(node, None)
 
@@ -123,11 +127,15 @@ class _Builder:
         tag: str | None = getattr(event, "tag", None)
         if tag and tag != "!" and tag.removeprefix(_TAG_PREFIX) not in _KNOWN_TAGS:
             shown = "!!" + tag.removeprefix(_TAG_PREFIX) if tag.startswith(_TAG_PREFIX) else tag
-            self._problems.add(codes.WRONG_TYPE, f"the tag {quoted(shown)} has no meaning here; remove it", _position(event))
+            self._problems.add(
+                codes.WRONG_TYPE, f"the tag {quoted(shown)} has no meaning here; remove it", _position(event)
+            )
 
 
 def _position(event: yaml.Event) -> Position:
     start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
     end_column = end.column + 1 if end.line == start.line else start.column + 2
     return Position(start.line + 1, start.column + 1, max(end_column, start.column + 2))
 

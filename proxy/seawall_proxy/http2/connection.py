@@ -727,6 +727,8 @@ class Connection(FrameSink):
         self.recv_stream_window = window
         for stream in self.streams.values():
             stream.recv_window += delta
+            # A window that shrank may owe credit that was too little to announce before.
+            stream.consume(0)
 
     def _ping_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
         if stream_id != 0:

@@ -124,7 +124,7 @@ class Stream:
         window = connection.recv_stream_window
         held = window - self.recv_window - self.recv_credit
         self.recv_credit += n if n < held else held
-        if self.recv_credit * 2 >= window and self.recv_credit > 0:
+        if self.recv_credit > 0 and self.recv_credit * 2 >= window:
             self.sender.write(window_update(self.id_octets, self.recv_credit))
             self.recv_window += self.recv_credit
             self.recv_credit = 0

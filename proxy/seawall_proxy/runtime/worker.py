@@ -113,7 +113,14 @@ class Worker:
         table = self.context.table
         for change in breaker.take_transitions():
             record = BreakerRecord(
-                route, change.from_state, change.to_state, change.at, change.trigger, change.calls, change.failures, change.slow
+                route,
+                change.from_state,
+                change.to_state,
+                change.at,
+                change.trigger,
+                change.calls,
+                change.failures,
+                change.slow,
             )
             record.revision = 0 if table is None else table.snapshot.revision
             self.context.sink.breaker_changed(record)

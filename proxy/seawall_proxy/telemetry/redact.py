@@ -162,10 +162,9 @@ def clip(text: str, limit_bytes: int) -> str:
 
 def _prepare(text: str) -> str:
     if len(text) > MAX_INPUT:
-        # A secret that is cut in two would no longer be recognised: drop the word at the cut with its
-        # whole run.
-        head = text[:MAX_INPUT]
-        text = head[: max(head.rfind(" "), 0)]
+        # A secret that is cut in two would no longer be recognised: drop the word at the cut.
+        space = text.rfind(" ", 0, MAX_INPUT)
+        text = text[:space] if space > 0 else _mark("long", len(text))
     if "-----BEGIN" not in text:
         text = _CONTROL.sub(" ", text)
     return text

@@ -19,7 +19,12 @@ class Cluster(UpstreamCluster):
     """The endpoints of one cluster of the policy."""
 
     def __init__(
-        self, spec: ClusterSpec, dialer: Dialer, timers: TimerWheel, draw: Callable[[], float], keep: dict[str, Endpoint]
+        self,
+        spec: ClusterSpec,
+        dialer: Dialer,
+        timers: TimerWheel,
+        draw: Callable[[], float],
+        keep: dict[str, Endpoint],
     ) -> None:
         super().__init__(spec.name, spec.max_in_flight, spec.authority)
         self.spec: ClusterSpec = spec

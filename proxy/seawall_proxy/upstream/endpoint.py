@@ -358,5 +358,3 @@ class _Redial(Timed):
 
     def fire(self, now: float) -> None:
         self._endpoint.redial()
-
-

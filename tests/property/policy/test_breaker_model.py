@@ -1,13 +1,14 @@
 """The breaker against a reference that keeps every outcome in a list and counts anew each time.
 
-Parameters come from tiny ranges: with thresholds of 1 to 3, short random runs visit every corner that long runs with real thresholds
-never reach.
+Parameters come from tiny ranges: with thresholds of 1 to 3, short random runs visit every corner that long
+runs with real thresholds never reach.
 """
 
 from __future__ import annotations
 
 from math import floor, inf
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,6 +29,8 @@ from seawall_policy.breaker import (
     Breaker,
     BreakerOptions,
 )
+
+pytestmark = pytest.mark.slow
 
 CODES = (status.OK, status.UNAVAILABLE, status.RESOURCE_EXHAUSTED, status.NOT_FOUND)
 FAILING = (status.UNAVAILABLE, status.RESOURCE_EXHAUSTED)
@@ -142,7 +145,9 @@ class Reference:
     def open(self, now: float, trigger: str) -> None:
         self.go(OPEN, trigger)
         ceiling = max(self.options.open_for_s, self.options.open_for_max_s)
-        self.open_until = now + min(self.options.open_for_s * self.options.open_multiplier**self.reopened, ceiling)
+        self.open_until = now + min(
+            self.options.open_for_s * self.options.open_multiplier**self.reopened, ceiling
+        )
         self.reopened += 1
 
     def timer(self, now: float) -> None:
@@ -330,7 +335,9 @@ class BreakerModel(RuleBasedStateMachine):
         expected = reference.open_until if reference.state == OPEN else inf
         expected = reference.give_up if reference.state == HALF_OPEN else expected
         assert real.next_deadline() == expected
-        self.log += [(change.from_state, change.to_state, change.trigger) for change in real.take_transitions()]
+        self.log += [
+            (change.from_state, change.to_state, change.trigger) for change in real.take_transitions()
+        ]
         assert self.log == reference.log
 
     @invariant()

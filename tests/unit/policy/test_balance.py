@@ -11,10 +11,12 @@ from seawall_policy.balance import count_eligible, pick_p2c, pick_random, pick_r
 
 
 def flags(text: str) -> list[bool]:
+    """Return eligibility written as ones and zeros."""
     return [letter == "1" for letter in text]
 
 
 def grid(n: int) -> list[float]:
+    """Return n draws spread evenly over [0, 1)."""
     return [(i + 0.5) / n for i in range(n)]
 
 
@@ -88,9 +90,13 @@ def test_equally_busy_endpoints_get_equal_chances() -> None:
     assert set(taken.values()) == {1200}
 
 
-@pytest.mark.parametrize(("text", "excluded"), [("0111", 0), ("1110", 0), ("1111", 0b0010), ("1011", 0), ("10110", 0b1)])
+@pytest.mark.parametrize(
+    ("text", "excluded"), [("0111", 0), ("1110", 0), ("1111", 0b0010), ("1011", 0), ("10110", 0b1)]
+)
 def test_two_choices_among_the_eligible_are_fair(text: str, excluded: int) -> None:
-    """A guess that failed is followed by a fresh one that does not favour anybody: equal chances within 2 %."""
+    """A guess that failed is followed by a fresh one that does not favour anybody: equal chances within 2
+    %.
+    """
     eligible = flags(text)
     n = len(eligible)
     steps = 180

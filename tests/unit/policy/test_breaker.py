@@ -62,6 +62,7 @@ def make(
     mode: int = ENFORCE,
     draw: Dice | None = None,
 ) -> Breaker:
+    """Return a breaker with small numbers, two probes and no time limits."""
     options = BreakerOptions(
         kind=kind,
         size=size,
@@ -162,7 +163,12 @@ def test_failure_rate_trips_at_its_threshold() -> None:
     call(breaker, BAD, 2.0)
     assert breaker.state == OPEN
     (change,) = breaker.take_transitions()
-    assert (change.from_state, change.to_state, change.at, change.trigger) == (CLOSED, OPEN, 2.0, "failure_rate")
+    assert (change.from_state, change.to_state, change.at, change.trigger) == (
+        CLOSED,
+        OPEN,
+        2.0,
+        "failure_rate",
+    )
     assert (change.calls, change.failures, change.slow) == (4, 2, 0)
     assert "CLOSED -> OPEN at 2.0: failure_rate, calls=4 failures=2 slow=0" in repr(change)
     assert breaker.take_transitions() == [] and not breaker.has_transitions()
@@ -317,7 +323,7 @@ def test_open_rejects_until_its_time_is_up() -> None:
 
 
 def test_open_breaker_without_traffic_moves_on_by_its_timer() -> None:
-    """resilience4j issue 347: a breaker that only looks at the clock when a call comes stays OPEN on dashboards."""
+    """resilience4j issue 347: one that only looks at the clock when a call comes stays OPEN on dashboards."""
     breaker = opened(make(), now=100.0)
     assert breaker.next_deadline() == 105.0
     breaker.handle_timer(104.9)
@@ -376,6 +382,7 @@ def test_ceiling_below_the_base_is_the_base() -> None:
 
 
 def half_open(breaker: Breaker, now: float = 5.0) -> Breaker:
+    """Fail until it opens, then let it cool down."""
     opened(breaker)
     breaker.handle_timer(now)
     assert breaker.state == HALF_OPEN
@@ -453,7 +460,9 @@ def test_threshold_above_the_cap_is_reached_with_places_that_come_back() -> None
         (4, 1, 0.0, 4),  # no rate: only the threshold decides
     ],
 )
-def test_it_opens_again_as_soon_as_that_is_certain(calls: int, threshold: int, rate: float, failures: int) -> None:
+def test_it_opens_again_as_soon_as_that_is_certain(
+    calls: int, threshold: int, rate: float, failures: int
+) -> None:
     """The failed share of the sample is reached, or success is out of reach."""
     breaker = make(half_open_calls=calls, success_threshold=threshold, failure_rate=rate)
     breaker.trip(0.0, 5.0)
@@ -469,7 +478,9 @@ def test_it_opens_again_as_soon_as_that_is_certain(calls: int, threshold: int, r
 
 def test_failures_in_a_row_among_probes_open_it() -> None:
     """The row is counted from the first probe; RESOURCE_EXHAUSTED fails a probe and is not in the row."""
-    breaker = half_open(make(half_open_calls=9, success_threshold=1, failure_rate=100.0, consecutive=2, min_calls=1))
+    breaker = half_open(
+        make(half_open_calls=9, success_threshold=1, failure_rate=100.0, consecutive=2, min_calls=1)
+    )
     call(breaker, BAD, 5.0)
     call(breaker, status.RESOURCE_EXHAUSTED, 5.0)
     assert breaker.state == HALF_OPEN
@@ -480,7 +491,9 @@ def test_failures_in_a_row_among_probes_open_it() -> None:
 
 def test_slow_probe_does_not_pass() -> None:
     """A breaker that slow calls opened is not closed by slow successes."""
-    breaker = half_open(make(slow_call_duration_s=1.0, half_open_calls=2, success_threshold=1, slow_call_rate=100.0))
+    breaker = half_open(
+        make(slow_call_duration_s=1.0, half_open_calls=2, success_threshold=1, slow_call_rate=100.0)
+    )
     call(breaker, OK, 5.0, duration_s=1.0)
     assert (breaker.state, breaker.probes_passed) == (HALF_OPEN, 0)
     call(breaker, OK, 5.0, duration_s=1.0)
@@ -490,7 +503,9 @@ def test_slow_probe_does_not_pass() -> None:
 
 def test_slow_share_of_the_sample_opens_it_before_success_is_out_of_reach() -> None:
     """Two of four are 50 %."""
-    breaker = half_open(make(slow_call_duration_s=1.0, half_open_calls=4, success_threshold=1, slow_call_rate=50.0))
+    breaker = half_open(
+        make(slow_call_duration_s=1.0, half_open_calls=4, success_threshold=1, slow_call_rate=50.0)
+    )
     call(breaker, OK, 5.0, duration_s=1.0)
     assert breaker.state == HALF_OPEN
     call(breaker, OK, 5.0, duration_s=1.0)
@@ -603,7 +618,10 @@ def test_forced_open_stays_until_reset() -> None:
     breaker.reset(3.0)
     assert breaker.state == CLOSED and breaker.admit(3.0) >= 0
     changes = breaker.take_transitions()
-    assert [(change.to_state, change.trigger) for change in changes] == [(FORCED_OPEN, "incident 7"), (CLOSED, "reset")]
+    assert [(change.to_state, change.trigger) for change in changes] == [
+        (FORCED_OPEN, "incident 7"),
+        (CLOSED, "reset"),
+    ]
     assert breaker.opened_count == 1
 
 
@@ -728,8 +746,18 @@ def test_transitions_that_nobody_takes_are_bounded_and_counted() -> None:
 def test_snapshot_shows_what_opened_it() -> None:
     """The window stays readable while the breaker is open."""
     snapshot = opened(make(), now=3.0).snapshot()
-    assert (snapshot.state, snapshot.since, snapshot.trigger, snapshot.open_until) == (OPEN, 3.0, "failure_rate", 8.0)
-    assert (snapshot.calls, snapshot.failures, snapshot.failure_rate, snapshot.slow_rate) == (4, 4, 100.0, 0.0)
+    assert (snapshot.state, snapshot.since, snapshot.trigger, snapshot.open_until) == (
+        OPEN,
+        3.0,
+        "failure_rate",
+        8.0,
+    )
+    assert (snapshot.calls, snapshot.failures, snapshot.failure_rate, snapshot.slow_rate) == (
+        4,
+        4,
+        100.0,
+        0.0,
+    )
     assert (snapshot.opened_count, snapshot.in_flight, snapshot.rejected) == (1, 0, 0)
 
 
@@ -850,7 +878,9 @@ def test_probe_timeout_follows_the_new_policy() -> None:
 
 def test_growth_of_the_open_time_survives_within_the_new_bounds() -> None:
     """The next opening continues from where the old policy had got to."""
-    old = half_open(make(open_for_s=1.0, open_multiplier=8.0, half_open_calls=1, success_threshold=1), now=1.0)
+    old = half_open(
+        make(open_for_s=1.0, open_multiplier=8.0, half_open_calls=1, success_threshold=1), now=1.0
+    )
     new = make(open_for_s=1.0, open_for_max_s=4.0, half_open_calls=1, success_threshold=1)
     new.carry_over(old)
     call(new, BAD, 1.0)

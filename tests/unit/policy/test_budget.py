@@ -10,6 +10,7 @@ from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle
 
 
 def budget(percent: float = 20.0, min_per_second: float = 0.0, interval_s: float = 10.0) -> RetryBudget:
+    """Return a budget without a reserve unless one is asked for."""
     return RetryBudget(BudgetOptions(percent, min_per_second, interval_s))
 
 
@@ -28,7 +29,7 @@ def test_five_calls_buy_one_retry_at_twenty_percent() -> None:
 
 
 def test_a_thousand_failures_at_once_get_a_fifth_of_retries() -> None:
-    """Envoy 30205: retries that only wait in their backoff are already counted, so no crowd gathers behind the budget."""
+    """Envoy 30205: retries that still wait in their backoff are counted, so no crowd gathers there."""
     ledger = budget()
     waiting = 0
     for _ in range(1000):
@@ -113,8 +114,16 @@ def test_late_timestamp_counts_in_the_latest_slot() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [(-1.0, 0.0, 1.0), (1001.0, 0.0, 1.0), (nan, 0.0, 1.0), (1.0, -1.0, 1.0), (1.0, inf, 1.0), (1.0, 0.0, 0.0),
-     (1.0, 0.0, nan), (1.0, 0.0, 86401.0)],
+    [
+        (-1.0, 0.0, 1.0),
+        (1001.0, 0.0, 1.0),
+        (nan, 0.0, 1.0),
+        (1.0, -1.0, 1.0),
+        (1.0, inf, 1.0),
+        (1.0, 0.0, 0.0),
+        (1.0, 0.0, nan),
+        (1.0, 0.0, 86401.0),
+    ],
 )
 def test_budget_that_makes_no_sense_is_refused(wrong: tuple[float, float, float]) -> None:
     """Both bounds of each number."""
@@ -147,7 +156,9 @@ def test_throttle_stays_between_zero_and_its_maximum() -> None:
     assert throttle.tokens() == 1.0
 
 
-@pytest.mark.parametrize(("tokens", "ratio"), [(0.0, 0.1), (1000.1, 0.1), (nan, 0.1), (10.0, 0.0), (10.0, 0.0004), (10.0, inf)])
+@pytest.mark.parametrize(
+    ("tokens", "ratio"), [(0.0, 0.1), (1000.1, 0.1), (nan, 0.1), (10.0, 0.0), (10.0, 0.0004), (10.0, inf)]
+)
 def test_throttle_that_makes_no_sense_is_refused(tokens: float, ratio: float) -> None:
     """A6 allows up to 1000 tokens and three decimals of the ratio."""
     with pytest.raises(ValueError, match="retry throttle: "):

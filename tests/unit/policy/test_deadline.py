@@ -118,7 +118,9 @@ def test_value_whose_product_rounds_up_is_still_not_more_than_what_is_left() -> 
         (0.0, inf, 0.0, 0.0),
     ],
 )
-def test_call_gets_the_smaller_time_less_the_offset(asked: float, limit: float, offset: float, given: float) -> None:
+def test_call_gets_the_smaller_time_less_the_offset(
+    asked: float, limit: float, offset: float, given: float
+) -> None:
     """Infinity means no limit, and the result is never negative."""
     assert deadline.clamp_timeout(asked, limit, offset) == given
 

@@ -60,7 +60,7 @@ def test_decorrelated_waits_lie_between_the_first_and_three_times_the_last() -> 
 @pytest.mark.parametrize(("draw", "factor"), [(0.0, 0.8), (0.25, 0.9), (0.5, 1.0), (0.999999999, 1.2)])
 @pytest.mark.parametrize("kind", ["constant", "linear", "exponential", "fibonacci"])
 def test_jitter_multiplies_by_one_minus_to_one_plus(kind: str, draw: float, factor: float) -> None:
-    """A6's U(0.8, 1.2) with the default 0.2; also after the cap, so that a crowd at the maximum is spread too."""
+    """A6's U(0.8, 1.2) with the default 0.2; after the cap, so that a crowd at the maximum is spread too."""
     options = RetryOptions(kind=kind, initial_s=1.0, max_s=1.0)
     assert backoff(options, 1, 0.0, draw) == pytest.approx(factor)
     assert backoff(options, 9, 0.0, draw) == pytest.approx(factor)
@@ -130,8 +130,14 @@ def test_pushback_text(value: bytes, milliseconds: int) -> None:
 
 
 def options(max_attempts: int = 3, *, only_idempotent: bool = False) -> RetryOptions:
+    """Return a policy with waits of 0.1, 0.2, 0.4 ... seconds."""
     return RetryOptions(
-        max_attempts=max_attempts, initial_s=0.1, multiplier=2.0, max_s=1.0, jitter=0.0, only_idempotent=only_idempotent
+        max_attempts=max_attempts,
+        initial_s=0.1,
+        multiplier=2.0,
+        max_s=1.0,
+        jitter=0.0,
+        only_idempotent=only_idempotent,
     )
 
 
@@ -148,14 +154,17 @@ def ask(
     now: float = 0.0,
     draw: float = 0.5,
 ) -> float:
+    """Decide about a failure that speaks for a retry in everything but what is given."""
     return decision.decide(code, pushback_ms, seen, committed, replayable, idempotent, remaining_s, now, draw)
 
 
 def why(decision: RetryDecision) -> str:
+    """Return the name of the reason."""
     return REASON_NAMES[decision.reason]
 
 
 def empty_budget() -> RetryBudget:
+    """Return a budget that never allows anything."""
     return RetryBudget(BudgetOptions(0.0, 0.0, 1.0))
 
 
@@ -191,7 +200,7 @@ def test_every_refusal_names_its_reason() -> None:
 
 
 def test_order_of_reasons() -> None:
-    """When everything speaks against a retry, the first in the order is named; taking it away uncovers the next."""
+    """When everything speaks against a retry, the first is named; taking it away uncovers the next."""
     throttle = RetryThrottle(1.0, 0.001)
     against: dict[str, object] = {
         "committed": True,
@@ -255,7 +264,9 @@ def test_pushback_cannot_make_a_code_retryable() -> None:
 
 def test_decorrelated_backoff_remembers_the_last_wait() -> None:
     """Each wait is drawn from three times the one before; a pushback makes it forget."""
-    decision = RetryDecision(RetryOptions(max_attempts=5, kind="decorrelated", initial_s=0.1, max_s=9.0, only_idempotent=False))
+    decision = RetryDecision(
+        RetryOptions(max_attempts=5, kind="decorrelated", initial_s=0.1, max_s=9.0, only_idempotent=False)
+    )
     assert ask(decision, draw=0.5) == pytest.approx(0.2)
     assert ask(decision, draw=0.5) == pytest.approx(0.35)
     ask(decision, pushback_ms=0)
@@ -311,7 +322,9 @@ def test_refused_stream_is_repeated_once_without_counting() -> None:
 
 
 def test_what_never_left_us_is_repeated_until_its_bound_with_growing_waits() -> None:
-    """At once the first time; then it waits like a retry, so that a dead service is not asked in a tight loop."""
+    """At once the first time; then it waits like a retry, so that a dead service is not asked in a tight
+    loop.
+    """
     decision = RetryDecision(options(1))
     waits = [ask(decision, seen=UNSENT) for _ in range(6)]
     assert waits == [0.0, 0.1, 0.2, 0.4, 0.8, NO_RETRY]
@@ -331,7 +344,7 @@ def test_transparent_retry_obeys_commitment_buffer_deadline_and_budget() -> None
         ({"remaining_s": 0.0}, "deadline"),
     ):
         decision = RetryDecision(options())
-        assert ask(decision, seen=UNSENT, **arguments) == NO_RETRY  # type: ignore[arg-type]
+        assert ask(decision, seen=UNSENT, **arguments) == NO_RETRY
         assert why(decision) == reason
     broke = RetryDecision(options(), empty_budget())
     assert ask(broke, seen=REFUSED) == NO_RETRY
@@ -386,8 +399,20 @@ def test_ok_is_never_retryable() -> None:
 
 def test_kinds_have_names_and_numbers() -> None:
     """The numbers of seawall.v1.BackoffKind."""
-    assert BACKOFF_BY_NAME == {"constant": 1, "linear": 2, "exponential": 3, "fibonacci": 4, "decorrelated": 5}
-    assert (retry.CONSTANT, retry.LINEAR, retry.EXPONENTIAL, retry.FIBONACCI, retry.DECORRELATED) == (1, 2, 3, 4, 5)
+    assert BACKOFF_BY_NAME == {
+        "constant": 1,
+        "linear": 2,
+        "exponential": 3,
+        "fibonacci": 4,
+        "decorrelated": 5,
+    }
+    assert (retry.CONSTANT, retry.LINEAR, retry.EXPONENTIAL, retry.FIBONACCI, retry.DECORRELATED) == (
+        1,
+        2,
+        3,
+        4,
+        5,
+    )
 
 
 @pytest.mark.parametrize(

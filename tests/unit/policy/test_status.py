@@ -16,7 +16,9 @@ def test_names_and_codes_are_each_others_inverse() -> None:
     assert all(getattr(status, name) == code for code, name in enumerate(status.NAMES))
 
 
-@pytest.mark.parametrize(("code", "text"), [(0, "OK"), (16, "UNAUTHENTICATED"), (17, "UNKNOWN(17)"), (-1, "UNKNOWN(-1)")])
+@pytest.mark.parametrize(
+    ("code", "text"), [(0, "OK"), (16, "UNAUTHENTICATED"), (17, "UNKNOWN(17)"), (-1, "UNKNOWN(-1)")]
+)
 def test_a_number_without_a_name_is_shown_as_a_number(code: int, text: str) -> None:
     """Both ends of the range, and one beyond each."""
     assert status.name(code) == text

@@ -8,6 +8,7 @@ from seawall_policy.window import FAILED, SLOW, SUCCESS, CountWindow, TimeWindow
 
 
 def totals(window: Window) -> tuple[int, int, int]:
+    """Return the window's totals."""
     return (window.calls, window.failures, window.slow)
 
 

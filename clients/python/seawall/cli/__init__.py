@@ -1,4 +1,6 @@
-"""The command line, `seawall` and `python -m seawall`. What a command needs is imported when it runs, so that it starts fast."""
+"""The command line, `seawall` and `python -m seawall`. What a command needs is imported when it runs, so that
+it starts fast.
+"""
 
 from __future__ import annotations
 

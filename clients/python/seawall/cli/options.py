@@ -16,6 +16,7 @@ DEFAULT_DATA_DIR: Final = ".seawall"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
 class DurationType(click.ParamType[float]):
     """A length of time spelled as in a policy file: `500ms`, `10s`, `1m30s`; a bare number is seconds."""
 
@@ -68,7 +69,10 @@ def output_option(command: F) -> F:
 def policy_set_option(command: F) -> F:
     """Add --policy-set."""
     return click.option(
-        "--policy-set", metavar="NAME", default="", help="Policy set to look at; default is the set `default`."
+        "--policy-set",
+        metavar="NAME",
+        default="",
+        help="Policy set to look at; default is the set `default`.",
     )(command)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seawall.cli import exits
-from seawall.cli.options import say
 
 if TYPE_CHECKING:
     from seawall.v1.policy_pb2 import PolicyDocument
-    from seawall_proxy.config import LoadedDocument
+    from seawall_proxy.config import LintReport
 
 
 class Unreadable(click.ClickException):
@@ -20,25 +20,36 @@ class Unreadable(click.ClickException):
     exit_code = exits.USAGE
 
 
-def load(path: str) -> LoadedDocument:
-    """Return the file with its mistakes; raise `Unreadable` when it cannot be read at all."""
-    from seawall_proxy.config import load_file
+def load(path: str) -> LintReport:
+    """Return the file, checked and compiled; raise `Unreadable` when it cannot be read at all."""
+    from seawall_proxy.config import lint_file
 
     try:
-        return load_file(path)
+        with Path(path).open("rb"):
+            pass
     except OSError as error:
         raise Unreadable(f"cannot read {path}: {error.strerror or error}") from error
+    return lint_file(path)
 
 
-def load_or_exit(ctx: click.Context, path: str) -> PolicyDocument:
-    """Return the document; with mistakes, print them on stderr and exit 1. Warnings are printed and do not matter."""
+def text(report: LintReport) -> str:
+    """Return the findings for a person."""
     from seawall_proxy.config import render_violations
 
-    loaded = load(path)
-    if loaded.violations:
-        say(render_violations(loaded))
-    if loaded.document is None or any(not violation.warning for violation in loaded.violations):
-        number = sum(not violation.warning for violation in loaded.violations)
-        click.echo(f"{path} has {number} {'mistake' if number == 1 else 'mistakes'}; nothing was sent.", err=True)
-        ctx.exit(exits.FAILED)
-    return loaded.document
+    return render_violations(report).rstrip()
+
+
+def load_or_exit(
+    ctx: click.Context, path: str, *, code: int = exits.FAILED, done: str = "nothing was sent"
+) -> PolicyDocument:
+    """Return the document; with mistakes, print them on stderr and exit. Warnings are printed and do not
+    matter.
+    """
+    report = load(path)
+    if report.findings:
+        click.echo(text(report), err=True)
+    if not report.ok:
+        number = len(report.errors)
+        click.echo(f"{path} has {number} {'mistake' if number == 1 else 'mistakes'}; {done}.", err=True)
+        ctx.exit(code)
+    return report.document

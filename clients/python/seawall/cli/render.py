@@ -1,4 +1,6 @@
-"""Text for people: aligned tables, lists of fields, numbers with units. A state is told by shape and word as well as by colour."""
+"""Text for people: aligned tables, lists of fields, numbers with units. A state is told by shape and word as
+well as by colour.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class Cell:
 
     def styled(self) -> str:
         """Return the text with its escape codes (taken out again where the output is no terminal)."""
-        return click.style(self.text, fg=self.fg, bold=self.bold or None) if self.fg or self.bold else self.text
+        return (
+            click.style(self.text, fg=self.fg, bold=self.bold or None) if self.fg or self.bold else self.text
+        )
 
 
 def width(text: str) -> int:
@@ -50,7 +54,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right
     """
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = [
-        max([width(header), *(width(row[index].text) for row in cells)]) for index, header in enumerate(headers)
+        max([width(header), *(width(row[index].text) for row in cells)])
+        for index, header in enumerate(headers)
     ]
     to_right = {index for index, header in enumerate(headers) if header in right.split()}
     lines = [_line([Cell(header, bold=True) for header in headers], widths, to_right)]
@@ -63,7 +68,9 @@ def _line(row: Sequence[Cell], widths: Sequence[int], to_right: set[int]) -> str
     for index, cell in enumerate(row):
         padding = " " * (widths[index] - width(cell.text))
         last = index == len(row) - 1
-        parts.append(padding + cell.styled() if index in to_right else cell.styled() + ("" if last else padding))
+        parts.append(
+            padding + cell.styled() if index in to_right else cell.styled() + ("" if last else padding)
+        )
     return "  ".join(parts).rstrip()
 
 

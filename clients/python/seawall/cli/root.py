@@ -1,6 +1,7 @@
 """The root command: which commands there are, and how their errors become messages and exit codes.
 
-Only names and summaries are held here. The module of a command is imported when the command is used, or when its help is.
+Only names and summaries are held here. The module of a command is imported when the command is used, or when
+its help is.
 """
 
 from __future__ import annotations
@@ -94,14 +95,20 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, TERM=dumb).")
 @click.option("-q", "--quiet", is_flag=True, help="No messages on stderr but errors.")
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
 )
 @click.pass_context
 def root(ctx: click.Context, no_color: bool, quiet: bool) -> None:
     """A gRPC resilience proxy with a control plane.
 
-    Data goes to stdout, messages to stderr. Commands that show data take `-o json`, whose form is stable. Commands that talk to the
-    control plane take `--control TARGET` (or SEAWALL_CONTROL; default 127.0.0.1:9090).
+    Data goes to stdout, messages to stderr. Commands that show data take `-o json`, whose form is stable.
+    Commands that talk to the control plane take `--control TARGET` (or SEAWALL_CONTROL; default
+    127.0.0.1:9090).
     """
     ctx.color = wants_color(no_color)
     ctx.meta["seawall.quiet"] = quiet
@@ -121,11 +128,14 @@ def run(arguments: list[str]) -> int:
         click.echo("", err=True)
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away (`seawall events list | head`). What is buffered has nowhere to go.
+        # The reader of our output went away (`seawall events list | head`). What is buffered has nowhere to
+        # go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
     except Exception as error:
-        from seawall.errors import SeawallError  # imports nothing heavy; kept here so that `version` does without
+        from seawall.errors import (
+            SeawallError,
+        )  # imports nothing heavy; kept here so that `version` does without
 
         if not isinstance(error, SeawallError):
             raise
@@ -138,5 +148,7 @@ def report(error: Exception) -> int:
     from seawall.errors import TimedOut, Unreachable
 
     first, _, rest = str(error).partition("\n")
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {first}" + (f"\n{rest}" if rest else ""), err=True)
+    click.echo(
+        f"{click.style('error:', fg='red', bold=True)} {first}" + (f"\n{rest}" if rest else ""), err=True
+    )
     return exits.UNREACHABLE if isinstance(error, Unreachable | TimedOut) else exits.FAILED

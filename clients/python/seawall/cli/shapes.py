@@ -1,8 +1,8 @@
 """The stable form of `-o json`: one function for each thing that is shown.
 
-Rules: names in snake case; times in RFC 3339 UTC or null; lengths of time in seconds, with the unit in the name; enum values as lower-case
-words without their prefix, status codes as their upper-case names; every key is always there. Keys may be added, never
-renamed or removed: a test holds the sets.
+Rules: names in snake case; times in RFC 3339 UTC or null; lengths of time in seconds, with the unit in the
+name; enum values as lower-case words without their prefix, status codes as their upper-case names; every key
+is always there. Keys may be added, never renamed or removed: a test holds the sets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from seawall.v1 import admin_events_pb2, admin_fleet_pb2, admin_policies_pb2, event_pb2, fleet_pb2, policy_pb2, stats_pb2
+from seawall.v1 import (
+    admin_events_pb2,
+    admin_fleet_pb2,
+    admin_policies_pb2,
+    event_pb2,
+    fleet_pb2,
+    policy_pb2,
+    stats_pb2,
+)
 
 Shape = dict[str, Any]
 
@@ -41,7 +49,9 @@ CODES: Final = (
 
 
 def word(enum: EnumTypeWrapper, value: int, prefix: str) -> str:
-    """Return an enum value as a lower-case word; empty when unset; its number when this version does not know it."""
+    """Return an enum value as a lower-case word; empty when unset; its number when this version does not know
+    it.
+    """
     if value == 0:
         return ""
     try:
@@ -170,7 +180,9 @@ def event(item: event_pb2.ErrorEvent) -> Shape:
 def event_stats(item: admin_events_pb2.GetEventStatsResponse) -> Shape:
     """Counts of events, by severity in lower case."""
     order = ("low", "medium", "high", "critical")
-    by_severity = {name.lower().removeprefix("severity_"): number for name, number in item.by_severity.items()}
+    by_severity = {
+        name.lower().removeprefix("severity_"): number for name, number in item.by_severity.items()
+    }
     unresolved = {
         name.lower().removeprefix("severity_"): number for name, number in item.unresolved_by_severity.items()
     }

@@ -42,7 +42,7 @@ class _Run:
     async def unary(self, call: Call[R]) -> R:
         send = self._channel.unary_unary(
             call.method,
-            request_serializer=Message.SerializeToString,
+            request_serializer=calls.serialize,
             response_deserializer=call.response.FromString,
         )
         try:
@@ -54,7 +54,7 @@ class _Run:
     async def stream(self, call: Call[R]) -> AsyncIterator[R]:
         send = self._channel.unary_stream(
             call.method,
-            request_serializer=Message.SerializeToString,
+            request_serializer=calls.serialize,
             response_deserializer=call.response.FromString,
         )
         timeout_s = call.timeout_s or self._timeout_s
@@ -178,7 +178,7 @@ class AsyncPolicies:
 
 
 class AsyncEvents:
-    """Error events; see `AsyncSeawall.events`. Filters are AIP-160: `severity = HIGH AND resolved = false`."""
+    """Error events; see `AsyncSeawall.events`. AIP-160 filters: `severity = HIGH AND resolved = false`."""
 
     def __init__(self, run: _Run) -> None:
         self._run = run

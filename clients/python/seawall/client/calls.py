@@ -56,6 +56,11 @@ class Call(Generic[R]):
     timeout_s: float | None = None
 
 
+def serialize(message: Message) -> bytes:
+    """Return a message's bytes."""
+    return message.SerializeToString()
+
+
 def default_author() -> str:
     """Return `user@host`, for the record of who did it."""
     try:

@@ -33,16 +33,15 @@ def as_document(source: DocumentSource) -> PolicyDocument:
 
 
 def _read(path: str) -> PolicyDocument:
-    from seawall_proxy.config import load_file  # noqa: PLC0415 (the YAML reader is only needed for files)
+    from seawall_proxy.config import lint_file, render_violations  # noqa: PLC0415 (YAML is only needed for files)
 
-    loaded = load_file(path)
-    errors = tuple(
-        FieldViolation(violation.field, violation.message, violation.code)
-        for violation in loaded.violations
-        if not violation.warning
-    )
-    if errors or loaded.document is None:
-        raise Invalid(
-            f"{path} has {len(errors)} mistakes", violations=errors, remedy=f"See `seawall lint {path}`."
+    report = lint_file(path)
+    if not report.ok:
+        violations = tuple(
+            FieldViolation(one.violation.field, one.violation.message, one.violation.code)
+            for one in report.errors
         )
-    return loaded.document
+        raise Invalid(
+            render_violations(report).rstrip(), violations=violations, remedy=f"See `seawall lint {path}`."
+        )
+    return report.document

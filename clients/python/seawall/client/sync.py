@@ -41,7 +41,7 @@ class _Run:
     def unary(self, call: Call[R]) -> R:
         send = self._channel.unary_unary(
             call.method,
-            request_serializer=Message.SerializeToString,
+            request_serializer=calls.serialize,
             response_deserializer=call.response.FromString,
         )
         try:
@@ -53,7 +53,7 @@ class _Run:
     def stream(self, call: Call[R]) -> Iterator[R]:
         send = self._channel.unary_stream(
             call.method,
-            request_serializer=Message.SerializeToString,
+            request_serializer=calls.serialize,
             response_deserializer=call.response.FromString,
         )
         timeout_s = call.timeout_s or self._timeout_s
@@ -177,7 +177,7 @@ class Policies:
 
 
 class Events:
-    """Error events; see `Seawall.events`. Filters are AIP-160: `severity = HIGH AND resolved = false`."""
+    """Error events; see `Seawall.events`. AIP-160 filters: `severity = HIGH AND resolved = false`."""
 
     def __init__(self, run: _Run) -> None:
         self._run = run
@@ -192,7 +192,13 @@ class Events:
         """Return one event; `NotFound` when there is none."""
         return (self._run.unary(calls.get_event(event_id))).event
 
-    def list(self, filter: str = "", *, limit: int = 100, oldest_first: bool = False) -> Iterator[ErrorEvent]:
+    def list(
+        self,
+        filter: str = "",  # noqa: A002 (the API's word)
+        *,
+        limit: int = 100,
+        oldest_first: bool = False,
+    ) -> Iterator[ErrorEvent]:
         """Yield up to `limit` events that match `filter`, newest first, asking for a page at a time."""
         order, token, left = "timestamp" if oldest_first else "timestamp desc", "", limit
         while left > 0:

@@ -1,18 +1,29 @@
-"""The reference store: the port's meaning in plain dictionaries, nothing durable. Tests compare the real stores with it."""
+"""The reference store: the port's meaning in plain dictionaries, nothing durable. Tests compare the real
+stores with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from seawall_control.domain.changes import DAY_US, changed
 from seawall_control.domain.errors import InvalidRequest, NotFound
-from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Gap, Ingested, Refusal, Severity
+from seawall_control.domain.events import (
+    Batch,
+    Event,
+    EventChange,
+    EventCounts,
+    Gap,
+    Ingested,
+    Refusal,
+    Severity,
+)
 from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.ingest import take_in
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
-from seawall_control.domain.changes import DAY_US, changed
 from seawall_control.store.port import EventQuery, StoreReport
 
 
@@ -44,6 +55,15 @@ class MemoryStore:
             )
         return applied
 
+    async def answered(self, request_id: str) -> Applied | None:
+        """See `PolicyStore.answered`."""
+        before = self._requests.get(request_id)
+        return (
+            None
+            if before is None
+            else Applied(self._revisions[before.policy_set][before.revision - 1], before.changed)
+        )
+
     async def revision(self, policy_set: str, number: int) -> Revision:
         """See `PolicyStore.revision`."""
         line = self._revisions.get(policy_set, [])
@@ -59,7 +79,11 @@ class MemoryStore:
 
     async def revisions(self, policy_set: str, *, before: int, limit: int) -> Sequence[Revision]:
         """See `PolicyStore.revisions`."""
-        line = [replace(r, document=b"") for r in self._revisions.get(policy_set, []) if not before or r.revision < before]
+        line = [
+            replace(r, document=b"")
+            for r in self._revisions.get(policy_set, [])
+            if not before or r.revision < before
+        ]
         return tuple(reversed(line))[:limit]
 
     async def ingest(self, batch: Batch) -> Ingested:
@@ -100,7 +124,11 @@ class MemoryStore:
         )
         if query.after is not None:
             after = query.after
-            found = [e for e in found if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)]
+            found = [
+                e
+                for e in found
+                if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)
+            ]
         return found[: query.limit]
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
@@ -117,7 +145,9 @@ class MemoryStore:
         chosen = [e for e in chosen if not e.resolved]
         if not dry_run:
             for event in chosen:
-                self._events[event.id] = changed(event, EventChange(resolved=True, resolution=resolution), at_us=at_us)
+                self._events[event.id] = changed(
+                    event, EventChange(resolved=True, resolution=resolution), at_us=at_us
+                )
         return len(chosen)
 
     async def counts(self, *, at_us: int) -> EventCounts:
@@ -128,7 +158,9 @@ class MemoryStore:
             unresolved=sum(not e.resolved for e in found),
             recent_24h=sum(e.timestamp_us >= at_us - DAY_US for e in found),
             by_severity={s: sum(e.severity is s for e in found) for s in Severity},
-            unresolved_by_severity={s: sum(e.severity is s and not e.resolved for e in found) for s in Severity},
+            unresolved_by_severity={
+                s: sum(e.severity is s and not e.resolved for e in found) for s in Severity
+            },
         )
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:

@@ -1,12 +1,13 @@
 """Opens the file: who may, with which settings, and what has to be true before the first acknowledgement.
 
-- One control plane per file: a lock file refuses the second one. One process, one writing connection, which is also the only one that
-  checkpoints: this is what keeps SQLite before 3.51.3 clear of its WAL-reset bug, which needs two connections that write or checkpoint
-  at once (https://sqlite.org/wal.html#walresetbug). The library's version is reported all the same.
+- One control plane per file: a lock file refuses the second one. One process, one writing connection, which
+  is also the only one that checkpoints: this is what keeps SQLite before 3.51.3 clear of its WAL-reset bug,
+  which needs two connections that write or checkpoint at once (https://sqlite.org/wal.html#walresetbug). The
+  library's version is reported all the same.
 - synchronous=FULL: with NORMAL a power cut takes acknowledged transactions with it.
-- A fresh file is created, migrated, checkpointed and synced together with its directory before it is used: the switch to WAL unlinks a
-  rollback journal without syncing the directory, and a power cut right then would play it back.
-"""
+- A fresh file is created, migrated, checkpointed and synced together with its directory before it is used:
+  the switch to WAL unlinks a rollback journal without syncing the directory, and a power cut right then would
+  play it back."""
 
 from __future__ import annotations
 
@@ -45,7 +46,12 @@ WRITER: Final = (
     f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
     "PRAGMA cache_size = -32768",
 )
-READER: Final = (*COMMON, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -8192")
+READER: Final = (
+    *COMMON,
+    "PRAGMA query_only = ON",
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA cache_size = -8192",
+)
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -57,7 +63,9 @@ def migrations() -> list[tuple[int, str, str]]:
         if match:
             found.append((int(match.group(1)), entry.name, entry.read_text(encoding="utf-8")))
     if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
-        raise StoreRefused(f"the installation is broken: migrations are {[name for _, name, _ in found]}; install Seawall again")
+        raise StoreRefused(
+            f"the installation is broken: migrations are {[name for _, name, _ in found]}; install Seawall again"
+        )
     return found
 
 
@@ -106,7 +114,9 @@ def _sync(path: Path) -> None:
 
 
 def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
-    """Return the schema's number. Raise `StoreRefused` for a file that is not ours, newer than us, or damaged."""
+    """Return the schema's number. Raise `StoreRefused` for a file that is not ours, newer than us, or
+    damaged.
+    """
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     owner = int(db.execute("PRAGMA application_id").fetchone()[0])
     tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
@@ -119,12 +129,16 @@ def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
         )
     findings = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
     if findings != ["ok"]:
-        raise StoreRefused(f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send again what they still hold.")
+        raise StoreRefused(
+            f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send again what they still hold."
+        )
     return version
 
 
 def migrate(db: sqlite3.Connection, version: int, steps: list[tuple[int, str, str]]) -> None:
-    """Bring the schema to the newest number, one transaction a step, so that a crash leaves a whole step or none."""
+    """Bring the schema to the newest number, one transaction a step, so that a crash leaves a whole step or
+    none.
+    """
     for number, name, text in steps:
         if number > version:
             _log.info("migrating the store", extra={"fields": {"migration": name}})
@@ -149,13 +163,16 @@ def prepare_file(directory: Path) -> Path:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrate(db, version, steps)
         db.close()
-        # A fresh connection: one that has just run a script may still hold a statement, and then the checkpoint is refused.
+        # A fresh connection: one that has just run a script may still hold a statement, and then the
+        # checkpoint is refused.
         db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
-            raise StoreRefused(f"there is no room on the disk for {path}; free some and start again") from error
+            raise StoreRefused(
+                f"there is no room on the disk for {path}; free some and start again"
+            ) from error
         raise StoreRefused(f"{path} cannot be opened as a store: {error}") from error
     finally:
         db.close()

@@ -1,8 +1,7 @@
 """Connections that only read: they never write, never checkpoint, and give up after a while.
 
-A reader that stays in its snapshot keeps the write-ahead log from being reused, so every query has a time limit and pages are fetched
-by key, each in its own short snapshot.
-"""
+A reader that stays in its snapshot keeps the write-ahead log from being reused, so every query has a time
+limit and pages are fetched by key, each in its own short snapshot."""
 
 from __future__ import annotations
 
@@ -68,7 +67,9 @@ class Readers:
                 return list(await reader.db.execute_fetchall(sql, parameters))
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                    raise StoreBusy(f"the query took more than {LIMIT_S:g} s; narrow the filter, for example by timestamp") from None
+                    raise StoreBusy(
+                        f"the query took more than {LIMIT_S:g} s; narrow the filter, for example by timestamp"
+                    ) from None
                 raise StoreUnavailable(f"the store cannot be read: {error}") from error
 
     async def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any | None:

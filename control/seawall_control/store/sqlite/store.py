@@ -33,9 +33,7 @@ _BULK: Final = 2000
 MAX_NOTES: Final = 10_000
 """Remembered gaps and refusals; the oldest go first. They are for people, the marks do not need them."""
 _HOUR_US: Final = 3600 * MICROS
-_INSERT: Final = (
-    f"INSERT INTO events ({r.EVENT_SELECT}, spool_id, seq) VALUES ({', '.join('?' * (len(r.EVENT_COLUMNS) + 2))}) ON CONFLICT DO NOTHING"
-)
+_INSERT: Final = f"INSERT INTO events ({r.EVENT_SELECT}, spool_id, seq) VALUES ({', '.join('?' * (len(r.EVENT_COLUMNS) + 2))}) ON CONFLICT DO NOTHING"
 _UPDATE: Final = f"UPDATE events SET {', '.join(f'{column} = ?' for column in r.EVENT_COLUMNS)} WHERE id = ?"
 
 _log = logging.getLogger("seawall.control.store")
@@ -52,19 +50,28 @@ def _marks(values: Sequence[object]) -> str:
 async def _known(db: aiosqlite.Connection, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for part in _slices(ids):
-        known.update(row[0] for row in await db.execute_fetchall(f"SELECT id FROM events WHERE id IN ({_marks(part)})", part))
+        known.update(
+            row[0]
+            for row in await db.execute_fetchall(f"SELECT id FROM events WHERE id IN ({_marks(part)})", part)
+        )
     return known
 
 
-async def _insert(db: aiosqlite.Connection, events: Sequence[tuple[Event, str | None, int | None]]) -> tuple[Event, ...]:
-    """Insert the events whose ids are new and return them. There is one writer, so nobody comes between the look and the insert."""
+async def _insert(
+    db: aiosqlite.Connection, events: Sequence[tuple[Event, str | None, int | None]]
+) -> tuple[Event, ...]:
+    """Insert the events whose ids are new and return them. There is one writer, so nobody comes between the
+    look and the insert.
+    """
     known = await _known(db, [event.id for event, _, _ in events])
     new: dict[str, tuple[Event, str | None, int | None]] = {}
     for event, spool_id, seq in events:
         if event.id not in known:
             new.setdefault(event.id, (event, spool_id, seq))
     if new:
-        await db.executemany(_INSERT, [(*r.event_row(event), spool_id, seq) for event, spool_id, seq in new.values()])
+        await db.executemany(
+            _INSERT, [(*r.event_row(event), spool_id, seq) for event, spool_id, seq in new.values()]
+        )
     return tuple(event for event, _, _ in new.values())
 
 
@@ -80,7 +87,9 @@ async def _note(db: aiosqlite.Connection, batch: Batch, intake: Intake) -> None:
             "INSERT INTO spool_refusals (proxy, spool_id, seq, reason) VALUES (?, ?, ?, ?)",
             [(batch.proxy, batch.spool_id, refusal.seq, refusal.reason) for refusal in intake.refusals],
         )
-        await db.execute(f"DELETE FROM spool_refusals WHERE n <= (SELECT max(n) FROM spool_refusals) - {MAX_NOTES}")
+        await db.execute(
+            f"DELETE FROM spool_refusals WHERE n <= (SELECT max(n) FROM spool_refusals) - {MAX_NOTES}"
+        )
 
 
 class SqliteStore:
@@ -114,7 +123,9 @@ class SqliteStore:
                 for row in await db.execute_fetchall(sql, (draft.request_id,)):
                     before = Remembered(row[0], row[1], row[2], row[3], bool(row[4]))
                     check_repeat(before, draft)
-                    return Applied(await self._revision_in(db, before.policy_set, before.revision), before.changed)
+                    return Applied(
+                        await self._revision_in(db, before.policy_set, before.revision), before.changed
+                    )
             latest = await self._latest_in(db, draft.policy_set)
             applied = next_revision(latest, draft)
             made = applied.revision
@@ -149,6 +160,13 @@ class SqliteStore:
 
         return await self._writer.do(work)
 
+    async def answered(self, request_id: str) -> Applied | None:
+        """See `PolicyStore.answered`."""
+        row = await self._readers.row(
+            "SELECT policy_set, revision, changed FROM requests WHERE request_id = ?", (request_id,)
+        )
+        return None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]))
+
     async def _revision_in(self, db: aiosqlite.Connection, policy_set: str, number: int) -> Revision:
         sql = f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ? AND revision = ?"
         for row in await db.execute_fetchall(sql, (policy_set, number)):
@@ -169,7 +187,8 @@ class SqliteStore:
                 raise NotFound(f"policy set {policy_set} has no revision")
             return latest
         row = await self._readers.row(
-            f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ? AND revision = ?", (policy_set, _int64(number))
+            f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ? AND revision = ?",
+            (policy_set, _int64(number)),
         )
         if row is None:
             raise NotFound(f"policy set {policy_set} has no revision {number}")
@@ -178,7 +197,8 @@ class SqliteStore:
     async def latest(self, policy_set: str) -> Revision | None:
         """See `PolicyStore.latest`."""
         row = await self._readers.row(
-            f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ? ORDER BY revision DESC LIMIT 1", (policy_set,)
+            f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ? ORDER BY revision DESC LIMIT 1",
+            (policy_set,),
         )
         return None if row is None else r.revision_of(row)
 
@@ -213,7 +233,9 @@ class SqliteStore:
                     (batch.proxy, batch.spool_id, *r.arrivals_row(intake.arrivals)),
                 )
             again = len(intake.events) - len(stored)
-            return Ingested(intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through)
+            return Ingested(
+                intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through
+            )
 
         return await self._writer.do(work, weight=max(1, len(batch.events)))
 
@@ -249,7 +271,9 @@ class SqliteStore:
         """See `EventStore.update_event`."""
 
         async def work(db: aiosqlite.Connection) -> Event:
-            for row in await db.execute_fetchall(f"SELECT {r.EVENT_SELECT} FROM events WHERE id = ?", (event_id,)):
+            for row in await db.execute_fetchall(
+                f"SELECT {r.EVENT_SELECT} FROM events WHERE id = ?", (event_id,)
+            ):
                 after = changed(r.event_of(row), change, at_us=at_us)
                 await db.execute(_UPDATE, (*r.event_row(after), event_id))
                 return after
@@ -268,7 +292,9 @@ class SqliteStore:
         for condition, parameters in conditions:
             where = f"resolved = 0 AND ({condition})"
             if dry_run:
-                total += (await self._readers.rows(f"SELECT count(*) FROM events WHERE {where}", parameters))[0][0]
+                total += (await self._readers.rows(f"SELECT count(*) FROM events WHERE {where}", parameters))[
+                    0
+                ][0]
             else:
                 total += await self._in_bulk(
                     f"SELECT n FROM events WHERE {where}",
@@ -287,7 +313,9 @@ class SqliteStore:
 
             async def work(db: aiosqlite.Connection, low: int = low) -> tuple[int, int, int]:
                 found = list(
-                    await db.execute_fetchall(f"{select} AND n > ? AND n <= ? ORDER BY n LIMIT {_BULK}", (*wanted, low, last))
+                    await db.execute_fetchall(
+                        f"{select} AND n > ? AND n <= ? ORDER BY n LIMIT {_BULK}", (*wanted, low, last)
+                    )
                 )
                 numbers = [row[0] for row in found]
                 touched = 0
@@ -322,20 +350,25 @@ class SqliteStore:
             by_severity[Severity(severity)] += number
             if not resolved:
                 unresolved[Severity(severity)] += number
-        return EventCounts(sum(by_severity.values()), sum(unresolved.values()), recent, by_severity, unresolved)
+        return EventCounts(
+            sum(by_severity.values()), sum(unresolved.values()), recent, by_severity, unresolved
+        )
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
         """See `EventStore.delete_resolved`."""
         where = "resolved = 1 AND timestamp_us < ?"
         if dry_run:
-            number: int = (await self._readers.rows(f"SELECT count(*) FROM events WHERE {where}", (before_us,)))[0][0]
+            number: int = (
+                await self._readers.rows(f"SELECT count(*) FROM events WHERE {where}", (before_us,))
+            )[0][0]
             return number
         total = 0
         while True:
 
             async def work(db: aiosqlite.Connection) -> int:
                 cursor = await db.execute(
-                    f"DELETE FROM events WHERE n IN (SELECT n FROM events WHERE {where} ORDER BY timestamp_us LIMIT {_BULK})", (before_us,)
+                    f"DELETE FROM events WHERE n IN (SELECT n FROM events WHERE {where} ORDER BY timestamp_us LIMIT {_BULK})",
+                    (before_us,),
                 )
                 await db.execute("DELETE FROM event_hours WHERE events = 0")
                 return cursor.rowcount
@@ -352,13 +385,18 @@ class SqliteStore:
 
         async def work(db: aiosqlite.Connection) -> None:
             row = r.proxy_row(proxy)
-            await db.execute(f"INSERT OR REPLACE INTO proxies ({r.PROXY_COLUMNS}) VALUES ({_marks(row)})", row)
+            await db.execute(
+                f"INSERT OR REPLACE INTO proxies ({r.PROXY_COLUMNS}) VALUES ({_marks(row)})", row
+            )
 
         await self._writer.do(work)
 
     async def proxies(self) -> Sequence[ProxyRecord]:
         """See `FleetStore.proxies`."""
-        return [r.proxy_of(row) for row in await self._readers.rows(f"SELECT {r.PROXY_COLUMNS} FROM proxies ORDER BY node")]
+        return [
+            r.proxy_of(row)
+            for row in await self._readers.rows(f"SELECT {r.PROXY_COLUMNS} FROM proxies ORDER BY node")
+        ]
 
     # ------------------------------------------------------------------------------------------------------------------- life
 
@@ -382,7 +420,9 @@ class SqliteStore:
         )
 
     async def aclose(self) -> None:
-        """See `Store.aclose`. aiosqlite's threads are not daemons: one that stays open would keep the process from ending."""
+        """See `Store.aclose`. aiosqlite's threads are not daemons: one that stays open would keep the process
+        from ending.
+        """
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close(), name="seawall-store-close")
         cancelled = False
@@ -412,7 +452,9 @@ def _int64(number: int) -> int:
 
 
 async def open_store(directory: Path) -> SqliteStore:
-    """Open the store in a directory, creating both if need be. Raise `StoreRefused` with the reason and the remedy."""
+    """Open the store in a directory, creating both if need be. Raise `StoreRefused` with the reason and the
+    remedy.
+    """
     prepare_directory(directory)
     lock = DirectoryLock(directory)
     try:
@@ -426,7 +468,9 @@ async def open_store(directory: Path) -> SqliteStore:
             await db.execute_fetchall(setting)
         mode = [row[0] for row in await db.execute_fetchall("PRAGMA journal_mode")]
         if mode != ["wal"]:
-            raise StoreUnavailable(f"{path} is in journal mode {mode[0]}, not WAL; is {directory} on a network file system?")
+            raise StoreUnavailable(
+                f"{path} is in journal mode {mode[0]}, not WAL; is {directory} on a network file system?"
+            )
     except BaseException:
         await db.close()
         lock.release()

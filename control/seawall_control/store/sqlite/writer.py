@@ -1,14 +1,14 @@
 """The one connection that writes: changes are queued, grouped, and committed together.
 
-Theory: with synchronous=FULL a commit costs one wait for the disk whatever its size. While one commit waits, the next group gathers by
-itself; no timer is needed, a single change is never held back, and under load groups grow to `MAX_GROUP` events. Each change runs in a
-savepoint, so that one that is refused (a wrong etag) leaves the others of its group alone. Futures are completed after COMMIT, never
-before: this is what an acknowledgement stands on.
+Theory: with synchronous=FULL a commit costs one wait for the disk whatever its size. While one commit waits,
+the next group gathers by itself; no timer is needed, a single change is never held back, and under load
+groups grow to `MAX_GROUP` events. Each change runs in a savepoint, so that one that is refused (a wrong etag)
+leaves the others of its group alone. Futures are completed after COMMIT, never before: this is what an
+acknowledgement stands on.
 
-A full disk fails the group and nothing else: SQLite rolls it back, what was acknowledged is intact, and the next group tries again. An
-I/O error is final (a failed fsync must never be retried on the same file): the writer stops and says so, the process ends, and the
-file is verified when it is opened again.
-"""
+A full disk fails the group and nothing else: SQLite rolls it back, what was acknowledged is intact, and the
+next group tries again. An I/O error is final (a failed fsync must never be retried on the same file): the
+writer stops and says so, the process ends, and the file is verified when it is opened again."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ class Writer:
     async def do(self, work: Work[T], *, weight: int = 1) -> T:
         """Run a change and return its result once it is durable.
 
-        Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or `StoreUnavailable`.
-        """
+        Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
+        `StoreUnavailable`."""
         if self._closed or self.failed.is_set():
             raise StoreUnavailable(f"the store does not take changes: {self.detail}")
-        job = _Job(work, weight, asyncio.get_running_loop().create_future())
+        job: _Job[T] = _Job(work, weight, asyncio.get_running_loop().create_future())
         await self._queue.put(job)
         return await job.done
 
@@ -170,9 +170,16 @@ class Writer:
         else:
             self.state, self.detail = "failed", str(error)[:300]
             outcome = StoreUnavailable(f"the store failed: {str(error)[:300]}")
-            if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY):
+            if code in (
+                sqlite3.SQLITE_IOERR,
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+                sqlite3.SQLITE_READONLY,
+            ):
                 self.failed.set()
-        _log.error("a commit failed", exc_info=error, extra={"fields": {"state": self.state, "changes": len(group)}})
+        _log.error(
+            "a commit failed", exc_info=error, extra={"fields": {"state": self.state, "changes": len(group)}}
+        )
         for job in group:
             _fail(job, outcome)
 
@@ -184,7 +191,9 @@ class Writer:
             await self._db.execute("PRAGMA busy_timeout = 100")
             await self._db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            _log.warning("the write-ahead log could not be truncated", extra={"fields": {"error": str(error)}})
+            _log.warning(
+                "the write-ahead log could not be truncated", extra={"fields": {"error": str(error)}}
+            )
         finally:
             await self._db.execute("PRAGMA busy_timeout = 5000")
 
@@ -192,7 +201,13 @@ class Writer:
 def _ends_group(error: BaseException) -> bool:
     """Tell whether an error concerns the file rather than one change."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY)
+    return code in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+    )
 
 
 def _fail(job: _Job[Any], error: BaseException) -> None:

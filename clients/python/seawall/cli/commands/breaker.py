@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def breaker() -> None:
     """List, reset or trip breakers.
 
-    CLOSED lets calls through, OPEN rejects them (or answers with the fallback), HALF_OPEN lets a few through to see.
-    A breaker has the name of its route, and each proxy has its own.
+    CLOSED lets calls through, OPEN rejects them (or answers with the fallback), HALF_OPEN lets a few through
+    to see. A breaker has the name of its route, and each proxy has its own.
     """
 
 
@@ -50,7 +50,7 @@ def table(items: Sequence[Any]) -> str:
         say("No breakers: no proxy is connected, or no route's policy has one.")
         return ""
     now = datetime.now(UTC)
-    rows = []
+    rows: list[list[str | render.Cell]] = []
     for item in items:
         shape = shapes.breaker(item)
         wait = shape["retry_after_s"]
@@ -68,7 +68,18 @@ def table(items: Sequence[Any]) -> str:
                 "-" if wait is None else render.span(wait),
             ]
         )
-    headers = ["BREAKER", "PROXY", "STATE", "FOR", "TRIGGER", "FAILED", "SLOW", "REJECTED", "OPENED", "PROBES-IN"]
+    headers = [
+        "BREAKER",
+        "PROXY",
+        "STATE",
+        "FOR",
+        "TRIGGER",
+        "FAILED",
+        "SLOW",
+        "REJECTED",
+        "OPENED",
+        "PROBES-IN",
+    ]
     return render.table(headers, rows, right="FOR FAILED SLOW REJECTED OPENED PROBES-IN")
 
 
@@ -87,7 +98,9 @@ def reset(ctx: click.Context, name: str, proxy: str, target: str, output: str) -
 
 @breaker.command()
 @click.argument("name")
-@click.option("--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h.")
+@click.option(
+    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
+)
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
 @control_option
@@ -115,7 +128,7 @@ def _report(verb: str, name: str, results: Sequence[ProxyCommandResult], output:
     from seawall.cli import shapes
 
     def table_() -> str:
-        rows = [
+        rows: list[list[str | render.Cell]] = [
             [
                 item.proxy,
                 render.Cell(f"✓ {verb}", "green") if item.ok else render.Cell("× failed", "red"),

@@ -31,8 +31,8 @@ def route(name: str, policy_set: str, target: str, output: str) -> None:
     from seawall.cli import shapes
     from seawall.cli.commands import breaker as breakers
     from seawall.cli.commands import events, get
-    from seawall.cli.friendly import friendly
     from seawall.errors import NotFound
+    from seawall_policy.compile.friendly import to_plain
 
     with connect(target) as seawall:
         revision = seawall.policies.revision(policy_set=policy_set)
@@ -50,7 +50,7 @@ def route(name: str, policy_set: str, target: str, output: str) -> None:
     shape: dict[str, Any] = {
         "route": get.route_shape(item),
         "revision": revision.revision,
-        "policies": {policy: friendly(message) or {} for policy, message in policies.items()},
+        "policies": {policy: to_plain(message) or {} for policy, message in policies.items()},
         "stats": shapes.route_stats(stats[0]) if stats else None,
         "breakers": [shapes.breaker(one) for one in guards],
         "events": [shapes.event(one) for one in recent],
@@ -112,15 +112,18 @@ def _stats_text(shape: dict[str, Any]) -> str:
         f"p50 {render.latency(shape['p50_s'])}, p95 {render.latency(shape['p95_s'])}, "
         f"p99 {render.latency(shape['p99_s'])}"
     )
+    saved = (
+        f"{render.count(total['retries'])} retries, {render.count(total['recovered'])} calls recovered, "
+        f"{render.count(total['fallbacks'])} fallbacks, {render.count(total['rejected'])} rejected, "
+        f"{render.count(total['budget_exhausted'])} retries refused by the budget"
+    )
     return render.fields(
         [
             (f"Last {window}", recent),
             ("Since start", f"{render.count(total['calls'])} calls: {codes}" if codes else "no calls"),
             (
                 "Resilience",
-                f"{render.count(total['retries'])} retries, {render.count(total['recovered'])} calls recovered, "
-                f"{render.count(total['fallbacks'])} fallbacks, {render.count(total['rejected'])} rejected, "
-                f"{render.count(total['budget_exhausted'])} retries refused by the budget",
+                saved,
             ),
             ("In flight", str(total["in_flight"])),
         ]
@@ -181,7 +184,12 @@ def proxy(node: str, target: str, output: str) -> None:
         head = render.fields(
             [
                 ("Proxy", node),
-                ("State", render.Cell("✓ connected", "green") if item.connected else render.Cell("– away", "yellow")),
+                (
+                    "State",
+                    render.Cell("✓ connected", "green")
+                    if item.connected
+                    else render.Cell("– away", "yellow"),
+                ),
                 ("Last seen", f"{render.ago(shapes.moment(item.last_seen), now)} ago"),
                 ("Up", render.ago(shapes.moment(item.start_time), now)),
                 ("Version", item.version),
@@ -190,11 +198,20 @@ def proxy(node: str, target: str, output: str) -> None:
                 ("Revision", f"{item.applied_revision or '-'} from {item.policy_source or '-'}{drift}"),
                 ("Admin", item.admin_address),
                 ("Clients", render.count(item.connections)),
-                ("Events", f"{render.count(item.events_produced)} made, {render.count(item.events_dropped)} dropped"),
+                (
+                    "Events",
+                    f"{render.count(item.events_produced)} made, {render.count(item.events_dropped)} dropped",
+                ),
             ]
         )
         rows = [
-            [one["cluster"], one["address"], _endpoint_state(one["state"]), str(one["in_flight"]), one["last_error"]]
+            [
+                one["cluster"],
+                one["address"],
+                _endpoint_state(one["state"]),
+                str(one["in_flight"]),
+                one["last_error"],
+            ]
             for one in shape["endpoints"]
         ]
         headers = ["CLUSTER", "ENDPOINT", "STATE", "IN-FLIGHT", "LAST ERROR"]

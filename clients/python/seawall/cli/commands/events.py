@@ -24,19 +24,24 @@ RECONNECT_S = 2.0
 def events() -> None:
     """List, show, resolve, count or follow error events.
 
-    Filters are AIP-160 over severity, component, error_type, message, job_id, job_name, resolved, timestamp, kind, route, method, code,
-    category, endpoint, outcome, reason, trace_id, fingerprint and proxy: `severity = HIGH AND resolved = false`,
+    Filters are AIP-160 over severity, component, error_type, message, job_id, job_name, resolved, timestamp,
+    kind, route, method, code, category, endpoint, outcome, reason, trace_id, fingerprint and proxy: `severity
+    = HIGH AND resolved = false`,
     `kind = BREAKER_OPENED OR route = checkout`, `timestamp > "2026-11-01T00:00:00Z"`, `message : refused`.
     """
 
 
 @events.command("list")
 @click.option("--filter", "filter_", default="", help=FILTER_HELP)
-@click.option("--severity", type=click.Choice(["low", "medium", "high", "critical"]), help="Only this severity.")
+@click.option(
+    "--severity", type=click.Choice(["low", "medium", "high", "critical"]), help="Only this severity."
+)
 @click.option("--route", default="", help="Only this route.")
 @click.option("--job", "job_id", default="", help="Only this job id.")
 @click.option("--unresolved", is_flag=True, help="Only what nobody has dealt with.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most events to show.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most events to show."
+)
 @click.option("--oldest-first", is_flag=True, help="Oldest first instead of newest first.")
 @control_option
 @output_option
@@ -189,7 +194,9 @@ def _details(shape: dict[str, Any]) -> str:
             ]
             for one in shape["attempts"]
         ]
-        parts.append(render.table(["ATTEMPT", "ENDPOINT", "CODE", "LATENCY", "REASON"], rows, right="ATTEMPT LATENCY"))
+        parts.append(
+            render.table(["ATTEMPT", "ENDPOINT", "CODE", "LATENCY", "REASON"], rows, right="ATTEMPT LATENCY")
+        )
     if shape["details"]:
         parts.append("Details:\n" + json.dumps(shape["details"], indent=2, ensure_ascii=False))
     if shape["stack_trace"]:
@@ -252,7 +259,8 @@ def stats(target: str, output: str) -> None:
             ]
             for name in ("critical", "high", "medium", "low")
         ]
-        rows.append([render.Cell("all", bold=True), render.count(shape["total"]), render.count(shape["unresolved"])])
+        total, unresolved = render.count(shape["total"]), render.count(shape["unresolved"])
+        rows.append([render.Cell("all", bold=True), total, unresolved])
         counts = render.table(["SEVERITY", "EVENTS", "UNRESOLVED"], rows, right="EVENTS UNRESOLVED")
         return f"{counts}\n\n{render.count(shape['recent_24h'])} in the last 24 hours"
 
@@ -261,7 +269,9 @@ def stats(target: str, output: str) -> None:
 
 @events.command()
 @click.option("--filter", "filter_", default="", help=FILTER_HELP)
-@click.option("--backlog", type=click.IntRange(0, 1000), default=10, show_default=True, help="Newest events first.")
+@click.option(
+    "--backlog", type=click.IntRange(0, 1000), default=10, show_default=True, help="Newest events first."
+)
 @click.option("--max", "most", type=click.IntRange(1), help="End after this many events.")
 @click.option("--for", "duration", type=DURATION, help="End after this long.")
 @control_option
@@ -287,7 +297,7 @@ def tail(
 
 
 class _Follower:
-    """Prints a tail, again and again; remembers what it has shown so that a new connection repeats nothing."""
+    """Prints a tail, again and again; knows what it has shown, so that a new connection repeats nothing."""
 
     def __init__(self, filter_: str, backlog: int, most: int | None, output: str) -> None:
         self.filter = filter_
@@ -329,6 +339,6 @@ class _Follower:
         if len(self.seen) > 4096:
             del self.seen[next(iter(self.seen))]
         emit_line(self.output, shapes.event(item), lambda: line(item))
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
         self.shown += 1
         return self.most is not None and self.shown >= self.most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -26,17 +26,24 @@ def get() -> None:
 @output_option
 def policies(builtin: bool, policy_set: str, target: str, output: str) -> None:
     """List the named policies of the newest revision, or the built-in ones."""
-    from seawall.cli.friendly import friendly
+    from seawall_policy.compile.friendly import to_plain
+    from seawall_proxy.config import render_policies
 
     found = builtin_policies() if builtin else dict(_newest(target, policy_set).policies)
-    data = {"policies": {name: friendly(found[name]) for name in sorted(found)}}
+    ordered = {name: found[name] for name in sorted(found)}
+    if output == "yaml":
+        click.echo(render_policies(ordered), nl=False)
+        return
+    data = {"policies": {name: to_plain(item) for name, item in ordered.items()}}
 
     def text() -> str:
         if not found:
             say("The newest revision names no policies; `--builtin` lists those that are always there.")
             return ""
         rows = [[name, *_summary(found[name])] for name in sorted(found)]
-        return render.table(["POLICY", "EXTENDS", "TIMEOUT", "PER-TRY", "ATTEMPTS", "BREAKER", "FALLBACK"], rows)
+        return render.table(
+            ["POLICY", "EXTENDS", "TIMEOUT", "PER-TRY", "ATTEMPTS", "BREAKER", "FALLBACK"], rows
+        )
 
     emit(output, data, text)
 
@@ -45,17 +52,23 @@ def policies(builtin: bool, policy_set: str, target: str, output: str) -> None:
 @click.argument("name")
 @policy_set_option
 @control_option
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form.")
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form."
+)
 def policy(name: str, policy_set: str, target: str, output: str) -> None:
     """Print policy NAME as a policy file spells it."""
-    from seawall.cli.friendly import friendly
     from seawall.errors import NotFound
+    from seawall_policy.compile.friendly import to_plain
+    from seawall_proxy.config import render_policies
 
     found = builtin_policies() if name.startswith("builtin/") else dict(_newest(target, policy_set).policies)
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
         raise NotFound(f"there is no policy {name!r}", remedy=f"Known: {known}.")
-    emit(output, friendly(found[name]) or {}, str)
+    if output == "yaml":
+        click.echo(render_policies({name: found[name]}), nl=False)
+    else:
+        emit(output, to_plain(found[name]) or {}, str)
 
 
 def builtin_policies() -> dict[str, Policy]:
@@ -71,9 +84,9 @@ def _newest(target: str, policy_set: str) -> PolicyDocument:
 
 
 def _summary(item: Policy) -> list[str]:
-    from seawall.cli.friendly import friendly
+    from seawall_policy.compile.friendly import to_plain
 
-    shape: dict[str, Any] = friendly(item)
+    shape = cast("dict[str, Any]", to_plain(item))
     retry: dict[str, Any] = shape.get("retry", {})
     return [
         item.extends or "-",
@@ -95,7 +108,9 @@ def _breaker_text(shape: dict[str, Any] | None) -> str:
 
 
 @get.command()
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show."
+)
 @policy_set_option
 @control_option
 @output_option
@@ -110,15 +125,21 @@ def revisions(limit: int, policy_set: str, target: str, output: str) -> None:
 @click.argument("number", required=False, type=click.IntRange(1))
 @policy_set_option
 @control_option
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form.")
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form."
+)
 def revision(number: int | None, policy_set: str, target: str, output: str) -> None:
     """Print revision NUMBER (default: the newest) as a policy file; it can be edited and applied."""
-    from seawall.cli.friendly import friendly
+    from seawall_policy.compile.friendly import to_plain
+    from seawall_proxy.config import render_document
 
     with connect(target) as seawall:
         item = seawall.policies.revision(number or 0, policy_set=policy_set)
     say(f"# revision {item.revision} ({item.hash[:12]}) by {item.author or '-'}: {item.message or '-'}")
-    emit(output, friendly(item.document), str)
+    if output == "yaml":
+        click.echo(render_document(item.document), nl=False)
+    else:
+        emit(output, to_plain(item.document), str)
 
 
 @get.command()
@@ -130,7 +151,13 @@ def routes(policy_set: str, target: str, output: str) -> None:
     document = _newest(target, policy_set)
     shapes_ = [route_shape(item) for item in document.routes]
     rows = [
-        [item["name"], match_text(route), destination_text(route), item["policy"], "yes" if item["idempotent"] else "-"]
+        [
+            item["name"],
+            match_text(route),
+            destination_text(route),
+            item["policy"],
+            "yes" if item["idempotent"] else "-",
+        ]
         for item, route in zip(shapes_, document.routes, strict=True)
     ]
     headers = ["ROUTE", "MATCH", "TO", "POLICY", "IDEMPOTENT"]
@@ -146,7 +173,8 @@ def route_shape(item: Route) -> dict[str, Any]:
         "metadata": [{"name": one.name, "value": one.value} for one in item.match.metadata],
         "cluster": item.cluster,
         "backends": [
-            {"cluster": one.cluster, "weight": one.weight if one.HasField("weight") else 1} for one in item.backends
+            {"cluster": one.cluster, "weight": one.weight if one.HasField("weight") else 1}
+            for one in item.backends
         ],
         "policy": item.policy or "builtin/standard",
         "idempotent": item.idempotent,
@@ -206,7 +234,18 @@ def proxies(target: str, output: str) -> None:
         ]
         for item in items
     ]
-    headers = ["PROXY", "STATE", "SEEN", "REVISION", "FROM", "DRIFT", "READY", "CLIENTS", "DROPPED", "VERSION"]
+    headers = [
+        "PROXY",
+        "STATE",
+        "SEEN",
+        "REVISION",
+        "FROM",
+        "DRIFT",
+        "READY",
+        "CLIENTS",
+        "DROPPED",
+        "VERSION",
+    ]
     emit(
         output,
         {"proxies": [shapes.proxy(item) for item in items]},
@@ -218,7 +257,9 @@ def proxies(target: str, output: str) -> None:
 
 @get.command("events")
 @click.option("--filter", "filter_", default="", help="AIP-160 filter; see `seawall events --help`.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most events to show.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most events to show."
+)
 @control_option
 @output_option
 def events_(filter_: str, limit: int, target: str, output: str) -> None:

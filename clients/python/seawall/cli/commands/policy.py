@@ -16,24 +16,28 @@ if TYPE_CHECKING:
     from seawall.v1.admin_policies_pb2 import ApplyPolicyResponse, Change, GetRolloutResponse, Revision
 
 POLL_S = 0.1
+VALUE_WIDTH = 160
 
 
 def change_lines(changes: Sequence[Change]) -> str:
-    """Return changed fields as text: `+` new, `-` gone, `~` changed."""
+    """Return changed fields as text: `+` new, `-` gone, `~` changed; long values are cut (JSON has them whole)."""
     lines = []
     for change in changes:
-        if not change.before:
-            lines.append(click.style(f"+ {change.field}: {change.after}", fg="green"))
-        elif not change.after:
-            lines.append(click.style(f"- {change.field}: {change.before}", fg="red"))
+        before, after = render.clip(change.before, VALUE_WIDTH), render.clip(change.after, VALUE_WIDTH)
+        if not before:
+            lines.append(click.style(f"+ {change.field}: {after}", fg="green"))
+        elif not after:
+            lines.append(click.style(f"- {change.field}: {before}", fg="red"))
         else:
-            lines.append(click.style(f"~ {change.field}: {change.before} → {change.after}", fg="yellow"))
+            lines.append(click.style(f"~ {change.field}: {before} → {after}", fg="yellow"))
     return "\n".join(lines)
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path())
-@click.option("--from", "from_revision", type=click.IntRange(0), default=0, help="Left side; default the newest.")
+@click.option(
+    "--from", "from_revision", type=click.IntRange(0), default=0, help="Left side; default the newest."
+)
 @click.option("--to", "to_revision", type=click.IntRange(1), help="Right side, instead of FILE.")
 @policy_set_option
 @control_option
@@ -55,23 +59,20 @@ def diff(
     if (file is None) == (to_revision is None):
         raise click.UsageError("Name a FILE, or a revision with --to.")
     from seawall.cli import policy_file, shapes
+    from seawall.cli.root import report
+    from seawall.errors import SeawallError
 
     document = None
     if file is not None:
-        loaded = policy_file.load(file)
-        if loaded.document is None or any(not violation.warning for violation in loaded.violations):
-            from seawall_proxy.config import render_violations
-
-            say(render_violations(loaded))
-            raise policy_file.Unreadable(f"{file} has mistakes; nothing was compared.")
-        document = loaded.document
+        document = policy_file.load_or_exit(ctx, file, code=exits.USAGE, done="nothing was compared")
     with connect(target) as seawall:
         try:
             answer = seawall.policies.diff(
                 document, from_revision=from_revision, to_revision=to_revision or 0, policy_set=policy_set
             )
-        except Exception as error:
-            ctx.exit(_diff_failure(error))
+        except SeawallError as error:
+            # 1 would read as a difference
+            ctx.exit(max(exits.USAGE, report(error)))
     data = {
         "from_revision": answer.from_revision,
         "to_revision": to_revision,
@@ -84,22 +85,16 @@ def diff(
     ctx.exit(exits.FAILED)
 
 
-def _diff_failure(error: Exception) -> int:
-    """Print an error and return an exit code that cannot be taken for a difference."""
-    from seawall.cli.root import report
-    from seawall.errors import SeawallError
-
-    if not isinstance(error, SeawallError):
-        raise error
-    return max(exits.USAGE, report(error))
-
-
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option("-m", "--message", default="", help="Why; kept with the revision.")
 @click.option("--dry-run", is_flag=True, help="Check and compare; store and push nothing.")
 @click.option(
-    "--wait", type=DURATION, default="10s", show_default=True, help="How long to wait for the proxies; 0 to not wait."
+    "--wait",
+    type=DURATION,
+    default="10s",
+    show_default=True,
+    help="How long to wait for the proxies; 0 to not wait.",
 )
 @policy_set_option
 @control_option
@@ -117,11 +112,12 @@ def apply(
 ) -> None:
     """Make FILE the newest revision and push it to every connected proxy.
 
-    The file is checked here first, so that mistakes come with line and column. It is then compared with the newest revision
-    and applied on top of exactly that one: when somebody else was faster, nothing happens. Each proxy's answer is shown as it
-    comes.
+    The file is checked here first, so that mistakes come with line and column. It is then compared with the
+    newest revision and applied on top of exactly that one: when somebody else was faster, nothing happens.
+    Each proxy's answer is shown as it comes.
 
-    Exit code: 1 when the file has mistakes, when a proxy refused the revision, or when one has not answered in time.
+    Exit code: 1 when the file has mistakes, when a proxy refused the revision, or when one has not answered
+    in time.
     """
     from seawall.cli import policy_file, shapes
 
@@ -129,7 +125,7 @@ def apply(
     with connect(target) as seawall:
         base = _newest(seawall, policy_set)
         changes = seawall.policies.diff(document, from_revision=_number(base), policy_set=policy_set).changes
-        if changes:
+        if changes and base is not None:
             say(change_lines(changes))
         answer = seawall.policies.apply(
             document,
@@ -171,7 +167,9 @@ def _number(revision: Revision | None) -> int:
 
 def _announce(answer: ApplyPolicyResponse, *, changed: bool, dry_run: bool, base: int) -> None:
     if dry_run:
-        say("Would become a new revision." if changed or base == 0 else f"No difference from revision {base}.")
+        say(
+            "Would become a new revision." if changed or base == 0 else f"No difference from revision {base}."
+        )
     elif answer.changed:
         say(f"Revision {answer.revision.revision} ({answer.revision.hash[:12]})")
     else:
@@ -181,7 +179,9 @@ def _announce(answer: ApplyPolicyResponse, *, changed: bool, dry_run: bool, base
 def follow_rollout(
     seawall: Seawall, revision: int, policy_set: str, wait_s: float, *, quiet: bool
 ) -> GetRolloutResponse:
-    """Wait until every connected proxy has answered `revision`, at most `wait_s`; print each answer as it comes."""
+    """Wait until every connected proxy has answered `revision`, at most `wait_s`; print each answer as it
+    comes.
+    """
     from seawall.cli import shapes
 
     ends = time.monotonic() + wait_s

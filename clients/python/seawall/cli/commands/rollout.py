@@ -75,7 +75,9 @@ def _status_text(shape: dict[str, Any]) -> str:
 
 
 @rollout.command()
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show."
+)
 @policy_set_option
 @control_option
 @output_option
@@ -114,11 +116,17 @@ def _history_text(items: Sequence[Revision]) -> str:
 
 
 @rollout.command()
-@click.option("--to-revision", type=click.IntRange(1), help="Which one to bring back; default the one before.")
+@click.option(
+    "--to-revision", type=click.IntRange(1), help="Which one to bring back; default the one before."
+)
 @click.option("-m", "--message", default="", help="Why; kept with the revision.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option(
-    "--wait", type=DURATION, default="10s", show_default=True, help="How long to wait for the proxies; 0 to not wait."
+    "--wait",
+    type=DURATION,
+    default="10s",
+    show_default=True,
+    help="How long to wait for the proxies; 0 to not wait.",
 )
 @policy_set_option
 @control_option

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -15,10 +17,14 @@ from seawall.cli.options import DURATION, connect, control_option, emit, emit_li
 
 @click.command()
 @click.argument("routes", nargs=-1)
-@click.option("--window", type=DURATION, default="10s", show_default=True, help="How far back rates look, 1s to 10m.")
+@click.option(
+    "--window", type=DURATION, default="10s", show_default=True, help="How far back rates look, 1s to 10m."
+)
 @click.option("--proxy", metavar="NODE", default="", help="Only this proxy.")
 @click.option("-w", "--watch", is_flag=True, help="Show again and again until Ctrl-C.")
-@click.option("--every", type=DURATION, default="1s", show_default=True, help="How often to show with --watch.")
+@click.option(
+    "--every", type=DURATION, default="1s", show_default=True, help="How often to show with --watch."
+)
 @control_option
 @output_option
 def stat(
@@ -26,13 +32,14 @@ def stat(
 ) -> None:
     """Show rates, success, latency, retries, fallbacks and breakers of ROUTES (default: all).
 
-    SUCCESS is the share of calls whose caller got status OK, fallbacks included. RETRIES, FALLBACKS and REJECTED are per second.
+    SUCCESS is the share of calls whose caller got status OK, fallbacks included. RETRIES, FALLBACKS and
+    REJECTED are per second.
     """
     with connect(target) as seawall:
         while True:
             data = _read(seawall, routes, window, proxy)
             if not watch:
-                emit(output, data, lambda: _table(data["routes"]))
+                emit(output, data, partial(_table, data["routes"]))
                 return
             _show(output, data, window)
             time.sleep(max(0.1, every))
@@ -54,7 +61,7 @@ def _show(output: str, data: dict[str, Any], window: float) -> None:
     if output != "table":
         emit_line(output, data, str)
         return
-    terminal = click.get_text_stream("stdout").isatty()
+    terminal = sys.stdout.isatty()
     now = datetime.now().astimezone().strftime("%H:%M:%S")
     head = f"{now}  last {render.span(window)}" + ("   Ctrl-C ends" if terminal else "")
     if terminal:

@@ -24,8 +24,9 @@ def _installed(name: str) -> str:
 def version(output: str) -> None:
     """Say what is installed and whether it runs compiled.
 
-    The hot modules run compiled with mypyc where they were built with a C compiler, and as the same source interpreted
-    everywhere else; SEAWALL_INTERPRETED=1 chooses the source. `stale` means that a source changed after the build.
+    The hot modules run compiled with mypyc where they were built with a C compiler, and as the same source
+    interpreted everywhere else; SEAWALL_INTERPRETED=1 chooses the source. `stale` means that a source changed
+    after the build.
     """
     from seawall import __version__
     from seawall_policy._native import build_info

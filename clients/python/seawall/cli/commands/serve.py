@@ -1,0 +1,90 @@
+"""`seawall proxy` and `seawall control`: one part each, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seawall.cli.options import DEFAULT_DATA_DIR
+
+_data_dir = click.option(
+    "--data-dir",
+    metavar="DIR",
+    default=DEFAULT_DATA_DIR,
+    show_default=True,
+    envvar="SEAWALL_DATA_DIR",
+    show_envvar=True,
+    help="Where it keeps what must outlive it.",
+)
+_log = click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the log.",
+)
+
+
+@click.command()
+@click.option("--config", metavar="FILE", type=click.Path(), required=True, help="Policy file.")
+@click.option("--listen", metavar="ADDR", help="Where to listen; default is what FILE says.")
+@click.option("--admin", metavar="ADDR", help="Admin HTTP; default is what FILE says, else 127.0.0.1:8081.")
+@click.option(
+    "--control",
+    "target",
+    metavar="TARGET",
+    envvar="SEAWALL_CONTROL",
+    help="Control plane to follow; none: stand-alone.",
+)
+@click.option("--node", metavar="NAME", help="This proxy's name in the fleet; default the host name.")
+@_data_dir
+@_log
+@click.pass_context
+def proxy(
+    ctx: click.Context,
+    config: str,
+    listen: str | None,
+    admin: str | None,
+    target: str | None,
+    node: str | None,
+    data_dir: str,
+    log_format: str,
+) -> None:
+    """Run a proxy, stand-alone from FILE or under a control plane.
+
+    Under a control plane FILE says where to listen and is the policy until the control plane has sent one;
+    after that the last good revision on disk is, even when the control plane is away. SIGTERM drains; SIGHUP
+    reads FILE again.
+    """
+    from seawall_proxy.runtime.main import run
+    from seawall_proxy.runtime.settings import ProxySettings
+
+    settings = ProxySettings(
+        config_path=Path(config),
+        admin_address=admin,
+        control_target=target,
+        node=node,
+        data_dir=Path(data_dir),
+        listen=listen,
+        log_format=log_format,
+    )
+    ctx.exit(run(settings))
+
+
+@click.command()
+@click.option(
+    "--grpc", metavar="ADDR", default="127.0.0.1:9090", show_default=True, help="Where to serve gRPC."
+)
+@click.option(
+    "--http", metavar="ADDR", default="127.0.0.1:9091", show_default=True, help="Where to serve HTTP."
+)
+@_data_dir
+@_log
+@click.pass_context
+def control(ctx: click.Context, grpc: str, http: str, data_dir: str, log_format: str) -> None:
+    """Run a control plane with an embedded store."""
+    from seawall_control.main import main
+
+    ctx.exit(main(["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]))

@@ -1,0 +1,269 @@
+"""`seawall up`: everything on one machine with one command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from seawall.cli import exits
+from seawall.cli.options import DEFAULT_DATA_DIR, say
+
+if TYPE_CHECKING:
+    from seawall.cli.supervisor import Child
+    from seawall.v1.policy_pb2 import PolicyDocument
+
+READY_WITHIN_S: Final = 30.0
+NODE: Final = "local"
+_COLORS: Final = {"control": "cyan", "proxy": "magenta", "": "white"}
+
+NO_CONFIG: Final = """\
+`seawall up` needs a policy file that says where to listen and where to send:
+
+  seawall up --config examples/policy.yaml
+
+The smallest one:
+
+  version: v1
+  listeners: [{name: main, address: 127.0.0.1:8080}]
+  clusters:  [{name: shop, endpoints: ["127.0.0.1:50051"]}]
+  routes:    [{name: all, cluster: shop}]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Where everything is."""
+
+    config: str
+    data_dir: str
+    grpc: str
+    http: str
+    listen: str
+    admin: str
+    node: str
+    log_format: str
+
+
+@click.command()
+@click.option(
+    "--config", metavar="FILE", type=click.Path(), help="Policy file: where to listen, first revision."
+)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    default=DEFAULT_DATA_DIR,
+    show_default=True,
+    envvar="SEAWALL_DATA_DIR",
+    show_envvar=True,
+    help="Where revisions, events and the last good policy are kept.",
+)
+@click.option(
+    "--grpc", metavar="ADDR", default="127.0.0.1:9090", show_default=True, help="Control plane, gRPC."
+)
+@click.option(
+    "--http", metavar="ADDR", default="127.0.0.1:9091", show_default=True, help="Control plane, HTTP."
+)
+@click.option(
+    "--listen", metavar="ADDR", default="", help="Where the proxy listens; default is what FILE says."
+)
+@click.option("--admin", metavar="ADDR", default="", help="Proxy's admin HTTP; default is what FILE says.")
+@click.option("--node", default=NODE, show_default=True, help="Name of the proxy.")
+@click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def up(
+    ctx: click.Context,
+    config: str | None,
+    data_dir: str,
+    grpc: str,
+    http: str,
+    listen: str,
+    admin: str,
+    node: str,
+    log_format: str,
+) -> None:
+    """Start a control plane and a proxy, and keep them running until Ctrl-C.
+
+    The first start makes FILE revision 1. After that the control plane's newest revision counts, whatever
+    FILE says;
+    `seawall apply FILE` makes it the newest. A part that dies is started again. Ctrl-C and SIGTERM drain the
+    proxy first and stop the control plane last; SIGHUP goes to the proxy.
+    """
+    if config is None:
+        click.echo(NO_CONFIG, err=True)
+        ctx.exit(exits.USAGE)
+    from seawall.cli import policy_file
+
+    document = policy_file.load_or_exit(ctx, config)
+    setup = Setup(
+        config=config,
+        data_dir=data_dir,
+        grpc=grpc,
+        http=http,
+        listen=listen,
+        admin=admin or document.admin.address or "127.0.0.1:8081",
+        node=node,
+        log_format=log_format,
+    )
+    ctx.exit(asyncio.run(_run(setup, document)))
+
+
+def log(name: str, line: str) -> None:
+    """Print a line of a child, or of ours, on stderr."""
+    label = click.style(f"{name or 'seawall':<7}", fg=_COLORS.get(name), bold=not name or None)
+    say(f"{label} │ {line}")
+
+
+def control_argv(setup: Setup) -> list[str]:
+    """Return the command line of the control plane."""
+    return [
+        *(sys.executable, "-m", "seawall_control"),
+        *(
+            "--data-dir",
+            setup.data_dir,
+            "--grpc",
+            setup.grpc,
+            "--http",
+            setup.http,
+            "--log",
+            setup.log_format,
+        ),
+    ]
+
+
+def proxy_argv(setup: Setup) -> list[str]:
+    """Return the command line of the proxy."""
+    return [
+        *(sys.executable, "-m", "seawall_proxy"),
+        *("--config", setup.config, "--admin", setup.admin, "--control", setup.grpc, "--node", setup.node),
+        *("--data-dir", setup.data_dir, "--log", setup.log_format),
+        *(("--listen", setup.listen) if setup.listen else ()),
+    ]
+
+
+async def _run(setup: Setup, document: PolicyDocument) -> int:
+    from seawall.cli.http import answers
+    from seawall.cli.supervisor import Child, StartFailed
+
+    control = Child(
+        "control", control_argv(setup), lambda: answers(setup.http, "/health", accept=(200, 503)), log
+    )
+    proxy = Child("proxy", proxy_argv(setup), lambda: answers(setup.admin, "/ready"), log, stop_s=60.0)
+    stopping = asyncio.Event()
+    _on_signals(stopping, proxy)
+    try:
+        if await _unless(stopping, _start(setup, document, control, proxy)):
+            _banner(setup, document)
+            await _unless(stopping, _keep(control, proxy))
+    except StartFailed as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        return exits.FAILED
+    finally:
+        if stopping.is_set():
+            say("")
+            log("", "stopping: the proxy drains first")
+        codes = [await child.stop() for child in (proxy, control)]
+    return exits.OK if codes == [0, 0] else exits.FAILED
+
+
+def _on_signals(stopping: asyncio.Event, proxy: Child) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop_or_hurry, stopping, proxy, number)
+    loop.add_signal_handler(signal.SIGHUP, proxy.signal, signal.SIGHUP)
+
+
+def _stop_or_hurry(stopping: asyncio.Event, proxy: Child, number: signal.Signals) -> None:
+    """Begin to stop; a second signal is passed on, and the proxy drops what it still drains."""
+    if stopping.is_set():
+        proxy.signal(number)
+    stopping.set()
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do `work` until it ends (True), or cancel it when `stopping` is set (False); its errors are raised."""
+    task = asyncio.create_task(work)
+    waiter = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiter.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return False
+
+
+async def _start(setup: Setup, document: PolicyDocument, control: Child, proxy: Child) -> None:
+    await control.start(ready_within_s=READY_WITHIN_S)
+    await _first_revision(setup, document)
+    await proxy.start(ready_within_s=READY_WITHIN_S)
+
+
+async def _first_revision(setup: Setup, document: PolicyDocument) -> None:
+    """Make the file revision 1 of an empty set; else say when it differs from what is in effect."""
+    from seawall.cli.supervisor import StartFailed
+    from seawall.client.aio import AsyncSeawall
+    from seawall.errors import NotFound, SeawallError
+
+    try:
+        async with AsyncSeawall(setup.grpc) as seawall:
+            try:
+                newest = await seawall.policies.revision()
+            except NotFound:
+                answer = await seawall.policies.apply(document, message=f"first policy, from {setup.config}")
+                log("", f"{setup.config} is revision {answer.revision.revision}")
+                return
+            changes = (await seawall.policies.diff(document)).changes
+    except SeawallError as error:
+        raise StartFailed(f"the control plane does not take {setup.config}: {error}") from error
+    if changes:
+        many = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+        log("", f"revision {newest.revision} stays in effect; {setup.config} differs from it ({many}):")
+        log("", f"  seawall diff {setup.config}{_flag(setup)}   shows how")
+        log("", f"  seawall apply {setup.config}{_flag(setup)}  makes it the newest")
+
+
+def _flag(setup: Setup) -> str:
+    return "" if setup.grpc == "127.0.0.1:9090" else f" --control {setup.grpc}"
+
+
+async def _keep(*children: Child) -> None:
+    """Keep the children alive; the first that cannot be kept ends this."""
+    from seawall.cli.supervisor import StartFailed
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for child in children:
+                group.create_task(child.keep(), name=f"keep {child.name}")
+    except* StartFailed as failures:
+        raise failures.exceptions[0] from None
+
+
+def _banner(setup: Setup, document: PolicyDocument) -> None:
+    listens = setup.listen or ", ".join(item.address for item in document.listeners) or "127.0.0.1:8080"
+    flag = _flag(setup)
+    title = click.style("Seawall is up", fg="green", bold=True)
+    say(
+        f"""
+  {title}
+    calls go to        {listens}
+    proxy admin        http://{setup.admin}/status   (/health /ready /metrics)
+    control plane      {setup.grpc} (gRPC)   http://{setup.http}/status   (/health /metrics)
+    data               {setup.data_dir}
+
+  Try  seawall stat -w{flag}
+       seawall events tail{flag}
+       seawall apply {setup.config}{flag}
+       seawall check{flag}
+  Ctrl-C stops.
+"""
+    )

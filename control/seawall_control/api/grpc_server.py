@@ -1,0 +1,109 @@
+"""Builds the gRPC server: our services, standard health, and reflection under both of its names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from seawall.v1 import (
+    admin_events_pb2,
+    admin_events_pb2_grpc,
+    admin_fleet_pb2,
+    admin_fleet_pb2_grpc,
+    admin_policies_pb2,
+    admin_policies_pb2_grpc,
+    fleet_pb2,
+    fleet_pb2_grpc,
+)
+from seawall_control.api.events import EventServicer
+from seawall_control.api.fleet import FleetServicer
+from seawall_control.api.operations import OperationsServicer
+from seawall_control.api.policies import PolicyServicer
+
+REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
+SERVICES: Final = tuple(
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in (
+        (fleet_pb2, "FleetService"),
+        (admin_policies_pb2, "PolicyService"),
+        (admin_events_pb2, "EventService"),
+        (admin_fleet_pb2, "OperationsService"),
+    )
+)
+MAX_RECEIVE_BYTES: Final = 16 * 1024 * 1024
+"""The largest policy document (8 MiB) and what surrounds it, twice."""
+_OPTIONS: Final = (
+    # Two control planes on one port would each get some of the proxies.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+    ("grpc.max_send_message_length", MAX_RECEIVE_BYTES),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.max_concurrent_streams", 1000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Servicers:
+    """What the server serves."""
+
+    fleet: FleetServicer
+    policies: PolicyServicer
+    events: EventServicer
+    operations: OperationsServicer
+
+
+class GrpcServer:
+    """The gRPC side of the control plane."""
+
+    def __init__(self, servicers: Servicers, address: str) -> None:
+        self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS)
+        fleet_pb2_grpc.add_FleetServiceServicer_to_server(servicers.fleet, self._server)  # type: ignore[no-untyped-call]
+        admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server(servicers.policies, self._server)  # type: ignore[no-untyped-call]
+        admin_events_pb2_grpc.add_EventServiceServicer_to_server(servicers.events, self._server)  # type: ignore[no-untyped-call]
+        admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server(servicers.operations, self._server)  # type: ignore[no-untyped-call]
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._add_reflection()
+        self._host = address.rpartition(":")[0]
+        self._port = self._server.add_insecure_port(address)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"{self._host}:{self._port}"
+
+    def _add_reflection(self) -> None:
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
+        reflection.enable_server_reflection(names, self._server)
+        # The messages of v1 are those of v1alpha under another name; some clients know only the one, some
+        # only the other.
+        servicer: Any = reflection.aio.ReflectionServicer(names)
+        handler = grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),)
+        )
+
+    async def start(self) -> None:
+        """Serve."""
+        for name in SERVICES:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def drain(self) -> None:
+        """Tell health checks that we are about to stop."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new calls, wait for those that run, cancel the rest."""
+        await self._server.stop(grace_s)

@@ -1,0 +1,175 @@
+"""OperationsService: the fleet, its statistics and breakers, and health."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall.v1 import admin_fleet_pb2 as pb
+from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
+from seawall_control.api import codec
+from seawall_control.api.errors import Context, answered
+from seawall_control.domain import paging
+from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.fleet import ProxyRecord, is_drifted
+from seawall_control.domain.statistics import LATENCY_BOUNDS_S
+from seawall_control.services.fleet import CommandOutcome, Fleet
+from seawall_control.services.health import HealthService
+
+_DEFAULT_WINDOW_S: Final = 10.0
+_DEFAULT_TRIP_S: Final = 300.0
+_MAX_REASON: Final = 512
+_WORST: Final = (
+    stats_pb2.BREAKER_STATE_UNSPECIFIED,
+    stats_pb2.BREAKER_STATE_DISABLED,
+    stats_pb2.BREAKER_STATE_METRICS_ONLY,
+    stats_pb2.BREAKER_STATE_CLOSED,
+    stats_pb2.BREAKER_STATE_HALF_OPEN,
+    stats_pb2.BREAKER_STATE_OPEN,
+    stats_pb2.BREAKER_STATE_FORCED_OPEN,
+)
+"""From the best to the worst for callers."""
+
+
+def _worst(states: list[stats_pb2.BreakerState]) -> stats_pb2.BreakerState:
+    known = [state for state in states if state in _WORST]
+    return max(known, key=_WORST.index, default=stats_pb2.BREAKER_STATE_UNSPECIFIED)
+
+
+def _breaker_name(name: str) -> str:
+    if not name:
+        raise InvalidRequest("breaker must be named; `seawall breaker list` shows them")
+    return name
+
+
+def _results(outcomes: list[CommandOutcome]) -> list[pb.ProxyCommandResult]:
+    return [pb.ProxyCommandResult(proxy=o.proxy, ok=o.ok, message=o.message) for o in outcomes]
+
+
+class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
+    """seawall.v1.OperationsService."""
+
+    def __init__(self, fleet: Fleet, health: HealthService, version: str) -> None:
+        self._fleet = fleet
+        self._health = health
+        self._version = version
+
+    def _proxy(self, record: ProxyRecord) -> pb.Proxy:
+        message = codec.proxy_message(
+            record,
+            connected=self._fleet.is_connected(record.node),
+            drifted=is_drifted(record, self._fleet.newest_hash(record.policy_set)),
+        )
+        report = self._fleet.report_of(record.node)
+        message.events_produced = report.events_produced
+        message.events_dropped = report.events_dropped
+        message.connections = report.connections
+        message.endpoints.extend(report.endpoints)
+        return message
+
+    async def ListProxies(self, request: pb.ListProxiesRequest, context: Context) -> pb.ListProxiesResponse:
+        """Return known proxies by name."""
+
+        async def work() -> pb.ListProxiesResponse:
+            limit = paging.page_size(request.page_size, default=50, most=1000)
+            after = str(paging.decode(request.page_token, ("proxies",))[0]) if request.page_token else ""
+            found = [record for record in self._fleet.known() if record.node > after]
+            page = found[:limit]
+            token = paging.encode((page[-1].node,), ("proxies",)) if len(found) > limit else ""
+            return pb.ListProxiesResponse(
+                proxies=[self._proxy(record) for record in page], next_page_token=token
+            )
+
+        return await answered(context, work())
+
+    async def GetProxy(self, request: pb.GetProxyRequest, context: Context) -> pb.GetProxyResponse:
+        """Return one proxy."""
+
+        async def work() -> pb.GetProxyResponse:
+            return pb.GetProxyResponse(proxy=self._proxy(self._fleet.proxy(request.node)))
+
+        return await answered(context, work())
+
+    async def ListRouteStats(
+        self, request: pb.ListRouteStatsRequest, context: Context
+    ) -> pb.ListRouteStatsResponse:
+        """Return statistics of routes over the fleet."""
+
+        async def work() -> pb.ListRouteStatsResponse:
+            window_s = codec.checked_seconds(
+                request.window, name="window", default_s=_DEFAULT_WINDOW_S, low_s=1.0, high_s=600.0
+            )
+            states: dict[str, list[stats_pb2.BreakerState]] = {}
+            for breaker in self._fleet.breakers(request.proxy):
+                states.setdefault(breaker.route or breaker.name, []).append(breaker.state)
+            summaries = self._fleet.route_stats(
+                node=request.proxy, window_s=window_s, bounds_s=LATENCY_BOUNDS_S
+            )
+            return pb.ListRouteStatsResponse(
+                routes=[codec.route_message(s, _worst(states.get(s.route, [])), window_s) for s in summaries]
+            )
+
+        return await answered(context, work())
+
+    async def ListBreakers(
+        self, request: pb.ListBreakersRequest, context: Context
+    ) -> pb.ListBreakersResponse:
+        """Return breakers by name, then proxy."""
+
+        async def work() -> pb.ListBreakersResponse:
+            return pb.ListBreakersResponse(breakers=self._fleet.breakers(request.proxy))
+
+        return await answered(context, work())
+
+    async def ResetBreaker(
+        self, request: pb.ResetBreakerRequest, context: Context
+    ) -> pb.ResetBreakerResponse:
+        """Close a breaker."""
+
+        async def work() -> pb.ResetBreakerResponse:
+            command = fleet_pb2.Command(
+                reset_breaker=fleet_pb2.ResetBreakerCommand(breaker=_breaker_name(request.breaker))
+            )
+            return pb.ResetBreakerResponse(
+                results=_results(await self._fleet.command(request.proxy, command))
+            )
+
+        return await answered(context, work())
+
+    async def TripBreaker(self, request: pb.TripBreakerRequest, context: Context) -> pb.TripBreakerResponse:
+        """Hold a breaker open."""
+
+        async def work() -> pb.TripBreakerResponse:
+            length_s = codec.checked_seconds(
+                request.duration, name="duration", default_s=_DEFAULT_TRIP_S, low_s=1.0, high_s=86400.0
+            )
+            trip = fleet_pb2.TripBreakerCommand(
+                breaker=_breaker_name(request.breaker),
+                duration=codec.seconds(length_s),
+                reason=request.reason[:_MAX_REASON],
+            )
+            return pb.TripBreakerResponse(
+                results=_results(
+                    await self._fleet.command(request.proxy, fleet_pb2.Command(trip_breaker=trip))
+                )
+            )
+
+        return await answered(context, work())
+
+    async def GetSystemHealth(
+        self, request: pb.GetSystemHealthRequest, context: Context
+    ) -> pb.GetSystemHealthResponse:
+        """Return the health of all parts."""
+
+        async def work() -> pb.GetSystemHealthResponse:
+            report = await self._health.report()
+            return pb.GetSystemHealthResponse(
+                status=report.status.label,
+                components=[
+                    pb.ComponentHealth(name=c.name, status=c.status.label, message=c.message)
+                    for c in report.components
+                ],
+                version=self._version,
+                uptime=codec.seconds(report.uptime_s),
+            )
+
+        return await answered(context, work())

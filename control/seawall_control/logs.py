@@ -1,0 +1,65 @@
+"""Logging of the control plane: one line a record, for people or as JSON, secrets removed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+from seawall_control.domain.redaction import redact_text
+
+FIELDS: Final = "fields"
+"""Key of `extra` under which structured values travel."""
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    found = getattr(record, FIELDS, None)
+    return found if isinstance(found, Mapping) else {}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact_text(record.getMessage()),
+        }
+        for key, value in _fields(record).items():
+            line[key] = value if isinstance(value, int | float | bool | None) else redact_text(str(value))
+        if record.exc_info:
+            line["exception"] = redact_text(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """One readable line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        fields = " ".join(f"{key}={value}" for key, value in _fields(record).items())
+        text = f"{time} {record.levelname.lower():<7} control: {record.getMessage()}" + (
+            f"  {fields}" if fields else ""
+        )
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return redact_text(text)
+
+
+def set_up(style: str, level: str, stream: TextIO | None = None) -> None:
+    """Send our log records to a stream (stderr by default) as `json` or `text`. For composition roots."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    root = logging.getLogger("seawall")
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    root.propagate = False

@@ -1,0 +1,104 @@
+"""Starts the control plane as a process: arguments, logging, signals, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from seawall_control.logs import set_up
+from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
+
+EXIT_USAGE: Final = 2
+EXIT_NOW: Final = 130
+
+_log = logging.getLogger("seawall.control")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    found = argparse.ArgumentParser(prog="seawall-control", description="Seawall's control plane.")
+    found.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get("SEAWALL_DATA_DIR", ".seawall")),
+        help="directory of the store",
+    )
+    found.add_argument(
+        "--grpc", default="127.0.0.1:9090", metavar="HOST:PORT", help="gRPC address; port 0 picks a free one"
+    )
+    found.add_argument("--http", default="127.0.0.1:9091", metavar="HOST:PORT", help="HTTP address")
+    found.add_argument(
+        "--retention-days",
+        type=float,
+        default=30.0,
+        help="delete resolved events older than this; 0 keeps them",
+    )
+    found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
+    found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    return found
+
+
+def announce(style: str, addresses: Addresses) -> None:
+    """Say on stderr that everything is served, and where."""
+    if style == "json":
+        print(
+            json.dumps(
+                {"event": "ready", "grpc": addresses.grpc, "http": addresses.http}, separators=(",", ":")
+            ),
+            file=sys.stderr,
+            flush=True,
+        )
+    else:
+        print(
+            f"Control plane ready: gRPC on {addresses.grpc}, HTTP on http://{addresses.http}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def install_signals(stop: asyncio.Event) -> None:
+    """Stop gracefully on the first SIGTERM or SIGINT, at once on the second."""
+
+    def stopped() -> None:
+        if stop.is_set():
+            # Threads of the store do not let go of a stuck disk; what was acknowledged is safe already.
+            os._exit(EXIT_NOW)
+        _log.info("stopping; a second signal stops at once")
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped)
+
+
+async def _run(settings: ControlSettings, style: str) -> int:
+    stop = asyncio.Event()
+    install_signals(stop)
+    return await run_control(settings, ready=lambda addresses: announce(style, addresses), stop=stop)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until a signal; return the exit code: 0 stopped, 2 cannot start, 3 the store failed."""
+    options = parser().parse_args(arguments)
+    set_up(options.log, options.log_level)
+    settings = ControlSettings(
+        data_dir=options.data_dir,
+        grpc_address=options.grpc,
+        http_address=options.http,
+        retention_days=options.retention_days,
+    )
+    try:
+        return asyncio.run(_run(settings, options.log))
+    except (StoreRefused, AddressInUse) as error:
+        _log.error("%s", error)
+        return EXIT_USAGE

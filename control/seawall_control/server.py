@@ -1,0 +1,195 @@
+"""The composition root of the control plane: builds the parts, runs them, and takes them down in the right
+order.
+
+Order of the end: health says NOT_SERVING, streams are closed with UNAVAILABLE so that proxies come back
+elsewhere or later, running requests finish, the writer commits what it accepted, the store is closed. A store
+that must not be written any more ends the process with an error, so that its supervisor starts it anew and
+the file is verified."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from seawall_control.api.events import EventServicer
+from seawall_control.api.fleet import FleetServicer
+from seawall_control.api.grpc_server import GrpcServer, Servicers
+from seawall_control.api.http import HttpParts, HttpServer, bind
+from seawall_control.api.operations import OperationsServicer
+from seawall_control.api.policies import PolicyServicer
+from seawall_control.domain.errors import ShuttingDown, StoreRefused
+from seawall_control.services import retention
+from seawall_control.services.background import Background
+from seawall_control.services.edge import SystemClock, TimeOrderedIds
+from seawall_control.services.events import EventService
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.health import HealthService
+from seawall_control.services.policies import PolicyService
+from seawall_control.services.tail import Hub
+from seawall_control.store.sqlite import SqliteStore, open_store
+
+EXIT_OK: Final = 0
+EXIT_STORE_FAILED: Final = 3
+
+_log = logging.getLogger("seawall.control")
+
+
+class AddressInUse(Exception):
+    """A listener cannot be opened; the message says which and what to do."""
+
+
+def version() -> str:
+    """Return the version of this installation."""
+    try:
+        return importlib.metadata.version("seawall")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """What the control plane is told at its start."""
+
+    data_dir: Path = field(default_factory=lambda: Path(".seawall"))
+    """Directory of the store; created, readable by its owner only."""
+    grpc_address: str = "127.0.0.1:9090"
+    """`host:port`; port 0 picks a free one."""
+    http_address: str = "127.0.0.1:9091"
+    retention_days: float = 30.0
+    """Resolved events older than this are deleted; 0 keeps them for ever."""
+    stats_interval_s: float = 1.0
+    """How often proxies report statistics."""
+    grace_s: float = 5.0
+    """How long running requests may take to finish at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the control plane listens."""
+
+    grpc: str
+    http: str
+
+
+class ControlPlane:
+    """All parts, put together. Use `run_control`; tests use `start` and `stop`."""
+
+    def __init__(self, settings: ControlSettings, store: SqliteStore) -> None:
+        self._settings = settings
+        self.store = store
+        clock, ids = SystemClock(), TimeOrderedIds()
+        self._background = Background()
+        self.hub = Hub()
+        self.events = EventService(store, clock, ids, self.hub)
+        self.fleet = Fleet(store, self.events, clock, ids, self._background)
+        self.policies = PolicyService(store, clock, self.fleet.published)
+        self.health = HealthService(store, self.events, self.fleet, clock)
+        found = version()
+        servicers = Servicers(
+            fleet=FleetServicer(self.fleet, self.events, found, stats_interval_s=settings.stats_interval_s),
+            policies=PolicyServicer(self.policies, self.fleet),
+            events=EventServicer(self.events),
+            operations=OperationsServicer(self.fleet, self.health, found),
+        )
+        try:
+            sock = bind(settings.http_address)
+        except (OSError, ValueError, OverflowError) as error:
+            raise AddressInUse(
+                f"the HTTP address {settings.http_address} cannot be used ({error}); choose another with --http"
+            ) from error
+        try:
+            self._grpc = GrpcServer(servicers, settings.grpc_address)
+        except RuntimeError as error:
+            sock.close()
+            raise AddressInUse(
+                f"the gRPC address {settings.grpc_address} cannot be used; choose another with --grpc"
+            ) from error
+        self._sock = sock
+        self._http = HttpServer(HttpParts(self.events, self.fleet, self.health, self.hub, clock, found), sock)
+        self.addresses = Addresses(self._grpc.address, self._http.address)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Serve."""
+        await self.fleet.load()
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._http.run(), name="seawall-http"),
+            loop.create_task(self.fleet.run(), name="seawall-fleet"),
+            loop.create_task(
+                retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
+            ),
+        ]
+        await self._grpc.start()
+
+    async def stop(self) -> None:
+        """Drain and end everything but the store."""
+        self.health.draining = True
+        await self._grpc.drain()
+        self.fleet.close()
+        self.hub.close(ShuttingDown("the control plane is stopping; follow again in a moment"))
+        self._http.stop()
+        await self._grpc.stop(self._settings.grace_s)
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self._tasks:
+            self._sock.close()
+        await self._background.aclose(self._settings.grace_s)
+
+
+async def run_control(
+    settings: ControlSettings,
+    *,
+    ready: Callable[[Addresses], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> int:
+    """Run the control plane until `stop` is set; return the exit code.
+
+    `ready` is called once with the addresses when everything is served. Raises `StoreRefused` and
+    `AddressInUse` before anything is served. Cancelling drains as `stop` does. Signals are the caller's
+    business (main.py)."""
+    stop = stop or asyncio.Event()
+    store = await open_store(settings.data_dir)
+    try:
+        plane = ControlPlane(settings, store)
+        try:
+            await plane.start()
+            if ready is not None:
+                ready(plane.addresses)
+            await _first_of(stop, store.failed)
+        finally:
+            await plane.stop()
+    finally:
+        await store.aclose()
+    if store.failed.is_set():
+        _log.error("the store failed; the process ends so that the file is verified at the next start")
+        return EXIT_STORE_FAILED
+    return EXIT_OK
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+__all__ = [
+    "AddressInUse",
+    "Addresses",
+    "ControlPlane",
+    "ControlSettings",
+    "StoreRefused",
+    "run_control",
+    "version",
+]

@@ -1,0 +1,1 @@
+"""The use cases of the control plane; each is one transaction boundary."""

@@ -1,0 +1,322 @@
+"""Error events: taken in once and safely, read back, changed, counted, followed, cleaned up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from seawall_control.domain import filters, paging
+from seawall_control.domain.admission import (
+    MAX_MESSAGE_BYTES,
+    MAX_NAME_BYTES,
+    admitted,
+    bounded_details,
+    cut,
+    problems_of,
+)
+from seawall_control.domain.errors import FieldProblem, InvalidRequest
+from seawall_control.domain.events import (
+    Batch,
+    Event,
+    EventChange,
+    EventCounts,
+    EventKind,
+    Gap,
+    Ingested,
+    Json,
+    Refusal,
+    Severity,
+)
+from seawall_control.domain.redaction import redact_text
+from seawall_control.services.edge import Clock, Ids, derived_id
+from seawall_control.services.tail import Hub
+from seawall_control.store.port import EventQuery, EventStore
+
+MAX_REPORT: Final = 500
+MAX_REPORT_BYTES: Final = 1024 * 1024
+MAX_RESOLVE: Final = 1000
+MAX_BACKLOG: Final = 1000
+PAGE: Final = 50
+MAX_PAGE: Final = 1000
+MAX_SEQ: Final = 2**62
+"""Numbers above this are nobody's sequence but a mistake."""
+_ORDERS: Final = {"": True, "timestamp desc": True, "timestamp": False, "timestamp asc": False}
+
+_log = logging.getLogger("seawall.control.events")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An event as it came, with the severity's number even where it has no name."""
+
+    event: Event
+    severity_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, and the token of the next page."""
+
+    events: Sequence[Event]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a proxy is told about a batch."""
+
+    through_seq: int
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Counted since the start, for metrics."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    gaps: int = 0
+    own_lost: int = 0
+
+
+class EventService:
+    """The use cases of error events."""
+
+    def __init__(self, store: EventStore, clock: Clock, ids: Ids, hub: Hub) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._hub = hub
+        self.numbers = Numbers()
+
+    # ------------------------------------------------------------------------------------------------------------------ taking
+
+    async def report(self, reported: Sequence[Reported]) -> tuple[list[str], int]:
+        """Store events by id, all or none; return their ids in order and how many were new. Raise
+        `InvalidRequest`.
+        """
+        if len(reported) > MAX_REPORT:
+            raise InvalidRequest(
+                f"{len(reported)} events in one request; at most {MAX_REPORT} are allowed, send them in parts"
+            )
+        at_us = self._clock.now_us()
+        problems: list[FieldProblem] = []
+        events: list[Event] = []
+        for index, item in enumerate(reported):
+            event = item.event if item.event.id else replace(item.event, id=self._ids.new())
+            if event.timestamp_us == 0:
+                event = replace(event, timestamp_us=at_us)
+            found = problems_of(event, item.severity_number, at_us=at_us)
+            problems.extend(FieldProblem(f"events[{index}].{p.field}", p.message) for p in found)
+            if not found:
+                events.append(admitted(event if event.kind else replace(event, kind=EventKind.APPLICATION)))
+        if problems:
+            raise InvalidRequest(
+                f"{len(problems)} problems in the events; nothing was stored", tuple(problems[:100])
+            )
+        stored = await self._store.report(events)
+        self._published(stored, len(events) - len(stored))
+        return [event.id for event in events], len(stored)
+
+    async def ingest(
+        self,
+        proxy: str,
+        spool_id: str,
+        events: Sequence[tuple[int, Reported]],
+        gaps: Sequence[Gap],
+        *,
+        starts_stream: bool,
+    ) -> Receipt:
+        """Store a proxy's batch exactly once; return after it is durable. Events that can never be stored get
+        a refusal each.
+        """
+        batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
+        result: Ingested = await self._store.ingest(batch)
+        self._published(result.stored, result.duplicates)
+        self.numbers.refused += len(batch.refusals)
+        self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)
+        if result.assumed_through:
+            _log.warning(
+                "a spool starts above what this store knows; the numbers before were acknowledged by another store",
+                extra={"fields": {"proxy": proxy, "spool": spool_id, "through": result.assumed_through}},
+            )
+        return Receipt(result.through_seq, batch.refusals)
+
+    def _sorted_out(
+        self,
+        proxy: str,
+        spool_id: str,
+        events: Sequence[tuple[int, Reported]],
+        gaps: Sequence[Gap],
+        *,
+        starts_stream: bool,
+    ) -> Batch:
+        at_us = self._clock.now_us()
+        good: list[tuple[int, Event]] = []
+        refused: list[Refusal] = []
+        for seq, item in events:
+            if not 1 <= seq <= MAX_SEQ:
+                raise InvalidRequest(f"sequence number {seq} is out of range")
+            # The stream says who reports; an event that names another proxy is still this one's.
+            event = replace(
+                item.event, proxy=proxy, id=item.event.id or derived_id("event", proxy, spool_id, str(seq))
+            )
+            found = problems_of(event, item.severity_number, at_us=at_us)
+            if found:
+                refused.append(Refusal(seq, "; ".join(f"{p.field} {p.message}" for p in found)))
+            else:
+                good.append((seq, admitted(event)))
+        for gap in gaps:
+            if not 1 <= gap.from_seq <= gap.to_seq <= MAX_SEQ:
+                raise InvalidRequest(
+                    f"gap from {gap.from_seq} to {gap.to_seq} is no range of sequence numbers"
+                )
+        kept = tuple(Gap(gap.from_seq, gap.to_seq, cut(gap.reason, MAX_NAME_BYTES)) for gap in gaps)
+        return Batch(proxy, spool_id, tuple(good), tuple(refused), kept, starts_stream)
+
+    def _published(self, stored: Sequence[Event], duplicates: int) -> None:
+        self.numbers.stored += len(stored)
+        self.numbers.duplicates += duplicates
+        self._hub.publish(stored)
+
+    async def report_own(
+        self,
+        *,
+        component: str,
+        error_type: str,
+        message: str,
+        severity: Severity,
+        kind: EventKind = EventKind.SYSTEM,
+        event_id: str = "",
+        proxy: str = "",
+        policy_revision: int = 0,
+        details: dict[str, Json] | None = None,
+    ) -> None:
+        """Record a mishap of the control plane itself. Never raises: what cannot be stored is logged and
+        counted.
+        """
+        event = Event(
+            id=event_id or self._ids.new(),
+            timestamp_us=self._clock.now_us(),
+            severity=severity,
+            component=component,
+            error_type=error_type,
+            message=message,
+            details=details,
+            kind=kind,
+            proxy=proxy,
+            policy_revision=policy_revision,
+        )
+        try:
+            self._published(await self._store.report([admitted(event)]), 0)
+        except Exception:
+            self.numbers.own_lost += 1
+            _log.exception(
+                "an event about the control plane could not be stored",
+                extra={"fields": {"error_type": error_type}},
+            )
+
+    # ----------------------------------------------------------------------------------------------------------------- reading
+
+    async def get(self, event_id: str) -> Event:
+        """Return an event. Raise `NotFound`."""
+        return await self._store.event(event_id.lower())
+
+    async def page(
+        self, *, filter_text: str = "", size: int = 0, token: str = "", order_by: str = ""
+    ) -> Page:
+        """Return a page of events. Raise `InvalidFilter`, `InvalidPageToken` or `InvalidRequest`."""
+        wanted = filters.parse(filter_text)
+        order = " ".join(order_by.lower().split())
+        if order not in _ORDERS:
+            raise InvalidRequest(f"order_by {order_by!r} is not known; use `timestamp desc` or `timestamp`")
+        descending = _ORDERS[order]
+        limit = paging.page_size(size, default=PAGE, most=MAX_PAGE)
+        scope = ("events", filter_text, str(descending))
+        after = None
+        if token:
+            position = paging.decode(token, scope)
+            after = (int(position[0]), str(position[1]))
+        found = await self._store.events(EventQuery(wanted, limit + 1, descending, after))
+        page = found[:limit]
+        more = len(found) > limit
+        return Page(page, paging.encode((page[-1].timestamp_us, page[-1].id), scope) if more else "")
+
+    async def counts(self) -> EventCounts:
+        """Return the counts."""
+        return await self._store.counts(at_us=self._clock.now_us())
+
+    async def tail(self, *, filter_text: str, backlog: int) -> AsyncGenerator[tuple[Event, int], None]:
+        """Yield the newest events, oldest first, and then every new one, each with how many were left out
+        before it.
+        """
+        wanted = filters.parse(filter_text)
+        # Followed before the backlog is read: what is stored in between comes twice and is sent once, rather
+        # than never.
+        follower = self._hub.follow(wanted)
+        try:
+            seen: set[str] = set()
+            if backlog:
+                newest = await self._store.events(EventQuery(wanted, min(backlog, MAX_BACKLOG)))
+                seen = {event.id for event in newest}
+                for event in reversed(newest):
+                    yield event, 0
+            while True:
+                event, missed = await follower.next()
+                if event.id in seen:
+                    seen.discard(event.id)
+                    continue
+                yield event, missed
+        finally:
+            self._hub.leave(follower)
+
+    # ---------------------------------------------------------------------------------------------------------------- changing
+
+    async def update(self, event_id: str, change: EventChange) -> Event:
+        """Change an event and return it. Raise `NotFound`."""
+        bounded = replace(
+            change,
+            job_id=None if change.job_id is None else cut(redact_text(change.job_id), MAX_NAME_BYTES),
+            job_name=None if change.job_name is None else cut(redact_text(change.job_name), MAX_NAME_BYTES),
+            details=None if change.details is None else bounded_details(change.details),
+            resolution=None
+            if change.resolution is None
+            else cut(redact_text(change.resolution), MAX_MESSAGE_BYTES),
+        )
+        return await self._store.update_event(event_id.lower(), bounded, at_us=self._clock.now_us())
+
+    async def resolve(
+        self,
+        *,
+        ids: Sequence[str] = (),
+        filter_text: str = "",
+        resolution: str = "",
+        validate_only: bool = False,
+    ) -> int:
+        """Mark events as dealt with, by ids or by filter; return how many were open. Raise `InvalidRequest`."""
+        if bool(ids) == bool(filter_text.strip()):
+            raise InvalidRequest(
+                "name the events either by ids or by a filter; to resolve all, use `resolved = false`"
+            )
+        if len(ids) > MAX_RESOLVE:
+            raise InvalidRequest(f"{len(ids)} ids in one request; at most {MAX_RESOLVE} are allowed")
+        chosen = [event_id.lower() for event_id in ids] if ids else filters.parse(filter_text)
+        return await self._store.resolve(
+            chosen,
+            resolution=cut(redact_text(resolution), MAX_MESSAGE_BYTES),
+            at_us=self._clock.now_us(),
+            dry_run=validate_only,
+        )
+
+    async def delete_resolved(self, *, older_than_us: int, validate_only: bool = False) -> int:
+        """Delete resolved events older than an age; return how many. Raise `InvalidRequest` for less than a
+        second.
+        """
+        if older_than_us < 1_000_000:
+            raise InvalidRequest("older_than must be at least 1 s")
+        return await self._store.delete_resolved(
+            before_us=self._clock.now_us() - older_than_us, dry_run=validate_only
+        )

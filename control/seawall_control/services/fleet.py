@@ -1,0 +1,513 @@
+"""The fleet as it is connected: streams, pushes and their answers, statistics, commands.
+
+What must survive (who exists, what it has in effect, what it refused) goes to the store; statistics and
+breakers are the proxies' own and are kept in memory only, as far as a window of ten minutes needs them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from seawall.v1 import fleet_pb2, policy_pb2, stats_pb2
+from seawall_control.domain.errors import ControlError, NotFound, ShuttingDown, Superseded, TooManyStreams
+from seawall_control.domain.events import EventKind, Severity
+from seawall_control.domain.fleet import (
+    ProxyRecord,
+    RolloutRow,
+    Standing,
+    Verdict,
+    bounded_labels,
+    bounded_reasons,
+    checked_node,
+    standing,
+)
+from seawall_control.domain.revisions import Revision, policy_set_name
+from seawall_control.domain.statistics import Counters, History, RouteSummary, Sample, added, summarise
+from seawall_control.domain.subscription import (
+    Accepted,
+    Answered,
+    Output,
+    Overdue,
+    Published,
+    Push,
+    Refused,
+    Stray,
+    Subscription,
+    Unanswered,
+)
+from seawall_control.services.background import Background
+from seawall_control.services.edge import Clock, Ids, derived_id
+from seawall_control.services.events import EventService
+from seawall_control.services.policies import document_of
+from seawall_control.services.session import Session
+from seawall_control.store.port import Store
+
+DEBOUNCE_S: Final = 0.05
+MAX_SESSIONS: Final = 5000
+TICK_S: Final = 1.0
+FORGET_STATS_S: Final = 900.0
+COMMAND_TIMEOUT_S: Final = 5.0
+
+_log = logging.getLogger("seawall.control.fleet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloFacts:
+    """What a proxy says of itself at the start of its stream."""
+
+    node: str
+    boot_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    policy_set: str = ""
+    applied_revision: int = 0
+    applied_hash: str = ""
+    policy_source: str = ""
+    start_time_us: int = 0
+    admin_address: str = ""
+
+
+@dataclass(slots=True)
+class NodeStats:
+    """The newest report of a proxy, and the history that windows need."""
+
+    history: History = field(default_factory=History)
+    epoch: int = 0
+    report: fleet_pb2.StatsReport = field(default_factory=fleet_pb2.StatsReport)
+    at_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Counted since the start, for metrics."""
+
+    pushes: int = 0
+    accepted: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    stray: int = 0
+    superseded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """What a proxy made of a command."""
+
+    proxy: str
+    ok: bool
+    message: str
+
+
+class Fleet:
+    """All proxies, connected and remembered."""
+
+    def __init__(
+        self, store: Store, events: EventService, clock: Clock, ids: Ids, background: Background
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._ids = ids
+        self._background = background
+        self._sessions: dict[str, Session] = {}
+        self._known: dict[str, ProxyRecord] = {}
+        self._newest: dict[str, Revision | None] = {}
+        self._documents: dict[str, policy_pb2.PolicyDocument] = {}
+        self._stats: dict[str, NodeStats] = {}
+        self._dirty: set[str] = set()
+        self._closing = False
+        self.numbers = Numbers()
+
+    async def load(self) -> None:
+        """Read what is remembered from earlier runs."""
+        self._known = {proxy.node: proxy for proxy in await self._store.proxies()}
+        for policy_set in {proxy.policy_set for proxy in self._known.values()}:
+            await self.newest(policy_set)
+
+    # -------------------------------------------------------------------------------------------------------------------- streams
+
+    async def attach(self, hello: HelloFacts) -> Session:
+        """Take a stream in; an older stream of the same node is closed. Raise `InvalidRequest`,
+        `TooManyStreams` or `ShuttingDown`.
+        """
+        node = checked_node(hello.node)
+        if self._closing:
+            raise ShuttingDown("the control plane is stopping; connect again in a moment")
+        older = self._sessions.get(node)
+        if older is None and len(self._sessions) >= MAX_SESSIONS:
+            raise TooManyStreams(f"{MAX_SESSIONS} proxies are connected already")
+        policy_set = policy_set_name(hello.policy_set)
+        await self.newest(policy_set)
+        older = self._sessions.get(node)
+        before = self._known.get(node)
+        same_run = before is not None and before.boot_id == hello.boot_id and hello.boot_id != ""
+        record = ProxyRecord(
+            node=node,
+            boot_id=hello.boot_id[:128],
+            labels=bounded_labels(hello.labels),
+            version=hello.version[:128],
+            policy_set=policy_set,
+            admin_address=hello.admin_address[:256],
+            start_time_us=hello.start_time_us,
+            last_seen_us=self._clock.now_us(),
+            applied_revision=hello.applied_revision,
+            applied_hash=hello.applied_hash[:128],
+            policy_source=hello.policy_source[:32],
+            last_verdict=before.last_verdict if before else Verdict.NONE,
+            reasons=before.reasons if before else (),
+            answered_us=before.answered_us if before else 0,
+            # A new run may be a newer version that understands what the old one refused.
+            refused=before.refused if before is not None and same_run else (),
+        )
+        subscription = Subscription(
+            applied_revision=record.applied_revision, applied_hash=record.applied_hash, refused=record.refused
+        )
+        session = Session(record, subscription, since_s=self._clock.monotonic_s())
+        self._sessions[node] = session
+        self._known[node] = record
+        stats = self._stats.setdefault(node, NodeStats())
+        if not same_run:
+            stats.epoch += 1
+        if older is not None:
+            self._supersede(older, record)
+        self._remember(record)
+        _log.info(
+            "proxy connected",
+            extra={"fields": {"node": node, "set": policy_set, "revision": record.applied_revision}},
+        )
+        self._offer(session)
+        return session
+
+    def _supersede(self, older: Session, by: ProxyRecord) -> None:
+        self.numbers.superseded += 1
+        older.close(Superseded(f"another connection of node {by.node} took this one's place"))
+        if older.record.boot_id != by.boot_id:
+            self._background.start(
+                self._events.report_own(
+                    component=f"proxy/{by.node}",
+                    error_type="duplicate_node",
+                    message=f"Two processes connect as node {by.node}; the newer one took over. Give every proxy its own node name.",
+                    severity=Severity.HIGH,
+                    event_id=derived_id("duplicate_node", by.node, older.record.boot_id, by.boot_id),
+                    proxy=by.node,
+                ),
+                "seawall-event-duplicate-node",
+            )
+
+    def detach(self, session: Session) -> None:
+        """Forget a stream that has ended."""
+        session.close(ShuttingDown("the stream has ended"))
+        for future in session.waiting_commands.values():
+            if not future.done():
+                future.set_exception(NotFound("the proxy disconnected before it answered"))
+        if self._sessions.get(session.node) is session:
+            del self._sessions[session.node]
+            self._known[session.node] = session.record
+            self._remember(session.record)
+            _log.info("proxy disconnected", extra={"fields": {"node": session.node}})
+
+    def heard(self, session: Session) -> None:
+        """Note that a proxy said something."""
+        session.record = replace(session.record, last_seen_us=self._clock.now_us())
+        if self._sessions.get(session.node) is session:
+            self._known[session.node] = session.record
+
+    def _remember(self, record: ProxyRecord) -> None:
+        async def write() -> None:
+            # The newest state at the time of writing, so that late tasks never put an older one over it.
+            try:
+                await self._store.remember(self._known.get(record.node, record))
+            except ControlError as error:
+                _log.warning(
+                    "a proxy's state could not be stored",
+                    extra={"fields": {"node": record.node, "error": str(error)}},
+                )
+
+        self._background.start(write(), "seawall-remember-proxy")
+
+    # ------------------------------------------------------------------------------------------------------------------- policies
+
+    async def newest(self, policy_set: str) -> Revision | None:
+        """Return the newest revision of a set."""
+        if policy_set not in self._newest:
+            latest = await self._store.latest(policy_set)
+            known = self._newest.get(policy_set)
+            if known is None or (latest is not None and latest.revision > known.revision):
+                self._newest[policy_set] = latest
+        return self._newest[policy_set]
+
+    def published(self, revision: Revision) -> None:
+        """Take a new revision and push it soon; several within the debounce time become one push."""
+        known = self._newest.get(revision.policy_set)
+        if known is not None and known.revision >= revision.revision:
+            return
+        self._newest[revision.policy_set] = revision
+        self._documents.pop(revision.policy_set, None)
+        if revision.policy_set not in self._dirty:
+            self._dirty.add(revision.policy_set)
+            asyncio.get_running_loop().call_later(DEBOUNCE_S, self._push_all, revision.policy_set)
+
+    def _push_all(self, policy_set: str) -> None:
+        self._dirty.discard(policy_set)
+        for session in list(self._sessions.values()):
+            if session.record.policy_set == policy_set:
+                self._offer(session)
+
+    def _offer(self, session: Session) -> None:
+        newest = self._newest.get(session.record.policy_set)
+        if newest is not None:
+            self._do(
+                session,
+                session.subscription.handle(
+                    Published(newest.revision, newest.hash), now=self._clock.monotonic_s()
+                ),
+            )
+
+    def answered(self, session: Session, answer: Answered) -> None:
+        """Take a proxy's answer to a push."""
+        self._do(session, session.subscription.handle(answer, now=self._clock.monotonic_s()))
+
+    def _document(self, policy_set: str) -> policy_pb2.PolicyDocument | None:
+        newest = self._newest.get(policy_set)
+        if newest is None:
+            return None
+        if policy_set not in self._documents:
+            self._documents[policy_set] = document_of(newest)
+        return self._documents[policy_set]
+
+    def _do(self, session: Session, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Push():
+                    document = self._document(session.record.policy_set)
+                    if document is not None:
+                        self.numbers.pushes += 1
+                        session.send_push(output, document)
+                case Accepted():
+                    self.numbers.accepted += 1
+                    self._note_answer(session, Verdict.ACK, ())
+                    _log.info(
+                        "policy accepted",
+                        extra={"fields": {"node": session.node, "revision": output.revision}},
+                    )
+                case Refused():
+                    self.numbers.refused += 1
+                    self._note_answer(session, Verdict.NACK, bounded_reasons(output.reasons))
+                    self._report_refusal(session, output)
+                case Unanswered():
+                    self.numbers.unanswered += 1
+                    _log.warning(
+                        "a push was not answered",
+                        extra={"fields": {"node": session.node, "revision": output.push.revision}},
+                    )
+                case Stray():
+                    self.numbers.stray += 1
+
+    def _note_answer(self, session: Session, verdict: Verdict, reasons: tuple[str, ...]) -> None:
+        subscription = session.subscription
+        session.record = replace(
+            session.record,
+            applied_revision=subscription.applied_revision,
+            applied_hash=subscription.applied_hash,
+            policy_source="live" if verdict is Verdict.ACK else session.record.policy_source,
+            last_verdict=verdict,
+            reasons=reasons,
+            answered_us=self._clock.now_us(),
+            refused=subscription.refused,
+        )
+        if self._sessions.get(session.node) is session:
+            self._known[session.node] = session.record
+            self._remember(session.record)
+
+    def _report_refusal(self, session: Session, refused: Refused) -> None:
+        _log.warning(
+            "policy refused",
+            extra={
+                "fields": {"node": session.node, "revision": refused.revision, "reasons": refused.reasons}
+            },
+        )
+        reasons = bounded_reasons(refused.reasons)
+        self._background.start(
+            self._events.report_own(
+                component=f"proxy/{session.node}",
+                error_type="policy_rejected",
+                message=f"Proxy {session.node} refused revision {refused.revision}: {reasons[0]}",
+                severity=Severity.HIGH,
+                kind=EventKind.POLICY_REJECTED,
+                event_id=derived_id("policy_rejected", session.node, refused.hash),
+                proxy=session.node,
+                policy_revision=refused.revision,
+                details={
+                    "reasons": list(reasons),
+                    "hash": refused.hash,
+                    "policy_set": session.record.policy_set,
+                },
+            ),
+            "seawall-event-policy-rejected",
+        )
+
+    async def rollout(self, policy_set: str) -> tuple[Revision | None, list[RolloutRow]]:
+        """Return the newest revision of a set and where every known proxy of the set stands."""
+        name = policy_set_name(policy_set)
+        newest = await self.newest(name)
+        rows = [
+            RolloutRow(
+                p,
+                standing(
+                    p,
+                    connected=p.node in self._sessions,
+                    newest_hash=newest.hash if newest else p.applied_hash,
+                ),
+            )
+            for p in self.known()
+            if p.policy_set == name
+        ]
+        return newest, rows
+
+    def refusing(self) -> list[str]:
+        """Return the connected proxies that refused the newest content of their set."""
+        found = []
+        for session in self._sessions.values():
+            newest = self._newest.get(session.record.policy_set)
+            if (
+                newest is not None
+                and standing(session.record, connected=True, newest_hash=newest.hash) is Standing.REJECTED
+            ):
+                found.append(session.node)
+        return sorted(found)
+
+    # ----------------------------------------------------------------------------------------------------------------- statistics
+
+    def known(self) -> list[ProxyRecord]:
+        """Return all known proxies by name."""
+        return [self._known[node] for node in sorted(self._known)]
+
+    def proxy(self, node: str) -> ProxyRecord:
+        """Return a proxy. Raise `NotFound`."""
+        if node not in self._known:
+            raise NotFound(f"there is no proxy {node[:128]}; `seawall get proxies` lists them")
+        return self._known[node]
+
+    def newest_hash(self, policy_set: str) -> str:
+        """Return the hash of the newest content of a set that a connected proxy follows; empty when there is
+        none.
+        """
+        newest = self._newest.get(policy_set)
+        return newest.hash if newest else ""
+
+    def is_connected(self, node: str) -> bool:
+        """Whether a proxy's stream is open."""
+        return node in self._sessions
+
+    @property
+    def connected(self) -> int:
+        """Open streams."""
+        return len(self._sessions)
+
+    def reported(
+        self, session: Session, report: fleet_pb2.StatsReport, routes: Mapping[str, Counters]
+    ) -> None:
+        """Take a proxy's statistics."""
+        stats = self._stats.setdefault(session.node, NodeStats())
+        stats.report = report
+        stats.at_s = self._clock.monotonic_s()
+        stats.history.add(Sample(stats.at_s, routes, stats.epoch))
+
+    def report_of(self, node: str) -> fleet_pb2.StatsReport:
+        """Return the newest report of a proxy; empty when there is none."""
+        stats = self._stats.get(node)
+        return stats.report if stats else fleet_pb2.StatsReport()
+
+    def _chosen(self, node: str) -> list[str]:
+        if node:
+            return [self.proxy(node).node] if self.is_connected(node) else []
+        return sorted(self._sessions)
+
+    def route_stats(
+        self, *, node: str, window_s: float, bounds_s: Sequence[float]
+    ) -> tuple[RouteSummary, ...]:
+        """Return statistics of routes over the connected proxies, or one of them."""
+        now = self._clock.monotonic_s()
+        windows = []
+        totals: dict[str, Counters] = {}
+        for name in self._chosen(node):
+            stats = self._stats.get(name)
+            latest = stats.history.latest() if stats else None
+            if stats is None or latest is None:
+                continue
+            windows.append(stats.history.over(window_s, now=now))
+            for route, counters in latest.routes.items():
+                totals[route] = added(totals[route], counters) if route in totals else counters
+        return summarise(bounds_s, windows, totals)
+
+    def breakers(self, node: str = "") -> list[stats_pb2.BreakerStatus]:
+        """Return the breakers of connected proxies by name, then proxy."""
+        found = []
+        for name in self._chosen(node):
+            for status in self.report_of(name).breakers:
+                copy = stats_pb2.BreakerStatus()
+                copy.CopyFrom(status)
+                copy.proxy = name
+                found.append(copy)
+        return sorted(found, key=lambda b: (b.name, b.proxy))
+
+    # ------------------------------------------------------------------------------------------------------------------- commands
+
+    async def command(self, node: str, command: fleet_pb2.Command) -> list[CommandOutcome]:
+        """Send a command to a proxy, or to all connected ones, and return what each made of it."""
+        if node and not self.is_connected(self.proxy(node).node):
+            return [CommandOutcome(node, ok=False, message="not connected")]
+        return list(await asyncio.gather(*(self._command_one(name, command) for name in self._chosen(node))))
+
+    async def _command_one(self, node: str, command: fleet_pb2.Command) -> CommandOutcome:
+        session = self._sessions.get(node)
+        if session is None:
+            return CommandOutcome(node, ok=False, message="not connected")
+        own = fleet_pb2.Command()
+        own.CopyFrom(command)
+        own.id = self._ids.new()
+        answer: asyncio.Future[fleet_pb2.CommandResult] = asyncio.get_running_loop().create_future()
+        if not session.send_command(own):
+            return CommandOutcome(node, ok=False, message="too many commands wait for this proxy")
+        session.waiting_commands[own.id] = answer
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
+                result = await answer
+            return CommandOutcome(node, ok=result.ok, message=result.message)
+        except TimeoutError:
+            return CommandOutcome(node, ok=False, message=f"no answer within {COMMAND_TIMEOUT_S:g} s")
+        except NotFound as error:
+            return CommandOutcome(node, ok=False, message=str(error))
+        finally:
+            session.waiting_commands.pop(own.id, None)
+
+    def command_answered(self, session: Session, result: fleet_pb2.CommandResult) -> None:
+        """Take a proxy's answer to a command."""
+        future = session.waiting_commands.get(result.id)
+        if future is not None and not future.done():
+            future.set_result(result)
+
+    # ----------------------------------------------------------------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Watch unanswered pushes and forget old statistics, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._clock.monotonic_s()
+            for session in list(self._sessions.values()):
+                deadline = session.subscription.next_deadline()
+                if deadline is not None and deadline <= now:
+                    self._do(session, session.subscription.handle(Overdue(), now=now))
+            for node in [
+                n for n, s in self._stats.items() if n not in self._sessions and s.at_s < now - FORGET_STATS_S
+            ]:
+                del self._stats[node]
+
+    def close(self) -> None:
+        """End all streams: proxies connect again when we are back."""
+        self._closing = True
+        for session in list(self._sessions.values()):
+            session.close(ShuttingDown("the control plane is stopping; connect again in a moment"))

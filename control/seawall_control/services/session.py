@@ -1,0 +1,123 @@
+"""One proxy's stream on our side: what waits to be sent, in bounded room.
+
+A newer push takes the place of one that has not gone out; acknowledgements of one spool merge, since they are
+cumulative; commands wait in a short line. So a proxy that does not read costs nothing but this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from seawall.v1 import fleet_pb2, policy_pb2
+from seawall_control.domain.errors import ControlError
+from seawall_control.domain.events import Refusal
+from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.subscription import Push, Subscription
+
+MAX_COMMANDS: Final = 64
+MAX_ACK_REFUSALS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SendPush:
+    """A policy to apply."""
+
+    push: Push
+    document: policy_pb2.PolicyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class SendAck:
+    """A cumulative acknowledgement."""
+
+    spool_id: str
+    through_seq: int
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendCommand:
+    """A command."""
+
+    command: fleet_pb2.Command
+
+
+Outgoing: TypeAlias = SendPush | SendAck | SendCommand
+
+
+class Session:
+    """An open stream of a proxy."""
+
+    def __init__(self, record: ProxyRecord, subscription: Subscription, *, since_s: float) -> None:
+        self.record = record
+        self.subscription = subscription
+        self.since_s = since_s
+        self.waiting_commands: dict[str, asyncio.Future[fleet_pb2.CommandResult]] = {}
+        self._push: SendPush | None = None
+        self._acks: dict[str, SendAck] = {}
+        self._commands: deque[SendCommand] = deque()
+        self._something = asyncio.Event()
+        self._finished = False
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.record.node}: {self.subscription!r}>"
+
+    @property
+    def node(self) -> str:
+        """Node name."""
+        return self.record.node
+
+    def send_push(self, push: Push, document: policy_pb2.PolicyDocument) -> None:
+        """Send a policy, instead of one that has not gone out yet."""
+        self._push = SendPush(push, document)
+        self._something.set()
+
+    def send_ack(self, spool_id: str, through_seq: int, refusals: tuple[Refusal, ...]) -> None:
+        """Acknowledge a spool, together with an acknowledgement that has not gone out yet."""
+        before = self._acks.get(spool_id)
+        if before is not None:
+            through_seq = max(through_seq, before.through_seq)
+            refusals = (*before.refusals, *refusals)[-MAX_ACK_REFUSALS:]
+        self._acks[spool_id] = SendAck(spool_id, through_seq, refusals)
+        self._something.set()
+
+    def send_command(self, command: fleet_pb2.Command) -> bool:
+        """Send a command; False when too many wait already."""
+        if len(self._commands) >= MAX_COMMANDS:
+            return False
+        self._commands.append(SendCommand(command))
+        self._something.set()
+        return True
+
+    def finish(self) -> None:
+        """Send what waits, then end the stream without an error."""
+        self._finished = True
+        self._something.set()
+
+    def close(self, error: ControlError) -> None:
+        """End the stream now with an error."""
+        if not self._closed.done():
+            self._closed.set_exception(error)
+            self._closed.exception()  # read, so that a stream that ends at the same moment leaves no warning
+
+    async def closed(self) -> None:
+        """Wait until the stream is to end, and raise why."""
+        await asyncio.shield(self._closed)
+
+    async def next(self) -> Outgoing | None:
+        """Return what is to be sent next; None at the end."""
+        while True:
+            if self._push is not None:
+                push, self._push = self._push, None
+                return push
+            if self._commands:
+                return self._commands.popleft()
+            if self._acks:
+                return self._acks.pop(next(iter(self._acks)))
+            if self._finished:
+                return None
+            self._something.clear()
+            await self._something.wait()

@@ -1,0 +1,1 @@
+"""Programs that show Seawall at work; run them from the root of the tree."""

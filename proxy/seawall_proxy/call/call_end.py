@@ -1,0 +1,151 @@
+"""The end of a call: what the client is told, what is counted, and what is recorded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_policy import status
+from seawall_proxy.call import local_reply
+from seawall_proxy.call.attempt import NO_EXTRA
+from seawall_proxy.call.call_response import ResponseSide
+from seawall_proxy.call.ports import (
+    OUTCOME_CANCELLED,
+    OUTCOME_FAILED,
+    OUTCOME_FALLBACK,
+    OUTCOME_NAMES,
+    OUTCOME_OK,
+    OUTCOME_REJECTED,
+    OUTCOME_RETRIED,
+    CallRecord,
+)
+from seawall_proxy.call.response import find, response_head, status_message
+from seawall_proxy.http2.headers import Field, HeaderBlock
+
+RECORDED_CODES: Final = (
+    1 << status.UNKNOWN
+    | 1 << status.DEADLINE_EXCEEDED
+    | 1 << status.RESOURCE_EXHAUSTED
+    | 1 << status.INTERNAL
+    | 1 << status.UNAVAILABLE
+    | 1 << status.DATA_LOSS
+)
+"""Final statuses that make an event. The others are answers of a healthy service (not found, denied, ...)."""
+
+
+class CallEnd(ResponseSide):
+    """Sends the final status exactly once and accounts for it."""
+
+    def _deliver(self, code: int, block: HeaderBlock, extra: tuple[Field, ...], trailers_only: bool) -> None:
+        """Pass the server's final status on."""
+        stream = self.stream
+        outcome = OUTCOME_OK if code == status.OK else OUTCOME_FAILED
+        if self.in_fallback and code == status.OK:
+            outcome = OUTCOME_FALLBACK
+        elif code == status.OK and self.attempts > 1:
+            outcome = OUTCOME_RETRIED
+        if self.attempts > 1 or self.in_fallback:
+            extra = extra + self._outcome_fields(outcome)
+        if trailers_only and not self.committed:
+            stream.send_headers(block, extra, True)
+        else:
+            if self.held_block is not None:
+                self._commit_held()
+            stream.send_trailers(block, extra)
+        message = b"" if code == status.OK else status_message(response_head(block), extra)
+        self._finish(code, "", message, outcome)
+
+    def _answer(self, code: int, reason: str) -> None:
+        """Send a status of ours."""
+        rejected = self.attempts == 0
+        outcome = OUTCOME_REJECTED if rejected else OUTCOME_FAILED
+        retry_after = -1.0
+        breaker = self.state.breaker
+        if reason == local_reply.BREAKER_OPEN and breaker is not None:
+            retry_after = breaker.retry_after(self.context.now)
+        message = local_reply.REASONS.get(reason, "the call failed")
+        metadata: list[tuple[str, str]] = [("route", self.state.name), ("origin", "proxy")]
+        if self.attempts > 0:
+            metadata.append(("attempts", str(self.attempts)))
+        if self.failed_code > 0:
+            metadata.append(("last_status", status.name(self.failed_code)))
+        fields = local_reply.failure_fields(
+            code, reason, message, OUTCOME_NAMES[outcome].encode("ascii"), retry_after, tuple(metadata)
+        )
+        if self.attempts > 0:
+            fields = fields + ((b"seawall-attempts", str(self.attempts).encode("ascii")),)
+        stream = self.stream
+        self._drop_held()
+        if self.committed:
+            stream.send_trailers(local_reply.NO_FIELDS, fields)
+        else:
+            stream.send_headers(local_reply.TRAILERS_ONLY, fields, True)
+        self._finish(code, reason, message.encode("ascii"), outcome)
+
+    def _answer_static(self, payload: bytes) -> None:
+        stream = self.stream
+        self._drop_held()
+        stream.send_headers(local_reply.HEADERS_ONLY, NO_EXTRA, False)
+        stream.send_data(payload, False)
+        stream.send_trailers(local_reply.STATUS_OK, self._outcome_fields(OUTCOME_FALLBACK))
+        self._finish(status.OK, "", b"", OUTCOME_FALLBACK)
+
+    def _finish(self, code: int, reason: str, message: bytes, outcome: int) -> None:
+        self.finished = True
+        context = self.context
+        context.calls -= 1
+        if self.tick >= 0:
+            context.timers.cancel(self)
+        if self.replay is not None:
+            self._forget_replay()
+        counters = self.state.counters
+        counters.in_flight -= 1
+        counters.by_code[code] += 1
+        duration = context.now - self.started
+        counters.latency.add(duration)
+        if outcome != OUTCOME_OK:
+            self._count(outcome, reason)
+        if self.trace is not None or (outcome != OUTCOME_OK and self._recorded(code, outcome)):
+            self._report(code, reason, message, outcome, duration)
+
+    def _count(self, outcome: int, reason: str) -> None:
+        counters = self.state.counters
+        if outcome == OUTCOME_RETRIED:
+            counters.recovered += 1
+        elif outcome == OUTCOME_FALLBACK:
+            counters.fallbacks += 1
+        elif outcome == OUTCOME_CANCELLED:
+            counters.cancelled += 1
+        elif outcome == OUTCOME_REJECTED:
+            counters.rejected += 1
+            counters.rejected_by[reason] = counters.rejected_by.get(reason, 0) + 1
+
+    def _recorded(self, code: int, outcome: int) -> bool:
+        if outcome == OUTCOME_CANCELLED:
+            return False
+        return outcome != OUTCOME_FAILED or (RECORDED_CODES >> code) & 1 == 1
+
+    def _report(self, code: int, reason: str, message: bytes, outcome: int, duration: float) -> None:
+        record = CallRecord(self.state.name, self.head.path, self.started)
+        record.duration_s = duration
+        record.code = code
+        record.reason = reason
+        record.message = message
+        record.outcome = outcome
+        if self.records is not None:
+            record.attempts = self.records
+        record.failed_code = self.failed_code
+        record.failed_reason = self.failed_reason
+        record.job_id = self.head.job_id if self.head.job_id != b"" else find(self.extra, b"x-job-id")
+        record.job_name = self.head.job_name if self.head.job_name != b"" else find(self.extra, b"x-job-name")
+        record.revision = self.table.snapshot.revision
+        record.category = self.state.policy.classifier.category(
+            self.failed_code if code == status.OK else code
+        )
+        trace = self.trace
+        if trace is not None:
+            record.trace_id = trace.trace_id
+            self.context.tracer.finish(trace, record)
+        else:
+            record.trace_id = find(self.extra, b"traceparent")[3:35]
+        if outcome != OUTCOME_OK and self._recorded(code, outcome):
+            self.context.sink.call_ended(record)

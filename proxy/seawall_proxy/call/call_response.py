@@ -1,0 +1,96 @@
+"""A call's response: held back while another answer is still possible, then passed on as it comes.
+
+A unary response is held until its trailers, any other until its first message; where the kind of the method is not known, until
+a moment after its first bytes. From the moment the first byte has gone to the client the call is *committed*.
+"""
+
+from __future__ import annotations
+
+from seawall_proxy.call.attempt import NO_EXTRA, Attempt
+from seawall_proxy.call.call_request import RequestSide
+from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
+from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
+from seawall_proxy.call.timers import NEVER
+from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.stream import Stream
+
+
+class ResponseSide(RequestSide):
+    """Takes the response from the attempt's stream and gives it to the client's."""
+
+    def response_headers(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        if self.committed or not self._may_change():
+            self._commit(block, extra)
+            return
+        self.held_block = block
+        self.held_extra = extra
+        self._list_held()
+
+    def _may_change(self) -> bool:
+        """Tell whether a failure that comes after response headers could still be answered otherwise."""
+        state = self.state
+        if self.in_fallback:
+            return self.fallback_index < len(state.policy.fallback)
+        return state.has_fallback or (state.retries_codes and self.replay is not None)
+
+    def response_data(self, attempt: Attempt, data: bytes) -> None:
+        if self.held_block is not None:
+            self.held_data.append(data)
+            self.held_size += len(data)
+            if self.held_size > HOLD_BYTES or self._kind() == KIND_STREAM:
+                self._commit_held()
+            else:
+                self._list_held()
+            return
+        attempt.consume(self.stream.send_data(data, False))
+
+    def _list_held(self) -> None:
+        if not self.listed:
+            self.listed = True
+            self.context.held.append(self)
+
+    def settle(self, now: float) -> None:
+        self.listed = False
+        if self.held_block is None or self.finished:
+            return
+        if self._kind() == KIND_UNARY:
+            # Its trailers are the next thing that can come.
+            return
+        self.commit_at = now + (HOLD_AFTER_HEADERS_S if self.held_size == 0 else HOLD_AFTER_DATA_S)
+        self._rearm()
+
+    def _commit(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        self.committed = True
+        self._forget_replay()
+        if self.try_deadline != NEVER or self.commit_at != NEVER:
+            self.try_deadline = NEVER
+            self.commit_at = NEVER
+            self._rearm()
+        self.stream.send_headers(block, extra, False)
+
+    def _commit_held(self) -> None:
+        block = self.held_block
+        assert block is not None
+        self.held_block = None
+        data = self.held_data
+        self.held_data = []
+        self._commit(block, self.held_extra)
+        sent = 0
+        for piece in data:
+            sent += self.stream.send_data(piece, False)
+        attempt = self.attempt
+        if attempt is not None:
+            attempt.consume(sent)
+
+    def _drop_held(self) -> None:
+        self.held_block = None
+        self.held_extra = NO_EXTRA
+        if self.held_size > 0:
+            self.held_data = []
+            self.held_size = 0
+        self.commit_at = NEVER
+
+    def on_sent(self, stream: Stream, n: int) -> None:
+        attempt = self.attempt
+        if attempt is not None:
+            attempt.consume(n)

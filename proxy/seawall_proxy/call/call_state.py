@@ -1,0 +1,109 @@
+"""What one call remembers. The rooms above it, each a class of its own, add what is done with it:
+
+`CallState` < `RequestSide` (the request and its repetition) < `ResponseSide` (holding back and committing) < `CallEnd` (what the
+client is told, and what is recorded) < `Call` (attempts, retries, fallbacks, time).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from seawall_policy.retry import RetryDecision
+from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
+from seawall_proxy.call.context import Context
+from seawall_proxy.call.ports import OUTCOME_NAMES, AttemptRecord, CallTrace
+from seawall_proxy.call.request import RequestHead
+from seawall_proxy.call.routing import RouteState, RoutingTable
+from seawall_proxy.call.timers import NEVER
+from seawall_proxy.call.upstream_port import UpstreamCluster
+from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.stream import Stream
+
+KIND_UNKNOWN: Final = 0
+KIND_UNARY: Final = 1
+KIND_STREAM: Final = 2
+
+
+class CallState(AttemptOwner):
+    """The numbers and references of one call."""
+
+    def __init__(
+        self,
+        context: Context,
+        stream: Stream,
+        table: RoutingTable,
+        state: RouteState,
+        head: RequestHead,
+        extra: tuple[Field, ...],
+        deadline: float,
+    ) -> None:
+        self.tick = -1
+        self.context: Context = context
+        self.stream: Stream = stream
+        self.table: RoutingTable = table
+        """The policy that was in force when the call began; it decides until the end."""
+        self.state: RouteState = state
+        self.head: RequestHead = head
+        self.extra: tuple[Field, ...] = extra
+        """The request's per-call fields, without those that each attempt makes anew."""
+        self.started: float = context.now
+        self.client_deadline: float = deadline
+        self.deadline: float = min(deadline, context.now + state.policy.timeout_s)
+        self.trace: CallTrace | None = None
+        self.cluster: UpstreamCluster | None = None
+        self.attempt: Attempt | None = None
+        self.attempts: int = 0
+        self.tried: int = 0
+        self.decision: RetryDecision | None = None
+        self.records: list[AttemptRecord] | None = None
+        self.retry_at: float = NEVER
+        self.try_deadline: float = NEVER
+        self.commit_at: float = NEVER
+        self.request_done: bool = False
+        self.replay: list[bytes] | None = []
+        """The request so far; None once it can no longer be repeated."""
+        self.replay_size: int = 0
+        self.credited: int = 0
+        """Request bytes for which the client has its credit back."""
+        self.committed: bool = False
+        self.finished: bool = False
+        self.listed: bool = False
+        self.held_block: HeaderBlock | None = None
+        self.held_extra: tuple[Field, ...] = NO_EXTRA
+        self.held_data: list[bytes] = []
+        self.held_size: int = 0
+        self.fallback_index: int = 0
+        self.in_fallback: bool = False
+        self.failed_code: int = 0
+        self.failed_reason: str = ""
+
+    def _kind(self) -> int:
+        """Tell from the method's descriptor, if there is one, whether it answers with one message."""
+        methods = self.table.methods
+        if len(methods) == 0:
+            return KIND_UNKNOWN
+        info = methods.get(self.head.path)
+        if info is None:
+            return KIND_UNKNOWN
+        return KIND_STREAM if info.server_streaming else KIND_UNARY
+
+    def _rearm(self) -> None:
+        at = min(self.deadline, self.retry_at)
+        at = min(at, self.commit_at)
+        at = min(at, self.try_deadline)
+        self.context.timers.arm(self, at)
+
+    def _idempotent(self) -> bool:
+        if self.state.route.idempotent:
+            return True
+        info = self.table.methods.get(self.head.path)
+        return info is not None and info.idempotent
+
+    def _outcome_fields(self, outcome: int) -> tuple[Field, ...]:
+        fields: list[Field] = [
+            (b"seawall-outcome", OUTCOME_NAMES[outcome].encode("ascii")),
+            (b"seawall-attempts", str(self.attempts).encode("ascii")),
+        ]
+        if self.failed_reason != "":
+            fields.append((b"seawall-reason", self.failed_reason.encode("ascii")))
+        return tuple(fields)

@@ -1,0 +1,128 @@
+"""Checking a policy file with the compiler that the proxy itself uses.
+
+The compiler also sees a document that could only be read in part, so that one run shows every mistake. What
+it then says about the gaps that the reader's own mistakes have left is kept back: a misspelt `cluster` is one
+mistake, not also a route without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seawall.v1 import policy_pb2
+from seawall_policy import fieldpath
+from seawall_policy.compile import CompileResult, Violation, codes, compile_document
+from seawall_policy.descriptors import DescriptorSource
+from seawall_policy.model import Snapshot
+from seawall_proxy.config.load import LoadedDocument, load_file, load_text
+from seawall_proxy.config.nodes import Position
+from seawall_proxy.config.problems import Finding
+
+_REFERENCES = frozenset(
+    {codes.NO_SUCH_CLUSTER, codes.NO_SUCH_POLICY, codes.UNUSED_CLUSTER, codes.UNUSED_POLICY, codes.NO_ROUTES}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """A policy file, what is wrong with it, and what it compiles to."""
+
+    loaded: LoadedDocument
+    findings: tuple[Finding, ...]
+    """Mistakes and warnings in the order of the file."""
+    result: CompileResult
+    """What the compiler said; its snapshot counts only when `ok`."""
+
+    @property
+    def path(self) -> str:
+        """Return the file's name."""
+        return self.loaded.path
+
+    @property
+    def document(self) -> policy_pb2.PolicyDocument:
+        """Return the document."""
+        return self.loaded.document
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether there are no mistakes; warnings do not count."""
+        return not self.errors
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Return what the data path reads; None when there are mistakes."""
+        return self.result.snapshot if self.ok else None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Return the mistakes."""
+        return tuple(finding for finding in self.findings if not finding.violation.warning)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Return the warnings."""
+        return tuple(finding for finding in self.findings if finding.violation.warning)
+
+
+def lint_file(
+    path: str | Path, descriptors: DescriptorSource | None = None, *, env: Mapping[str, str] | None = None
+) -> LintReport:
+    """Read and compile a policy file; never raises for what the file holds."""
+    return lint_loaded(load_file(path, env=env), descriptors)
+
+
+def lint_text(
+    text: str,
+    *,
+    path: str = "<policy>",
+    descriptors: DescriptorSource | None = None,
+    env: Mapping[str, str] | None = None,
+    base: Path | None = None,
+) -> LintReport:
+    """Read and compile a policy from text."""
+    return lint_loaded(load_text(text, path=path, env=env, base=base), descriptors)
+
+
+def lint_loaded(loaded: LoadedDocument, descriptors: DescriptorSource | None = None) -> LintReport:
+    """Compile a document that has been read, and put both lists of mistakes together."""
+    result = compile_document(loaded.document, descriptors=descriptors)
+    broken = tuple(finding.violation.field for finding in loaded.findings)
+    findings = list(loaded.findings)
+    findings.extend(
+        Finding(violation, loaded.position_of(violation.field))
+        for violation in result.violations
+        if not _is_aftermath(violation, loaded, broken)
+    )
+    return LintReport(loaded, tuple(sorted(findings, key=_by_place)), result)
+
+
+def _is_aftermath(violation: Violation, loaded: LoadedDocument, broken: tuple[str, ...]) -> bool:
+    """Tell whether a violation may only be there because the reader left something out at one of the
+    `broken` fields.
+    """
+    if "" in broken:
+        return True
+    if violation.code in _REFERENCES and any(len(fieldpath.ancestors(field)) <= 2 for field in broken):
+        return True  # a whole section could not be read
+    stands = violation.field
+    absent = stands not in loaded.positions
+    while stands not in loaded.positions and stands:
+        stands = fieldpath.parent(stands)
+    for field in broken:
+        above = fieldpath.ancestors(field)
+        if violation.field in above:
+            return True
+        if absent and stands in above:
+            return True
+    return False
+
+
+def _by_place(finding: Finding) -> tuple[int, int, bool]:
+    position: Position | None = finding.position
+    return (
+        (position.line, position.column, finding.violation.warning)
+        if position
+        else (0, 0, finding.violation.warning)
+    )

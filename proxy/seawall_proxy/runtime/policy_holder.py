@@ -1,0 +1,202 @@
+"""The policy in force, and how another one takes its place.
+
+A document is compiled aside; only a snapshot without mistakes is put in force, in one assignment, so a call sees one policy
+from its beginning to its end and a refused document changes nothing. Static fallbacks need the descriptors of their methods:
+when the document brings none, the upstream's reflection is asked, and what it said is kept on disk, so that a proxy that
+starts while its upstream is away still has its fallbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from seawall.v1 import policy_pb2
+from seawall_policy.compile import CompileResult, MissingDescriptor, compile_document
+from seawall_policy.descriptors import DescriptorSource
+from seawall_policy.model import Snapshot
+from seawall_proxy.call.routing import build_table
+from seawall_proxy.runtime.reflection import ReflectionFailed, fetch_descriptors
+from seawall_proxy.runtime.worker import Worker
+from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+from seawall_proxy.upstream.cluster import ClusterSet
+
+log = logging.getLogger("seawall.policy")
+
+FROM_NOWHERE: Final = "none"
+FROM_FILE: Final = "file"
+FROM_LAST_GOOD: Final = "last_good"
+FROM_CONTROL_PLANE: Final = "live"
+
+_REFLECTION_TIMEOUT_S: Final = 2.0
+_REFLECTION_RETRY_S: Final = 5.0
+_MAX_DESCRIPTOR_BYTES: Final = 64 << 20
+
+
+class PolicyHolder:
+    """Puts documents in force, one at a time."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        clusters: ClusterSet,
+        routes: dict[str, RouteCounters],
+        counters: ProxyCounters,
+        draw: Callable[[], float],
+        descriptor_cache: Path | None,
+    ) -> None:
+        self.document: policy_pb2.PolicyDocument = policy_pb2.PolicyDocument()
+        self.snapshot: Snapshot | None = None
+        self.source: str = FROM_NOWHERE
+        self.revision: int = 0
+        self.digest: str = ""
+        self.applied_at: float = 0.0
+        """Monotonic seconds."""
+        self.refused: list[str] = []
+        """Why the last document that was offered was refused; empty when it was not."""
+        self.pending: tuple[MissingDescriptor, ...] = ()
+        """Static fallbacks that wait for descriptors."""
+        self._worker: Worker = worker
+        self._clusters: ClusterSet = clusters
+        self._routes: dict[str, RouteCounters] = routes
+        self._counters: ProxyCounters = counters
+        self._draw: Callable[[], float] = draw
+        self._cache: Path | None = descriptor_cache
+        self._learned: DescriptorSource | None = _load(descriptor_cache)
+        self._lock: asyncio.Lock = asyncio.Lock()
+
+    async def apply(
+        self, document: policy_pb2.PolicyDocument, *, revision: int, source: str, patient: bool
+    ) -> list[str]:
+        """Put a document in force; return why it was refused, or nothing.
+
+        Static fallbacks whose descriptors cannot be had refuse the document, unless `patient`: then it takes effect without
+        them, and `learn_pending` goes on asking.
+        """
+        async with self._lock:
+            began = monotonic()
+            result = await asyncio.to_thread(self._compile, document, revision)
+            missing = result.missing
+            if missing and result.snapshot is not None:
+                asked = await self._learn(document, missing)
+                result = await asyncio.to_thread(self._compile, document, revision)
+                missing = result.missing
+                if missing and not patient:
+                    return self._refuse(asked)
+            if result.snapshot is None:
+                return self._refuse(
+                    [_line(v.field, v.code, v.message) for v in result.violations if not v.warning]
+                )
+            self._install(document, result.snapshot, source)
+            self.pending = missing
+            self.refused = []
+            self._counters.policy_applied += 1
+            self._counters.policy_apply_s = monotonic() - began
+            return []
+
+    def _compile(self, document: policy_pb2.PolicyDocument, revision: int) -> CompileResult:
+        return compile_document(document, revision=revision, descriptors=self._learned)
+
+    def _refuse(self, reasons: list[str]) -> list[str]:
+        self.refused = reasons
+        self._counters.policy_refused += 1
+        return reasons
+
+    def _install(self, document: policy_pb2.PolicyDocument, snapshot: Snapshot, source: str) -> None:
+        worker = self._worker
+        now = worker.tell_time()
+        context = worker.context
+        clusters = self._clusters.prepare(snapshot.clusters)
+        table = build_table(snapshot, dict(clusters), context.table, self._routes, self._draw, now)
+        self._clusters.adopt(clusters)
+        context.table = table
+        self.document = document
+        self.snapshot = snapshot
+        self.source = source
+        self.revision = snapshot.revision
+        self.digest = snapshot.digest
+        self.applied_at = now
+        self._clusters.warm()
+        worker.breaker_clock.rearm()
+        worker.after_batch()
+
+    # descriptors
+
+    async def learn_pending(self) -> None:
+        """Go on asking for the descriptors that static fallbacks wait for; runs until cancelled."""
+        while True:
+            await asyncio.sleep(_REFLECTION_RETRY_S)
+            if self.pending:
+                await self.apply(self.document, revision=self.revision, source=self.source, patient=True)
+                if not self.pending:
+                    log.info("static fallbacks are ready: the upstream's reflection has answered")
+
+    async def _learn(
+        self, document: policy_pb2.PolicyDocument, missing: tuple[MissingDescriptor, ...]
+    ) -> list[str]:
+        """Ask the upstreams; return what went wrong, one line for each route that is still without."""
+        wanted: dict[tuple[str, str], str] = {}
+        for item in missing:
+            wanted.setdefault((item.cluster, item.service), item.route)
+        answers = await asyncio.gather(
+            *(self._ask(document, cluster, service) for cluster, service in wanted)
+        )
+        sets = [answer for answer in answers if isinstance(answer, bytes)]
+        if sets:
+            known = [] if self._learned is None else [self._learned.file_descriptor_set()]
+            self._learned = DescriptorSource([*known, *sets])
+            _save(self._cache, self._learned)
+        reasons = []
+        for (cluster, service), answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, str):
+                route = wanted[cluster, service]
+                reasons.append(
+                    f"routes[{route}]: the static fallback needs the descriptors of {service or 'its methods'}, and the "
+                    f"reflection of cluster {cluster} did not give them ({answer}); add them with descriptor_files"
+                )
+        return reasons
+
+    async def _ask(self, document: policy_pb2.PolicyDocument, cluster: str, service: str) -> bytes | str:
+        reason = "no endpoints"
+        for spec in document.clusters:
+            if spec.name != cluster:
+                continue
+            for endpoint in spec.endpoints:
+                try:
+                    return await fetch_descriptors(endpoint.address, service, _REFLECTION_TIMEOUT_S)
+                except ReflectionFailed as failure:
+                    reason = str(failure)
+        return reason
+
+
+def _line(field: str, code: str, message: str) -> str:
+    return f"{field}: {code} {message}" if field else f"{code} {message}"
+
+
+def _load(path: Path | None) -> DescriptorSource | None:
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > _MAX_DESCRIPTOR_BYTES:
+            return None
+        source = DescriptorSource([path.read_bytes()])
+    except OSError:
+        return None
+    # A damaged cache is only a cache: the upstream is asked again.
+    return None if source.problems else source
+
+
+def _save(path: Path | None, source: DescriptorSource) -> None:
+    if path is None:
+        return
+    temporary = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary.write_bytes(source.file_descriptor_set())
+        temporary.replace(path)
+    except OSError as error:
+        log.warning("cannot keep descriptors in %s: %s", path, error)

@@ -1,0 +1,106 @@
+"""Asking an upstream for its descriptors, through gRPC server reflection (v1, then v1alpha).
+
+Both versions are the same messages under two service names, so one set of stubs serves both. Answers are bounded in size,
+number and time: what an upstream says about itself is not trusted to be small.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import grpc
+from google.protobuf import descriptor_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+_SERVICES: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+_MAX_SERVICES: Final = 200
+_MAX_FILES: Final = 2_000
+_MAX_REPLY_BYTES: Final = 16 << 20
+
+_Call: TypeAlias = "grpc.aio.StreamStreamCall[reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse]"
+
+
+class ReflectionFailed(Exception):
+    """The upstream gave no descriptors; the message says why."""
+
+
+async def fetch_descriptors(address: str, service: str, timeout_s: float) -> bytes:
+    """Return a serialized FileDescriptorSet with `service` (empty: every service) and all that it depends on.
+
+    Raises ReflectionFailed when the upstream cannot be reached, has no reflection, or does not know the service.
+    """
+    options = [("grpc.max_receive_message_length", _MAX_REPLY_BYTES)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        reason = ""
+        for name in _SERVICES:
+            try:
+                return await _ask(channel, name, service, timeout_s)
+            except grpc.aio.AioRpcError as error:
+                reason = f"{address}: {error.code().name}: {error.details()}"
+                if error.code() != grpc.StatusCode.UNIMPLEMENTED:
+                    break
+        raise ReflectionFailed(reason)
+
+
+async def _ask(channel: grpc.aio.Channel, name: str, service: str, timeout_s: float) -> bytes:
+    method = channel.stream_stream(
+        f"/{name}/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+
+    files: dict[str, bytes] = {}
+    wanted: list[str] = []
+    call = method(timeout=timeout_s)
+    try:
+        services = [service] if service else await _list_services(call)
+        for symbol in services:
+            await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
+            _take(await _read(call), files, wanted)
+        while wanted:
+            file_name = wanted.pop()
+            if file_name in files:
+                continue
+            await call.write(reflection_pb2.ServerReflectionRequest(file_by_filename=file_name))
+            _take(await _read(call), files, wanted)
+        await call.done_writing()
+    finally:
+        call.cancel()
+    result = descriptor_pb2.FileDescriptorSet()
+    for data in files.values():
+        result.file.append(descriptor_pb2.FileDescriptorProto.FromString(data))
+    return result.SerializeToString()
+
+
+async def _list_services(call: _Call) -> list[str]:
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    reply = await _read(call)
+    names = [entry.name for entry in reply.list_services_response.service]
+    return [name for name in names if not name.startswith("grpc.")][:_MAX_SERVICES]
+
+
+async def _read(call: _Call) -> reflection_pb2.ServerReflectionResponse:
+    reply = await call.read()
+    if not isinstance(reply, reflection_pb2.ServerReflectionResponse):
+        # The stream has ended; its status says why, and raises when it is an error.
+        code = await call.code()
+        if code == grpc.StatusCode.OK:
+            raise ReflectionFailed("the reflection stream ended early")
+        raise grpc.aio.AioRpcError(
+            code, await call.initial_metadata(), await call.trailing_metadata(), await call.details()
+        )
+    if reply.HasField("error_response"):
+        error = reply.error_response
+        raise ReflectionFailed(
+            f"the upstream's reflection says: {error.error_message} (code {error.error_code})"
+        )
+    return reply
+
+
+def _take(reply: reflection_pb2.ServerReflectionResponse, files: dict[str, bytes], wanted: list[str]) -> None:
+    for data in reply.file_descriptor_response.file_descriptor_proto:
+        parsed = descriptor_pb2.FileDescriptorProto.FromString(data)
+        files[parsed.name] = data
+        wanted.extend(name for name in parsed.dependency if name not in files)
+    if len(files) > _MAX_FILES:
+        raise ReflectionFailed(f"the upstream's reflection names more than {_MAX_FILES} files")

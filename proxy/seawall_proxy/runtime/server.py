@@ -1,0 +1,263 @@
+"""The proxy process from start to stop.
+
+Start: read the policy file (it has to be valid), put the last good revision or the file's policy in force, open the listeners,
+say that it is ready. Then follow the control plane or the file. Stop: stop accepting, tell clients to go elsewhere in two
+steps, let calls in flight end, cut off what is left at the limit, ship what is recorded, leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from time import monotonic, time
+from typing import Final
+
+from seawall.v1 import policy_pb2
+from seawall_proxy.config import LintReport, lint_file, render_violations
+from seawall_proxy.call.ports import TraceSink
+from seawall_proxy.runtime.file_watch import FileWatch
+from seawall_proxy.runtime.policy_holder import FROM_FILE, PolicyHolder
+from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
+from seawall_proxy.runtime.worker import Worker, split_address
+from seawall_proxy.telemetry.clock import ClockAnchor
+from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.recorder import EventRecorder
+from seawall_proxy.upstream.cluster import ClusterSet
+
+log = logging.getLogger("seawall.proxy")
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+
+_TICK_S: Final = 1.0
+_DRAIN_LOOK_S: Final = 0.05
+_GC_THRESHOLDS: Final = (50_000, 20, 50)
+
+
+class StartFailed(Exception):
+    """The proxy cannot start; the message says why and what to do."""
+
+
+class ProxyServer:
+    """Everything of one proxy process."""
+
+    def __init__(self, settings: ProxySettings, loop: asyncio.AbstractEventLoop, seed: int) -> None:
+        self.settings: ProxySettings = settings
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.boot_id: str = uuid.uuid4().hex
+        self.started_at: float = time()
+        self.counters: ProxyCounters = ProxyCounters()
+        self.routes: dict[str, RouteCounters] = {"": RouteCounters("")}
+        self.recorder: EventRecorder = EventRecorder(self.counters)
+        self.dice: random.Random = random.Random(seed)
+        draw = self.dice.random
+        self.worker: Worker = Worker(loop, draw, self.recorder, TraceSink(), self.counters, self.routes[""])
+        self.clusters: ClusterSet = ClusterSet(self.worker.dialer, self.worker.context.timers, draw)
+        self.report: LintReport = self._read_file()
+        bootstrap = self.report.document
+        self.node: str = settings.node or bootstrap.control.node or socket.gethostname()
+        target = bootstrap.control.target if settings.control_target is None else settings.control_target
+        self.control_target: str = target
+        self.state_dir: Path = settings.data_dir / "proxies" / self.node
+        self.holder: PolicyHolder = PolicyHolder(
+            self.worker, self.clusters, self.routes, self.counters, draw, self.state_dir / "descriptors.binpb"
+        )
+        self.listeners: list[asyncio.Server] = []
+        self.addresses: list[str] = []
+        self.draining: bool = False
+        self.stop: asyncio.Event = asyncio.Event()
+        self.hurry: asyncio.Event = asyncio.Event()
+        self._watch: FileWatch = FileWatch(settings.config_path)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # start
+
+    def _read_file(self) -> LintReport:
+        report = lint_file(self.settings.config_path)
+        if not report.ok:
+            raise StartFailed(render_violations(report).rstrip("\n"))
+        for finding in report.warnings:
+            log.warning("%s: %s", finding.violation.field, finding.violation.message)
+        return report
+
+    async def run(self) -> int:
+        """Serve until told to stop; return the exit code."""
+        await self._boot_policy()
+        await self._open_listeners()
+        self._install_signals()
+        for work in (self._tick(), self.holder.learn_pending()):
+            self._spawn(work)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+        self._announce()
+        await self.stop.wait()
+        return await self._shut_down()
+
+    async def _boot_policy(self) -> None:
+        refused = await self.holder.apply(self.report.document, revision=0, source=FROM_FILE, patient=True)
+        if refused:
+            raise StartFailed("\n".join(refused))
+
+    async def _apply_last_good(self, document: policy_pb2.PolicyDocument, revision: int) -> list[str]:
+        refused = await self.holder.apply(document, revision=revision, source="last_good", patient=True)
+        if refused:
+            log.error(
+                "the last good revision %d does not compile any more, starting from the file: %s",
+                revision,
+                refused[0],
+            )
+        else:
+            log.info("starting from the last good revision %d", revision)
+        return refused
+
+    async def _open_listeners(self) -> None:
+        listeners = list(self.report.document.listeners)
+        wanted = [listener.address for listener in listeners]
+        if self.settings.listen is not None:
+            wanted[:1] = [self.settings.listen]
+        if not wanted:
+            raise StartFailed(
+                f"{self.settings.config_path}: no listeners; add `listeners: [{{name: main, address: 127.0.0.1:8080}}]`"
+            )
+        for address in wanted:
+            host, port = split_address(address)
+            try:
+                server = await self.worker.listen(host, port)
+            except OSError as error:
+                raise StartFailed(f"cannot listen on {address}: {error.strerror or error}") from error
+            self.listeners.append(server)
+            bound = server.sockets[0].getsockname()
+            self.addresses.append(f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}")
+
+    def _install_signals(self) -> None:
+        def stop() -> None:
+            if self.stop.is_set():
+                self.hurry.set()
+            self.stop.set()
+
+        self.loop.add_signal_handler(signal.SIGTERM, stop)
+        self.loop.add_signal_handler(signal.SIGINT, stop)
+        self.loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload("SIGHUP")))
+
+    def _announce(self) -> None:
+        admin = self.admin_address()
+        where = ", ".join(self.addresses)
+        if self.settings.log_format == "json":
+            line = {
+                "event": "ready",
+                "listen": self.addresses,
+                "admin": admin,
+                "node": self.node,
+                "pid": os.getpid(),
+            }
+            print(json.dumps(line), file=sys.stderr, flush=True)
+        else:
+            role = f"following {self.control_target} as {self.node}" if self.control_target else "stand-alone"
+            print(
+                f"seawall proxy ready: calls on {where}, admin on http://{admin}, {role}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def admin_address(self) -> str:
+        """Return where the admin HTTP listens, once it does."""
+        return self.wanted_admin_address()
+
+    def wanted_admin_address(self) -> str:
+        """Return where the admin HTTP is to listen."""
+        return self.settings.admin_address or self.report.document.admin.address or DEFAULT_ADMIN_ADDRESS
+
+    def clock(self) -> ClockAnchor:
+        """Return both clocks as of now."""
+        return ClockAnchor(monotonic(), time())
+
+    # follow
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a background task has failed", exc_info=task.exception())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = self.worker.tell_time()
+            self.clusters.sweep(now)
+            self.worker.sweep(now)
+            self.worker.after_batch()
+            if self._watch.changed():
+                await self.reload("the file has changed")
+
+    async def reload(self, why: str) -> None:
+        """Read the policy file again; a file with mistakes changes nothing."""
+        self._watch.accept()
+        report = await asyncio.to_thread(lint_file, self.settings.config_path)
+        if not report.ok:
+            self.counters.policy_refused += 1
+            self.holder.refused = [
+                f"{finding.violation.field}: {finding.violation.message}" for finding in report.errors
+            ]
+            log.error(
+                "%s: not reloaded, the policy in force stays:\n%s",
+                why,
+                render_violations(report).rstrip("\n"),
+            )
+            return
+        if self.control_target:
+            log.info(
+                "%s: the control plane decides about the policy; `seawall apply` makes this file a revision",
+                why,
+            )
+            return
+        refused = await self.holder.apply(report.document, revision=0, source=FROM_FILE, patient=True)
+        if refused:
+            log.error("%s: not reloaded, the policy in force stays: %s", why, "; ".join(refused))
+        else:
+            self.report = report
+            log.info("%s: policy reloaded (%s)", why, self.holder.digest[:12])
+
+    # stop
+
+    async def _shut_down(self) -> int:
+        log.info("stopping: draining %d calls", self.worker.context.calls)
+        self.draining = True
+        for server in self.listeners:
+            server.close()
+        self.worker.start_drain()
+        began = monotonic()
+        grace = min(self.settings.drain_grace_s, self.settings.drain_limit_s)
+        await self._wait_for(lambda: not self.worker.downstream, began + grace)
+        self.worker.finish_drain()
+        await self._wait_for(lambda: not self.worker.downstream, began + self.settings.drain_limit_s)
+        left = self.worker.context.calls
+        if left:
+            log.warning("cut off %d calls that did not end within %g s", left, self.settings.drain_limit_s)
+        self.worker.close()
+        self.clusters.close()
+        self.worker.after_batch()
+        for task in list(self._tasks):
+            task.cancel()
+        log.info("stopped")
+        return EXIT_OK
+
+    async def _wait_for(self, done: Callable[[], bool], until: float) -> None:
+        while not done() and monotonic() < until and not self.hurry.is_set():
+            self.worker.sweep(self.worker.tell_time())
+            self.worker.after_batch()
+            await asyncio.sleep(_DRAIN_LOOK_S)

@@ -1,0 +1,180 @@
+"""What the proxy says about itself: the report for the control plane, and the page for a person."""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
+from seawall_policy.breaker import Breaker
+from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+from seawall_proxy.upstream.endpoint import STATE_NAMES as ENDPOINT_STATES
+
+if TYPE_CHECKING:
+    from seawall_proxy.call.routing import RouteState
+    from seawall_proxy.runtime.policy_holder import PolicyHolder
+    from seawall_proxy.runtime.worker import Worker
+    from seawall_proxy.telemetry.clock import ClockAnchor
+    from seawall_proxy.upstream.cluster import ClusterSet
+
+_BREAKER_STATE_OFFSET = 1
+"""The contract's enum has a zero value of its own, so its numbers are one higher."""
+
+
+def route_states(worker: Worker) -> list[RouteState]:
+    """Return the routes of the policy in force, by name."""
+    table = worker.context.table
+    return [] if table is None else [table.states[name] for name in sorted(table.states)]
+
+
+def stats_report(
+    worker: Worker,
+    clusters: ClusterSet,
+    routes: dict[str, RouteCounters],
+    counters: ProxyCounters,
+    clock: ClockAnchor,
+) -> fleet_pb2.StatsReport:
+    """Return the cumulative numbers for the control plane."""
+    report = fleet_pb2.StatsReport(
+        at=_timestamp(time()),
+        events_produced=counters.events_produced,
+        events_dropped=counters.events_dropped,
+        connections=counters.connections_open,
+    )
+    for name in sorted(routes):
+        report.routes.append(route_message(routes[name]))
+    for state in route_states(worker):
+        if state.breaker is not None:
+            report.breakers.append(breaker_message(state.name, state.breaker, worker.context.now, clock))
+    for cluster in clusters.clusters.values():
+        for endpoint in cluster.endpoints:
+            report.endpoints.append(
+                fleet_pb2.EndpointStatus(
+                    cluster=cluster.name,
+                    address=endpoint.address,
+                    state=ENDPOINT_STATES[endpoint.state],
+                    in_flight=endpoint.in_flight,
+                    last_error=endpoint.last_error,
+                )
+            )
+    return report
+
+
+def route_message(counters: RouteCounters) -> stats_pb2.RouteCounters:
+    """Return one route's numbers in the words of the contract."""
+    return stats_pb2.RouteCounters(
+        route=counters.route,
+        by_code=counters.by_code,
+        retries=counters.retries,
+        budget_exhausted=counters.budget_exhausted,
+        rejected=counters.rejected,
+        fallbacks=counters.fallbacks,
+        cancelled=counters.cancelled,
+        latency_buckets=counters.latency.buckets,
+        latency_sum_seconds=counters.latency.total_s,
+        in_flight=counters.in_flight,
+        recovered=counters.recovered,
+    )
+
+
+def breaker_message(route: str, breaker: Breaker, now: float, clock: ClockAnchor) -> stats_pb2.BreakerStatus:
+    """Return one breaker in the words of the contract."""
+    shot = breaker.snapshot(now)
+    message = stats_pb2.BreakerStatus(
+        name=route,
+        route=route,
+        state=stats_pb2.BreakerState.Name(shot.state + _BREAKER_STATE_OFFSET),
+        since=_timestamp(clock.wall(shot.since)),
+        trigger=shot.trigger,
+        window_calls=shot.calls,
+        window_failures=shot.failures,
+        window_slow=shot.slow,
+        rejected=shot.rejected,
+        opened=shot.opened_count,
+    )
+    wait = breaker.retry_after(now)
+    if 0.0 < wait < 1e9:
+        message.retry_after.CopyFrom(_duration(wait))
+    return message
+
+
+def status_page(
+    worker: Worker, clusters: ClusterSet, routes: dict[str, RouteCounters], holder: PolicyHolder
+) -> dict[str, object]:
+    """Return the body of /status."""
+    now = worker.tell_time()
+    return {
+        "policy": {
+            "source": holder.source,
+            "revision": holder.revision,
+            "hash": holder.digest,
+            "age_seconds": round(now - holder.applied_at, 3) if holder.snapshot is not None else None,
+            "refused": holder.refused,
+            "waiting_for_descriptors": [item.route for item in holder.pending],
+        },
+        "routes": [_route_line(state, now) for state in route_states(worker)],
+        "clusters": {
+            cluster.name: {
+                "in_flight": cluster.in_flight,
+                "endpoints": [
+                    {
+                        "address": endpoint.address,
+                        "state": ENDPOINT_STATES[endpoint.state],
+                        "in_flight": endpoint.in_flight,
+                        "attempts": endpoint.attempts,
+                        "failures": endpoint.failures,
+                        "connections": len(endpoint.links),
+                        "last_error": endpoint.last_error,
+                    }
+                    for endpoint in cluster.endpoints
+                ],
+            }
+            for cluster in clusters.clusters.values()
+        },
+        "calls_in_flight": worker.context.calls,
+        "connections": len(worker.downstream),
+        "replay_bytes": worker.context.replay_bytes,
+        "unmatched_calls": worker.context.unmatched.started,
+    }
+
+
+def _route_line(state: RouteState, now: float) -> dict[str, object]:
+    counters = state.counters
+    line: dict[str, object] = {
+        "name": state.name,
+        "policy": state.policy.name,
+        "calls": sum(counters.by_code),
+        "ok": counters.by_code[0],
+        "in_flight": counters.in_flight,
+        "retries": counters.retries,
+        "recovered": counters.recovered,
+        "fallbacks": counters.fallbacks,
+        "rejected": counters.rejected,
+    }
+    if state.breaker is not None:
+        shot = state.breaker.snapshot(now)
+        line["breaker"] = {
+            "state": BREAKER_STATES[shot.state].lower(),
+            "calls": shot.calls,
+            "failures": shot.failures,
+            "slow": shot.slow,
+            "rejected": shot.rejected,
+            "opened": shot.opened_count,
+        }
+    return line
+
+
+def _timestamp(wall_s: float) -> Timestamp:
+    result = Timestamp()
+    result.FromMicroseconds(int(wall_s * 1e6))
+    return result
+
+
+def _duration(seconds: float) -> Duration:
+    result = Duration()
+    result.FromMicroseconds(int(seconds * 1e6))
+    return result
