@@ -1,6 +1,7 @@
 """A gRPC server that costs next to nothing: it answers every unary call with a fixed message.
 
-It stands on our own HTTP/2 layer, so a benchmark needs no other server; it is the same for every proxy that is measured.
+It stands on our own HTTP/2 layer, so a benchmark needs no other server; it is the same for every proxy that
+is measured.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A closed-loop gRPC load: C connections with M calls in flight on each, N calls in all; prints one JSON line.
+"""A closed-loop gRPC load: C connections with M calls in flight on each, N calls in all; prints one JSON
+line.
 
-Stands on our own HTTP/2 layer. With `--varying` each call carries metadata that no other call carries (a traceparent, a
-request id), beside a fixed token.
+Stands on our own HTTP/2 layer. With `--varying` each call carries metadata that no other call carries (a
+traceparent, a request id), beside a fixed token.
 """
 
 from __future__ import annotations

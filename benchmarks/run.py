@@ -1,8 +1,9 @@
 """`make bench`: CPU per unary call of Seawall beside its peers, in one run on one machine.
 
-The first figure is CPU time of the proxy process divided by calls, since client, proxy and server share the cores; the ratio to
-Envoy in the same round is what to quote. Each shape of load is run in several rounds, the proxies in turn, and the median of
-the rounds is printed. With `--write` the table also becomes docs/performance.md.
+The first figure is CPU time of the proxy process divided by calls, since client, proxy and server share the
+cores; the ratio to Envoy in the same round is what to quote. Each shape of load is run in several rounds, the
+proxies in turn, and the median of the rounds is printed. With `--write` the table also becomes
+docs/performance.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ order.
 Order of the end: health says NOT_SERVING, streams are closed with UNAVAILABLE so that proxies come back
 elsewhere or later, running requests finish, the writer commits what it accepted, the store is closed. A store
 that must not be written any more ends the process with an error, so that its supervisor starts it anew and
-the file is verified."""
+the file is verified.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +154,8 @@ async def run_control(
 
     `ready` is called once with the addresses when everything is served. Raises `StoreRefused` and
     `AddressInUse` before anything is served. Cancelling drains as `stop` does. Signals are the caller's
-    business (main.py)."""
+    business (main.py).
+    """
     stop = stop or asyncio.Event()
     store = await open_store(settings.data_dir)
     try:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seawall.cli.supervisor import die_with_parent
+from seawall.cli import child
 
 STOP_S = 15.0
 
@@ -41,16 +41,15 @@ class Processes:
         atexit.register(self.kill_all)
 
     def start(self, name: str, module: str, *arguments: str) -> None:
-        """Start `python -m module arguments` with its output in a log file; a log is continued on a restart."""
+        """Start `python -m module arguments` with its output in a log file, which a restart continues."""
         with (self.logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                child.command([sys.executable, "-m", module, *arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.env,
                 start_new_session=True,
-                preexec_fn=die_with_parent() if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread yet)
             )
 
     def kill(self, name: str) -> None:
@@ -68,10 +67,10 @@ class Processes:
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, subprocess.TimeoutExpired):
             async with asyncio.timeout(STOP_S):
-                while any(process.poll() is None for process in self._running.values()):
-                    await asyncio.sleep(0.05)
+                for process in self._running.values():
+                    await asyncio.to_thread(process.wait, STOP_S)
         self.kill_all()
 
     def kill_all(self) -> None:

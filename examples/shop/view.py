@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -53,7 +53,7 @@ class View:
             else None
         )
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> Self:
         """Begin."""
         if self.live is not None:
             self.live.start()
@@ -86,13 +86,12 @@ class View:
         """Return the last second as one line."""
         one = self.picture.second
         breaker = self.picture.breakers.get("catalog", "-").upper()
-        served = ", ".join(
-            f"{name} {number}" for name, number in sorted(one.served_by.items()) if "catalog" in name
-        )
+        servers = sorted(name for name in one.served_by if name.startswith("catalog"))
+        served = ", ".join(f"{name} {one.served_by[name]}" for name in servers)
         return (
             f"   {at_s:3.0f}s  {one.calls:3d} calls  {one.success * 100:6.2f}% ok  "
             f"p50 {render.latency(one.percentile(0.5)):>7}  p99 {render.latency(one.percentile(0.99)):>7}  "
-            f"retries {one.retries:2d}  fallbacks {one.outcomes['fallback']:2d}  breaker {breaker:<9}  {served}"
+            f"retries {one.retries:2d}  fallbacks {one.outcomes['fallback']:2d}  {breaker:<9}  {served}"
         ).rstrip()
 
     def render(self) -> RenderableType:
@@ -149,7 +148,7 @@ class View:
         endpoints = Text("endpoints\n", style="dim")
         for cluster, address, state in self.picture.endpoints:
             mark = "●" if state == "ready" else "×" if state == "backoff" else "○"
-            style = "green" if state == "ready" else "red" if state == "backoff" else "yellow"
+            style = {"ready": "green", "backoff": "red"}.get(state, "yellow")
             endpoints.append(f"{mark} {cluster:<8} {address}  {state}\n", style=style)
         grid.add_row(breakers, endpoints)
         return grid

@@ -172,7 +172,8 @@ class Breaker:
         self._probe_slow: int = 0
         self._probe_deadline: float = inf
         self._held: bool = False
-        self._next_open_for_s: float = options.open_for_s
+        # Failed probings since it was last closed.
+        self._reopened: int = 0
         self._transitions: list[Transition] = []
         self._line: _Line | None = None
 
@@ -457,18 +458,22 @@ class Breaker:
                 self.open_until = now + self._open_duration()
         elif after != HALF_OPEN:
             # What opened the breaker stays readable while it is open and is forgotten when that is over.
-            self._next_open_for_s = self.options.open_for_s
+            self._reopened = 0
             if after != FORCED_OPEN:
                 self.window.reset()
 
     def _open_duration(self) -> float:
-        """Return how long to stay open this time, and grow the next one."""
+        """Return how long to stay open this time: longer after each failed probing."""
         options = self.options
-        base = self._next_open_for_s
-        self._next_open_for_s = min(base * options.open_multiplier, options.open_for_max_s)
+        ceiling = options.open_for_max_s
+        try:
+            base = min(options.open_for_s * options.open_multiplier**self._reopened, ceiling)
+        except OverflowError:
+            base = ceiling
+        self._reopened += 1
         if options.open_jitter > 0.0:
             base *= 1.0 + options.open_jitter * (2.0 * self._draw() - 1.0)
-        return min(base, options.open_for_max_s)
+        return min(base, ceiling)
 
     def _note(self, before: int, after: int, now: float, trigger: str) -> None:
         if len(self._transitions) >= MAX_PENDING_TRANSITIONS:
@@ -501,9 +506,7 @@ class Breaker:
         if old.state == OPEN and not old._held:
             # A shorter ceiling in the new policy is meant for the breaker that is open right now.
             self.open_until = min(old.open_until, old.since + self.options.open_for_max_s)
-        self._next_open_for_s = max(
-            self.options.open_for_s, min(old._next_open_for_s, self.options.open_for_max_s)
-        )
+        self._reopened = old._reopened
         if old.window.shape() == self.window.shape():
             self.window = old.window
             old.window = make_window("count", 1)

@@ -89,6 +89,10 @@ class DescriptorSource:
 
     def _encode(self, kind: Descriptor, json_text: str) -> bytes | str:
         message = message_factory.GetMessageClass(kind)()
+        # json_format takes an empty list for an empty message; only the well-known types are more than
+        # objects in JSON.
+        if json_text.lstrip()[:1] != "{" and not kind.full_name.startswith("google.protobuf."):
+            return f"a JSON object is expected for {kind.full_name}"
         try:
             json_format.Parse(json_text, message, descriptor_pool=self._pool)
             body = message.SerializeToString(deterministic=True)

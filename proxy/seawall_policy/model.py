@@ -1,8 +1,8 @@
 """A compiled policy document: immutable values that the data path reads for every call.
 
-`compile` builds these from a `seawall.v1.PolicyDocument`; nothing here is ever changed afterwards, so a call keeps the
-snapshot that it was born with while a newer one is already in use. Times are seconds, sizes are bytes, sets of status codes
-are bit masks (bit n = code n).
+`compile` builds these from a `seawall.v1.PolicyDocument`; nothing here is ever changed afterwards, so a call
+keeps the snapshot that it was born with while a newer one is already in use. Times are seconds, sizes are
+bytes, sets of status codes are bit masks (bit n = code n).
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ class StaticAnswer:
 class FallbackStep:
     """One entry of a policy's fallback list: when it applies, and either a cluster or a static answer."""
 
-    def __init__(self, codes: int, reasons: frozenset[str], cluster: str, static: StaticAnswer | None) -> None:
+    def __init__(
+        self, codes: int, reasons: frozenset[str], cluster: str, static: StaticAnswer | None
+    ) -> None:
         self.codes: int = codes
         self.reasons: frozenset[str] = reasons
         self.cluster: str = cluster
         self.static: StaticAnswer | None = static
 
     def applies(self, code: int, reason: str) -> bool:
-        """Tell whether this entry answers a failure with status `code` and local `reason` (empty: from upstream)."""
+        """Tell whether this entry answers a failure with status `code` and local `reason` (empty: from
+        upstream).
+        """
         return (self.codes >> code) & 1 == 1 or (reason != "" and reason in self.reasons)
 
 

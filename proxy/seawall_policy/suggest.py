@@ -19,16 +19,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if not word or len(word) > _MAX_LENGTH:
         return ""
     folded = _fold(word)
-    limit = max(1, len(folded) // 3)
     best = ""
-    best_distance = limit + 1
+    best_distance = _MAX_LENGTH
     for candidate in known:
         other = _fold(candidate)
-        if abs(len(other) - len(folded)) > limit or len(other) > _MAX_LENGTH:
+        longest = max(len(folded), len(other))
+        limit = max(1, longest // 3)
+        if longest > _MAX_LENGTH or abs(len(other) - len(folded)) > limit:
             continue
         distance = _distance(folded, other)
-        # A word that shares no more than its length with another is another word: `ab` for `cd`.
-        if distance < best_distance and distance < max(len(folded), len(other)):
+        # One letter for another is no misspelling: `a` is not meant where there is only `b`.
+        if distance <= limit and distance < min(best_distance, longest):
             best, best_distance = candidate, distance
     return best
 

@@ -7,11 +7,14 @@ and details into the class that fits and adds a remedy, so a caller never needs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
+
+_PREFIX: Final = re.compile(r"^UNKNOWN: (?:ipv[46]|unix|dns):\S+: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,11 @@ def from_status(code: str, text: str, details: bytes | None, *, target: str) -> 
 
 
 def _shorten(text: str) -> str:
-    """Keep what a person needs of grpc's connection errors, which repeat themselves for every address."""
-    return text.removeprefix("failed to connect to all addresses; last error: ")[:200]
+    """Keep what a person needs of grpc's connection errors, which begin with what is known and repeat the
+    address.
+    """
+    text = text.removeprefix("failed to connect to all addresses; last error: ")
+    return _PREFIX.sub("", text)[:200] or "no connection"
 
 
 def _read_details(details: bytes) -> tuple[str, dict[str, str], tuple[FieldViolation, ...]]:

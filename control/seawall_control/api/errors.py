@@ -2,7 +2,8 @@
 
 Every error carries `google.rpc.Status` in `grpc-status-details-bin` with `ErrorInfo{reason, domain:
 "seawall"}`; bad input adds `BadRequest` with every violation, and where waiting helps `RetryInfo` and
-`grpc-retry-pushback-ms`."""
+`grpc-retry-pushback-ms`.
+"""
 
 from __future__ import annotations
 

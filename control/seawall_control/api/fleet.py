@@ -3,7 +3,8 @@
 The reader takes messages in; events go to a short queue, so that a slow or full store stops the reading (and,
 by flow control, the proxy) without an acknowledgement. The keeper stores batches in order, retries while the
 disk is full, and acknowledges after COMMIT. The sender sends pushes, acknowledgements and commands. Whichever
-half fails ends the stream, with a status that says why."""
+half fails ends the stream, with a status that says why.
+"""
 
 from __future__ import annotations
 

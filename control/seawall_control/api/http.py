@@ -11,7 +11,8 @@
 
 Errors have one shape: {"error": {"reason", "message", "violations"}}. Two guards stand in front: a Host
 header that names this listener (a page of another site must not reach it through DNS rebinding), and for
-changes JSON as content type from the same site."""
+changes JSON as content type from the same site.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 secret stays.
 
 An event that lacks what makes it an event is refused for good, with every reason; one that is merely too long
-is cut, visibly."""
+is cut, visibly.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What can go wrong in the control plane, by what the caller can do about it.
 
 Every class has a stable `reason`; api/errors.py holds the one table that maps classes to gRPC and HTTP
-statuses. Messages name the place and the remedy and are safe to show to a caller."""
+statuses. Messages name the place and the remedy and are safe to show to a caller.
+"""
 
 from __future__ import annotations
 

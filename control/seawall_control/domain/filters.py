@@ -11,7 +11,8 @@ out, and said so):
 
 `:` on text means "contains", without regard to case (ASCII letters); on other fields it means `=`; `field:*`
 means "is set". Text is compared by code point. A store translates the tree into its own language; `matches`
-is the meaning that it has to reproduce."""
+is the meaning that it has to reproduce.
+"""
 
 from __future__ import annotations
 

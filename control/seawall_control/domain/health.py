@@ -2,7 +2,8 @@
 
 The rule about events comes from the requirements (row 0.21): degraded while a critical event is open, more
 than 10 events are unresolved, or more than 20 came in the last 24 hours. `degraded` means that people should
-look, not that traffic should go elsewhere."""
+look, not that traffic should go elsewhere.
+"""
 
 from __future__ import annotations
 

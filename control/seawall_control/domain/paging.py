@@ -2,7 +2,8 @@
 
 A token is opaque to callers, not secret: it holds the sort key of the last row. A check sum over the position
 and the scope (resource, filter, order) tells a damaged token and one from another request apart from a good
-one."""
+one.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ anything touches a disk).
 Keys are compared as substrings, ignoring case and `-_.`, after the lists of Sentry's clients and server;
 values are searched for shapes that are secrets wherever they stand. A match is replaced as a whole by
 `[redacted:RULE]`, never shortened, so that no part of a secret survives. All patterns are linear: bounded
-repetitions, no nesting."""
+repetitions, no nesting.
+"""
 
 from __future__ import annotations
 

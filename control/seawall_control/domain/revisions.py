@@ -1,7 +1,8 @@
 """Policy sets as lines of immutable revisions, and what a change to one means.
 
 Content is compared by hash; an unchanged document makes no revision; a rollback is a new, higher revision
-with old content, so that the number in effect at a proxy never goes down (xDS rule X18, invariant I4)."""
+with old content, so that the number in effect at a proxy never goes down (xDS rule X18, invariant I4).
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ other. Numbers of declared gaps and refused events count as arrived.
 
 A spool may outlive the store that acknowledged its beginning (a new data directory, a restored backup). Then
 its stream starts at a number above the mark. The ones before are *assumed*: they count for the mark but not
-as seen, and are stored like any other should they come after all."""
+as seen, and are stored like any other should they come after all.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Cumulative numbers make a lost report harmless: the difference of any two tells what happened between. A
 counter that went down means that the proxy started anew, and then all of the newer number is new (as
 Prometheus's `rate` does it). Histogram differences are again histograms; percentiles are interpolated
-linearly within a bucket, and fleets are added bucket by bucket, never averaged."""
+linearly within a bucket, and fleets are added bucket by bucket, never averaged.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +113,8 @@ def percentile(bounds_s: Sequence[float], counts: Sequence[int], share: float) -
     """Return the latency in seconds that `share` (0 to 1) of the calls stayed within; 0 when there were none.
 
     `counts[i]` are the calls above `bounds_s[i-1]` and up to `bounds_s[i]`; the last count is for what is
-    above all bounds, and is answered with the last bound."""
+    above all bounds, and is answered with the last bound.
+    """
     total = sum(counts)
     if total == 0 or not bounds_s:
         return 0.0
@@ -178,7 +180,8 @@ class History:
         was in seconds.
 
         Restarts inside the window are added up; a proxy that has said nothing for the window's length had no
-        calls in it."""
+        calls in it.
+        """
         newest = self.latest()
         if newest is None or now - newest.at_s > max(window_s, 5.0):
             return {}, window_s

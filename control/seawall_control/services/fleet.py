@@ -1,7 +1,8 @@
 """The fleet as it is connected: streams, pushes and their answers, statistics, commands.
 
 What must survive (who exists, what it has in effect, what it refused) goes to the store; statistics and
-breakers are the proxies' own and are kept in memory only, as far as a window of ten minutes needs them."""
+breakers are the proxies' own and are kept in memory only, as far as a window of ten minutes needs them.
+"""
 
 from __future__ import annotations
 

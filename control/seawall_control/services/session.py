@@ -1,7 +1,8 @@
 """One proxy's stream on our side: what waits to be sent, in bounded room.
 
 A newer push takes the place of one that has not gone out; acknowledgements of one spool merge, since they are
-cumulative; commands wait in a short line. So a proxy that does not read costs nothing but this."""
+cumulative; commands wait in a short line. So a proxy that does not read costs nothing but this.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Live followers of new events: each has a bounded queue, and is told how much it missed.
 
 A slow reader costs a bounded amount of memory and nobody else anything: the oldest waiting event goes, and is
-counted."""
+counted.
+"""
 
 from __future__ import annotations
 

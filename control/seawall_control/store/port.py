@@ -3,7 +3,8 @@ signatures.
 
 Whatever the adapter: a call that returns has made its change durable; a call that raises `StoreFull` or
 `StoreUnavailable` has changed nothing; changes are serialised. store/memory is the reference that every
-adapter is compared with (tests/conformance/store)."""
+adapter is compared with (tests/conformance/store).
+"""
 
 from __future__ import annotations
 

@@ -94,4 +94,5 @@ def _value(value: Value) -> Plain:
 
 def _number(value: float) -> int | float:
     """Return a whole number without its `.0`, as people write it."""
-    return int(value) if value.is_integer() and abs(value) <= _LARGEST_WHOLE else value
+    whole = value.is_integer() and abs(value) <= _LARGEST_WHOLE and str(value) != "-0.0"
+    return int(value) if whole else value

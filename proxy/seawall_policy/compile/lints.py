@@ -169,12 +169,12 @@ def _slow_call(scope: Scope, own: policy_pb2.Breaker, merged: policy_pb2.Breaker
     if not merged.slow_call.HasField("duration"):
         scope.warn(codes.NO_EFFECT, "without `duration` no call is slow; add it")
         return
-    longest = min(policy.per_try_timeout_s, policy.timeout_s)
+    longest = policy.timeout_s
     if isinf(longest) or policy.breaker is None:
         return
     if policy.breaker.slow_call_duration_s >= longest:
         (scope / "duration").warn(
-            codes.NO_EFFECT, f"no attempt lasts longer than {_shown(longest)}, so none is slow; shorten it"
+            codes.NO_EFFECT, f"no call lasts longer than {_shown(longest)}, so none is slow; shorten it"
         )
 
 

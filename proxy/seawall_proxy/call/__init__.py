@@ -1,1 +1,3 @@
-"""The life of one RPC: attempts, commit point, replay, deadline, fallback, final status. Pure: told the time and the dice."""
+"""The life of one RPC: attempts, commit point, replay, deadline, fallback, final status. Pure: told the time
+and the dice.
+"""

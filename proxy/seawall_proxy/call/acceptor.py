@@ -1,7 +1,7 @@
 """The door: what a client's request must look like, and which route it takes.
 
-One acceptor serves one client connection. It answers what it must not forward (not gRPC, a path that is none, a malformed
-field that gRPC gives a meaning, no route) and makes a `Call` of everything else.
+One acceptor serves one client connection. It answers what it must not forward (not gRPC, a path that is none,
+a malformed field that gRPC gives a meaning, no route) and makes a `Call` of everything else.
 """
 
 from __future__ import annotations

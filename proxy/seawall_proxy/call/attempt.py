@@ -1,8 +1,9 @@
 """One try of a call: a place in a cluster, at most one upstream stream, and exactly one end.
 
-An attempt translates what happens on its stream into the two things that a call cares about: parts of a response, and the
-end with a gRPC status (gRPC over HTTP/2: RST_STREAM codes, HTTP statuses without grpc-status and streams that end without
-trailers all have their mapping). It holds its endpoint and its cluster from birth to end and gives both back once.
+An attempt translates what happens on its stream into the two things that a call cares about: parts of a
+response, and the end with a gRPC status (gRPC over HTTP/2: RST_STREAM codes, HTTP statuses without
+grpc-status and streams that end without trailers all have their mapping). It holds its endpoint and its
+cluster from birth to end and gives both back once.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ class Attempt(StreamSeeker):
         if stream is not None:
             self.stream = None
             if not stream.local_closed:
-                # The server has answered before the request was complete; what is still to come would be wasted.
+                # The server has answered before the request was complete; what is still to come would be
+                # wasted.
                 stream.reset(CANCEL)
         self.owner.attempt_ended(self, code, block, extra, trailers_only)
 

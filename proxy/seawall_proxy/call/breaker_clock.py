@@ -1,4 +1,5 @@
-"""Wakes breakers whose state changes with time alone: an open one that starts to probe, a half-open one that gives up.
+"""Wakes breakers whose state changes with time alone: an open one that starts to probe, a half-open one that
+gives up.
 
 Without it a breaker of a route without traffic would stay open for ever in every report (resilience4j #347).
 """

@@ -1,13 +1,15 @@
 """One call from its request to its final status.
 
-A call listens to the client's stream, runs one attempt after another, and decides on final statuses only. The parts of a
-response that arrive before its final status is known are held back as long as another answer is still possible: a unary
-response until its trailers, any other until its first message. From the moment that the first byte of a response has gone
-to the client the call is *committed*: what comes after is passed on as it comes.
+A call listens to the client's stream, runs one attempt after another, and decides on final statuses only. The
+parts of a response that arrive before its final status is known are held back as long as another answer is
+still possible: a unary response until its trailers, any other until its first message. From the moment that
+the first byte of a response has gone to the client the call is *committed*: what comes after is passed on as
+it comes.
 
-The way of a failed attempt: transparent retry, retry, fallback, failure to the client; `_attempt_failed` is that order.
-Rules that hold throughout: the request is sent again only from the replay buffer and only while that is complete; nothing
-is sent upstream after the deadline; a permit of the breaker is returned exactly once; the client hears exactly one status.
+The way of a failed attempt: transparent retry, retry, fallback, failure to the client; `_attempt_failed` is
+that order. Rules that hold throughout: the request is sent again only from the replay buffer and only while
+that is complete; nothing is sent upstream after the deadline; a permit of the breaker is returned exactly
+once; the client hears exactly one status.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class Call(CallEnd):
             return
         endpoint = cluster.pick(self.tried)
         if endpoint is None:
-            # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing was sent.
+            # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing
+            # was sent.
             if permit >= 0 and breaker is not None:
                 breaker.record(permit, status.UNAVAILABLE, 0.0, now)
                 if breaker.has_transitions():
@@ -165,7 +168,8 @@ class Call(CallEnd):
             self.decision = decision
         asked = code
         if attempt.reason == local_reply.PER_TRY_TIMEOUT and not (state.policy.retry.codes >> code) & 1:
-            # A try that was cut short is as transient as an endpoint that is away (the call's own deadline is not).
+            # A try that was cut short is as transient as an endpoint that is away (the call's own deadline is
+            # not).
             asked = status.UNAVAILABLE
         told = NO_PUSHBACK if block is None else pushback(response_head(block), extra)
         wait = decision.decide(

@@ -1,7 +1,8 @@
 """A call's response: held back while another answer is still possible, then passed on as it comes.
 
-A unary response is held until its trailers, any other until its first message; where the kind of the method is not known, until
-a moment after its first bytes. From the moment the first byte has gone to the client the call is *committed*.
+A unary response is held until its trailers, any other until its first message; where the kind of the method
+is not known, until a moment after its first bytes. From the moment the first byte has gone to the client the
+call is *committed*.
 """
 
 from __future__ import annotations

@@ -17,13 +17,17 @@ REPLAY_WORKER_BYTES: Final = 16 << 20
 HOLD_BYTES: Final = 64 << 10
 """Most response bytes held back while the final status is awaited."""
 HOLD_AFTER_DATA_S: Final = 0.001
-"""How long a response of unknown kind is held after its first bytes, in case it is unary and its trailers are near."""
+"""How long a response of unknown kind is held after its first bytes, in case it is unary and its trailers are
+near.
+"""
 HOLD_AFTER_HEADERS_S: Final = 0.05
 """How long response headers alone are held; a client may wait for them before it says more."""
 
 
 class Held(Timed):
-    """A call whose response is held back; `settle` is asked once the batch of input that it came in is through."""
+    """A call whose response is held back; `settle` is asked once the batch of input that it came in is
+    through.
+    """
 
     def settle(self, now: float) -> None:
         """Decide how long to hold on, unless everything has come meanwhile."""

@@ -1,9 +1,9 @@
 """Answers that the proxy makes itself: their headers, and the rich error that says who speaks and why.
 
-Every local failure is trailers-only with `grpc-status-details-bin` carrying google.rpc.Status with ErrorInfo (domain
-`seawall`, AIP-193) and, where waiting helps, RetryInfo; `seawall-outcome` and `seawall-reason` say the same in plain text.
-Only codes that gRFC A54 allows a proxy to invent are used. The two protobuf messages are encoded by hand, since this room
-stays free of the protobuf runtime; a test decodes them with it.
+Every local failure is trailers-only with `grpc-status-details-bin` carrying google.rpc.Status with ErrorInfo
+(domain `seawall`, AIP-193) and, where waiting helps, RetryInfo; `seawall-outcome` and `seawall-reason` say
+the same in plain text. Only codes that gRFC A54 allows a proxy to invent are used. The two protobuf messages
+are encoded by hand, since this room stays free of the protobuf runtime; a test decodes them with it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def failure_fields(
     retry_after_s: float,
     metadata: tuple[tuple[str, str], ...],
 ) -> tuple[Field, ...]:
-    """Return the trailer fields of a local failure, pseudo-headers not included; `retry_after_s` below 0 is unknown."""
+    """Return the trailer fields of a local failure, pseudo-headers not included; `retry_after_s` below 0 is
+    unknown.
+    """
     details = [error_info(reason, metadata)]
     fields: list[Field] = [
         (b"grpc-status", str(code).encode("ascii")),

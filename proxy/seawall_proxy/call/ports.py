@@ -1,7 +1,8 @@
 """What a call tells the outside about itself: records of what happened, and the narrow ports that take them.
 
-Records are only made for calls that were not plain, and for transitions of breakers; a plain call leaves nothing but
-counters. Ports are called on the data path, so their implementations must return at once and never raise.
+Records are only made for calls that were not plain, and for transitions of breakers; a plain call leaves
+nothing but counters. Ports are called on the data path, so their implementations must return at once and
+never raise.
 """
 
 from __future__ import annotations
@@ -114,7 +115,9 @@ class CallTrace:
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class TraceSink:
-    """Decides about sampling when a call starts and takes its record when it has ended. This one samples nothing."""
+    """Decides about sampling when a call starts and takes its record when it has ended. This one samples
+    nothing.
+    """
 
     enabled: bool = False
 

@@ -1,9 +1,9 @@
 """What is derived from a request's header block, once for each distinct block.
 
-A client's header block repeats from call to call, so everything that depends on it alone is computed at its first use and
-kept in the block's attachment: whether it is a valid gRPC request, its path, the headers to send upstream, and the routes
-that may match. Every field with a meaning in gRPC is validated here, since a malformed value that reaches a shared upstream
-connection can fail other clients' calls (CVE-2023-32732).
+A client's header block repeats from call to call, so everything that depends on it alone is computed at its
+first use and kept in the block's attachment: whether it is a valid gRPC request, its path, the headers to
+send upstream, and the routes that may match. Every field with a meaning in gRPC is validated here, since a
+malformed value that reaches a shared upstream connection can fail other clients' calls (CVE-2023-32732).
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ _REPLACED: Final = frozenset((b"te", b"content-type", b"host", b"grpc-timeout"))
 
 
 def is_method_path(path: bytes) -> bool:
-    """Tell whether `path` is `/Service/Method` with both parts present and nothing that another parser may read otherwise."""
+    """Tell whether `path` is `/Service/Method` with both parts present and nothing that another parser may
+    read otherwise.
+    """
     if not path.startswith(b"/"):
         return False
     slash = path.find(b"/", 1)

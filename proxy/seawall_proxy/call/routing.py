@@ -1,8 +1,9 @@
 """Routes with their live state, and the table that finds them.
 
-The policy document is immutable; what changes while calls flow (breaker, retry budget, counters) lives in a `RouteState`.
-State outlives a document: `build_table` carries a route's breaker, budget and counters over to the next document as long as
-the route keeps its name, so that a policy push neither closes an open breaker nor resets a counter.
+The policy document is immutable; what changes while calls flow (breaker, retry budget, counters) lives in a
+`RouteState`. State outlives a document: `build_table` carries a route's breaker, budget and counters over to
+the next document as long as the route keeps its name, so that a policy push neither closes an open breaker
+nor resets a counter.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ def build_table(
 ) -> RoutingTable:
     """Combine a document with clusters and with what the routes of `previous` have learned.
 
-    `clusters` must hold every cluster that the document names; `counters` is the proxy's registry, extended here.
+    `clusters` must hold every cluster that the document names; `counters` is the proxy's registry, extended
+    here.
     """
     budgets: dict[tuple[str, float, float, float], RetryBudget] = {}
     states: dict[str, RouteState] = {}
@@ -144,7 +146,8 @@ def _budget(
     options: BudgetOptions | None = route.policy.retry.budget
     if options is None:
         return None
-    # One budget for all routes to a cluster with the same settings: the load that retries add is the cluster's.
+    # One budget for all routes to a cluster with the same settings: the load that retries add is the
+    # cluster's.
     key = (route.backends[0][0], options.percent, options.min_per_second, options.interval_s)
     budget = budgets.get(key)
     if budget is None:

@@ -1,8 +1,9 @@
 """Deadlines of many calls behind one timer.
 
-A wheel of buckets, one per tick, with a heap of the ticks in use. Arming and cancelling are a dictionary insert and delete,
-so a deadline that never fires costs next to nothing and leaves nothing behind. Ticks are 1 ms; whatever is more than half a
-second away is rounded up to 16 ms, so that steady traffic with long timeouts shares few buckets. A timer never fires early.
+A wheel of buckets, one per tick, with a heap of the ticks in use. Arming and cancelling are a dictionary
+insert and delete, so a deadline that never fires costs next to nothing and leaves nothing behind. Ticks are 1
+ms; whatever is more than half a second away is rounded up to 16 ms, so that steady traffic with long timeouts
+shares few buckets. A timer never fires early.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from seawall.v1 import policy_pb2
 from seawall_policy import fieldpath
@@ -20,9 +21,8 @@ from seawall_proxy.config.load import LoadedDocument, load_file, load_text
 from seawall_proxy.config.nodes import Position
 from seawall_proxy.config.problems import Finding
 
-_REFERENCES = frozenset(
-    {codes.NO_SUCH_CLUSTER, codes.NO_SUCH_POLICY, codes.UNUSED_CLUSTER, codes.UNUSED_POLICY, codes.NO_ROUTES}
-)
+_REFERENCES: Final = frozenset({codes.NO_SUCH_CLUSTER, codes.NO_SUCH_POLICY, codes.NO_ROUTES})
+_UNUSED: Final = frozenset({codes.UNUSED_CLUSTER, codes.UNUSED_POLICY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,11 @@ def _is_aftermath(violation: Violation, loaded: LoadedDocument, broken: tuple[st
     """Tell whether a violation may only be there because the reader left something out at one of the
     `broken` fields.
     """
+    if not broken:
+        return False
     if "" in broken:
+        return True
+    if violation.code in _UNUSED:
         return True
     if violation.code in _REFERENCES and any(len(fieldpath.ancestors(field)) <= 2 for field in broken):
         return True  # a whole section could not be read

@@ -28,7 +28,7 @@ class Position:
     end_column: int
 
 
-NOWHERE: Final = Position(1, 1, 1)
+NOWHERE: Final = Position(1, 1, 2)
 
 
 @dataclass(slots=True)

@@ -28,10 +28,24 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+class _Key(str):
+    """The key of a mapping, in which no environment variable is ever looked for."""
+
+    __slots__ = ()
+
+
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    escaped = escape(text)
-    style = '"' if looks_special(text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", escaped, style=style)
+    return _scalar(dumper, escape(text))
+
+
+def _represent_key(dumper: _Dumper, key: _Key) -> yaml.ScalarNode:
+    return _scalar(dumper, str(key))
+
+
+def _scalar(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Quote what would be read as something else, and what has line breaks, which YAML folds outside of double quotes."""
+    style = '"' if looks_special(text) or not text.isprintable() else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _represent_list(dumper: _Dumper, items: list[Plain]) -> yaml.SequenceNode:
@@ -42,10 +56,12 @@ def _represent_list(dumper: _Dumper, items: list[Plain]) -> yaml.SequenceNode:
 
 def _represent_mapping(dumper: _Dumper, mapping: dict[str, Plain]) -> yaml.MappingNode:
     """Keep the order of the schema; an empty mapping is `{}`."""
-    return dumper.represent_mapping("tag:yaml.org,2002:map", list(mapping.items()), flow_style=not mapping)
+    pairs = [(_Key(key), value) for key, value in mapping.items()]
+    return dumper.represent_mapping("tag:yaml.org,2002:map", pairs, flow_style=not mapping)
 
 
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(_Key, _represent_key)
 _Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(dict, _represent_mapping)
 

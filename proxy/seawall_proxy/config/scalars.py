@@ -23,6 +23,7 @@ from seawall_proxy.config.nodes import Scalar
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_WITH_UNIT: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?\s*[A-Za-zµ]+")
 _LEADING_ZERO: Final = re.compile(r"[+-]?0[0-9]+", re.ASCII)
 _NOT_FINITE: Final = re.compile(r"[+-]?(\.?inf(inity)?|\.?nan)", re.IGNORECASE)
 _MAX_UINT32: Final = 2**32 - 1
@@ -192,7 +193,7 @@ def _refuse_leading_zero(text: str) -> None:
 def _unit_hint(text: str) -> str:
     if text.endswith("%"):
         return "; a plain ratio such as 0.2 is expected, no percentage"
-    if _DECIMAL.fullmatch(text.rstrip("hmsuµn")) and text[-1:].isalpha():
+    if len(text) <= _MAX_DIGITS and _WITH_UNIT.fullmatch(text):
         return "; a plain number without a unit is expected"
     if text.count(":") and text.replace(":", "").isdigit():
         return "; base sixty is not understood"

@@ -113,12 +113,15 @@ def _positions(text: str) -> dict[_Path, Position]:
         if header:
             table = _table_path(header, counts)
             found[table] = Position(number, header.start(2) + 1, header.end(2) + 1)
+            for length in range(1, len(table)):
+                found.setdefault(table[:length], found[table])
             continue
         key = _KEY.match(line)
         if key:
             path = (*table, *_parts(key[1]))
             end = len(line.split(" #")[0].rstrip()) + 1
-            found.setdefault(path, Position(number, key.end() + 1, max(end, key.end() + 2)))
+            for length in range(len(table) + 1, len(path) + 1):
+                found.setdefault(path[:length], Position(number, key.end() + 1, max(end, key.end() + 2)))
     return found
 
 

@@ -1,7 +1,7 @@
 """HTTP/2 error codes (RFC 9113 section 7) and the one exception that ends a connection.
 
-`CONNECTION_LOST` is not a wire code: it is what `on_reset` reports when a stream died with its connection, so that the
-layer above can tell a lost connection from a peer that reset one stream.
+`CONNECTION_LOST` is not a wire code: it is what `on_reset` reports when a stream died with its connection, so
+that the layer above can tell a lost connection from a peer that reset one stream.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """When does a peer's legal behaviour become abuse?
 
-A `TokenBucket` for each kind of odd or costly act: what stays within burst and rate is only counted, what exceeds it ends
-the connection with ENHANCE_YOUR_CALM. Told apart on purpose:
+A `TokenBucket` for each kind of odd or costly act: what stays within burst and rate is only counted, what
+exceeds it ends the connection with ENHANCE_YOUR_CALM. Told apart on purpose:
 
-- A reset is *premature* only if the stream was younger than `premature_age_s` and its call had not reached an upstream
-  (`Stream.reached_upstream`): a client that cancels a thousand calls at its own deadline is no attacker (rapid reset,
-  CVE-2023-44487). Stream errors the peer provokes count in the same budget (CVE-2025-8671).
-- PRIORITY and WINDOW_UPDATE frames are glitches only above 100 x (1 + streams) and 5 + 2 x (streams + 10 x DATA
-  frames sent), Envoy's formulas. A PING is charged only if no DATA moved since the last one, as peers that estimate
-  the bandwidth-delay product ping once each round trip.
+- A reset is *premature* only if the stream was younger than `premature_age_s` and its call had not reached an
+  upstream (`Stream.reached_upstream`): a client that cancels a thousand calls at its own deadline is no
+  attacker (rapid reset, CVE-2023-44487). Stream errors the peer provokes count in the same budget
+  (CVE-2025-8671).
+- PRIORITY and WINDOW_UPDATE frames are glitches only above 100 x (1 + streams) and 5 + 2 x (streams + 10 x
+  DATA frames sent), Envoy's formulas. A PING is charged only if no DATA moved since the last one, as peers
+  that estimate the bandwidth-delay product ping once each round trip.
 """
 
 from __future__ import annotations
@@ -59,6 +60,9 @@ class Guard:
         self._late_frames: int = 0
         self._window_updates: int = 0
         self.streams: int = 0
+        """Streams that were opened."""
+        self.data_frames_in: int = 0
+        """DATA frames received with a payload."""
         self.premature_resets: int = 0
         self.stream_errors: int = 0
         self.refused_streams: int = 0
@@ -99,8 +103,9 @@ class Guard:
         if self.replies_queued > self._limits.queued_replies:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "peer provokes replies and does not read them")
 
-    def ping(self, data_frames: int, now: float) -> None:
+    def ping(self, data_frames_sent: int, now: float) -> None:
         """Charge a PING unless DATA moved, in either direction, since the last one."""
+        data_frames = self.data_frames_in + data_frames_sent
         if data_frames == self._ping_data_mark:
             self._charge_control(now)
         self._ping_data_mark = data_frames
@@ -113,10 +118,10 @@ class Guard:
         if not self._control.take(now):
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many PING or SETTINGS frames")
 
-    def empty_data(self, data_frames: int, now: float) -> None:
+    def empty_data(self, now: float) -> None:
         """Charge an empty DATA frame without END_STREAM when no payload came since the last ones."""
-        if data_frames != self._empty_data_mark:
-            self._empty_data_mark = data_frames
+        if self.data_frames_in != self._empty_data_mark:
+            self._empty_data_mark = self.data_frames_in
             self._empty_data_run = 0
         self._empty_data_run += 1
         if self._empty_data_run > self._limits.empty_data_frames:

@@ -1,8 +1,9 @@
 """What a connection calls when something happened: the two classes the layer above overrides.
 
-Rules for both: a handler may call any method of any stream or connection from inside a callback; the state here is
-already consistent when it is called. Each direction of a stream ends exactly once: the peer's with `end_stream`,
-`on_trailers` or `on_reset`, and nothing is called after `on_reset` or after the application's own `Stream.reset`.
+Rules for both: a handler may call any method of any stream or connection from inside a callback; the state
+here is already consistent when it is called. Each direction of a stream ends exactly once: the peer's with
+`end_stream`, `on_trailers` or `on_reset`, and nothing is called after `on_reset` or after the application's
+own `Stream.reset`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Header blocks as shared, memoised values.
 
-A client repeats its header fields on almost every call. The decoder therefore splits a header list in two: the *stable*
-fields become one `HeaderBlock`, the same object each time the same fields come, and the *extra* fields, which differ on
-each call, travel beside it as a plain tuple. Everything that can be derived from the stable fields (validity, route,
-encoded form for one upstream connection) is then looked up by the identity of the block and not computed again.
+A client repeats its header fields on almost every call. The decoder therefore splits a header list in two:
+the *stable* fields become one `HeaderBlock`, the same object each time the same fields come, and the *extra*
+fields, which differ on each call, travel beside it as a plain tuple. Everything that can be derived from the
+stable fields (validity, route, encoded form for one upstream connection) is then looked up by the identity of
+the block and not computed again.
 
-Rules of the split: pseudo-headers and `STANDARD_NAMES` are stable, `VOLATILE_NAMES` are extra, and any other field is
-extra exactly if its sender asked for it not to be indexed. One name never occurs in both parts, so the order among
-values of one name is kept.
+Rules of the split: pseudo-headers and `STANDARD_NAMES` are stable, `VOLATILE_NAMES` are extra, and any other
+field is extra exactly if its sender asked for it not to be indexed. One name never occurs in both parts, so
+the order among values of one name is kept.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What one connection may cost us: every bound of this layer with its default.
 
-The defaults are those of an edge listener; where a number is not the RFC's it follows nghttp2 (CONTINUATION frames,
-budgets refilled at a rate), Envoy (control frames, frames queued, header count, formulas for PRIORITY and
-WINDOW_UPDATE) or Node (SETTINGS entries, refused streams).
+The defaults are those of an edge listener; where a number is not the RFC's it follows nghttp2 (CONTINUATION
+frames, budgets refilled at a rate), Envoy (control frames, frames queued, header count, formulas for PRIORITY
+and WINDOW_UPDATE) or Node (SETTINGS entries, refused streams).
 """
 
 from __future__ import annotations

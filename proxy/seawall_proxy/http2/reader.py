@@ -1,12 +1,12 @@
 """Cut a byte stream into frames (RFC 9113 section 4.1) without an object for each.
 
-Bytes are parsed in place with an offset. A frame that is not complete yet is kept as the chunks in which it came and
-joined once all of it is there, so a peer that drips single bytes costs linear, not quadratic, time.
+Bytes are parsed in place with an offset. A frame that is not complete yet is kept as the chunks in which it
+came and joined once all of it is there, so a peer that drips single bytes costs linear, not quadratic, time.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from seawall_proxy.http2.errors import FRAME_SIZE_ERROR, PROTOCOL_ERROR, ConnectionFault
 from seawall_proxy.http2.frames import (
@@ -20,6 +20,10 @@ from seawall_proxy.http2.frames import (
     WINDOW_UPDATE,
 )
 
+if TYPE_CHECKING:
+    from seawall_proxy.http2.control import ControlFrames
+    from seawall_proxy.http2.messages import MessageFrames
+
 HEADER_BYTES: Final = 9
 
 _ANY: Final = 0
@@ -27,36 +31,15 @@ _FIRST_SETTINGS: Final = 1
 _CONTINUATION: Final = 2
 
 
-class FrameSink:
-    """Take frames from a reader; payloads are given as a buffer, a position and a length."""
-
-    def __init__(self) -> None:
-        self.closed: bool = False
-
-    def data_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
-        """Take DATA."""
-
-    def headers_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
-        """Take HEADERS."""
-
-    def continuation_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
-        """Take CONTINUATION; the reader has made sure that it belongs where it is."""
-
-    def window_update_frame(self, buf: bytes, pos: int, length: int, stream_id: int) -> None:
-        """Take WINDOW_UPDATE."""
-
-    def rst_stream_frame(self, buf: bytes, pos: int, length: int, stream_id: int) -> None:
-        """Take RST_STREAM."""
-
-    def other_frame(self, kind: int, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
-        """Take any other frame."""
-
-
 class FrameReader:
-    """Feed the frames of one connection to a sink."""
+    """Feed the frames of one connection to the two objects that take them."""
 
-    def __init__(self, sink: FrameSink, *, max_frame_bytes: int, expect_preface: bool) -> None:
-        self._sink: FrameSink = sink
+    def __init__(
+        self, messages: MessageFrames, control: ControlFrames, *, max_frame_bytes: int, expect_preface: bool
+    ) -> None:
+        self._messages: MessageFrames = messages
+        self._control: ControlFrames = control
+        self._stopped: bool = False
         self._max_frame_bytes: int = max_frame_bytes
         self._chunks: list[bytes] = []
         self._have: int = 0
@@ -70,6 +53,11 @@ class FrameReader:
         """Accept nothing but CONTINUATION frames of this stream; 0 ends that."""
         self._continued_id = stream_id
         self._state = _CONTINUATION if stream_id else _ANY
+
+    def stop(self) -> None:
+        """Parse no further, not even what was already fed."""
+        self._stopped = True
+        self._chunks.clear()
 
     def feed(self, data: bytes) -> None:
         """Parse bytes as they came; raises ConnectionFault on a framing error."""
@@ -86,7 +74,7 @@ class FrameReader:
             if pos == 0:
                 return
         pos = self._read_frames(data, pos)
-        if pos < len(data) and not self._sink.closed:
+        if pos < len(data) and not self._stopped:
             self._keep(data[pos:] if pos else data)
 
     def _keep(self, rest: bytes) -> None:
@@ -110,7 +98,8 @@ class FrameReader:
         return len(PREFACE)
 
     def _read_frames(self, data: bytes, pos: int) -> int:
-        sink = self._sink
+        messages = self._messages
+        control = self._control
         end = len(data)
         while end - pos >= HEADER_BYTES:
             length = data[pos] << 16 | data[pos + 1] << 8 | data[pos + 2]
@@ -118,7 +107,9 @@ class FrameReader:
             flags = data[pos + 4]
             if length > self._max_frame_bytes:
                 raise ConnectionFault(FRAME_SIZE_ERROR, "frame is larger than the announced maximum")
-            stream_id = (data[pos + 5] & 0x7F) << 24 | data[pos + 6] << 16 | data[pos + 7] << 8 | data[pos + 8]
+            stream_id = (
+                (data[pos + 5] & 0x7F) << 24 | data[pos + 6] << 16 | data[pos + 7] << 8 | data[pos + 8]
+            )
             if self._state != _ANY:
                 self._check_order(kind, flags, stream_id)
             start = pos + HEADER_BYTES
@@ -127,20 +118,20 @@ class FrameReader:
             pos = start + length
             self.frames += 1
             if kind == DATA:
-                sink.data_frame(data, start, length, flags, stream_id)
+                messages.data_frame(data, start, length, flags, stream_id)
             elif kind == HEADERS:
-                sink.headers_frame(data, start, length, flags, stream_id)
+                messages.headers_frame(data, start, length, flags, stream_id)
             elif kind == WINDOW_UPDATE:
-                sink.window_update_frame(data, start, length, stream_id)
+                control.window_update_frame(data, start, length, stream_id)
             elif kind == RST_STREAM:
-                sink.rst_stream_frame(data, start, length, stream_id)
+                control.rst_stream_frame(data, start, length, stream_id)
             elif kind == CONTINUATION:
-                sink.continuation_frame(data, start, length, flags, stream_id)
+                messages.continuation_frame(data, start, length, flags, stream_id)
             else:
                 if self._state == _FIRST_SETTINGS:
                     self._state = _ANY
-                sink.other_frame(kind, data, start, length, flags, stream_id)
-            if sink.closed:
+                control.other_frame(kind, data, start, length, flags, stream_id)
+            if self._stopped:
                 return end
         return pos
 

@@ -1,9 +1,10 @@
 """The sending half of a connection: its output, its send windows and the queue of streams that wait for them.
 
-Frames are appended to `out` as small pieces and joined once per batch. DATA waits for the stream's window, the
-connection's window and the transport (`paused`); everything else is written at once. Streams that could send but for
-the connection's window or the transport stand in `ready` and are served in turn, one frame each, so that none starves.
-Streams whose own window is closed are not in `ready`: their next WINDOW_UPDATE puts them there.
+Frames are appended to `out` as small pieces and joined once per batch. DATA waits for the stream's window,
+the connection's window and the transport (`paused`); everything else is written at once. Streams that could
+send but for the connection's window or the transport stand in `ready` and are served in turn, one frame each,
+so that none starves. Streams whose own window is closed are not in `ready`: their next WINDOW_UPDATE puts
+them there.
 """
 
 from __future__ import annotations

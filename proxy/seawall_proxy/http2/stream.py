@@ -1,8 +1,9 @@
 """One stream: the application's verbs and the few numbers kept for it (RFC 9113 section 5.1).
 
-The state machine is the pair `remote_closed`, `local_closed`; a stream is in its connection's table until both are
-true or it was reset, and then `done`. Idle and closed streams have no object: the connection knows them by their ids.
-Sending on a direction that is already closed does nothing, since the application may not have been told yet.
+The state machine is the pair `remote_closed`, `local_closed`; a stream is in its connection's table until
+both are true or it was reset, and then `done`. Idle and closed streams have no object: the connection knows
+them by their ids. Sending on a direction that is already closed does nothing, since the application may not
+have been told yet.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Stream:
         connection = self.connection
         window = connection.recv_stream_window
         held = window - self.recv_window - self.recv_credit
-        self.recv_credit += n if n < held else held
+        self.recv_credit += min(held, n)
         if self.recv_credit > 0 and self.recv_credit * 2 >= window:
             self.sender.write(window_update(self.id_octets, self.recv_credit))
             self.recv_window += self.recv_credit

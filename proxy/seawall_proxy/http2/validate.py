@@ -1,12 +1,12 @@
 """Is a decoded header list well formed (RFC 9113 sections 8.2, 8.3 and 8.1.1)?
 
-The answer about the stable fields is memoised in their `HeaderBlock`, once for each kind of message; extra fields are
-checked each time they are decoded. A problem is a text for the log, "" means none: a malformed message is a stream
-error PROTOCOL_ERROR and never costs the connection.
+The answer about the stable fields is memoised in their `HeaderBlock`, once for each kind of message; extra
+fields are checked each time they are decoded. A problem is a text for the log, "" means none: a malformed
+message is a stream error PROTOCOL_ERROR and never costs the connection.
 
-Stricter than the RFC asks, since what passes here is forwarded to shared upstream connections: control characters other
-than a tab are refused in values, a `:path` holds printable ASCII without space only, `host` must agree with
-`:authority`, userinfo and an empty authority are refused, and CONNECT is not served.
+Stricter than the RFC asks, since what passes here is forwarded to shared upstream connections: control
+characters other than a tab are refused in values, a `:path` holds printable ASCII without space only, `host`
+must agree with `:authority`, userinfo and an empty authority are refused, and CONNECT is not served.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Noticing that the policy file has changed.
 
-The file is looked at once a second: its identity, size and modification time. That sees what editors and configuration tools
-do (writing in place, renaming over, swapping a symbolic link) without a watch that some file systems do not have.
+The file is looked at once a second: its identity, size and modification time. That sees what editors and
+configuration tools do (writing in place, renaming over, swapping a symbolic link) without a watch that some
+file systems do not have.
 """
 
 from __future__ import annotations

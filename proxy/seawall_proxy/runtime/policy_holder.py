@@ -1,9 +1,9 @@
 """The policy in force, and how another one takes its place.
 
-A document is compiled aside; only a snapshot without mistakes is put in force, in one assignment, so a call sees one policy
-from its beginning to its end and a refused document changes nothing. Static fallbacks need the descriptors of their methods:
-when the document brings none, the upstream's reflection is asked, and what it said is kept on disk, so that a proxy that
-starts while its upstream is away still has its fallbacks.
+A document is compiled aside; only a snapshot without mistakes is put in force, in one assignment, so a call
+sees one policy from its beginning to its end and a refused document changes nothing. Static fallbacks need
+the descriptors of their methods: when the document brings none, the upstream's reflection is asked, and what
+it said is kept on disk, so that a proxy that starts while its upstream is away still has its fallbacks.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class PolicyHolder:
     ) -> list[str]:
         """Put a document in force; return why it was refused, or nothing.
 
-        Static fallbacks whose descriptors cannot be had refuse the document, unless `patient`: then it takes effect without
-        them, and `learn_pending` goes on asking.
+        Static fallbacks whose descriptors cannot be had refuse the document, unless `patient`: then it takes
+        effect without them, and `learn_pending` goes on asking.
         """
         async with self._lock:
             began = monotonic()

@@ -1,7 +1,7 @@
 """Asking an upstream for its descriptors, through gRPC server reflection (v1, then v1alpha).
 
-Both versions are the same messages under two service names, so one set of stubs serves both. Answers are bounded in size,
-number and time: what an upstream says about itself is not trusted to be small.
+Both versions are the same messages under two service names, so one set of stubs serves both. Answers are
+bounded in size, number and time: what an upstream says about itself is not trusted to be small.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class ReflectionFailed(Exception):
 async def fetch_descriptors(address: str, service: str, timeout_s: float) -> bytes:
     """Return a serialized FileDescriptorSet with `service` (empty: every service) and all that it depends on.
 
-    Raises ReflectionFailed when the upstream cannot be reached, has no reflection, or does not know the service.
+    Raises ReflectionFailed when the upstream cannot be reached, has no reflection, or does not know the
+    service.
     """
     options = [("grpc.max_receive_message_length", _MAX_REPLY_BYTES)]
     async with grpc.aio.insecure_channel(address, options=options) as channel:

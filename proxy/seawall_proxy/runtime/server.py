@@ -1,8 +1,9 @@
 """The proxy process from start to stop.
 
-Start: read the policy file (it has to be valid), put the last good revision or the file's policy in force, open the listeners,
-say that it is ready. Then follow the control plane or the file. Stop: stop accepting, tell clients to go elsewhere in two
-steps, let calls in flight end, cut off what is left at the limit, ship what is recorded, leave.
+Start: read the policy file (it has to be valid), put the last good revision or the file's policy in force,
+open the listeners, say that it is ready. Then follow the control plane or the file. Stop: stop accepting,
+tell clients to go elsewhere in two steps, let calls in flight end, cut off what is left at the limit, ship
+what is recorded, leave.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One event loop's share of the data path: sockets in, sockets out, one timer.
 
-Every batch of input goes the same way: tell everybody the time, feed the connection, settle the calls whose response is held
-back, write once to each connection that has output, pass on what the breakers noticed, and arm the loop's timer for the
-earliest deadline. Nothing here decides anything about a call.
+Every batch of input goes the same way: tell everybody the time, feed the connection, settle the calls whose
+response is held back, write once to each connection that has output, pass on what the breakers noticed, and
+arm the loop's timer for the earliest deadline. Nothing here decides anything about a call.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Worker:
         if self._timer is not None:
             self._timer.cancel()
         self._armed_at = deadline
-        # The loop's clock and ours are both CLOCK_MONOTONIC on the platforms that we support, yet only the distance is used.
+        # The loop's clock and ours are both CLOCK_MONOTONIC on the platforms that we support, yet only the
+        # distance is used.
         self._timer = self.loop.call_later(max(0.0, deadline - monotonic()), self._on_timer)
 
     def _on_timer(self) -> None:
@@ -139,7 +140,9 @@ class Worker:
             protocol.sweep(now)
 
     def start_drain(self) -> None:
-        """Tell every client to go elsewhere, in the two steps of gRFC A9's server side; `finish_drain` is the second."""
+        """Tell every client to go elsewhere, in the two steps of gRFC A9's server side; `finish_drain` is the
+        second.
+        """
         self.draining = True
         self.tell_time()
         for protocol in list(self.downstream):

@@ -23,12 +23,13 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seawall_proxy.telemetry.spool_format import (
+    ENTRY_BYTES,
     EVENT,
     HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -58,6 +59,9 @@ RING_FULL: Final = "ring_full"
 
 _DROP_REASONS: Final = ("", SPOOL_FULL, EXPIRED)
 _SUFFIX: Final = ".seg"
+_STRANGER: Final = ".old"
+# Above every number: what limits a look-up where the last number is not known yet.
+_ANY: Final = 1 << 62
 # A file takes at least a block, however small it is: many tiny segments must not slip under the limit.
 _BLOCK_BYTES: Final = 4096
 
@@ -259,11 +263,12 @@ class Spool:
     def tick(self, now_s: float) -> None:
         """Do what is due: sync, and drop what is too old."""
         self._sync_quietly()
-        while self._segments:
-            oldest = self._segments[0]
-            created_s = now_s if oldest.header is None else oldest.header.created_s
-            if now_s - created_s <= self._limits.max_age_s or not self._drop_oldest(EXPIRED):
-                break
+        try:
+            while self._segments and self._is_expired(self._segments[0], now_s):
+                self._drop_oldest(EXPIRED)
+        except OSError:
+            self._write_errors += 1
+            self._degraded = True
 
     def sync(self) -> None:
         """Make durable what was appended; raise OSError if that failed (the spool goes on in a new
@@ -301,12 +306,8 @@ class Spool:
         for segment in self._segments:
             if segment.last < expected:
                 continue
-            for entry in self._entries(segment, expected):
-                if (
-                    entry.kind == EVENT
-                    and events
-                    and (len(events) >= max_events or len(entry.payload) > room)
-                ):
+            for _, entry in self._entries(segment, expected):
+                if (events or gaps) and (len(events) + len(gaps) >= max_events or len(entry.payload) > room):
                     return self._batch(events, gaps, expected)
                 if entry.seq > expected:
                     self._missing(gaps, expected, entry.seq - 1)
@@ -349,7 +350,8 @@ class Spool:
             if self._untold:
                 wanted += self._untold
             self._reserve(start + wanted - 1)
-            segment = self._room_for(start, sum(map(len, payloads)), now_s)
+            size = sum(map(len, payloads)) + ENTRY_BYTES * (len(payloads) + 2)
+            segment = self._room_for(start, size, now_s)
             written = self._write(segment, start, payloads, reason, count)
         except OSError:
             self._write_errors += 1
@@ -398,7 +400,12 @@ class Spool:
         self._untold = 0
         self._unsynced += len(parts)
         self._state = replace(self._state, last=seq - 1)
-        self._mark.note(self._state)
+        try:
+            self._mark.note(self._state)
+        except OSError:
+            # The entries are written and the reservation holds: only a crash's gap is less exact.
+            self._write_errors += 1
+            self._degraded = True
         if self._unsynced >= self._limits.sync_every:
             self._sync_quietly()
         return range(first, seq)
@@ -424,7 +431,7 @@ class Spool:
 
     def _room_for(self, first: int, size: int, now_s: float) -> _Segment:
         """Return the segment to append to, begun anew if need be, with old ones dropped to make room."""
-        if self._fd >= 0 and self._segments[-1].size + size > self._limits.segment_bytes:
+        if self._fd >= 0 and self._is_done(self._segments[-1], size, now_s):
             self._sync_quietly()
             self._close_segment()
         while sum(segment.cost for segment in self._segments) + size + _BLOCK_BYTES > self._limits.max_bytes:
@@ -433,6 +440,20 @@ class Spool:
         if self._fd < 0:
             self._begin(first, now_s)
         return self._segments[-1]
+
+    def _is_done(self, segment: _Segment, size: int, now_s: float) -> bool:
+        """Tell whether a segment takes no more: it is full, or so old that its age would not be its
+        events'.
+        """
+        created_s = now_s if segment.header is None else segment.header.created_s
+        return (
+            segment.size + size > self._limits.segment_bytes
+            or now_s - created_s > self._limits.max_age_s / 24
+        )
+
+    def _is_expired(self, segment: _Segment, now_s: float) -> bool:
+        created_s = now_s if segment.header is None else segment.header.created_s
+        return now_s - created_s > self._limits.max_age_s
 
     def _begin(self, first: int, now_s: float) -> None:
         salt = int.from_bytes(self._random_bytes(4), "big")
@@ -499,22 +520,21 @@ class Spool:
     # -------------------------------------------------------------------------------------------- inside:
     # read
 
-    def _entries(self, segment: _Segment, lowest: int) -> list[Entry]:
-        """Return the entries of a segment that stand for `lowest` and what follows."""
+    def _entries(self, segment: _Segment, lowest: int) -> Iterator[tuple[int, Entry]]:
+        """Yield offset and entry of what stands for `lowest` and the numbers after it."""
+        if segment.header is None:
+            return
         data = _read(segment.path)
-        if segment.header is None or decode_header(data) is None:
-            return []
         first, position = self._position
         if first != segment.first or not HEADER_BYTES <= position <= len(data):
             position = HEADER_BYTES
-        entries: list[Entry] = []
-        # A skip may begin below `lowest` when an acknowledgement ended inside it.
         while True:
             entry = find_entry(data, position, segment.header.salt, segment.first, segment.last)
             if entry is None:
-                return entries
+                return
+            # A skip may begin below `lowest`, when an acknowledgement ended inside it.
             if entry.through >= lowest:
-                entries.append(entry)
+                yield position, entry
                 lowest = entry.through + 1
             position = entry.end
 
@@ -543,18 +563,11 @@ class Spool:
         if not self._segments:
             return
         segment = self._segments[0]
-        if segment.first > through + 1 or segment.header is None:
-            return
-        data = _read(segment.path)
-        first, position = self._position
-        if first != segment.first or not HEADER_BYTES <= position <= len(data):
-            position = HEADER_BYTES
-        while True:
-            entry = find_entry(data, position, segment.header.salt, segment.first, segment.last)
-            if entry is None or entry.through > through:
+        if segment.first <= through:
+            # The first entry that is still needed; when there is none yet, the old position is as good.
+            for position, _ in self._entries(segment, through + 1):
                 self._position = (segment.first, position)
-                return
-            position = entry.end
+                break
 
     # ----------------------------------------------------------------------------------------- inside:
     # recovery
@@ -579,7 +592,7 @@ class Spool:
         loaded = self._mark.load(boot)
         known = loaded if loaded is not None else MarkState(spool_id=self._random_bytes(16))
         ours, strangers = self._look(known.spool_id)
-        found = self._cut_torn_tail(ours, known.last)
+        found = self._cut_torn_tail(ours)
         self._segments.extend(ours)
         last = max(known.last, found, known.acked, known.dropped_through)
         self._state = replace(known, boot=boot, last=last, reserved=last, generation=known.generation + 1)
@@ -593,30 +606,29 @@ class Spool:
     def _look(self, spool_id: bytes) -> tuple[list[_Segment], list[Path]]:
         """Return the segments of this spool in order, and the files that another one left."""
         ours: list[_Segment] = []
-        strangers: list[Path] = []
         for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
             if not path.stem.isdigit():
                 continue
             with path.open("rb") as file:
                 header = decode_header(file.read(HEADER_BYTES))
             if header is not None and header.spool_id != spool_id:
-                strangers.append(path)
+                # Out of the way first: this spool may need a file of the same name.
+                path.rename(path.with_name(f"{path.stem}-{header.spool_id.hex()}{_STRANGER}"))
                 continue
             first = int(path.stem)
             ours.append(_Segment(path, header, first, first - 1, path.stat().st_size))
-        return ours, strangers
+        return ours, sorted(self._directory.glob(f"*{_STRANGER}"))
 
-    def _cut_torn_tail(self, segments: list[_Segment], last: int) -> int:
+    def _cut_torn_tail(self, segments: list[_Segment]) -> int:
         """Cut what follows the last whole entry of the last segment; return the last number found."""
         while segments:
             segment = segments[-1]
             end, through = HEADER_BYTES, segment.first - 1
             if segment.header is not None:
                 data = _read(segment.path)
-                highest = max(last, segment.first + len(data)) + RESERVE
                 position = HEADER_BYTES
                 while True:
-                    entry = find_entry(data, position, segment.header.salt, through + 1, highest + (1 << 40))
+                    entry = find_entry(data, position, segment.header.salt, through + 1, _ANY)
                     if entry is None:
                         break
                     position = end = entry.end
@@ -666,7 +678,7 @@ class Spool:
             header = decode_header(data)
             position = HEADER_BYTES
             while header is not None:
-                entry = find_entry(data, position, header.salt, header.first, 1 << 62)
+                entry = find_entry(data, position, header.salt, header.first, _ANY)
                 if entry is None:
                     break
                 position = entry.end

@@ -1,7 +1,7 @@
 """Choosing an endpoint, and keeping the clusters of the policy in force.
 
-An endpoint is eligible unless it is in backoff. Endpoints that a call has tried already are left out as long as another one
-is eligible. When none is, the call is refused at once instead of waiting for a backoff to end.
+An endpoint is eligible unless it is in backoff. Endpoints that a call has tried already are left out as long
+as another one is eligible. When none is, the call is refused at once instead of waiting for a backoff to end.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ class ClusterSet:
         self._draw: Callable[[], float] = draw
 
     def prepare(self, specs: dict[str, ClusterSpec]) -> dict[str, Cluster]:
-        """Return clusters for a new policy, reusing unchanged ones and the endpoints of changed ones; `adopt` completes it."""
+        """Return clusters for a new policy, reusing unchanged ones and the endpoints of changed ones; `adopt`
+        completes it.
+        """
         result: dict[str, Cluster] = {}
         for name, spec in specs.items():
             old = self.clusters.get(name)

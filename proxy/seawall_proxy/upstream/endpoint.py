@@ -1,13 +1,15 @@
 """One upstream address with its connections.
 
-An endpoint is IDLE (nothing tried), CONNECTING, READY (a connection has answered with SETTINGS) or in BACKOFF. A connection
-counts only once the peer's SETTINGS are there: a port that accepts and then says nothing is no endpoint. Attempts that find
-no room wait in line; they are served as streams end or connections become ready, and told when the dial fails. While every
-open connection is at the peer's MAX_CONCURRENT_STREAMS and attempts wait, further connections are dialled up to a limit.
+An endpoint is IDLE (nothing tried), CONNECTING, READY (a connection has answered with SETTINGS) or in
+BACKOFF. A connection counts only once the peer's SETTINGS are there: a port that accepts and then says
+nothing is no endpoint. Attempts that find no room wait in line; they are served as streams end or connections
+become ready, and told when the dial fails. While every open connection is at the peer's
+MAX_CONCURRENT_STREAMS and attempts wait, further connections are dialled up to a limit.
 
-After a failed dial the endpoint waits (exponential backoff with jitter, gRPC's connection backoff) and then dials again by
-itself, so that the first call after a recovery does not have to find out. The longest wait is 10 s, well below gRPC's 120 s:
-an endpoint in backoff gets no calls, so the wait is also how late its return can be noticed.
+After a failed dial the endpoint waits (exponential backoff with jitter, gRPC's connection backoff) and then
+dials again by itself, so that the first call after a recovery does not have to find out. The longest wait is
+10 s, well below gRPC's 120 s: an endpoint in backoff gets no calls, so the wait is also how late its return
+can be noticed.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class Dialer:
     """Opens transports; implemented by the runtime."""
 
     def dial(self, link: Link, address: str, timeout_s: float) -> None:
-        """Start connecting; later call `link.opened()` or `link.failed(reason)`, and deliver bytes to its connection."""
+        """Start connecting; later call `link.opened()` or `link.failed(reason)`, and deliver bytes to its
+        connection.
+        """
 
     def hang_up(self, link: Link) -> None:
         """Close the link's transport after what is written has gone."""
@@ -259,8 +263,8 @@ class Endpoint(UpstreamEndpoint):
                 self._lost(self.timers.now - link.ready_at)
 
     def _lost(self, lived_s: float) -> None:
-        """The last connection is gone. One try at once, since a restarted server is often back already; but a server
-        that accepts and hangs up, again and again, is left alone for a while.
+        """The last connection is gone. One try at once, since a restarted server is often back already; but a
+        server that accepts and hangs up, again and again, is left alone for a while.
         """
         if lived_s >= STEADY_S:
             self._failures = 0
@@ -291,7 +295,9 @@ class Endpoint(UpstreamEndpoint):
     # housekeeping
 
     def sweep(self, now: float) -> None:
-        """Ping connections with open streams; end those that do not answer, and those that have nothing left to finish."""
+        """Ping connections with open streams; end those that do not answer, and those that have nothing left
+        to finish.
+        """
         for link in self.links + self.draining:
             connection = link.connection
             if connection is None or connection.closed:

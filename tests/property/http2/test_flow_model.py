@@ -1,7 +1,7 @@
 """Flow control between two connections with tiny windows, against a naive model.
 
-The model counts, per stream and for the connection, what was sent, what was consumed and what the windows allow. It looks at
-frames on the wire only, so it shares no arithmetic with what it checks.
+The model counts, per stream and for the connection, what was sent, what was consumed and what the windows
+allow. It looks at frames on the wire only, so it shares no arithmetic with what it checks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Side(ConnectionHandler):
         )
         self.connection.start(0.0)
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         self.adopt(stream, Sink())
         stream.handler = self.sinks[stream.id]
         stream.send_headers(OK, (), False)
@@ -113,10 +115,13 @@ STEPS = st.lists(
 @given(STEPS, st.integers(10, 4000), st.integers(10, 4000))
 def test_windows_hold_and_everything_arrives(steps, client_window: int, server_window: int) -> None:
     """No side ever writes beyond a window it was granted; what is accepted is reported exactly once; and when both sides
-    consume and nothing is paused, every byte arrives in order."""
+    consume and nothing is paused, every byte arrives in order.
+    """
     sides = (
         Side(is_client=True, limits=Limits(stream_window_bytes=client_window, connection_window_bytes=65535)),
-        Side(is_client=False, limits=Limits(stream_window_bytes=server_window, connection_window_bytes=65535)),
+        Side(
+            is_client=False, limits=Limits(stream_window_bytes=server_window, connection_window_bytes=65535)
+        ),
     )
     wires = [b"", b""]
     budgets = (Budget(), Budget())
@@ -198,5 +203,5 @@ def test_windows_hold_and_everything_arrives(steps, client_window: int, server_w
         assert at_once[side, stream_id] + sides[side].sinks[stream_id].reported == len(data)
     for side in (0, 1):
         assert sides[side].connection.active_streams == 0
-        held = sides[side].connection._recv_window + sides[side].connection._recv_credit
+        held = sides[side].connection.messages.recv_window + sides[side].connection.messages.recv_credit
         assert held == 65535

@@ -22,7 +22,9 @@ EXTRA_FIELDS = st.lists(
     ),
     max_size=6,
 )
-BODIES = st.lists(st.one_of(st.binary(max_size=300), st.binary(max_size=8).map(lambda seed: seed * 1500)), max_size=3)
+BODIES = st.lists(
+    st.one_of(st.binary(max_size=300), st.binary(max_size=8).map(lambda seed: seed * 1500)), max_size=3
+)
 CHUNKS = st.lists(st.sampled_from([13, 300, 5000, 20_000]), min_size=1, max_size=8)
 CALLS = st.lists(st.tuples(EXTRA_FIELDS, BODIES, EXTRA_FIELDS), min_size=1, max_size=3)
 
@@ -72,7 +74,9 @@ class EchoServer(ConnectionHandler):
         self.requests: dict[int, tuple[Field, ...]] = {}
         self.ended: list[str] = []
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         self.requests[stream.id] = block.fields + extra
         fields = block.fields[4:] + extra
         stream.handler = EchoStream(fields)
@@ -84,11 +88,12 @@ class EchoServer(ConnectionHandler):
         self.ended.append(reason)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=80)
 @given(CALLS, CHUNKS, CHUNKS, st.sampled_from([7, 1000, 65535]))
 def test_server_role(calls, up: list[int], down: list[int], client_window: int) -> None:
     """Every request of an h2 client arrives whole and its echo comes back whole, however the bytes are cut and however
-    small the client's window is."""
+    small the client's window is.
+    """
     handler = EchoServer()
     server = Connection(is_client=False, limits=Limits(), handler=handler, cache=BlockCache(), dirty=[])
     server.start(0.0)
@@ -144,7 +149,9 @@ class Collect(StreamHandler):
         self.trailers: tuple[Field, ...] = ()
         self.ends = 0
 
-    def on_headers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_headers(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         self.headers = block.fields + extra
         self.ends += end_stream
 
@@ -161,7 +168,7 @@ class Collect(StreamHandler):
         raise AssertionError(f"reset with {code}")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=80)
 @given(CALLS, CHUNKS, CHUNKS, st.sampled_from([100, 65535]))
 def test_client_role(calls, up: list[int], down: list[int], server_window: int) -> None:
     """Every call to an h2 server is answered whole, with the server's echo of our fields and body."""
@@ -175,7 +182,6 @@ def test_client_role(calls, up: list[int], down: list[int], server_window: int) 
     client.start(0.0)
     server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=None))
     server.initiate_connection()
-    server.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: server_window})
     requests: dict[int, list[Field]] = {}
     waiting: dict[int, bytes] = {}
     answers: dict[int, list[Field]] = {}
@@ -213,6 +219,9 @@ def test_client_role(calls, up: list[int], down: list[int], server_window: int) 
                 client.receive(piece, 1.0)
         raise AssertionError("the two sides never come to rest")
 
+    exchange()
+    server.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: server_window})
+    exchange()
     collected = []
     for extra, body, _ in calls:
         assert client.can_open

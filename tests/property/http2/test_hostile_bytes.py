@@ -23,7 +23,9 @@ class Audit(StreamHandler):
         self.remote_ended = False
         self.gone = False
 
-    def on_headers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_headers(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         self.check(end_stream)
 
     def on_data(self, stream: Stream, data: bytes, end_stream: bool) -> None:
@@ -56,7 +58,9 @@ class Accept(ConnectionHandler):
         self.handlers: list[Audit] = []
         self.terminated = 0
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         assert self.terminated == 0
         names = [name for name, _ in block.fields]
         assert {b":method", b":path", b":scheme"} <= set(names)
@@ -85,7 +89,7 @@ def feed(chunks: list[bytes], *, is_client: bool, limits: Limits | None = None) 
         connection.receive(chunk, number * 0.01)
         connection.take_output()
         assert connection.active_streams <= 100
-        assert sum(len(part) for part in connection._reader._chunks) <= max(len(chunk), 0) + 16384 + 9
+        assert sum(len(part) for part in connection.reader._chunks) <= max(len(chunk), 0) + 16384 + 9
         connection.next_deadline()
         connection.set_write_paused(number % 3 == 0)
     connection.eof(1e6)
@@ -135,7 +139,12 @@ def transcript(peer: Peer) -> bytes:
         parts.append(frame(8, 0, stream_id, (500).to_bytes(4, "big")))
         parts.append(frame(0, 8, stream_id, b"\x05abc" + bytes(5)))
         parts.append(frame(6, 0, 0, bytes(8)))
-    parts += [peer.headers(1, TRAILERS), frame(0, 1, 3, b"end"), frame(3, 0, 5, bytes(4)), frame(7, 0, 0, bytes(8))]
+    parts += [
+        peer.headers(1, TRAILERS),
+        frame(0, 1, 3, b"end"),
+        frame(3, 0, 5, bytes(4)),
+        frame(7, 0, 0, bytes(8)),
+    ]
     return b"".join(parts)
 
 
@@ -164,5 +173,5 @@ def test_dripped_frame_is_linear(step: int, rest: int) -> None:
     data = frame(0, 1, 1, bytes(1000 + rest))
     for at in range(0, len(data), step):
         peer.send(data[at : at + step])
-        assert sum(len(part) for part in peer.connection._reader._chunks) <= len(data)
+        assert sum(len(part) for part in peer.connection.reader._chunks) <= len(data)
     assert peer.recorder.names("data")[0][3] is True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
 from hpack import Decoder as OracleDecoder
 from hpack import Encoder as OracleEncoder
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seawall_proxy.http2.errors import ConnectionFault
 from seawall_proxy.http2.headers import VOLATILE_NAMES, BlockCache, Field, HeaderBlock
@@ -14,7 +14,9 @@ from seawall_proxy.http2.hpack.decoder import Decoder
 from seawall_proxy.http2.hpack.encoder import INDEXABLE_NAMES, Encoder
 from seawall_proxy.http2.hpack.huffman import decode_huffman
 
-NAMES = st.sampled_from([*sorted(INDEXABLE_NAMES), *sorted(VOLATILE_NAMES)[:6], b"x-a", b"x-b", b"x-c", b"grpc-message"])
+NAMES = st.sampled_from(
+    [*sorted(INDEXABLE_NAMES), *sorted(VOLATILE_NAMES)[:6], b"x-a", b"x-b", b"x-c", b"grpc-message"]
+)
 VALUES = st.one_of(
     st.sampled_from([b"", b"0", b"200", b"GET", b"application/grpc", b"v" * 63, b"v" * 130, b"v" * 300]),
     st.binary(max_size=20),
@@ -33,12 +35,15 @@ def by_name(fields: tuple[Field, ...] | list[Field]) -> dict[bytes, list[bytes]]
 @given(st.lists(st.tuples(FIELDS, st.booleans(), st.sampled_from([-1, -1, -1, 0, 64, 4096])), max_size=12))
 def test_decoder_agrees_with_the_oracles_encoder(blocks) -> None:
     """Every list of a connection decodes to its fields: none lost, none invented, values of a name in order, the two
-    parts disjoint by name, whatever was indexed, Huffman coded or evicted in between."""
+    parts disjoint by name, whatever was indexed, Huffman coded or evicted in between.
+    """
     encoder, decoder = OracleEncoder(), Decoder(BlockCache())
     for fields, huffman, resize in blocks:
         if resize >= 0:
             encoder.header_table_size = resize
-        coded = [(NeverIndexedHeaderTuple if never else HeaderTuple)(name, value) for name, value, never in fields]
+        coded = [
+            (NeverIndexedHeaderTuple if never else HeaderTuple)(name, value) for name, value, never in fields
+        ]
         for data in [encoder.encode(coded, huffman=huffman) for _ in range(2)]:
             decoded = decoder.decode(data)
             assert not decoded.too_large

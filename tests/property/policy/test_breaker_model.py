@@ -35,6 +35,7 @@ pytestmark = pytest.mark.slow
 CODES = (status.OK, status.UNAVAILABLE, status.RESOURCE_EXHAUSTED, status.NOT_FOUND)
 FAILING = (status.UNAVAILABLE, status.RESOURCE_EXHAUSTED)
 SLOW_S = 1.0
+HOLD_S = 1.5
 
 
 class Parameters:
@@ -226,8 +227,8 @@ class Reference:
 class BreakerModel(RuleBasedStateMachine):
     """Random lives of a breaker; after every step all that can be seen of both must be equal."""
 
-    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)))
-    def start(self, data: st.DataObject, mode: int) -> None:
+    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)), probing=st.booleans())
+    def start(self, data: st.DataObject, mode: int, probing: bool) -> None:
         options = Parameters(data, mode).options
         self.real = Breaker(options, lambda: 0.5)
         self.handles = [self.real]
@@ -236,6 +237,17 @@ class BreakerModel(RuleBasedStateMachine):
         self.unwatched = 0
         self.now = 0.0
         self.log: list[tuple[int, int, str]] = []
+        if probing:  # half of the lives begin where most of the rules are
+            self.hold_open()
+            self.now += HOLD_S
+            self.timer_fires()
+
+    def hold_open(self) -> None:
+        """Open both by hand for a while."""
+        self.real.trip(self.now, HOLD_S, "hand")
+        self.reference.go(OPEN, "hand")
+        self.reference.open_until = self.now + HOLD_S
+        self.reference.held = True
 
     @rule(step=st.sampled_from((0.25, 0.5, 1.0, 2.0)))
     def time_passes(self, step: float) -> None:
@@ -289,10 +301,7 @@ class BreakerModel(RuleBasedStateMachine):
             self.real.trip(self.now, reason="hand")
             self.reference.go(FORCED_OPEN, "hand")
         elif hand == "hold":
-            self.real.trip(self.now, 1.5, "hand")
-            self.reference.go(OPEN, "hand")
-            self.reference.open_until = self.now + 1.5
-            self.reference.held = True
+            self.hold_open()
         elif hand == "reset":
             self.real.reset(self.now, "hand")
             self.reference.go(CLOSED, "hand")
@@ -303,11 +312,10 @@ class BreakerModel(RuleBasedStateMachine):
             self.real.metrics_only(self.now, "hand")
             self.reference.go(METRICS_ONLY, "hand")
 
-    @precondition(lambda self: len(self.handles) < 4 and self.real.options.open_multiplier == 1.0)
+    @precondition(lambda self: len(self.handles) < 4)
     @rule(data=st.data())
     def policy_changes(self, data: st.DataObject) -> None:
         options = Parameters(data, self.real.options.mode).options
-        options.open_multiplier = 1.0
         self.reference.since_open = self.real.since
         new = Breaker(options, lambda: 0.5)
         new.carry_over(self.real, self.now)
@@ -352,5 +360,5 @@ class BreakerModel(RuleBasedStateMachine):
         assert real.next_deadline() == inf or real.state in (OPEN, HALF_OPEN)
 
 
-BreakerModel.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+BreakerModel.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestBreakerModel = BreakerModel.TestCase

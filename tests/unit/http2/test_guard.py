@@ -15,12 +15,12 @@ from tests.unit.http2.wire import (
     ENHANCE_YOUR_CALM,
     HEADERS,
     PING,
+    PREFACE,
     PRIORITY,
     PROTOCOL_ERROR,
     RESPONSE,
     SETTINGS,
     SETTINGS_TIMEOUT,
-    PREFACE,
     Peer,
     client,
     frame,
@@ -129,7 +129,9 @@ class TestResets:
             stream.reset(8)
         peer.take()
         for stream in streams:
-            peer.send(peer.headers(stream.id, RESPONSE, END_HEADERS), frame(DATA, END_STREAM, stream.id, b"late"))
+            peer.send(
+                peer.headers(stream.id, RESPONSE, END_HEADERS), frame(DATA, END_STREAM, stream.id, b"late")
+            )
         peer.assert_alive()
 
 

@@ -27,7 +27,15 @@ def test_volatile_names_are_extra(kind: int) -> None:
 @pytest.mark.parametrize("kind", [INDEXED, PLAIN, NEVER])
 def test_standard_names_are_stable(kind: int) -> None:
     """Pseudo-header fields and the standard fields are stable, however they were coded."""
-    for name in (b":path", b":status", b"content-type", b"te", b"user-agent", b"grpc-status", b"grpc-encoding"):
+    for name in (
+        b":path",
+        b":status",
+        b"content-type",
+        b"te",
+        b"user-agent",
+        b"grpc-status",
+        b"grpc-encoding",
+    ):
         assert split((name, b"1", kind)) == (((name, b"1"),), ())
 
 
@@ -41,7 +49,9 @@ def test_other_names_follow_their_coding() -> None:
 
 def test_one_name_is_never_in_both() -> None:
     """Values of one name stay together and in order, whatever order their codings came in."""
-    assert split((b"x-a", b"1", INDEXED), (b"x-b", b"b", INDEXED), (b"x-a", b"2", PLAIN), (b"x-a", b"3", INDEXED)) == (
+    assert split(
+        (b"x-a", b"1", INDEXED), (b"x-b", b"b", INDEXED), (b"x-a", b"2", PLAIN), (b"x-a", b"3", INDEXED)
+    ) == (
         ((b"x-b", b"b"),),
         ((b"x-a", b"1"), (b"x-a", b"2"), (b"x-a", b"3")),
     )

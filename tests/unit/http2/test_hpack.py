@@ -34,7 +34,15 @@ class TestIndexSpace:
 
     @pytest.mark.parametrize(
         "data",
-        [b"\x80", b"\xbe", b"\xff\x00", b"\x7e\x01a", b"\x7f\x00\x01a", b"\x0f\x2f\x01a", b"\xff\xff\xff\xff\xff\x0f"],
+        [
+            b"\x80",
+            b"\xbe",
+            b"\xff\x00",
+            b"\x7e\x01a",
+            b"\x7f\x00\x01a",
+            b"\x0f\x2f\x01a",
+            b"\xff\xff\xff\xff\xff\x0f",
+        ],
     )
     def test_index_outside_the_tables(self, data: bytes) -> None:
         """Index 0 and indices above the newest dynamic entry do not exist."""
@@ -220,7 +228,9 @@ class TestEncoder:
         assert len(encoder.encode(block, ())) > 300
 
     def test_never_evicts(self) -> None:
-        """A thousand paths fill the table and no more; the oracle's table never shrinks and agrees throughout."""
+        """A thousand paths fill the table and no more; the oracle's table never shrinks and agrees
+        throughout.
+        """
         encoder, oracle = Encoder(), OracleDecoder()
         for number in range(1000):
             for _ in range(2):

@@ -62,7 +62,12 @@ class TestIdle:
 
     @pytest.mark.parametrize(
         "stray",
-        [frame(DATA, 0, 1, b"x"), rst_stream(1), window_update(1, 1), frame(HEADERS, END_HEADERS, 1, b"\x88")],
+        [
+            frame(DATA, 0, 1, b"x"),
+            rst_stream(1),
+            window_update(1, 1),
+            frame(HEADERS, END_HEADERS, 1, b"\x88"),
+        ],
     )
     def test_client_role_idle_stream(self, stray: bytes) -> None:
         """A server that talks on a stream the client never opened loses the connection."""
@@ -285,7 +290,9 @@ class TestErrors:
         assert int.from_bytes(last.payload[:4], "big") == 7
 
     def test_every_stream_is_told_before_the_end(self) -> None:
-        """A connection error gives each open stream one `on_reset`, then one `on_terminated`, and nothing more."""
+        """A connection error gives each open stream one `on_reset`, then one `on_terminated`, and nothing
+        more.
+        """
         peer = server()
         first, _second = peer.open_request(1), peer.open_request(3)
         peer.recorder.log.clear()

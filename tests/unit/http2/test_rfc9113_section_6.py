@@ -128,7 +128,9 @@ class TestRstStream:
         peer.send(frame(RST_STREAM, 0, 1, bytes(3)))
         peer.assert_connection_error(FRAME_SIZE_ERROR)
 
-    @pytest.mark.parametrize(("code", "unprocessed"), [(0, False), (7, True), (8, False), (0xFFFFFFFF, False)])
+    @pytest.mark.parametrize(
+        ("code", "unprocessed"), [(0, False), (7, True), (8, False), (0xFFFFFFFF, False)]
+    )
     def test_code_is_reported(self, code: int, unprocessed: bool) -> None:
         """The wire code goes to the handler as it is; REFUSED_STREAM alone means not processed."""
         peer = client()
@@ -182,7 +184,9 @@ class TestSettings:
     def test_larger_frames_are_used(self) -> None:
         """MAX_FRAME_SIZE of the peer bounds our DATA frames."""
         peer = client()
-        peer.send(frame(SETTINGS, 0, 0, setting(0x5, 20000) + setting(0x4, 100_000)), window_update(0, 100_000))
+        peer.send(
+            frame(SETTINGS, 0, 0, setting(0x5, 20000) + setting(0x4, 100_000)), window_update(0, 100_000)
+        )
         stream = peer.open_call()
         assert stream.send_data(bytes(30000), True) == 30000
         assert [len(sent.payload) for sent in peer.take()] == [20000, 10000]
@@ -419,7 +423,9 @@ class TestContinuation:
     def test_on_stream_zero(self) -> None:
         """CONTINUATION on stream 0 within a block is a connection error."""
         peer = server()
-        peer.send(frame(HEADERS, END_STREAM, 1, peer.block(REQUEST)), frame(CONTINUATION, END_HEADERS, 0, b""))
+        peer.send(
+            frame(HEADERS, END_STREAM, 1, peer.block(REQUEST)), frame(CONTINUATION, END_HEADERS, 0, b"")
+        )
         peer.assert_connection_error(PROTOCOL_ERROR)
 
     def test_our_large_block_is_split(self) -> None:

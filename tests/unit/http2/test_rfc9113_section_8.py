@@ -92,7 +92,13 @@ class TestFields:
 
     @pytest.mark.parametrize(
         "good",
-        [(b"x-empty", b""), (b"x_under.score", b"a\tb c"), (b"x-latin", b"\xe9"), (b"x-bin", b"AAE="), (b"0", b"1")],
+        [
+            (b"x-empty", b""),
+            (b"x_under.score", b"a\tb c"),
+            (b"x-latin", b"\xe9"),
+            (b"x-bin", b"AAE="),
+            (b"0", b"1"),
+        ],
         ids=repr,
     )
     def test_valid_fields_pass(self, good: Field) -> None:
@@ -217,7 +223,9 @@ class TestExchange:
         """1xx responses are not reported; the final one is."""
         peer = client()
         peer.open_call()
-        peer.send(peer.headers(1, ((b":status", b"103"),), END_HEADERS), peer.headers(1, RESPONSE, END_HEADERS))
+        peer.send(
+            peer.headers(1, ((b":status", b"103"),), END_HEADERS), peer.headers(1, RESPONSE, END_HEADERS)
+        )
         assert peer.recorder.log == [("headers", 1, RESPONSE, False)]
 
     def test_interim_responses_are_capped(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seawall_proxy.http2.headers import BlockCache, HeaderBlock
-from seawall_proxy.http2.handlers import ConnectionHandler
 from seawall_proxy.http2.connection import Connection
+from seawall_proxy.http2.handlers import ConnectionHandler
+from seawall_proxy.http2.headers import BlockCache, HeaderBlock
 from seawall_proxy.http2.limits import Limits
 from tests.unit.http2.wire import (
     DATA,
@@ -127,7 +127,13 @@ def test_connection_window_is_shared_in_turn() -> None:
     assert streams[2].send_data(bytes(100), False) == 0
     peer.take()
     sent = peer.send(window_update(0, 50_000))
-    assert [(out.stream_id, len(out.payload)) for out in sent] == [(1, 16384), (3, 16384), (5, 100), (1, 16384), (3, 748)]
+    assert [(out.stream_id, len(out.payload)) for out in sent] == [
+        (1, 16384),
+        (3, 16384),
+        (5, 100),
+        (1, 16384),
+        (3, 748),
+    ]
     assert sum(entry[2] for entry in peer.recorder.names("sent")) == 50_000  # type: ignore[misc]
 
 

@@ -19,7 +19,9 @@ from seawall_proxy.http2.limits import Limits
 from seawall_proxy.http2.stream import Stream
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
+    range(10)
+)
 END_STREAM, ACK, END_HEADERS, PADDED, HAS_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED = range(6)
@@ -79,8 +81,7 @@ def literal(name: bytes, value: bytes, pattern: int = 0x00) -> bytes:
 
 def split_frames(data: bytes) -> list[Frame]:
     """Cut complete output into frames, the client preface left out."""
-    if data.startswith(PREFACE):
-        data = data[len(PREFACE) :]
+    data = data.removeprefix(PREFACE)
     frames = []
     pos = 0
     while pos < len(data):
@@ -219,7 +220,9 @@ class Peer:
 
     def decode(self, answered: Frame) -> tuple[Field, ...]:
         """Decode the header block of a HEADERS frame the connection sent."""
-        return tuple((bytes(name), bytes(value)) for name, value in self.decoder.decode(answered.payload, raw=True))
+        return tuple(
+            (bytes(name), bytes(value)) for name, value in self.decoder.decode(answered.payload, raw=True)
+        )
 
     # ---- expectations -------------------------------------------------------------------------------------------
 

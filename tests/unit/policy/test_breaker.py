@@ -378,6 +378,16 @@ def test_ceiling_below_the_base_is_the_base() -> None:
     assert opened(make(open_for_s=300.0)).open_until == 300.0
 
 
+def test_time_in_open_saturates_before_it_overflows() -> None:
+    """After a thousand failed probings it is still the ceiling."""
+    breaker = opened(make(open_multiplier=1e9, open_for_max_s=1e9))
+    for _ in range(1000):
+        now = breaker.open_until
+        call(breaker, BAD, now)
+        assert breaker.open_until - now <= 1e9
+    assert breaker.state == OPEN
+
+
 # -- HALF_OPEN
 
 
@@ -876,8 +886,8 @@ def test_probe_timeout_follows_the_new_policy() -> None:
     assert dropped.next_deadline() == inf
 
 
-def test_growth_of_the_open_time_survives_within_the_new_bounds() -> None:
-    """The next opening continues from where the old policy had got to."""
+def test_failed_probings_count_under_the_new_policy() -> None:
+    """The next opening grows from the new base, as often as it has failed, within the new ceiling."""
     old = half_open(
         make(open_for_s=1.0, open_multiplier=8.0, half_open_calls=1, success_threshold=1), now=1.0
     )

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
+
+from seawall.cli import child
 
 BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MOST_S: Final = 10.0
@@ -123,12 +123,11 @@ class Child:
     async def _spawn(self) -> None:
         self._started_at = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            *self.argv,
+            *child.command(self.argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent() if sys.platform == "linux" else None,
             limit=LINE_LIMIT,
         )
         self._reader = asyncio.create_task(self._read(self._process), name=f"output of {self.name}")
@@ -162,18 +161,3 @@ def _describe(code: int | None) -> str:
         except ValueError:
             return f"signal {-code}"
     return f"exit code {code}"
-
-
-def die_with_parent() -> Callable[[], None]:
-    """Return what a child runs before exec, so that the kernel ends it when its parent is gone."""
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def prepare() -> None:
-        prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return prepare

@@ -1,7 +1,8 @@
 """Translates a filter's tree into SQL that means exactly what `domain.filters.matches` says.
 
 Column names come from the table of fields, values are always bound. Columns are never NULL, so NOT has no
-third answer."""
+third answer.
+"""
 
 from __future__ import annotations
 

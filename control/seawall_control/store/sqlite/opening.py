@@ -7,7 +7,8 @@
 - synchronous=FULL: with NORMAL a power cut takes acknowledged transactions with it.
 - A fresh file is created, migrated, checkpointed and synced together with its directory before it is used:
   the switch to WAL unlinks a rollback journal without syncing the directory, and a power cut right then would
-  play it back."""
+  play it back.
+"""
 
 from __future__ import annotations
 

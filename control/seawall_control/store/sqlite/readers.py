@@ -1,7 +1,8 @@
 """Connections that only read: they never write, never checkpoint, and give up after a while.
 
 A reader that stays in its snapshot keeps the write-ahead log from being reused, so every query has a time
-limit and pages are fetched by key, each in its own short snapshot."""
+limit and pages are fetched by key, each in its own short snapshot.
+"""
 
 from __future__ import annotations
 

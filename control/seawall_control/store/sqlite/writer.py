@@ -8,7 +8,8 @@ acknowledgement stands on.
 
 A full disk fails the group and nothing else: SQLite rolls it back, what was acknowledged is intact, and the
 next group tries again. An I/O error is final (a failed fsync must never be retried on the same file): the
-writer stops and says so, the process ends, and the file is verified when it is opened again."""
+writer stops and says so, the process ends, and the file is verified when it is opened again.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ class Writer:
         """Run a change and return its result once it is durable.
 
         Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
-        `StoreUnavailable`."""
+        `StoreUnavailable`.
+        """
         if self._closed or self.failed.is_set():
             raise StoreUnavailable(f"the store does not take changes: {self.detail}")
         job: _Job[T] = _Job(work, weight, asyncio.get_running_loop().create_future())

@@ -1,12 +1,18 @@
-"""HPACK decoding with whole blocks memoised.
+"""HPACK decoding with two memos.
 
-A block of octets that neither changes nor depends on a later change of the dynamic table always decodes to the same
-fields, so its result is kept under its octets until the table changes next: one look-up then replaces the decode.
-Blocks that do change the table take the long way, which is kept short as well: fields found by index are the stored
-tuples, and the split into stable and extra fields (see `headers`) happens in the same pass.
+*Whole blocks.* Octets that neither change the dynamic table nor come after a change always decode to the same
+fields, so the result is kept under the octets until the table changes next: one look-up then replaces the
+decode.
 
-Limits are enforced while decoding. A list above `header_list_bytes` or `header_count` is decoded to its end, since
-the table must stay in step with the peer's, but no more fields are kept; the result says `too_large`.
+*Skeletons.* When some fields differ on each call but are sent as literals, the rest of the block repeats: its
+one-octet references, put together, are the key under which the stable fields are kept. Only the literals are
+then decoded.
+
+Everything else takes the long way, which is short as well: fields found by index are the stored tuples, and
+the split into stable and extra fields (see `headers` and `split`) happens in the same pass.
+
+Limits are enforced while decoding. A list above `header_list_bytes` or `header_count` is decoded to its end,
+since the table must stay in step with the peer's, but no more fields are kept; the result says `too_large`.
 """
 
 from __future__ import annotations
@@ -17,8 +23,6 @@ from seawall_proxy.http2.errors import COMPRESSION_ERROR, ConnectionFault
 from seawall_proxy.http2.headers import (
     EMPTY_BLOCK,
     FIELD_OVERHEAD,
-    GRPC_MESSAGE,
-    MAX_STABLE_MESSAGE_BYTES,
     STANDARD_NAMES,
     VOLATILE_NAMES,
     BlockCache,
@@ -27,6 +31,7 @@ from seawall_proxy.http2.headers import (
 )
 from seawall_proxy.http2.hpack.huffman import decode_huffman
 from seawall_proxy.http2.hpack.integers import read_integer
+from seawall_proxy.http2.hpack.split import NO_EXTRA, Splitter
 from seawall_proxy.http2.hpack.static import STATIC_SIZE, STATIC_TABLE
 from seawall_proxy.http2.hpack.table import DynamicTable
 
@@ -35,14 +40,15 @@ MAX_CACHED_BYTES: Final = 64 * 1024
 MAX_CACHED_STRINGS: Final = 256
 MAX_CACHED_STRING_BYTES: Final = 128
 
-NO_EXTRA: Final = 1 << 30
 KIND_UNCHECKED: Final = 0
 
 
 class Decoded:
     """Hold the result of one block, with the verdict of its last validation (see `validate`)."""
 
-    def __init__(self, block: HeaderBlock, extra: tuple[Field, ...], first_extra: int, too_large: bool) -> None:
+    def __init__(
+        self, block: HeaderBlock, extra: tuple[Field, ...], first_extra: int, too_large: bool
+    ) -> None:
         self.block: HeaderBlock = block
         self.extra: tuple[Field, ...] = extra
         self.first_extra: int = first_extra
@@ -53,59 +59,13 @@ class Decoded:
         self.content_length: int = -1
 
 
-class Splitter:
-    """Sort the fields of one list into stable and extra ones while its limits hold."""
+class Skeleton:
+    """Hold the stable fields that the one-octet references of a block stand for."""
 
-    def __init__(self, max_bytes: int, max_fields: int) -> None:
-        self._room_bytes: int = max_bytes
-        self._room_fields: int = max_fields
-        self.stable: list[Field] = []
-        self.extra: list[Field] = []
-        self.first_extra: int = NO_EXTRA
-        self.too_large: bool = False
-        self.size_bytes: int = 0
-        self._moved: set[bytes] | None = None
-
-    def charge(self, size: int) -> bool:
-        """Count a field before it is kept; False once the list is over a limit."""
-        self.size_bytes += size
-        self._room_bytes -= size
-        self._room_fields -= 1
-        if self._room_bytes < 0 or self._room_fields < 0:
-            self.too_large = True
-        return not self.too_large
-
-    def add(self, field: Field, indexed: bool) -> None:
-        """Keep one field, which its sender sent `indexed` (may be in a table) or as a literal that may not."""
-        name = field[0]
-        if name in VOLATILE_NAMES:
-            self._add_extra(field)
-        elif self._moved is not None and name in self._moved:
-            self._add_extra(field)
-        elif name == GRPC_MESSAGE and len(field[1]) > MAX_STABLE_MESSAGE_BYTES:
-            self._move(field)
-        elif indexed or name in STANDARD_NAMES:
-            self.stable.append(field)
-        else:
-            self._move(field)
-
-    def _add_extra(self, field: Field) -> None:
-        if not self.extra:
-            self.first_extra = len(self.stable)
-        self.extra.append(field)
-
-    def _move(self, field: Field) -> None:
-        """Make every field of this name extra, the ones already kept as stable included."""
-        name = field[0]
-        if self._moved is None:
-            self._moved = set()
-        self._moved.add(name)
-        before = [kept for kept in self.stable if kept[0] == name]
-        if before:
-            self.stable = [kept for kept in self.stable if kept[0] != name]
-            for kept in before:
-                self._add_extra(kept)
-        self._add_extra(field)
+    def __init__(self, block: HeaderBlock) -> None:
+        self.block: HeaderBlock = block
+        self.count: int = len(block.fields)
+        self.names: set[bytes] = {name for name, _ in block.fields}
 
 
 class Decoder:
@@ -124,9 +84,11 @@ class Decoder:
         self._max_fields: int = header_count
         self._table: DynamicTable = DynamicTable(table_bytes)
         self._blocks: dict[bytes, Decoded] = {}
-        self._blocks_bytes: int = 0
+        self._skeletons: dict[bytes, Skeleton] = {}
+        self._memo_bytes: int = 0
         self._strings: dict[bytes, bytes] = {}
         self.hits: int = 0
+        self.skeleton_hits: int = 0
         self.misses: int = 0
 
     def decode(self, data: bytes) -> Decoded:
@@ -135,17 +97,70 @@ class Decoder:
         if hit is not None:
             self.hits += 1
             return hit
+        decoded = self._decode_with_skeleton(data)
+        if decoded is not None:
+            self.skeleton_hits += 1
+            return decoded
         self.misses += 1
         return self._decode(data)
+
+    def _decode_with_skeleton(self, data: bytes) -> Decoded | None:
+        """Decode the literals of a block whose references are known; None if it is not such a block.
+
+        Nothing here changes the table, so a block that turns out to be another kind is decoded again from its start.
+        """
+        references: list[bytes] = []
+        extra: list[Field] = []
+        size = 0
+        unknown_names = False
+        first_extra = NO_EXTRA
+        end = len(data)
+        pos = 0
+        run = 0
+        while pos < end:
+            octet = data[pos]
+            if 0x80 < octet < 0xFF:
+                pos += 1
+                continue
+            if octet >= 0x20:
+                return None
+            if pos > run:
+                references.append(data[run:pos])
+            if first_extra == NO_EXTRA:
+                first_extra = pos
+            field, pos = self._literal(data, pos + 1, end, octet & 0x0F, 0x0F)
+            run = pos
+            name = field[0]
+            if name not in VOLATILE_NAMES:
+                if name in STANDARD_NAMES:
+                    return None
+                unknown_names = True
+            size += len(name) + len(field[1]) + FIELD_OVERHEAD
+            extra.append(field)
+        if pos > run:
+            references.append(data[run:pos])
+        skeleton = self._skeletons.get(references[0] if len(references) == 1 else b"".join(references))
+        if skeleton is None:
+            return None
+        if (
+            skeleton.block.size + size > self._max_list_bytes
+            or skeleton.count + len(extra) > self._max_fields
+        ):
+            return None
+        if unknown_names:
+            for name, _ in extra:
+                if name in skeleton.names:
+                    return None
+        return Decoded(skeleton.block, tuple(extra), first_extra, False)
 
     def _decode(self, data: bytes) -> Decoded:
         table = self._table
         split = Splitter(self._max_list_bytes, self._max_fields)
+        references: list[bytes] = []
+        referenced: list[Field] = []
         end = len(data)
-        changed = False
         pos = self._size_updates(data)
-        if pos > 0:
-            changed = True
+        changed = pos > 0
         while pos < end:
             octet = data[pos]
             pos += 1
@@ -157,40 +172,55 @@ class Decoder:
                     if index == 0x7F:
                         index, pos = read_integer(data, pos, end, 0x7F)
                     field = table.get(index)
-                if split.charge(len(field[0]) + len(field[1]) + FIELD_OVERHEAD):
-                    split.add(field, True)
+                references.append(data[pos - 1 : pos])
+                referenced.append(field)
+                split.add(field, True)
             elif octet >= 0x40:
                 field, pos = self._literal(data, pos, end, octet & 0x3F, 0x3F)
                 table.insert(field)
                 changed = True
-                if split.charge(len(field[0]) + len(field[1]) + FIELD_OVERHEAD):
-                    split.add(field, True)
+                split.add(field, True)
             elif octet >= 0x20:
                 raise ConnectionFault(COMPRESSION_ERROR, "HPACK table size update behind a field")
             elif split.too_large:
                 pos = self._skip_literal(data, pos, end, octet & 0x0F)
             else:
                 field, pos = self._literal(data, pos, end, octet & 0x0F, 0x0F)
-                if split.charge(len(field[0]) + len(field[1]) + FIELD_OVERHEAD):
-                    split.add(field, False)
-        return self._result(data, split, changed)
-
-    def _result(self, data: bytes, split: Splitter, changed: bool) -> Decoded:
-        if changed and self._blocks:
-            self._blocks.clear()
-            self._blocks_bytes = 0
+                split.add(field, False)
+        if changed:
+            self._forget()
         if split.too_large:
             return Decoded(EMPTY_BLOCK, (), NO_EXTRA, True)
         block = self._cache.intern(tuple(split.stable))
         decoded = Decoded(block, tuple(split.extra), split.first_extra, False)
         if not changed:
-            cost = len(data) + split.size_bytes
-            if len(self._blocks) >= MAX_CACHED_BLOCKS or self._blocks_bytes + cost > MAX_CACHED_BYTES:
-                self._blocks.clear()
-                self._blocks_bytes = 0
-            self._blocks[data] = decoded
-            self._blocks_bytes += cost
+            self._remember(data, decoded, split.size_bytes)
+            if referenced == split.stable:
+                self._remember_skeleton(b"".join(references), block)
         return decoded
+
+    def _remember(self, data: bytes, decoded: Decoded, size: int) -> None:
+        cost = len(data) + size
+        if len(self._blocks) >= MAX_CACHED_BLOCKS or self._memo_bytes + cost > MAX_CACHED_BYTES:
+            self._forget()
+        self._blocks[data] = decoded
+        self._memo_bytes += cost
+
+    def _remember_skeleton(self, references: bytes, block: HeaderBlock) -> None:
+        """Keep a block under its references, which stand for all of its fields and nothing else.
+
+        A key with a longer reference in it is never asked for, since only one-octet references are put together.
+        """
+        if len(self._skeletons) >= MAX_CACHED_BLOCKS:
+            self._skeletons.clear()
+        self._skeletons[references] = Skeleton(block)
+        self._memo_bytes += block.size
+
+    def _forget(self) -> None:
+        if self._memo_bytes:
+            self._blocks.clear()
+            self._skeletons.clear()
+            self._memo_bytes = 0
 
     def _size_updates(self, data: bytes) -> int:
         """Apply the table size updates a block may begin with; return where its fields begin."""

@@ -1,9 +1,10 @@
 """HPACK encoding that is safe on a connection shared by many clients.
 
-The state is this connection's alone. Only fields of `INDEXABLE_NAMES` with short printable values enter the dynamic
-table, only while there is room: nothing is ever evicted, so an index handed out stays true until the peer shrinks the
-table. Every other field is a literal, and the extra fields of a call are never-indexed literals behind the block's
-memoised octets. Strings are not Huffman coded: it would cost more CPU than the octets it saves.
+The state is this connection's alone. Only fields of `INDEXABLE_NAMES` with short printable values enter the
+dynamic table, only while there is room: nothing is ever evicted, so an index handed out stays true until the
+peer shrinks the table. Every other field is a literal, and the extra fields of a call are never-indexed
+literals behind the block's memoised octets. Strings are not Huffman coded: it would cost more CPU than the
+octets it saves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Huffman decoding (RFC 7541 section 5.2), a whole octet at each step.
 
-The code is taken from the nibble automaton of the `hpack` package. Two of its steps are folded into one entry per
-octet; rows of entries are built when a state is first met, since a few dozen of the 256 states see nearly all traffic.
+The code is taken from the nibble automaton of the `hpack` package. Two of its steps are folded into one entry
+per octet; rows of entries are built when a state is first met, since a few dozen of the 256 states see nearly
+all traffic.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ MAX_INTEGER: Final = 0xFFFFFFFF
 
 
 def read_integer(data: bytes, pos: int, end: int, prefix_max: int) -> tuple[int, int]:
-    """Read the octets behind a prefix whose bits were all ones (`prefix_max`); return the value and next position."""
+    """Read the octets behind a prefix whose bits were all ones (`prefix_max`); return the value and next
+    position.
+    """
     value = prefix_max
     shift = 0
     octets = 0

@@ -1,7 +1,7 @@
 """The decoder's dynamic table (RFC 7541 section 2.3.2 and 4).
 
-Entries are appended to a list and evicted by moving an offset, so that neither costs more with a longer table; the dead
-front is cut off once it has grown.
+Entries are appended to a list and evicted by moving an offset, so that neither costs more with a longer
+table; the dead front is cut off once it has grown.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ VALUE_WIDTH = 160
 
 
 def change_lines(changes: Sequence[Change]) -> str:
-    """Return changed fields as text: `+` new, `-` gone, `~` changed; long values are cut (JSON has them whole)."""
+    """Return changed fields as text: `+` new, `-` gone, `~` changed; long values are cut (JSON has them
+    whole).
+    """
     lines = []
     for change in changes:
         before, after = render.clip(change.before, VALUE_WIDTH), render.clip(change.after, VALUE_WIDTH)

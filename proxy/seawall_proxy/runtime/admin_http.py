@@ -1,0 +1,176 @@
+"""The proxy's HTTP endpoints for operators and scrapers: a few read-only pages over HTTP/1.1.
+
+The protocol is h11's; what is ours is the bounds: connections, header size, time to ask and time to stay.
+Pages are functions that the composition root registers, run on the event loop, so they must be quick. Only
+GET and HEAD exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import h11
+
+log = logging.getLogger("seawall.admin")
+
+MAX_CONNECTIONS: Final = 64
+MAX_HEADER_BYTES: Final = 16 << 10
+IDLE_LIMIT_S: Final = 30.0
+REQUEST_LIMIT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer."""
+
+    body: bytes
+    status: int = HTTPStatus.OK
+    content_type: str = "application/json"
+
+
+def json_page(value: object, status: int = HTTPStatus.OK) -> Page:
+    """Return a page with a JSON value."""
+    return Page(json.dumps(value, indent=2).encode() + b"\n", status)
+
+
+def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Page:
+    """Return a page of text."""
+    return Page(text.encode(), HTTPStatus.OK, content_type)
+
+
+class AdminHttp:
+    """Serves pages by path."""
+
+    def __init__(self, pages: dict[str, Callable[[], Page]]) -> None:
+        self.address: str = ""
+        """Where it listens, once it does."""
+        self._pages: dict[str, Callable[[], Page]] = pages
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; raises OSError when the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), host, port)
+        bound = self._server.sockets[0].getsockname()
+        self.address = f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}"
+
+    async def stop(self) -> None:
+        """Close everything."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+
+    def admit(self, connection: _Connection) -> bool:
+        """Tell whether one more connection may stay."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def forget(self, connection: _Connection) -> None:
+        """Learn that a connection is gone."""
+        self._connections.discard(connection)
+
+    def answer(self, method: bytes, target: bytes) -> Page:
+        """Return the page for a request; never raises."""
+        if method not in (b"GET", b"HEAD"):
+            return json_page({"error": "only GET and HEAD are served here"}, HTTPStatus.METHOD_NOT_ALLOWED)
+        path = target.partition(b"?")[0].decode("ascii", "replace")
+        page = self._pages.get(path)
+        if page is None:
+            return json_page({"error": "no such page", "pages": sorted(self._pages)}, HTTPStatus.NOT_FOUND)
+        try:
+            return page()
+        except Exception:
+            log.exception("the page %s has failed", path)
+            return json_page(
+                {"error": "the page has failed; the log says why"}, HTTPStatus.INTERNAL_SERVER_ERROR
+            )
+
+
+class _Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, admin: AdminHttp) -> None:
+        self._admin = admin
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self._transport: asyncio.Transport | None = None
+        self._limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if not self._admin.admit(self):
+            transport.abort()
+            return
+        self._stay(REQUEST_LIMIT_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._admin.forget(self)
+        if self._limit is not None:
+            self._limit.cancel()
+
+    def close(self) -> None:
+        """Close after what is written has gone."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _stay(self, seconds: float) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._limit = asyncio.get_running_loop().call_later(seconds, self.close)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._http.receive_data(data)
+            self._handle()
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint)
+
+    def _handle(self) -> None:
+        http = self._http
+        while True:
+            event = http.next_event()
+            if isinstance(event, h11.Request):
+                self._send(self._admin.answer(event.method, event.target), head=event.method == b"HEAD")
+            elif event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
+                if http.our_state is not h11.IDLE and http.our_state is not h11.SEND_RESPONSE:
+                    self.close()
+                return
+            elif event is h11.PAUSED:
+                # The next request of the same connection is already here.
+                if http.our_state is not h11.DONE:
+                    self.close()
+                    return
+                http.start_next_cycle()
+            elif isinstance(event, h11.EndOfMessage) and http.our_state is h11.DONE:
+                http.start_next_cycle()
+                self._stay(IDLE_LIMIT_S)
+
+    def _send(self, page: Page, *, head: bool = False) -> None:
+        headers = [
+            ("content-type", page.content_type),
+            ("content-length", str(len(page.body))),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        ]
+        parts = [self._http.send(h11.Response(status_code=page.status, headers=headers))]
+        if not head:
+            parts.append(self._http.send(h11.Data(data=page.body)))
+        parts.append(self._http.send(h11.EndOfMessage()))
+        if self._transport is not None:
+            self._transport.write(b"".join(part for part in parts if part))
+
+    def _refuse(self, status: int) -> None:
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send(json_page({"error": "not a valid HTTP/1.1 request"}, status))
+        self.close()

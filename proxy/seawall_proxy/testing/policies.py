@@ -1,0 +1,94 @@
+"""Policy snapshots built from a few keywords, for tests that need no document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+from seawall_policy.breaker import BreakerOptions
+from seawall_policy.classify import Classifier
+from seawall_policy.model import (
+    ANY_FAILURE,
+    BALANCE_ROUND_ROBIN,
+    ClusterSpec,
+    FallbackStep,
+    MetadataCondition,
+    MethodInfo,
+    Policy,
+    Route,
+    Snapshot,
+    StaticAnswer,
+)
+from seawall_policy.retry import RetryOptions
+
+
+def make_policy(
+    *,
+    timeout_s: float = inf,
+    per_try_timeout_s: float = inf,
+    retry: RetryOptions | None = None,
+    breaker: BreakerOptions | None = None,
+    fallback: tuple[FallbackStep, ...] = (),
+) -> Policy:
+    """Return a policy; what is not given is off."""
+    return Policy(
+        "tested", timeout_s, per_try_timeout_s, retry or RetryOptions(), breaker, fallback, Classifier()
+    )
+
+
+def make_route(
+    policy: Policy,
+    *,
+    name: str = "all",
+    service: str = "",
+    method: str = "",
+    metadata: Mapping[bytes, bytes] | None = None,
+    backends: tuple[tuple[str, int], ...] = (("main", 1),),
+    idempotent: bool = False,
+) -> Route:
+    """Return a route; `backends` are cluster names with their own (not cumulative) weights."""
+    conditions = tuple(MetadataCondition(key, value) for key, value in (metadata or {}).items())
+    total = 0
+    cumulative: list[tuple[str, int]] = []
+    for cluster, weight in backends:
+        total += weight
+        cumulative.append((cluster, total))
+    return Route(name, service, method, conditions, tuple(cumulative), policy, idempotent)
+
+
+def make_cluster(
+    name: str,
+    endpoints: tuple[str, ...],
+    *,
+    balance: int = BALANCE_ROUND_ROBIN,
+    max_in_flight: int = 1024,
+    connect_timeout_s: float = 1.0,
+    authority: bytes = b"",
+) -> ClusterSpec:
+    """Return a cluster."""
+    return ClusterSpec(name, endpoints, balance, max_in_flight, connect_timeout_s, authority)
+
+
+def make_snapshot(
+    *routes: Route,
+    clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
+    methods: Mapping[bytes, MethodInfo] | None = None,
+    revision: int = 1,
+) -> Snapshot:
+    """Return a snapshot; clusters are given as their endpoints' addresses or as specs, `main` with `a` if not at all."""
+    specs: dict[str, ClusterSpec] = {}
+    for name, given in (clusters or {"main": ("a",)}).items():
+        specs[name] = given if isinstance(given, ClusterSpec) else make_cluster(name, given)
+    return Snapshot(revision, f"digest-{revision}", routes, specs, dict(methods or {}))
+
+
+def to_cluster(name: str, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
+    """Return a fallback to another cluster; `codes` is a bit mask."""
+    return FallbackStep(codes, reasons, name, None)
+
+
+def to_static(
+    payload: bytes, path: bytes, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()
+) -> FallbackStep:
+    """Return a fallback to a fixed answer for one method path; `payload` is framed already."""
+    return FallbackStep(codes, reasons, "", StaticAnswer("{}", {path: payload}))

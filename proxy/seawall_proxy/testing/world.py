@@ -1,0 +1,276 @@
+"""The proxy's data path with everything around it under control: transports, time and dice.
+
+It does what one worker of the runtime does, in the same order: tell the time, feed a connection, settle held calls, write,
+report breakers. Time moves from timer to timer, with a sweep of the endpoints each second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from seawall_policy.model import Snapshot
+from seawall_proxy.call.acceptor import Acceptor
+from seawall_proxy.call.breaker_clock import BreakerClock
+from seawall_proxy.call.context import Context
+from seawall_proxy.call.ports import BreakerRecord, CallRecord, EventSink, TraceSink
+from seawall_proxy.call.routing import UNMATCHED, RouteState, build_table
+from seawall_proxy.http2.connection import Connection
+from seawall_proxy.http2.headers import BlockCache
+from seawall_proxy.http2.limits import Limits
+from seawall_proxy.telemetry.counters import RouteCounters
+from seawall_proxy.testing.network import FakeDialer, Host, Wire
+from seawall_proxy.upstream.cluster import ClusterSet
+from seawall_proxy.upstream.endpoint import Endpoint, Link
+
+SWEEP_S: Final = 1.0
+_MOST_ROUNDS: Final = 100_000
+
+
+class RecordingSink(EventSink):
+    """Keeps the records that become error events."""
+
+    def __init__(self) -> None:
+        self.calls: list[CallRecord] = []
+        self.breakers: list[BreakerRecord] = []
+
+    def call_ended(self, record: CallRecord) -> None:
+        self.calls.append(record)
+
+    def breaker_changed(self, record: BreakerRecord) -> None:
+        self.breakers.append(record)
+
+
+class Dice:
+    """Draws that a test decides: the queued ones first, then always `rest`."""
+
+    def __init__(self, rest: float = 0.5) -> None:
+        self.rest: float = rest
+        self.next: list[float] = []
+
+    def __call__(self) -> float:
+        return self.next.pop(0) if self.next else self.rest
+
+
+class World:
+    """One worker's data path."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot | None = None,
+        *,
+        draw: Callable[[], float] | None = None,
+        start: float = 1000.0,
+        server_limits: Limits | None = None,
+        client_limits: Limits | None = None,
+        tracer: TraceSink | None = None,
+    ) -> None:
+        self.draw: Callable[[], float] = draw if draw is not None else Dice()
+        self.sink: RecordingSink = RecordingSink()
+        self.context: Context = Context(
+            self.draw, self.sink, tracer if tracer is not None else TraceSink(), RouteCounters(UNMATCHED)
+        )
+        self.cache: BlockCache = BlockCache()
+        self.dirty: list[Connection] = []
+        self.server_limits: Limits = server_limits or Limits()
+        self.client_limits: Limits = client_limits or Limits()
+        self.hosts: dict[str, Host] = {}
+        self.wires: list[Wire] = []
+        self.downstream: list[Connection] = []
+        self.counters: dict[str, RouteCounters] = {}
+        self.dialer: FakeDialer = FakeDialer(self._make_link_connection, self._host)
+        self.clusters: ClusterSet = ClusterSet(self.dialer, self.context.timers, self.draw)
+        self.clock: BreakerClock = BreakerClock(self.context)
+        self.now: float = start
+        self._next_sweep: float = start + SWEEP_S
+        self._tell(start)
+        if snapshot is not None:
+            self.apply(snapshot)
+
+    # policy
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Put a policy in force, as the runtime does."""
+        clusters = self.clusters.prepare(snapshot.clusters)
+        table = build_table(snapshot, dict(clusters), self.context.table, self.counters, self.draw, self.now)
+        self.clusters.adopt(clusters)
+        self.context.table = table
+        self.clock.rearm()
+        self.batch()
+
+    def state(self, route: str = "all") -> RouteState:
+        """Return the live state of a route of the policy in force."""
+        table = self.context.table
+        assert table is not None
+        return table.states[route]
+
+    def endpoint(self, address: str) -> Endpoint:
+        """Return the endpoint with this address in the policy in force."""
+        for cluster in self.clusters.clusters.values():
+            for endpoint in cluster.endpoints:
+                if endpoint.address == address:
+                    return endpoint
+        raise KeyError(address)
+
+    # connections
+
+    def _make_link_connection(self, link: Link) -> Connection:
+        return Connection(
+            is_client=True, limits=self.client_limits, handler=link, cache=self.cache, dirty=self.dirty
+        )
+
+    def _host(self, address: str) -> Host:
+        return self.hosts[address]
+
+    def accept(self, far: Connection, name: str) -> Wire:
+        """Connect a client's connection to the proxy's listener."""
+        near = Connection(
+            is_client=False,
+            limits=self.server_limits,
+            handler=Acceptor(self.context),
+            cache=self.cache,
+            dirty=self.dirty,
+        )
+        wire = Wire(name, near, far)
+        self.wires.append(wire)
+        self.downstream.append(near)
+        near.start(self.now)
+        far.start(self.now)
+        return wire
+
+    def connect(self, link: Link, far: Connection, name: str) -> Wire:
+        """Complete a dial: the transport is there, both ends start."""
+        near = link.connection
+        assert near is not None
+        wire = Wire(name, near, far)
+        self.wires.append(wire)
+        far.start(self.now)
+        link.opened()
+        return wire
+
+    # time
+
+    def _tell(self, now: float) -> None:
+        self.now = now
+        self.context.now = now
+        self.context.timers.now = now
+
+    def batch(self) -> None:
+        """Do what the runtime does after each batch of input."""
+        self.context.settle()
+        del self.dirty[:]
+        changed = self.context.changed_breakers
+        if changed:
+            self.context.changed_breakers = []
+            for state in changed:
+                if state.breaker is not None:
+                    self._report(state)
+            self.clock.rearm()
+
+    def _report(self, state: RouteState) -> None:
+        assert state.breaker is not None
+        for change in state.breaker.take_transitions():
+            self.sink.breaker_changed(
+                BreakerRecord(
+                    state.name,
+                    change.from_state,
+                    change.to_state,
+                    change.at,
+                    change.trigger,
+                    change.calls,
+                    change.failures,
+                    change.slow,
+                )
+            )
+
+    def collect(self) -> None:
+        """Move output into the wires and forget finished ones."""
+        for wire in self.wires:
+            wire.collect()
+        self.wires = [wire for wire in self.wires if not wire.finished]
+
+    def pump(self) -> None:
+        """Move bytes until everything is at rest."""
+        for _ in range(_MOST_ROUNDS):
+            self.collect()
+            moved = False
+            for wire in list(self.wires):
+                if wire.deliver_near(self.now):
+                    moved = True
+                    self.batch()
+                    self.collect()
+                if wire.deliver_far(self.now):
+                    moved = True
+                    self.batch()
+            if not moved:
+                return
+        raise AssertionError("the conversation does not come to rest")
+
+    def next_event(self) -> float:
+        """Return when something happens by itself next."""
+        return min(self.context.timers.next_deadline(), self._next_sweep)
+
+    def fire(self, now: float) -> None:
+        """Let the timers and sweeps that are due at `now` happen; time does not run back."""
+        self._tell(max(now, self.now))
+        self.context.timers.advance(self.now)
+        if self.now >= self._next_sweep:
+            self._next_sweep = self.now + SWEEP_S
+            self.clusters.sweep(self.now)
+            for connection in self.downstream:
+                if connection.next_deadline() <= self.now:
+                    connection.handle_timer(self.now)
+            self.downstream = [connection for connection in self.downstream if not connection.closed]
+        self.batch()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, timer by timer, moving all bytes at each step."""
+        until = self.now + seconds
+        self.pump()
+        for _ in range(_MOST_ROUNDS):
+            at = self.next_event()
+            if at > until:
+                break
+            self.fire(at)
+            if self.next_event() <= at and self.context.timers.next_deadline() <= at:
+                raise AssertionError(f"a timer that is due at {at!r} does not fire")
+            self.pump()
+        else:
+            raise AssertionError("timers without end")
+        self._tell(until)
+        self.pump()
+
+    # what must be true when all calls have ended
+
+    def leftovers(self) -> list[str]:
+        """Return what has not gone back to where it was before the first call."""
+        left: list[str] = []
+        context = self.context
+        _expect_zero(left, "calls in flight", context.calls)
+        _expect_zero(left, "replay bytes", context.replay_bytes)
+        _expect_zero(left, "held calls", len(context.held))
+        for name, counters in self.counters.items():
+            _expect_zero(left, f"route {name}: in flight", counters.in_flight)
+        for state in context.table.states.values() if context.table is not None else ():
+            if state.breaker is not None:
+                _expect_zero(left, f"route {state.name}: permits out", state.breaker.in_flight)
+                _expect_zero(left, f"route {state.name}: permits too many", state.breaker.surplus_returns)
+        for cluster in self.clusters.clusters.values():
+            _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
+            for endpoint in cluster.endpoints:
+                self._look_at(endpoint, left)
+        for endpoint in self.clusters.retired:
+            self._look_at(endpoint, left)
+        return left
+
+    def _look_at(self, endpoint: Endpoint, left: list[str]) -> None:
+        _expect_zero(left, f"endpoint {endpoint.address}: in flight", endpoint.in_flight)
+        _expect_zero(left, f"endpoint {endpoint.address}: waiting", len(endpoint.waiting))
+        for link in endpoint.links + endpoint.draining:
+            if link.connection is not None:
+                _expect_zero(left, f"endpoint {endpoint.address}: streams", link.connection.active_streams)
+
+
+def _expect_zero(left: list[str], what: str, count: int) -> None:
+    if count != 0:
+        left.append(f"{what}: {count}")

@@ -1,0 +1,34 @@
+"""A control plane in this process, on free ports and a real file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.store.sqlite import open_store
+from tests.integration.control.kit import Stubs
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    """A running control plane."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control", grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=1.0
+    )
+    store = await open_store(settings.data_dir)
+    control = ControlPlane(settings, store)
+    await control.start()
+    yield control
+    await control.stop()
+    await store.aclose()
+
+
+@pytest.fixture
+async def stubs(plane: ControlPlane) -> AsyncIterator[Stubs]:
+    """Stubs on a channel to it."""
+    async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
+        yield Stubs(channel)

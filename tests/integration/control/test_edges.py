@@ -1,0 +1,179 @@
+"""What surrounds the services: health, reflection, HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from seawall.v1 import admin_fleet_pb2, admin_policies_pb2
+from seawall_control.server import ControlPlane
+from tests.integration.control.kit import Proxy, Stubs, document, event, until
+from tests.integration.control.test_events import report
+
+pytestmark = pytest.mark.integration
+
+
+def _fetch(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[int, str]:
+    data = None if body is None else json.dumps(body).encode()
+    if data is not None:
+        headers = {"content-type": "application/json", **headers}
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+async def http(
+    plane: ControlPlane, path: str, *, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    url = f"http://{plane.addresses.http}{path}"
+    status, text = await asyncio.to_thread(_fetch, url, method, body, headers or {})
+    return status, json.loads(text) if text.startswith("{") else text
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_and_describes_our_services(stubs: Stubs, version: str) -> None:
+    """Both names of the reflection service answer: what there is, and what it looks like."""
+    call = stubs.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )()
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    names = {s.name for s in (await call.read()).list_services_response.service}
+    assert {
+        "seawall.v1.FleetService",
+        "seawall.v1.PolicyService",
+        "seawall.v1.EventService",
+        "seawall.v1.OperationsService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    } <= names
+    await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol="seawall.v1.EventService"))
+    assert (await call.read()).file_descriptor_response.file_descriptor_proto
+    await call.done_writing()
+
+
+async def test_standard_health_serves_every_service_and_drains(stubs: Stubs, plane: ControlPlane) -> None:
+    """grpc.health.v1 says SERVING for the server and each service, NOT_FOUND for others, NOT_SERVING while draining."""
+    health = health_pb2_grpc.HealthStub(stubs.channel)
+    for name in ("", "seawall.v1.EventService"):
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await health.Check(health_pb2.HealthCheckRequest(service="nobody"))
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+    await plane._grpc.drain()
+    answer = await health.Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_system_health_follows_the_rule(stubs: Stubs, plane: ControlPlane) -> None:
+    """Degraded with a critical event open, which HTTP answers with 200; healthy again when it is resolved."""
+    assert (await http(plane, "/health"))[1]["status"] == "healthy"
+    await report(stubs, event(1, severity=4))
+    status, body = await http(plane, "/health")
+    assert (status, body["status"]) == (200, "degraded")
+    assert "critical" in body["components"]["events"]["message"]
+    answer = await stubs.operations.GetSystemHealth(admin_fleet_pb2.GetSystemHealthRequest())
+    assert answer.status == "degraded" and answer.version
+    status, _ = await http(plane, f"/api/v1/errors/{event(1).id}/resolve", method="POST", body={"resolution": "done"})
+    assert status == 200
+    assert (await http(plane, "/health"))[1]["status"] == "healthy"
+
+
+async def test_refusing_proxy_degrades_health(stubs: Stubs, plane: ControlPlane) -> None:
+    """A connected proxy that refused the newest policy shows in health until the content changes."""
+    await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(1)))
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    await proxy.nack((await proxy.hear("policy")).policy, "no")
+
+    async def degraded() -> bool:
+        body = (await http(plane, "/health"))[1]
+        return bool(body["components"]["proxies"]["status"] == "degraded")
+
+    await until(degraded, what="health tells of the refusal")
+
+
+async def test_draining_is_unhealthy_and_not_ready(plane: ControlPlane) -> None:
+    """While it stops, the control plane answers 503 on both."""
+    assert await http(plane, "/ready") == (200, "ready\n")
+    plane.health.draining = True
+    assert (await http(plane, "/health"))[0] == 503
+    assert (await http(plane, "/ready"))[0] == 503
+
+
+async def test_errors_over_http_have_the_columns_of_the_requirements(plane: ControlPlane) -> None:
+    """Report, list by severity and job, read, count and clean up errors as JSON."""
+    said = {"severity": "HIGH", "component": "backup", "error_type": "OSError", "message": "disk full", "job_id": "j1"}
+    status, body = await http(plane, "/api/v1/errors", method="POST", body=said)
+    assert (status, body["stored"]) == (201, 1)
+    found = (await http(plane, "/api/v1/errors?severity=HIGH&job_id=j1&resolved=false"))[1]["errors"]
+    assert [e["id"] for e in found] == body["ids"]
+    columns = {
+        "id", "timestamp", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace",
+        "resolved", "resolved_at",
+    }  # fmt: skip
+    assert columns <= set(found[0])
+    assert (await http(plane, f"/api/v1/errors/{body['ids'][0]}"))[1] == found[0]
+    stats = (await http(plane, "/api/v1/errors/stats"))[1]
+    assert (stats["total"], stats["unresolved"], stats["recent_24h"], stats["by_severity"]["HIGH"]) == (1, 1, 1, 1)
+    answer = await http(plane, "/api/v1/errors/resolve", method="POST", body={"filter": "severity = HIGH"})
+    assert answer == (200, {"resolved": 1})
+    assert (await http(plane, "/api/v1/errors?older_than_days=1", method="DELETE")) == (200, {"deleted": 0})
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "headers", "status", "reason"),
+    [
+        ("/api/v1/errors?filter=nonsense", "GET", None, {}, 400, "INVALID_FILTER"),
+        ("/api/v1/errors/00000000-0000-4000-8000-000000000000", "GET", None, {}, 404, "NOT_FOUND"),
+        ("/nowhere", "GET", None, {}, 404, "NOT_FOUND"),
+        ("/api/v1/errors", "POST", {"severity": "HUGE", "component": "x"}, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors", "POST", {"events": 3}, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors", "POST", {}, {"content-type": "text/plain"}, 415, "HTTP_ERROR"),
+        ("/api/v1/errors", "POST", {}, {"sec-fetch-site": "cross-site"}, 403, "CROSS_SITE"),
+        ("/health", "GET", None, {"host": "evil.example"}, 421, "WRONG_HOST"),
+        ("/api/v1/errors", "DELETE", None, {}, 400, "INVALID_REQUEST"),
+    ],
+)
+async def test_http_errors_have_one_shape(
+    plane: ControlPlane, path: str, method: str, body: Any, headers: dict[str, str], status: int, reason: str
+) -> None:
+    """Every failure is {"error": {"reason", "message", "violations"}} with the status of the table."""
+    found, answer = await http(plane, path, method=method, body=body, headers=headers)
+    assert (found, answer["error"]["reason"]) == (status, reason)
+    assert answer["error"]["message"]
+
+
+async def test_metrics_are_prometheus_text(stubs: Stubs, plane: ControlPlane) -> None:
+    """Every sample has a family with help and type, and the numbers are those of the store."""
+    await report(stubs, event(1, severity=3))
+    text = (await http(plane, "/metrics"))[1]
+    families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    samples = {line.split("{")[0].split()[0] for line in text.splitlines() if line and not line.startswith("#")}
+    assert samples == families
+    assert 'seawall_control_events{severity="HIGH"} 1' in text
+    assert "seawall_control_store_up 1" in text
+
+
+async def test_status_names_the_store_engine_and_proxies(stubs: Stubs, plane: ControlPlane) -> None:
+    """/status tells the SQLite version, the file, and every proxy."""
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    body = (await http(plane, "/status"))[1]
+    assert body["store"]["engine"] == "sqlite" and body["store"]["version"].count(".") == 2
+    assert [(p["node"], p["connected"]) for p in body["proxies"]] == [("p1", True)]

@@ -1,0 +1,238 @@
+"""Real grpcio clients and servers through a real proxy: everything passes, exactly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.kit.stand import Proxy, Stand
+
+pytestmark = pytest.mark.integration
+
+PLAIN: dict[str, Any] = {"routes": [{"name": "all", "match": {}, "cluster": "up"}]}
+
+
+def simple(stand: Stand, address: str, **policy: Any) -> Proxy:
+    """Start a proxy with one route to one upstream."""
+    document: dict[str, Any] = {
+        "clusters": [{"name": "up", "endpoints": [address]}],
+        "policies": {"p": policy or {"timeout": "20s"}},
+        "routes": [{"name": "all", "match": {}, "cluster": "up", "policy": "p"}],
+    }
+    return stand.proxy(stand.policy(document))
+
+
+async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand) -> None:
+    """Unary, client streaming, server streaming and bidirectional calls pass through with metadata in both
+    directions.
+    """
+    _, address = stand.upstream()
+    proxy = simple(stand, address)
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+        call = channel.unary_unary("/any.Service/Unary")(
+            b"hello", timeout=5, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
+        )
+        assert await call == b"hello"
+        trailing = dict(await call.trailing_metadata())
+        assert trailing["served-by"] == "a"
+        assert trailing["seen-x-one"] == "1"
+        assert trailing["seen-x-raw-bin"] == b"\x00\xff"
+        assert "seawall-outcome" not in trailing
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(50):
+                yield b"z" * 20_000
+
+        assert await channel.stream_unary("/any.Service/Count")(pieces(), timeout=10) == b"1000000"
+        replies = [
+            len(reply) async for reply in channel.unary_stream("/any.Service/Repeat")(b"abc", timeout=5)
+        ]
+        assert replies == [3] * 5
+        chat = channel.stream_stream("/any.Service/Chat")(timeout=5)
+        for number in range(3):
+            await chat.write(b"m%d" % number)
+            assert await chat.read() == b"m%d" % number
+        await chat.done_writing()
+        assert await chat.read() == grpc.aio.EOF
+        assert await chat.code() == grpc.StatusCode.OK
+
+
+async def test_large_messages_pass_both_ways(stand: Stand) -> None:
+    """A message far larger than every window passes through and comes back whole."""
+    _, address = stand.upstream()
+    proxy = simple(stand, address)
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(proxy.address, options=options) as channel:
+        body = bytes(range(256)) * 40_000
+        assert await channel.unary_unary("/any.Service/Unary")(body, timeout=20) == body
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.StatusCode) -> None:
+    """A server's status and message reach the client as they are, with nothing added."""
+    async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/any.Service/Unary")(
+                b"", timeout=5, metadata=(("fail", str(code.value[0])),)
+            )
+        assert caught.value.code() is code
+        assert caught.value.details() == "asked to fail: \u00fcber"
+        assert "seawall-outcome" not in dict(caught.value.trailing_metadata())
+
+
+async def test_status_in_the_trailers_of_a_stream_passes(shared_proxy: Proxy) -> None:
+    """A stream that delivers messages and then fails delivers both."""
+    async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
+        call = channel.unary_stream("/any.Service/Repeat")(b"x", timeout=5, metadata=(("late-fail", "14"),))
+        got = []
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for reply in call:
+                got.append(reply)
+        assert got == [b"x"] * 5
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_unknown_method_is_the_servers_answer(shared_proxy: Proxy) -> None:
+    """A method that the server does not have is refused by the server, not by the proxy."""
+    async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/any.Service/Nothing")(b"", timeout=5)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert "seawall-reason" not in dict(caught.value.trailing_metadata())
+
+
+async def test_no_route_says_so(stand: Stand) -> None:
+    """A call that no route matches is refused with UNIMPLEMENTED and the reason NO_ROUTE."""
+    _, address = stand.upstream()
+    document = {
+        "clusters": [{"name": "up", "endpoints": [address]}],
+        "routes": [{"name": "one", "match": {"service": "known.Service"}, "cluster": "up"}],
+    }
+    proxy = stand.proxy(stand.policy(document))
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+        assert await channel.unary_unary("/known.Service/Unary")(b"k", timeout=5) == b"k"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/other.Service/Unary")(b"", timeout=5)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert dict(caught.value.trailing_metadata())["seawall-reason"] == "NO_ROUTE"
+
+
+async def test_routes_by_service_method_and_metadata(stand: Stand) -> None:
+    """The most specific route takes the call: metadata over method over service over everything."""
+    addresses = {name: stand.upstream(name)[1] for name in ("gold", "method", "service", "rest")}
+    document = {
+        "clusters": [{"name": name, "endpoints": [address]} for name, address in addresses.items()],
+        "routes": [
+            {"name": "rest", "match": {}, "cluster": "rest"},
+            {"name": "service", "match": {"service": "a.S"}, "cluster": "service"},
+            {"name": "method", "match": {"service": "a.S", "method": "Unary"}, "cluster": "method"},
+            {
+                "name": "gold",
+                "match": {
+                    "service": "a.S",
+                    "method": "Unary",
+                    "metadata": [{"name": "x-tier", "value": "gold"}],
+                },
+                "cluster": "gold",
+            },
+        ],
+    }
+    proxy = stand.proxy(stand.policy(document))
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+
+        async def served(path: str, *metadata: tuple[str, str]) -> str:
+            call = channel.unary_unary(path)(b"", timeout=5, metadata=metadata)
+            await call
+            return str(dict(await call.trailing_metadata())["served-by"])
+
+        assert await served("/a.S/Unary", ("x-tier", "gold")) == "gold"
+        assert await served("/a.S/Unary", ("x-tier", "lead")) == "method"
+        assert await served("/b.S/Unary", ("x-tier", "gold")) == "rest"
+        call = channel.unary_stream("/a.S/Repeat")(b"", timeout=5)
+        assert len([reply async for reply in call]) == 5
+        assert dict(await call.trailing_metadata())["served-by"] == "service"
+
+
+async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
+    """The server sees the remaining time of the shorter of both timeouts, and a late call ends with
+    DEADLINE_EXCEEDED.
+    """
+    _, address = stand.upstream()
+    proxy = simple(stand, address, timeout="600ms")
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+        unary = channel.unary_unary("/any.Service/Unary")
+        call = unary(b"", timeout=30)
+        await call
+        assert 300 <= int(dict(await call.trailing_metadata())["left-ms"]) <= 600
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await unary(b"", metadata=(("sleep", "5"),))
+        took = asyncio.get_running_loop().time() - began
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert 0.55 <= took <= 2.0
+
+
+async def test_thousand_calls_at_once(shared_proxy: Proxy) -> None:
+    """More concurrent calls than one connection may carry all succeed."""
+    async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
+        unary = channel.unary_unary("/any.Service/Unary")
+        replies = await asyncio.gather(*(unary(b"%d" % number, timeout=30) for number in range(1000)))
+        assert replies == [b"%d" % number for number in range(1000)]
+
+
+async def test_early_answer_to_a_client_stream(shared_proxy: Proxy) -> None:
+    """A server that answers before the request is complete ends the call with its answer, at once."""
+    async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
+
+        async def endless() -> AsyncIterator[bytes]:
+            while True:
+                yield b"piece"
+                await asyncio.sleep(0.01)
+
+        assert await channel.stream_unary("/any.Service/Early")(endless(), timeout=5) == b"piece"
+
+
+async def test_slow_reader_holds_the_sender_back(stand: Stand) -> None:
+    """A sender that is faster than the reader is held back, and the proxy's memory does not grow with what is
+    sent.
+    """
+    import psutil
+
+    _, address = stand.upstream()
+    proxy = simple(stand, address, timeout="60s")
+    process = psutil.Process(proxy.child.process.pid)
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+        call = channel.stream_stream("/any.Service/Sink")(timeout=60)
+        await call.write(b"x" * 100_000)
+        before = process.memory_info().rss
+        sent = 0
+        try:
+            async with asyncio.timeout(2.0):
+                while sent < 200_000_000:
+                    await call.write(b"x" * 1_000_000)
+                    sent += 1_000_000
+        except TimeoutError:
+            pass
+        grown = process.memory_info().rss - before
+        call.cancel()
+        assert sent < 200_000_000, "nothing held the sender back"
+        assert grown < 30_000_000
+
+
+async def test_cancel_ends_the_call_upstream(stand: Stand) -> None:
+    """A cancelled call leaves nothing in flight in the proxy."""
+    _, address = stand.upstream()
+    proxy = simple(stand, address, timeout="30s")
+    async with grpc.aio.insecure_channel(proxy.address) as channel:
+        call = channel.unary_unary("/any.Service/Silent")(b"", timeout=20)
+        await asyncio.sleep(0.3)
+        assert proxy.status()["calls_in_flight"] == 1
+        call.cancel()
+        await asyncio.sleep(0.3)
+        status = proxy.status()
+        assert status["calls_in_flight"] == 0
+        assert status["clusters"]["up"]["in_flight"] == 0

@@ -1,0 +1,139 @@
+"""Starting, watching and ending real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_LIMIT_S = 30.0
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(done: Callable[[], Any], what: str, limit_s: float = 10.0) -> Any:
+    """Return the first true value of `done`; fail with `what` when there is none in time."""
+    until = time.monotonic() + limit_s
+    while True:
+        value = done()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {limit_s:g} s: {what}")
+        time.sleep(0.02)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a child: the tree's packages importable, no telemetry of the machine's."""
+    result = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    paths = [str(ROOT / part) for part in ("proxy", "control", "clients/python", ".")]
+    result["PYTHONPATH"] = os.pathsep.join(paths)
+    return result
+
+
+@dataclass
+class Child:
+    """A child process with its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log_path: Path
+    ready: dict[str, Any] = field(default_factory=dict)
+
+    def log(self) -> str:
+        """Return what it has written to standard error so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it with SIGKILL and wait."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def terminate(self, limit_s: float = 20.0) -> int:
+        """End it with SIGTERM; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(limit_s)
+
+    def wait_for_log(self, text: str, limit_s: float = 10.0) -> None:
+        """Wait until its log holds `text`."""
+        wait_until(lambda: text in self.log(), f"{self.name} says {text!r}; its log:\n{self.log()}", limit_s)
+
+    def wait_ready(self) -> dict[str, Any]:
+        """Wait for the line of JSON with the event `ready`; return it."""
+
+        def find() -> dict[str, Any] | None:
+            for line in self.log().splitlines():
+                if line.startswith("{") and '"ready"' in line:
+                    found = json.loads(line)
+                    if found.get("event") == "ready":
+                        return dict(found)
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log()}")
+            return None
+
+        self.ready = wait_until(find, f"{self.name} is ready", READY_LIMIT_S)
+        return self.ready
+
+
+def start(name: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None) -> Child:
+    """Start `python ARGUMENTS`; its standard error goes to a file of its own."""
+    handle, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=folder)
+    with os.fdopen(handle, "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**environment(), **(env or {})},
+            stdout=subprocess.PIPE if name.startswith("upstream") else subprocess.DEVNULL,
+            stderr=log,
+        )
+    return Child(name, process, Path(path))
+
+
+def end(child: Child) -> None:
+    """Make sure that it is gone."""
+    if child.process.poll() is None:
+        child.process.kill()
+    child.process.wait(10)
+    if child.process.stdout is not None:
+        child.process.stdout.close()
+
+
+@contextmanager
+def running(
+    name: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None
+) -> Iterator[Child]:
+    """Run a child for the length of the block."""
+    child = start(name, arguments, folder, env)
+    try:
+        yield child
+    finally:
+        end(child)
+
+
+def http_get(address: str, path: str) -> tuple[int, str]:
+    """Return status and body of a GET."""
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()

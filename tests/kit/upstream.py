@@ -1,0 +1,110 @@
+"""A gRPC server as a process of its own, for tests to call through the proxy and to kill.
+
+Run as `python -m tests.kit.upstream PORT NAME`; prints the port. Any service name works; the method's name
+says what it does: `Unary` echoes, `Count` sums the bytes of a client stream, `Repeat` streams the request
+five times, `Chat` echoes a stream, `Early` answers a client stream after its first message, `Silent` never
+answers, `Sink` reads slowly. What a call's metadata asks for: `fail: CODE` (status after the message was
+read), `late-fail: CODE` (status in the trailers, after a message), `sleep: SECONDS`, `fail-file: PATH` (fails
+with UNAVAILABLE while the file exists), `slow-file: PATH` (sleeps 0.3 s while it exists). Every answer
+carries the trailing metadata `served-by` and `attempt` (grpc-previous-rpc-attempts as received).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Upstream(grpc.GenericRpcHandler):
+    """Serves every method."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        method = details.method.rpartition("/")[2]
+        if method in ("Unary", "Silent"):
+            return grpc.unary_unary_rpc_method_handler(self._unary if method == "Unary" else self._silent)
+        if method in ("Count", "Early"):
+            return grpc.stream_unary_rpc_method_handler(self._count if method == "Count" else self._early)
+        if method == "Repeat":
+            return grpc.unary_stream_rpc_method_handler(self._repeat)
+        if method in ("Chat", "Sink"):
+            return grpc.stream_stream_rpc_method_handler(self._chat if method == "Chat" else self._sink)
+        return None
+
+    async def _prepare(self, context: Any) -> dict[str, Any]:
+        asked = dict(context.invocation_metadata())
+        trailing = [
+            ("served-by", self._name),
+            ("attempt", asked.get("grpc-previous-rpc-attempts", "0")),
+            ("left-ms", str(int((context.time_remaining() or 0) * 1000))),
+        ]
+        trailing += [(f"seen-{key}", value) for key, value in asked.items() if key.startswith("x-")]
+        context.set_trailing_metadata(tuple(trailing))
+        if "sleep" in asked:
+            await asyncio.sleep(float(asked["sleep"]))
+        if "slow-file" in asked and Path(asked["slow-file"]).exists():
+            await asyncio.sleep(0.3)
+        if "fail-file" in asked and Path(asked["fail-file"]).exists():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"{self._name} is told to fail")
+        if "fail" in asked:
+            await context.abort(_CODES[int(asked["fail"])], "asked to fail: \u00fcber")
+        return asked
+
+    async def _unary(self, request: bytes, context: Any) -> bytes:
+        await self._prepare(context)
+        return request
+
+    async def _silent(self, request: bytes, context: Any) -> bytes:
+        await asyncio.sleep(60)
+        return request
+
+    async def _count(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        await self._prepare(context)
+        total = 0
+        async for request in requests:
+            total += len(request)
+        return str(total).encode()
+
+    async def _early(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        async for request in requests:
+            return request
+        return b"none"
+
+    async def _repeat(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        asked = await self._prepare(context)
+        for _ in range(5):
+            yield request
+        if "late-fail" in asked:
+            await context.abort(_CODES[int(asked["late-fail"])], "late")
+
+    async def _chat(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        await self._prepare(context)
+        async for request in requests:
+            yield request
+
+    async def _sink(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for _ in requests:
+            await asyncio.sleep(0.05)
+        yield b"done"
+
+
+async def serve(port: str, name: str) -> None:
+    """Serve until killed."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers((Upstream(name),))
+    print(server.add_insecure_port(f"127.0.0.1:{port}"), flush=True)
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,100 @@
+"""Statistics: differences of cumulative counters, percentiles, windows, restarts."""
+
+from __future__ import annotations
+
+import pytest
+
+from seawall_control.domain.statistics import (
+    LATENCY_BOUNDS_S,
+    Counters,
+    History,
+    Sample,
+    difference,
+    percentile,
+    summarise,
+)
+
+
+def calls(ok: int, failed: int = 0) -> Counters:
+    return Counters(by_code=(ok, *[0] * 13, failed))
+
+
+def test_bounds_are_those_that_proxies_count_in() -> None:
+    """Both planes mean the same buckets."""
+    from seawall_proxy.telemetry.counters import LATENCY_BOUNDS
+
+    assert LATENCY_BOUNDS_S == LATENCY_BOUNDS
+
+
+def test_difference_after_a_restart_is_all_of_the_newer() -> None:
+    """A counter that went down means a new process, whose numbers are all new."""
+    assert difference(calls(10), calls(7)).calls == 3
+    assert difference(calls(5), calls(7)).calls == 5
+
+
+@pytest.mark.parametrize(
+    ("counts", "share", "expected"),
+    [
+        ((0, 0, 0), 0.5, 0.0),
+        ((10, 0, 0), 0.5, 0.5),
+        ((0, 10, 0), 0.5, 1.5),
+        ((5, 5, 0), 0.5, 1.0),
+        ((5, 5, 0), 0.75, 1.5),
+        ((0, 0, 7), 0.5, 2.0),
+        ((9, 0, 1), 0.99, 2.0),
+    ],
+)
+def test_percentiles_are_interpolated_in_their_bucket(counts: tuple[int, ...], share: float, expected: float) -> None:
+    """Linear within a bucket; above all bounds the last bound is the answer."""
+    assert percentile((1.0, 2.0), counts, share) == pytest.approx(expected)
+
+
+def test_window_counts_what_happened_in_it() -> None:
+    """The difference of the samples at both ends of the window, whatever came before."""
+    history = History()
+    for second in range(61):
+        history.add(Sample(float(second), {"r": calls(100 * second)}, epoch=1))
+    found, length_s = history.over(10.0, now=60.0)
+    assert (found["r"].calls, length_s) == (1000, 10.0)
+
+
+def test_window_adds_up_over_a_restart() -> None:
+    """What an old and a new process did in the window is added, even when the new one has already done more."""
+    history = History()
+    history.add(Sample(0.0, {"r": calls(50)}, epoch=1))
+    history.add(Sample(1.0, {"r": calls(60)}, epoch=1))
+    history.add(Sample(2.0, {"r": calls(200)}, epoch=2))
+    found, _ = history.over(10.0, now=2.0)
+    assert found["r"].calls == 10 + 200
+
+
+def test_silent_proxy_had_no_calls() -> None:
+    """An old last report is no traffic of now."""
+    history = History()
+    history.add(Sample(0.0, {"r": calls(0)}, epoch=1))
+    history.add(Sample(1.0, {"r": calls(60)}, epoch=1))
+    assert history.over(10.0, now=60.0) == ({}, 10.0)
+
+
+def test_history_is_bounded() -> None:
+    """Ten minutes of reports every 100 ms are some hundred samples, and the long window still holds."""
+    history = History()
+    for tick in range(12_000):
+        history.add(Sample(tick / 10, {"r": calls(tick)}, epoch=1))
+    assert len(history) < 200
+    found, length_s = history.over(600.0, now=1199.9)
+    assert found["r"].calls == pytest.approx(length_s * 10, rel=0.01) and length_s == pytest.approx(600, abs=15)
+
+
+def test_fleet_adds_rates_and_histograms() -> None:
+    """Rates of proxies are added, ratios come from added codes, and a route without traffic is 1.0 successful."""
+    one = {"r": Counters(by_code=(90, 10), latency_buckets=(100, 0), retries=10)}
+    two = {"r": Counters(by_code=(100,), latency_buckets=(0, 100))}
+    found = summarise((1.0, 2.0), [(one, 10.0), (two, 5.0)], {"r": calls(5), "idle": calls(7)})
+    assert [s.route for s in found] == ["idle", "r"]
+    idle, busy = found
+    assert (idle.success_ratio, idle.calls_per_s, idle.total.calls) == (1.0, 0.0, 7)
+    assert busy.calls_per_s == pytest.approx(10 + 20)
+    assert busy.success_ratio == pytest.approx(0.95)
+    assert busy.retries_per_s == pytest.approx(1.0)
+    assert busy.p50_s == pytest.approx(1.0)
