@@ -16,7 +16,7 @@ class PassThrough(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         method = handler_call_details.method
 
-        async def forward(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        async def forward(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
             async for reply in self.channel.stream_stream(method)(requests, timeout=15):
                 yield reply
 

@@ -100,7 +100,7 @@ class Lane(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.connection.receive(data, perf_counter())
-        if not self.started and self.connection.peer.received:
+        if not self.started and self.connection.settings_received:
             self.started = True
             for _ in range(self.in_flight):
                 self.call()

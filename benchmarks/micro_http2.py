@@ -1,5 +1,4 @@
-"""Micro benchmark of the HTTP/2 layer: unary echo exchanges between a client and a server connection in
-memory.
+"""Micro benchmark of the HTTP/2 layer: unary echoes between a client and a server connection in memory.
 
 Run it as `python benchmarks/micro_http2.py [exchanges]`. It prints microseconds of CPU per exchange for each
 side (the best of five runs), and whether the modules are compiled. "varying" adds three fields that differ on

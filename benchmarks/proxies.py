@@ -33,6 +33,11 @@ routes:
   - {{name: all, match: {{}}, cluster: backend, policy: standard}}
 """
 
+_EXTENSIONS = "type.googleapis.com/envoy.extensions"
+_HTTP_MANAGER = f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = f"{_EXTENSIONS}.filters.http.router.v3.Router"
+_HTTP_OPTIONS = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
+
 ENVOY = {
     "static_resources": {
         "listeners": [
@@ -44,7 +49,7 @@ ENVOY = {
                             {
                                 "name": "envoy.filters.network.http_connection_manager",
                                 "typed_config": {
-                                    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                                    "@type": _HTTP_MANAGER,
                                     "stat_prefix": "bench",
                                     "codec_type": "HTTP2",
                                     "route_config": {
@@ -71,9 +76,7 @@ ENVOY = {
                                     "http_filters": [
                                         {
                                             "name": "envoy.filters.http.router",
-                                            "typed_config": {
-                                                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
-                                            },
+                                            "typed_config": {"@type": _ROUTER},
                                         }
                                     ],
                                 },
@@ -93,7 +96,7 @@ ENVOY = {
                 },
                 "typed_extension_protocol_options": {
                     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                        "@type": _HTTP_OPTIONS,
                         "explicit_http_config": {"http2_protocol_options": {}},
                     }
                 },

@@ -114,9 +114,8 @@ def collect(rounds: int, quick: bool) -> tuple[dict[str, dict[str, list[Sample]]
                     calls = shape.calls // SLOW_PEERS.get(target.name, 1) // (QUICK_SHARE if quick else 1)
                     sample = measure(target, shape, calls)
                     samples[shape.name].setdefault(target.name, []).append(sample)
-                    say(
-                        f"round {number + 1}/{rounds}  {shape.name:44} {target.name:24} {sample.cpu_us:7.1f} us CPU/call"
-                    )
+                    place = f"round {number + 1}/{rounds}  {shape.name:44} {target.name:24}"
+                    say(f"{place} {sample.cpu_us:7.1f} us CPU/call")
         for target in running:
             memory[target.name] = target.resident_mb()
     return samples, memory
@@ -146,8 +145,9 @@ def table(samples: dict[str, dict[str, list[Sample]]], memory: dict[str, float])
             relative = ratio(by_name, name)
             shown = "-" if relative is None else f"{relative:.2f}"
             lines.append(
-                f"| {shape} | {name} | {median(runs, 'cpu_us'):.1f} | {shown} | {median(runs, 'p50_us'):.0f} "
-                f"| {median(runs, 'p99_us'):.0f} | {median(runs, 'per_second'):.0f} | {sum(run.errors for run in runs)} |"
+                f"| {shape} | {name} | {median(runs, 'cpu_us'):.1f} | {shown} "
+                f"| {median(runs, 'p50_us'):.0f} | {median(runs, 'p99_us'):.0f} "
+                f"| {median(runs, 'per_second'):.0f} | {sum(run.errors for run in runs)} |"
             )
     lines += ["", "| proxy | resident memory after the run, MB |", "|---|--:|"]
     lines += [f"| {name} | {megabytes:.0f} |" for name, megabytes in memory.items()]
@@ -174,11 +174,12 @@ def page(body: str, goal: str, rounds: int) -> str:
     build = str(build_info())
     return f"""# Performance
 
-Written by `make bench`; run it to get the figures of your machine. A unary call with a 100-byte message each way, loopback,
-plaintext; one worker of each proxy; Seawall with deadline, retries with replay buffer and budget, breaker and statistics on,
-Envoy with timeout, retries, retry budget and outlier detection, the grpc.aio pass-through with nothing. CPU is the proxy
-process's user and system time divided by calls, the median of {rounds} rounds; `x Envoy` is the median of the ratios within each
-round. Latencies are those of a closed loop at full speed, so they mostly tell how busy the two cores were.
+Written by `make bench`; run it to get the figures of your machine. A unary call with a 100-byte message each
+way, loopback, plaintext; one worker of each proxy; Seawall with deadline, retries with replay buffer and
+budget, breaker and statistics on, Envoy with timeout, retries, retry budget and outlier detection, the
+grpc.aio pass-through with nothing. CPU is the proxy process's user and system time divided by calls, the
+median of {rounds} rounds; `x Envoy` is the median of the ratios within each round. Latencies are those of a
+closed loop at full speed, so they mostly tell how busy the two cores were.
 
 {body}
 

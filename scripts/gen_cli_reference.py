@@ -28,8 +28,8 @@ Rules that hold for every command:
   UTC, lengths of time are seconds with `_s` in the name.
 - Commands that talk to the control plane take `--control TARGET`, or `SEAWALL_CONTROL`; the default is
   `127.0.0.1:9090`.
-- Colours follow the terminal; `NO_COLOR`, `TERM=dumb` and `--no-color` turn them off. A state is never told by
-  colour alone.
+- Colours follow the terminal; `NO_COLOR`, `TERM=dumb` and `--no-color` turn them off. A state is never told
+  by colour alone.
 - Nothing asks a question unless stdin is a terminal.
 - Lengths of time are spelled `500ms`, `10s`, `1m30s`; a bare number is seconds.
 

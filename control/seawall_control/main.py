@@ -50,19 +50,13 @@ def parser() -> argparse.ArgumentParser:
 def announce(style: str, addresses: Addresses) -> None:
     """Say on stderr that everything is served, and where."""
     if style == "json":
-        print(
-            json.dumps(
-                {"event": "ready", "grpc": addresses.grpc, "http": addresses.http}, separators=(",", ":")
-            ),
-            file=sys.stderr,
-            flush=True,
+        line = json.dumps(
+            {"event": "ready", "grpc": addresses.grpc, "http": addresses.http}, separators=(",", ":")
         )
     else:
-        print(
-            f"Control plane ready: gRPC on {addresses.grpc}, HTTP on http://{addresses.http}",
-            file=sys.stderr,
-            flush=True,
-        )
+        line = f"Control plane ready: gRPC on {addresses.grpc}, HTTP on http://{addresses.http}"
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def install_signals(stop: asyncio.Event) -> None:

@@ -101,7 +101,8 @@ class ControlPlane:
             sock = bind(settings.http_address)
         except (OSError, ValueError, OverflowError) as error:
             raise AddressInUse(
-                f"the HTTP address {settings.http_address} cannot be used ({error}); choose another with --http"
+                f"the HTTP address {settings.http_address} cannot be used ({error}); "
+                "choose another with --http"
             ) from error
         try:
             self._grpc = GrpcServer(servicers, settings.grpc_address)

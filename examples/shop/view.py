@@ -127,7 +127,7 @@ class View:
 
     def _chart(self) -> Text:
         """One bar a second for the p99, coloured by what callers got."""
-        text = Text("p99 by second  ", style="dim")
+        text = Text.assemble(("p99 by second  ", "dim"))
         top = max((tally.percentile(0.99) for tally in self.picture.history), default=0.0) or 1.0
         for tally in self.picture.history:
             bar = BARS[min(len(BARS) - 1, int(tally.percentile(0.99) / top * len(BARS)))]
@@ -139,13 +139,13 @@ class View:
         grid = Table.grid(padding=(0, 4))
         grid.add_column()
         grid.add_column()
-        breakers = Text("breakers\n", style="dim")
+        breakers = Text.assemble(("breakers\n", "dim"))
         for name, state in self.picture.breakers.items():
             breakers.append(
                 f"{BREAKER_MARK.get(state, '?')} {name:<8} {state.upper()}\n",
                 style=BREAKER_STYLE.get(state, ""),
             )
-        endpoints = Text("endpoints\n", style="dim")
+        endpoints = Text.assemble(("endpoints\n", "dim"))
         for cluster, address, state in self.picture.endpoints:
             mark = "●" if state == "ready" else "×" if state == "backoff" else "○"
             style = {"ready": "green", "backoff": "red"}.get(state, "yellow")

@@ -73,8 +73,18 @@ class Stand:
         """Start a control plane and wait until it is ready."""
         child = self._start(
             "control",
-            ["-m", "seawall_control", "--data-dir", str(self.folder / data), "--log", "json"]
-            + ["--grpc", grpc or f"127.0.0.1:{free_port()}", "--http", http],
+            [
+                "-m",
+                "seawall_control",
+                "--data-dir",
+                str(self.folder / data),
+                "--log",
+                "json",
+                "--grpc",
+                grpc or f"127.0.0.1:{free_port()}",
+                "--http",
+                http,
+            ],
         )
         ready = child.wait_ready()
         return Control(child, ready["grpc"], ready["http"])

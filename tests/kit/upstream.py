@@ -22,6 +22,11 @@ import grpc
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
+def is_there(path: str) -> bool:
+    """Tell whether a switch, which is a file, is on."""
+    return Path(path).exists()
+
+
 class Upstream(grpc.GenericRpcHandler):
     """Serves every method."""
 
@@ -51,9 +56,9 @@ class Upstream(grpc.GenericRpcHandler):
         context.set_trailing_metadata(tuple(trailing))
         if "sleep" in asked:
             await asyncio.sleep(float(asked["sleep"]))
-        if "slow-file" in asked and Path(asked["slow-file"]).exists():
+        if "slow-file" in asked and is_there(asked["slow-file"]):
             await asyncio.sleep(0.3)
-        if "fail-file" in asked and Path(asked["fail-file"]).exists():
+        if "fail-file" in asked and is_there(asked["fail-file"]):
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{self._name} is told to fail")
         if "fail" in asked:
             await context.abort(_CODES[int(asked["fail"])], "asked to fail: \u00fcber")
@@ -101,8 +106,9 @@ async def serve(port: str, name: str) -> None:
     """Serve until killed."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)])
     server.add_generic_rpc_handlers((Upstream(name),))
-    print(server.add_insecure_port(f"127.0.0.1:{port}"), flush=True)
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
+    print(bound, flush=True)
     await server.wait_for_termination()
 
 

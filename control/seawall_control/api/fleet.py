@@ -173,8 +173,8 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     def _stats(self, session: Session, report: pb.StatsReport) -> None:
         if len(report.routes) > MAX_ROUTES:
             raise InvalidRequest(f"statistics of {len(report.routes)} routes; at most {MAX_ROUTES} are taken")
-        self._fleet.reported(
-            session, report, {route.route: codec.counters_of(route) for route in report.routes}
+        self._fleet.stats.reported(
+            session.node, report, {route.route: codec.counters_of(route) for route in report.routes}
         )
 
     async def _keep(self, session: Session, batches: asyncio.Queue[pb.EventBatch | None]) -> None:

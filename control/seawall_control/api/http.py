@@ -1,7 +1,8 @@
 """HTTP of the control plane: health, readiness, metrics, status, and the error events as JSON.
 
     GET  /health /ready /metrics /status
-    GET  /api/v1/errors            ?filter= &page_size= &page_token= &order_by= &severity= &component= &job_id= &resolved=
+    GET  /api/v1/errors            ?filter= &page_size= &page_token= &order_by=
+                                   or plainly severity, component, job_id, resolved, route, proxy, code
     GET  /api/v1/errors/stats
     GET  /api/v1/errors/{id}
     POST /api/v1/errors            {"severity": "HIGH", "component": "...", ...} or {"events": [...]}
@@ -48,6 +49,10 @@ from seawall_control.services.health import HealthService
 from seawall_control.services.tail import Hub
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+_WAL_NOTE: Final = (
+    "one connection writes and checkpoints, which keeps clear of SQLite's WAL-reset bug (before 3.51.3)"
+)
+
 _log = logging.getLogger("seawall.control.http")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -233,9 +238,7 @@ class Endpoints:
                     "size_bytes": store.size_bytes,
                     "wal_bytes": store.wal_bytes,
                     "commits": store.commits,
-                    "note": "one connection writes and checkpoints, which keeps clear of SQLite's WAL-reset bug (before 3.51.3)"
-                    if store.engine == "sqlite"
-                    else "",
+                    "note": _WAL_NOTE if store.engine == "sqlite" else "",
                 },
                 "proxies": [
                     {

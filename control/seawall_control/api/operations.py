@@ -59,7 +59,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
             connected=self._fleet.is_connected(record.node),
             drifted=is_drifted(record, self._fleet.newest_hash(record.policy_set)),
         )
-        report = self._fleet.report_of(record.node)
+        report = self._fleet.stats.report_of(record.node)
         message.events_produced = report.events_produced
         message.events_dropped = report.events_dropped
         message.connections = report.connections
@@ -99,10 +99,10 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 request.window, name="window", default_s=_DEFAULT_WINDOW_S, low_s=1.0, high_s=600.0
             )
             states: dict[str, list[stats_pb2.BreakerState]] = {}
-            for breaker in self._fleet.breakers(request.proxy):
+            for breaker in self._fleet.stats.breakers(self._fleet.chosen(request.proxy)):
                 states.setdefault(breaker.route or breaker.name, []).append(breaker.state)
-            summaries = self._fleet.route_stats(
-                node=request.proxy, window_s=window_s, bounds_s=LATENCY_BOUNDS_S
+            summaries = self._fleet.stats.routes(
+                self._fleet.chosen(request.proxy), window_s=window_s, bounds_s=LATENCY_BOUNDS_S
             )
             return pb.ListRouteStatsResponse(
                 routes=[codec.route_message(s, _worst(states.get(s.route, [])), window_s) for s in summaries]
@@ -116,7 +116,9 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return breakers by name, then proxy."""
 
         async def work() -> pb.ListBreakersResponse:
-            return pb.ListBreakersResponse(breakers=self._fleet.breakers(request.proxy))
+            return pb.ListBreakersResponse(
+                breakers=self._fleet.stats.breakers(self._fleet.chosen(request.proxy))
+            )
 
         return await answered(context, work())
 

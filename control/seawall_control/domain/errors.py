@@ -66,8 +66,9 @@ class EtagMismatch(ControlError):
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(
-            f"The newest revision has hash {actual or '(there is no revision yet)'}, not {expected}: somebody changed the policy "
-            "in the meantime. Read it again, repeat the change, and send the new etag."
+            f"The newest revision has hash {actual or '(there is no revision yet)'}, not {expected}: "
+            "somebody changed the policy in the meantime. Read it again, repeat the change, "
+            "and send the new etag."
         )
         self.expected = expected
         self.actual = actual

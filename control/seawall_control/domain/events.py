@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-Json: TypeAlias = "None | bool | float | int | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | float | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 MICROS: Final = 1_000_000
 """Microseconds in a second; wall times are whole microseconds since the Unix epoch, UTC."""

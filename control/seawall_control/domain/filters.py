@@ -69,8 +69,8 @@ FIELDS: Final[Mapping[str, Field]] = {
     **{
         name: Field(name, Kind.TEXT)
         for name in (
-            "component", "error_type", "message", "job_id", "job_name", "route", "method", "code", "endpoint", "reason", "trace_id",
-            "fingerprint", "proxy",
+            "component", "error_type", "message", "job_id", "job_name", "route", "method", "code", "endpoint",
+            "reason", "trace_id", "fingerprint", "proxy",
         )
     },
     "severity": Field("severity", Kind.NUMBER, SEVERITIES),
@@ -289,7 +289,10 @@ class _Parser:
 
 
 def parse(text: str) -> Node:
-    """Return the tree of a filter; an empty one matches everything. Raise `InvalidFilter` with the position."""
+    """Return the tree of a filter; an empty one matches everything.
+
+    Raise `InvalidFilter` with the position.
+    """
     if len(text) > MAX_LENGTH:
         raise InvalidFilter(f"filter has {len(text)} characters; at most {MAX_LENGTH} are allowed")
     return _Parser(text).parse()

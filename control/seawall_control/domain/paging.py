@@ -38,7 +38,7 @@ def encode(position: Position, scope: Sequence[str]) -> str:
 
 
 def decode(token: str, scope: Sequence[str]) -> Position:
-    """Return the position in a token. Raise `InvalidPageToken` if it is damaged or belongs to another list."""
+    """Return the position in a token. Raise `InvalidPageToken` if it is damaged or of another list."""
     if len(token) > _MAX_LENGTH:
         raise InvalidPageToken("page_token is damaged; start again without it")
     try:

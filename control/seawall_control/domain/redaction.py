@@ -18,8 +18,8 @@ from seawall_control.domain.events import Json
 RULES_VERSION: Final = 1
 
 _SECRET_KEYS: Final = (
-    "password", "passwd", "secret", "apikey", "auth", "credential", "mysqlpwd", "privatekey", "token", "session", "csrf", "xsrf",
-    "cookie", "phpsessid", "symfony", "bearer", "xamzsecurity", "signature", "connectsid",
+    "password", "passwd", "secret", "apikey", "auth", "credential", "mysqlpwd", "privatekey", "token",
+    "session", "csrf", "xsrf", "cookie", "phpsessid", "symfony", "bearer", "xamzsecurity", "signature", "connectsid",
 )  # fmt: skip
 _HARMLESS_KEYS: Final = frozenset({"author", "authority", "authors"})
 """Contain `auth` and hold no secret."""
@@ -30,7 +30,8 @@ _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "pem",
         re.compile(
-            r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.-]{0,16384}(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
+            r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.-]{0,16384}"
+            r"(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
         ),
     ),
     ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,8192}(?:\.[A-Za-z0-9_-]{0,8192})?")),

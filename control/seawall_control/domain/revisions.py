@@ -102,7 +102,8 @@ def check_repeat(before: Remembered, draft: Draft) -> None:
         draft.rollback_of,
     ):
         raise InvalidRequest(
-            f"request_id {draft.request_id} was used for another change of policy set {before.policy_set}; use a new UUID"
+            f"request_id {draft.request_id} was used for another change of policy set "
+            f"{before.policy_set}; use a new UUID"
         )
 
 

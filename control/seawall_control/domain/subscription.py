@@ -116,7 +116,8 @@ class Subscription:
     def __repr__(self) -> str:
         target = f"{self._target.revision}" if self._target else "none"
         waiting = f", waits for answer {self._waiting.nonce}" if self._waiting else ""
-        return f"<Subscription in effect {self.applied_revision}, newest {target}{waiting}, {len(self._refused)} refused>"
+        numbers = f"in effect {self.applied_revision}, newest {target}{waiting}, {len(self._refused)} refused"
+        return f"<Subscription {numbers}>"
 
     @property
     def refused(self) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class EventService:
         self._hub = hub
         self.numbers = Numbers()
 
-    # ------------------------------------------------------------------------------------------------------------------ taking
+    # ------------------------------------------------------------------------------------------------- taking
 
     async def report(self, reported: Sequence[Reported]) -> tuple[list[str], int]:
         """Store events by id, all or none; return their ids in order and how many were new. Raise
@@ -140,7 +140,7 @@ class EventService:
         self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)
         if result.assumed_through:
             _log.warning(
-                "a spool starts above what this store knows; the numbers before were acknowledged by another store",
+                "a spool starts above what this store knows; another store has acknowledged what is below",
                 extra={"fields": {"proxy": proxy, "spool": spool_id, "through": result.assumed_through}},
             )
         return Receipt(result.through_seq, batch.refusals)
@@ -212,14 +212,14 @@ class EventService:
         )
         try:
             self._published(await self._store.report([admitted(event)]), 0)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the reporter of mishaps must not be one
             self.numbers.own_lost += 1
             _log.exception(
                 "an event about the control plane could not be stored",
                 extra={"fields": {"error_type": error_type}},
             )
 
-    # ----------------------------------------------------------------------------------------------------------------- reading
+    # ------------------------------------------------------------------------------------------------ reading
 
     async def get(self, event_id: str) -> Event:
         """Return an event. Raise `NotFound`."""
@@ -273,7 +273,7 @@ class EventService:
         finally:
             self._hub.leave(follower)
 
-    # ---------------------------------------------------------------------------------------------------------------- changing
+    # ----------------------------------------------------------------------------------------------- changing
 
     async def update(self, event_id: str, change: EventChange) -> Event:
         """Change an event and return it. Raise `NotFound`."""
@@ -296,7 +296,7 @@ class EventService:
         resolution: str = "",
         validate_only: bool = False,
     ) -> int:
-        """Mark events as dealt with, by ids or by filter; return how many were open. Raise `InvalidRequest`."""
+        """Mark events as dealt with, by ids or filter; return how many were open. Raise `InvalidRequest`."""
         if bool(ids) == bool(filter_text.strip()):
             raise InvalidRequest(
                 "name the events either by ids or by a filter; to resolve all, use `resolved = false`"

@@ -1,4 +1,4 @@
-"""The fleet as it is connected: streams, pushes and their answers, statistics, commands.
+"""The fleet as it is connected: streams, pushes and their answers, commands.
 
 What must survive (who exists, what it has in effect, what it refused) goes to the store; statistics and
 breakers are the proxies' own and are kept in memory only, as far as a window of ten minutes needs them.
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from seawall.v1 import fleet_pb2, policy_pb2, stats_pb2
+from seawall.v1 import fleet_pb2, policy_pb2
 from seawall_control.domain.errors import ControlError, NotFound, ShuttingDown, Superseded, TooManyStreams
 from seawall_control.domain.events import EventKind, Severity
 from seawall_control.domain.fleet import (
@@ -26,7 +26,6 @@ from seawall_control.domain.fleet import (
     standing,
 )
 from seawall_control.domain.revisions import Revision, policy_set_name
-from seawall_control.domain.statistics import Counters, History, RouteSummary, Sample, added, summarise
 from seawall_control.domain.subscription import (
     Accepted,
     Answered,
@@ -42,6 +41,7 @@ from seawall_control.domain.subscription import (
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.events import EventService
+from seawall_control.services.fleet_stats import FleetStats
 from seawall_control.services.policies import document_of
 from seawall_control.services.session import Session
 from seawall_control.store.port import Store
@@ -49,7 +49,6 @@ from seawall_control.store.port import Store
 DEBOUNCE_S: Final = 0.05
 MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
-FORGET_STATS_S: Final = 900.0
 COMMAND_TIMEOUT_S: Final = 5.0
 
 _log = logging.getLogger("seawall.control.fleet")
@@ -69,16 +68,6 @@ class HelloFacts:
     policy_source: str = ""
     start_time_us: int = 0
     admin_address: str = ""
-
-
-@dataclass(slots=True)
-class NodeStats:
-    """The newest report of a proxy, and the history that windows need."""
-
-    history: History = field(default_factory=History)
-    epoch: int = 0
-    report: fleet_pb2.StatsReport = field(default_factory=fleet_pb2.StatsReport)
-    at_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -117,7 +106,7 @@ class Fleet:
         self._known: dict[str, ProxyRecord] = {}
         self._newest: dict[str, Revision | None] = {}
         self._documents: dict[str, policy_pb2.PolicyDocument] = {}
-        self._stats: dict[str, NodeStats] = {}
+        self.stats = FleetStats(clock)
         self._dirty: set[str] = set()
         self._closing = False
         self.numbers = Numbers()
@@ -128,7 +117,7 @@ class Fleet:
         for policy_set in {proxy.policy_set for proxy in self._known.values()}:
             await self.newest(policy_set)
 
-    # -------------------------------------------------------------------------------------------------------------------- streams
+    # ------------------------------------------------------------------------------------------------ streams
 
     async def attach(self, hello: HelloFacts) -> Session:
         """Take a stream in; an older stream of the same node is closed. Raise `InvalidRequest`,
@@ -169,9 +158,7 @@ class Fleet:
         session = Session(record, subscription, since_s=self._clock.monotonic_s())
         self._sessions[node] = session
         self._known[node] = record
-        stats = self._stats.setdefault(node, NodeStats())
-        if not same_run:
-            stats.epoch += 1
+        self.stats.connected(node, same_run=same_run)
         if older is not None:
             self._supersede(older, record)
         self._remember(record)
@@ -190,7 +177,8 @@ class Fleet:
                 self._events.report_own(
                     component=f"proxy/{by.node}",
                     error_type="duplicate_node",
-                    message=f"Two processes connect as node {by.node}; the newer one took over. Give every proxy its own node name.",
+                    message=f"Two processes connect as node {by.node}; the newer one took over. "
+                    "Give every proxy its own node name.",
                     severity=Severity.HIGH,
                     event_id=derived_id("duplicate_node", by.node, older.record.boot_id, by.boot_id),
                     proxy=by.node,
@@ -229,7 +217,7 @@ class Fleet:
 
         self._background.start(write(), "seawall-remember-proxy")
 
-    # ------------------------------------------------------------------------------------------------------------------- policies
+    # ----------------------------------------------------------------------------------------------- policies
 
     async def newest(self, policy_set: str) -> Revision | None:
         """Return the newest revision of a set."""
@@ -380,7 +368,7 @@ class Fleet:
                 found.append(session.node)
         return sorted(found)
 
-    # ----------------------------------------------------------------------------------------------------------------- statistics
+    # ---------------------------------------------------------------------------------------------- knowledge
 
     def known(self) -> list[ProxyRecord]:
         """Return all known proxies by name."""
@@ -408,60 +396,19 @@ class Fleet:
         """Open streams."""
         return len(self._sessions)
 
-    def reported(
-        self, session: Session, report: fleet_pb2.StatsReport, routes: Mapping[str, Counters]
-    ) -> None:
-        """Take a proxy's statistics."""
-        stats = self._stats.setdefault(session.node, NodeStats())
-        stats.report = report
-        stats.at_s = self._clock.monotonic_s()
-        stats.history.add(Sample(stats.at_s, routes, stats.epoch))
-
-    def report_of(self, node: str) -> fleet_pb2.StatsReport:
-        """Return the newest report of a proxy; empty when there is none."""
-        stats = self._stats.get(node)
-        return stats.report if stats else fleet_pb2.StatsReport()
-
-    def _chosen(self, node: str) -> list[str]:
+    def chosen(self, node: str) -> list[str]:
+        """Return one connected proxy, or all of them; none when that one is away. Raise `NotFound`."""
         if node:
             return [self.proxy(node).node] if self.is_connected(node) else []
         return sorted(self._sessions)
 
-    def route_stats(
-        self, *, node: str, window_s: float, bounds_s: Sequence[float]
-    ) -> tuple[RouteSummary, ...]:
-        """Return statistics of routes over the connected proxies, or one of them."""
-        now = self._clock.monotonic_s()
-        windows = []
-        totals: dict[str, Counters] = {}
-        for name in self._chosen(node):
-            stats = self._stats.get(name)
-            latest = stats.history.latest() if stats else None
-            if stats is None or latest is None:
-                continue
-            windows.append(stats.history.over(window_s, now=now))
-            for route, counters in latest.routes.items():
-                totals[route] = added(totals[route], counters) if route in totals else counters
-        return summarise(bounds_s, windows, totals)
-
-    def breakers(self, node: str = "") -> list[stats_pb2.BreakerStatus]:
-        """Return the breakers of connected proxies by name, then proxy."""
-        found = []
-        for name in self._chosen(node):
-            for status in self.report_of(name).breakers:
-                copy = stats_pb2.BreakerStatus()
-                copy.CopyFrom(status)
-                copy.proxy = name
-                found.append(copy)
-        return sorted(found, key=lambda b: (b.name, b.proxy))
-
-    # ------------------------------------------------------------------------------------------------------------------- commands
+    # ----------------------------------------------------------------------------------------------- commands
 
     async def command(self, node: str, command: fleet_pb2.Command) -> list[CommandOutcome]:
         """Send a command to a proxy, or to all connected ones, and return what each made of it."""
         if node and not self.is_connected(self.proxy(node).node):
             return [CommandOutcome(node, ok=False, message="not connected")]
-        return list(await asyncio.gather(*(self._command_one(name, command) for name in self._chosen(node))))
+        return list(await asyncio.gather(*(self._command_one(name, command) for name in self.chosen(node))))
 
     async def _command_one(self, node: str, command: fleet_pb2.Command) -> CommandOutcome:
         session = self._sessions.get(node)
@@ -491,7 +438,7 @@ class Fleet:
         if future is not None and not future.done():
             future.set_result(result)
 
-    # ----------------------------------------------------------------------------------------------------------------------- life
+    # --------------------------------------------------------------------------------------------------- life
 
     async def run(self) -> None:
         """Watch unanswered pushes and forget old statistics, until cancelled."""
@@ -502,10 +449,7 @@ class Fleet:
                 deadline = session.subscription.next_deadline()
                 if deadline is not None and deadline <= now:
                     self._do(session, session.subscription.handle(Overdue(), now=now))
-            for node in [
-                n for n, s in self._stats.items() if n not in self._sessions and s.at_s < now - FORGET_STATS_S
-            ]:
-                del self._stats[node]
+            self.stats.forget(keep=self._sessions)
 
     def close(self) -> None:
         """End all streams: proxies connect again when we are back."""

@@ -110,7 +110,7 @@ class PolicyService:
         mistakes = tuple(v for v in violations if not v.warning)
         if mistakes:
             raise PolicyInvalid(
-                f"the policy has {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}; nothing was changed",
+                f"the policy has mistakes ({len(mistakes)}); nothing was changed",
                 tuple(FieldProblem(v.field, v.message, v.code) for v in mistakes),
             )
         raw = document.SerializeToString(deterministic=True)

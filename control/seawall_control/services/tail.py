@@ -47,7 +47,7 @@ class Follower:
         self._something.set()
 
     async def next(self) -> tuple[Event, int]:
-        """Return the next event and how many were left out before it. Raise what the stream was closed with."""
+        """Return the next event and how many were left out before it. Raise what closed the stream."""
         while not self._waiting:
             if self._closed is not None:
                 raise self._closed

@@ -1,1 +1,1 @@
-"""Where the control plane keeps what must survive: one port that speaks domain verbs, and adapters behind it."""
+"""What must survive: one port in words of the domain, and adapters behind it."""

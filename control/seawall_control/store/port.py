@@ -101,7 +101,7 @@ class EventStore(Protocol):
         ...
 
     async def resolve(self, ids: Sequence[str] | Node, *, resolution: str, at_us: int, dry_run: bool) -> int:
-        """Mark the unresolved ones among these ids, or matching this filter, and return how many there were."""
+        """Mark the unresolved ones among these ids, or that match this filter; return how many there were."""
         ...
 
     async def counts(self, *, at_us: int) -> EventCounts:

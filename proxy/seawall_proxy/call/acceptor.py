@@ -24,6 +24,8 @@ from seawall_proxy.http2.stream import Stream
 _IGNORE: Final = StreamHandler()
 """Takes what still comes on a stream that was answered at the door."""
 
+_OWN_NAMES: Final = frozenset((b"grpc-timeout", b"host"))
+"""What each attempt says in its own words, or not at all."""
 _TRACE_NAMES: Final = frozenset((b"traceparent", b"tracestate", b"grpc-trace-bin"))
 
 
@@ -126,6 +128,7 @@ class Acceptor(ConnectionHandler):
         self._count(head, status.UNIMPLEMENTED, local_reply.INVALID_REQUEST, "")
         stream.send_headers(reply, (), False)
         stream.send_data(text, True)
+        local_reply.end_early(stream)
 
     def _reject(self, stream: Stream, head: RequestHead, code: int, reason: str, detail: str) -> None:
         message = local_reply.REASONS[reason]
@@ -137,6 +140,7 @@ class Acceptor(ConnectionHandler):
             local_reply.failure_fields(code, reason, message, b"rejected", -1.0, (("origin", "proxy"),)),
             True,
         )
+        local_reply.end_early(stream)
 
     def _count(self, head: RequestHead, code: int, reason: str, message: str) -> None:
         context = self.context
@@ -182,13 +186,13 @@ def _forwarded(extra: tuple[Field, ...], traced: bool) -> tuple[Field, ...]:
     """Leave out what each attempt says in its own words."""
     drop = False
     for name, _ in extra:
-        if name == b"grpc-timeout" or name == b"host" or (traced and name in _TRACE_NAMES):
+        if name in _OWN_NAMES or (traced and name in _TRACE_NAMES):
             drop = True
     if not drop:
         return extra
     rest: list[Field] = []
     for field in extra:
         name = field[0]
-        if name != b"grpc-timeout" and name != b"host" and not (traced and name in _TRACE_NAMES):
+        if name not in _OWN_NAMES and not (traced and name in _TRACE_NAMES):
             rest.append(field)
     return tuple(rest)

@@ -46,7 +46,7 @@ class AttemptOwner(Held):
         extra: tuple[Field, ...],
         trailers_only: bool,
     ) -> None:
-        """Take the final status; `block` and `extra` are the server's trailers, None when the status is ours."""
+        """Take the final status; `block` and `extra` are the server's trailers, None for a status of ours."""
 
 
 class Attempt(StreamSeeker):
@@ -74,6 +74,7 @@ class Attempt(StreamSeeker):
         self.sent: int = 0
         """Request bytes put on the wire."""
         self.seen: int = retry.UNSENT
+        """How far it came; the owner says SEEN when it opens the stream."""
         self.reason: str = ""
         self.span_id: bytes = b""
         endpoint.in_flight += 1
@@ -83,7 +84,6 @@ class Attempt(StreamSeeker):
     # what the endpoint says
 
     def connection_ready(self, connection: Connection) -> None:
-        self.seen = retry.SEEN
         self.owner.attempt_connected(self, connection)
 
     def connection_failed(self, reason: str) -> None:

@@ -22,13 +22,15 @@ from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt
 from seawall_proxy.call.call_end import CallEnd
-from seawall_proxy.call.ports import OUTCOME_CANCELLED, AttemptRecord, CallTrace
+from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
 from seawall_proxy.call.timers import NEVER
+from seawall_proxy.http2.errors import CANCEL
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
 _NO_PERMIT: Final = -1
+_DEADLINE_SLACK_S: Final = 0.02
 
 
 class Call(CallEnd):
@@ -245,16 +247,42 @@ class Call(CallEnd):
         """The client went away: so does the attempt."""
         if self.finished:
             return
+        now = self.context.now
+        timed_out = code == CANCEL and now >= self._client_gives_up()
+        ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
         attempt = self.attempt
         if attempt is not None:
             self.attempt = None
             attempt.cancel()
-            breaker = self.state.breaker
-            if breaker is not None and attempt.permit >= 0:
-                breaker.release(attempt.permit, self.context.now)
-            if self.trace is not None:
-                self._note(attempt, status.CANCELLED, self.context.now)
-        self._finish(status.CANCELLED, "", b"", OUTCOME_CANCELLED)
+            if timed_out:
+                attempt.endpoint.failures += 1
+                attempt.reason = local_reply.DEADLINE_EXCEEDED
+                self._teach_breaker(attempt, ended, now)
+            else:
+                self._release(attempt)
+            if timed_out or self.trace is not None:
+                self._note(attempt, ended, now)
+        if timed_out:
+            self._finish(ended, local_reply.DEADLINE_EXCEEDED, b"", OUTCOME_FAILED)
+        else:
+            self._finish(ended, "", b"", OUTCOME_CANCELLED)
+
+    def _client_gives_up(self) -> float:
+        """Return the time from which a cancellation by the client means that its deadline has passed.
+
+        Client and proxy count the same deadline, and whoever is first ends the call; a server that hangs must be
+        noticed either way. Clients round the grpc-timeout that they send up by as much as one percent (C-core).
+        """
+        deadline = self.client_deadline
+        if deadline == NEVER:
+            return NEVER
+        total = deadline - self.started
+        return deadline - min(_DEADLINE_SLACK_S, 0.1 * total) - 0.01 * total
+
+    def _release(self, attempt: Attempt) -> None:
+        breaker = self.state.breaker
+        if breaker is not None and attempt.permit >= 0:
+            breaker.release(attempt.permit, self.context.now)
 
     def fire(self, now: float) -> None:
         if self.finished:
@@ -282,5 +310,6 @@ class Call(CallEnd):
             self._fail(code, reason)
             return
         attempt.cancel()
+        attempt.endpoint.failures += 1
         attempt.reason = reason
         self.attempt_ended(attempt, code, None, NO_EXTRA, False)

@@ -44,7 +44,7 @@ class CallEnd(ResponseSide):
         elif code == status.OK and self.attempts > 1:
             outcome = OUTCOME_RETRIED
         if self.attempts > 1 or self.in_fallback:
-            extra = extra + self._outcome_fields(outcome)
+            extra = (*extra, *self._outcome_fields(outcome))
         if trailers_only and not self.committed:
             stream.send_headers(block, extra, True)
         else:
@@ -72,7 +72,7 @@ class CallEnd(ResponseSide):
             code, reason, message, OUTCOME_NAMES[outcome].encode("ascii"), retry_after, tuple(metadata)
         )
         if self.attempts > 0:
-            fields = fields + ((b"seawall-attempts", str(self.attempts).encode("ascii")),)
+            fields = (*fields, (b"seawall-attempts", str(self.attempts).encode("ascii")))
         stream = self.stream
         self._drop_held()
         if self.committed:
@@ -106,6 +106,8 @@ class CallEnd(ResponseSide):
             self._count(outcome, reason)
         if self.trace is not None or (outcome != OUTCOME_OK and self._recorded(code, outcome)):
             self._report(code, reason, message, outcome, duration)
+        if not self.request_done:
+            local_reply.end_early(self.stream)
 
     def _count(self, outcome: int, reason: str) -> None:
         counters = self.state.counters

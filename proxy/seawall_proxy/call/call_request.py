@@ -5,7 +5,10 @@ Credit goes back to the client as bytes leave for an endpoint, once for each byt
 
 from __future__ import annotations
 
+from typing import Final
+
 from seawall_policy.deadline import format_grpc_timeout
+from seawall_policy.retry import SEEN
 from seawall_proxy.call.attempt import Attempt
 from seawall_proxy.call.call_state import CallState
 from seawall_proxy.call.context import REPLAY_CALL_BYTES, REPLAY_WORKER_BYTES
@@ -14,15 +17,23 @@ from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
+_LEAST_TIME_S: Final = 1e-6
+
 
 class RequestSide(CallState):
     """Takes the request from the client's stream and gives it to the attempt's."""
 
     def attempt_connected(self, attempt: Attempt, connection: Connection) -> None:
+        now = self.context.now
+        if self.deadline - now < _LEAST_TIME_S:
+            # The timer may be a few milliseconds late; nothing is begun for a caller who has stopped waiting.
+            self.fire(self.deadline)
+            return
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0
         self.stream.reached_upstream = True
+        attempt.seen = SEEN
         stream = connection.open_stream(
             attempt,
             self.head.upstream_block(cluster.authority),

@@ -11,6 +11,7 @@ from seawall_proxy.call.attempt import NO_EXTRA, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
+from seawall_proxy.call.local_reply import end_early
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
@@ -54,11 +55,14 @@ class ResponseSide(RequestSide):
         self.listed = False
         if self.held_block is None or self.finished:
             return
-        if self._kind() == KIND_UNARY:
+        if self.request_done and self._kind() == KIND_UNARY:
             # Its trailers are the next thing that can come.
             return
-        self.commit_at = now + (HOLD_AFTER_HEADERS_S if self.held_size == 0 else HOLD_AFTER_DATA_S)
-        self._rearm()
+        at = now + (HOLD_AFTER_HEADERS_S if self.held_size == 0 else HOLD_AFTER_DATA_S)
+        if at < self.commit_at:
+            # Only ever earlier: a steady stream of messages must not put its own first one off.
+            self.commit_at = at
+            self._rearm()
 
     def _commit(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
         self.committed = True
@@ -95,3 +99,5 @@ class ResponseSide(RequestSide):
         attempt = self.attempt
         if attempt is not None:
             attempt.consume(n)
+        elif self.finished:
+            end_early(stream)

@@ -1,4 +1,6 @@
-"""What one call remembers. The rooms above it, each a class of its own, add what is done with it:
+"""What one call remembers.
+
+The rooms above it, each a class of its own, add what is done with it:
 
 `CallState` < `RequestSide` (the request and its repetition) < `ResponseSide` (holding back and committing) <
 `CallEnd` (what the client is told, and what is recorded) < `Call` (attempts, retries, fallbacks, time).

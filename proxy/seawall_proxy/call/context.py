@@ -1,4 +1,4 @@
-"""What all calls of a worker share: the time, the dice, the timers, the policy in force, and where to report."""
+"""What all calls of a worker share: time, dice, timers, the policy in force, and where to report."""
 
 from __future__ import annotations
 

@@ -9,10 +9,13 @@ are encoded by hand, since this room stays free of the protobuf runtime; a test 
 from __future__ import annotations
 
 from binascii import b2a_base64
+from math import inf
 from typing import Final
 
 from seawall_policy import status
+from seawall_proxy.http2.errors import NO_ERROR
 from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.stream import Stream
 
 DOMAIN: Final = b"seawall"
 
@@ -95,8 +98,8 @@ def failure_fields(
     retry_after_s: float,
     metadata: tuple[tuple[str, str], ...],
 ) -> tuple[Field, ...]:
-    """Return the trailer fields of a local failure, pseudo-headers not included; `retry_after_s` below 0 is
-    unknown.
+    """Return the trailer fields of a local failure, pseudo-headers not included; a `retry_after_s` that is
+    negative or infinite is unknown.
     """
     details = [error_info(reason, metadata)]
     fields: list[Field] = [
@@ -105,13 +108,22 @@ def failure_fields(
         (b"seawall-outcome", outcome),
         (b"seawall-reason", reason.encode("ascii")),
     ]
-    if retry_after_s >= 0.0:
+    if 0.0 <= retry_after_s < inf:
         details.append(retry_info(retry_after_s))
         fields.append(
             (b"grpc-retry-pushback-ms", str(min(int(retry_after_s * 1000.0) + 1, 0x7FFFFFFF)).encode("ascii"))
         )
     fields.append((b"grpc-status-details-bin", status_details(code, message, tuple(details))))
     return tuple(fields)
+
+
+def end_early(stream: Stream) -> None:
+    """Once a stream is answered in full, tell a client whose request is not complete that nobody reads the rest.
+
+    RFC 9113 section 8.1; without it a client that waits for credit would keep its stream for ever.
+    """
+    if stream.local_closed and not stream.remote_closed:
+        stream.reset(NO_ERROR)
 
 
 HEADERS_ONLY: Final = HeaderBlock(((b":status", b"200"), (b"content-type", b"application/grpc")))

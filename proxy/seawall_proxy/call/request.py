@@ -115,6 +115,7 @@ class RequestHead:
         return tuple(fields)
 
 
+_ENCODINGS: Final = frozenset((b"grpc-encoding", b"grpc-accept-encoding"))
 _REPLACED: Final = frozenset((b"te", b"content-type", b"host", b"grpc-timeout"))
 
 
@@ -135,7 +136,7 @@ def field_error(name: bytes, value: bytes) -> str:
     if name.endswith(b"-bin"):
         return "" if is_base64(value) else "malformed base64 in " + name.decode("ascii", "replace")
     if name.startswith(b"grpc-"):
-        if name == b"grpc-encoding" or name == b"grpc-accept-encoding":
+        if name in _ENCODINGS:
             return "" if is_encoding_list(value) else "malformed " + name.decode("ascii")
         if name == b"grpc-previous-rpc-attempts":
             return "" if value.isdigit() and len(value) <= 9 else "malformed grpc-previous-rpc-attempts"

@@ -65,8 +65,10 @@ def pushback(head: ResponseHead, extra: tuple[Field, ...]) -> int:
     """Return the server's pushback in milliseconds, -1 for "do not retry", or NO_PUSHBACK."""
     if head.pushback_ms != NO_PUSHBACK:
         return head.pushback_ms
-    value = find(extra, b"grpc-retry-pushback-ms")
-    return NO_PUSHBACK if value == b"" else parse_pushback(value)
+    for name, value in extra:
+        if name == b"grpc-retry-pushback-ms":
+            return parse_pushback(value)
+    return NO_PUSHBACK
 
 
 def status_message(head: ResponseHead, extra: tuple[Field, ...]) -> bytes:

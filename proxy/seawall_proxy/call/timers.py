@@ -16,6 +16,7 @@ from seawall_proxy.http2.handlers import StreamHandler
 NEVER: Final = float("inf")
 UNARMED: Final = -1
 _TICKS_PER_SECOND: Final = 1000.0
+_ROUNDING: Final = 1e-6
 _COARSE_FROM_S: Final = 0.5
 _COARSE_MASK: Final = 15
 
@@ -80,7 +81,8 @@ class TimerWheel:
     def advance(self, now: float) -> int:
         """Fire everything that is due at `now`, in order of ticks; return how many."""
         self.now = now
-        due = int(now * _TICKS_PER_SECOND)
+        # A tick that went through a division and came back may have lost its last bit.
+        due = int(now * _TICKS_PER_SECOND + _ROUNDING)
         ticks = self._ticks
         fired = 0
         while ticks and ticks[0] <= due:

@@ -56,8 +56,8 @@ def load_file(path: str | Path, *, env: Mapping[str, str] | None = None) -> Load
     file = Path(path)
     problems = Problems()
     text = _read_text(file, problems)
-    if text is None:
-        return LoadedDocument(str(path), "", policy_pb2.PolicyDocument(), {}, tuple(problems.findings))
+    if problems.findings:
+        return LoadedDocument(str(path), text, policy_pb2.PolicyDocument(), {}, tuple(problems.findings))
     return load_text(text, path=str(path), env=os.environ if env is None else env, base=file.parent)
 
 
@@ -88,10 +88,11 @@ def _parse(text: str, path: str, problems: Problems) -> Node | None:
     return read_yaml(text, problems)
 
 
-def _read_text(file: Path, problems: Problems) -> str | None:
+def _read_text(file: Path, problems: Problems) -> str:
+    """Return what can be shown of a file; it is usable when no problem was added."""
     data = _read_bytes(file, MAX_BYTES, codes.UNREADABLE, problems)
     if data is None:
-        return None
+        return ""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -99,7 +100,7 @@ def _read_text(file: Path, problems: Problems) -> str | None:
         column = len(data[data.rfind(b"\n", 0, e.start) + 1 : e.start].decode("utf-8", "replace")) + 1
         message = f"byte 0x{data[e.start]:02x} is no UTF-8; save the file as UTF-8"
         problems.add(codes.UNREADABLE, message, Position(line, column, column + 1))
-        return None
+        return data.decode("utf-8", "replace")
 
 
 def _read_bytes(

@@ -43,7 +43,9 @@ def _represent_key(dumper: _Dumper, key: _Key) -> yaml.ScalarNode:
 
 
 def _scalar(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    """Quote what would be read as something else, and what has line breaks, which YAML folds outside of double quotes."""
+    """Quote what would be read as something else, and what has line breaks, which YAML folds outside of
+    double quotes.
+    """
     style = '"' if looks_special(text) or not text.isprintable() else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -17,7 +17,7 @@ from seawall_policy.compile.options import shorthand_of
 
 VALUE: Final = "google.protobuf.Value"
 
-_LATER: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+LATER: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "Policy": {
             "hedge": "",
@@ -55,7 +55,7 @@ class MessageSpec:
         self.keys: tuple[str, ...] = tuple(field.name for field in descriptor.fields)
         self.shorthand: str = shorthand_of(descriptor)
         """The field that a bare value stands for; empty when none may."""
-        self.later: Mapping[str, str] = _LATER.get(descriptor.name, {})
+        self.later: Mapping[str, str] = LATER.get(descriptor.name, {})
 
 
 @lru_cache(maxsize=128)

@@ -135,7 +135,7 @@ class Connection:
         self._shut(code, reason)
 
     def goaway(self, code: int, last_stream_id: int = -1, debug: bytes = b"") -> None:
-        """Send GOAWAY; -1 stands for the highest stream id seen. Requests above the id sent are then ignored."""
+        """Send GOAWAY; -1 stands for the highest stream id seen. Requests above the id are then ignored."""
         if self.closed:
             return
         table = self.table
@@ -340,6 +340,11 @@ class Connection:
     def glitches(self) -> int:
         """Odd frames received, as the guard counts them."""
         return self.guard.glitches
+
+    @property
+    def settings_received(self) -> bool:
+        """Whether the peer's first SETTINGS are here: it speaks HTTP/2."""
+        return self.control.peer.received
 
     @property
     def goaway_received(self) -> bool:

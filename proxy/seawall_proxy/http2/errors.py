@@ -53,7 +53,7 @@ def code_name(code: int) -> str:
 
 
 class ConnectionFault(Exception):
-    """The peer broke a rule that costs it the connection; carries the GOAWAY code and a reason for the log."""
+    """The peer broke a rule that costs it the connection; holds the GOAWAY code and a reason to log."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""When does a peer's legal behaviour become abuse?
+"""Budgets that tell when a peer's legal behaviour becomes abuse.
 
 A `TokenBucket` for each kind of odd or costly act: what stays within burst and rate is only counted, what
 exceeds it ends the connection with ENHANCE_YOUR_CALM. Told apart on purpose:

@@ -98,8 +98,8 @@ MALFORMED: Final = 2
 class HeaderBlock:
     """Hold one immutable list of stable header fields; compare and hash it by identity only.
 
-    `attachment` belongs to the layer above, which keeps there what it derived from the fields. The verdict attributes
-    belong to `validate`: they memoise whether the fields are well formed as a request, a response or trailers.
+    `attachment` belongs to the layer above, which keeps there what it derived from the fields. The verdicts
+    belong to `validate`: they memoise whether the fields are well formed as a request, response or trailers.
     """
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
@@ -127,8 +127,8 @@ EMPTY_BLOCK: Final[HeaderBlock] = HeaderBlock(())
 class BlockCache:
     """Intern field tuples to `HeaderBlock`s, one cache for all connections of a worker.
 
-    Bounded in entries and bytes, and emptied when full: a cleared cache costs one decode per distinct block. A block
-    above `max_block_bytes` is never kept.
+    Bounded in entries and bytes, and emptied when full: a cleared cache costs one decode per distinct block.
+    A block above `max_block_bytes` is never kept.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ CONNECTION_WINDOW_BYTES: Final = 1024 * 1024
 class Limits:
     """Hold the limits of a connection; a window of 0 bytes stands for the default of the role."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a record of limits, all with defaults and by name
         self,
         *,
         max_concurrent_streams: int = 100,

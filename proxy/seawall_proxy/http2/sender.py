@@ -103,7 +103,7 @@ class Sender:
             flags = 0
 
     def enqueue(self, stream: Stream, data: bytes, end_stream: bool) -> int:
-        """Queue payload behind what the stream already has; send what the windows allow and return its size."""
+        """Queue payload behind what the stream has; send what the windows allow and return its size."""
         queue = stream.queue
         if queue is None:
             queue = deque()
@@ -128,7 +128,7 @@ class Sender:
             self.pump()
 
     def pump(self) -> None:
-        """Send queued data of the waiting streams, in turn, while the connection and the transport take it."""
+        """Send queued data of the waiting streams, in turn, while connection and transport take it."""
         ready = self.ready
         while ready and self.send_window > 0 and not self.paused:
             stream = ready.pop(next(iter(ready)))

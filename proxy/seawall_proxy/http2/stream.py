@@ -60,7 +60,7 @@ class Stream:
         self.queued_extra: tuple[Field, ...] = ()
 
     def send_headers(self, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
-        """Send response headers (server role); with `end_stream` they are the whole, trailers-only response."""
+        """Send response headers (server role); with `end_stream` the response is trailers-only."""
         if self.local_closed or self.end_queued:
             return
         self.sender.write_headers(self.id_octets, block, extra, end_stream)
@@ -68,7 +68,7 @@ class Stream:
             self._end_local()
 
     def send_data(self, data: bytes, end_stream: bool) -> int:
-        """Send payload; return the bytes put into the output now. The rest is queued and reported by `on_sent`.
+        """Send payload; return the bytes put into the output now. `on_sent` reports the rest.
 
         On a direction that is closed already the data is dropped and counted as sent, so nobody waits for it.
         """

@@ -1,4 +1,4 @@
-"""Is a decoded header list well formed (RFC 9113 sections 8.2, 8.3 and 8.1.1)?
+"""Whether a decoded header list is well formed (RFC 9113 sections 8.2, 8.3 and 8.1.1).
 
 The answer about the stable fields is memoised in their `HeaderBlock`, once for each kind of message; extra
 fields are checked each time they are decoded. A problem is a text for the log, "" means none: a malformed
@@ -25,7 +25,8 @@ _METHOD_OCTETS: Final = _NAME_OCTETS + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SCHEME_OCTETS: Final = b"+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VALUE_OCTETS: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _VISIBLE_OCTETS: Final = bytes(range(0x21, 0x7F))
-_EDGE_SPACE: Final[frozenset[int]] = frozenset({0x20, 0x09})
+_SPACE: Final = 0x20
+_TAB: Final = 0x09
 _DIGITS: Final = b"0123456789"
 
 _FORBIDDEN_NAMES: Final[frozenset[bytes]] = frozenset(
@@ -157,9 +158,13 @@ def check_field(field: Field) -> str:
         if problem:
             return problem
     if value:
-        if value.translate(None, _VALUE_OCTETS):
+        # Nearly every value is printable ASCII, and that is five times quicker to see.
+        plain = value.isascii() and value.decode("ascii").isprintable()
+        if not plain and value.translate(None, _VALUE_OCTETS):
             return f"control character in the value of {name!r}"
-        if value[0] in _EDGE_SPACE or value[len(value) - 1] in _EDGE_SPACE:
+        first = value[0]
+        last = value[len(value) - 1]
+        if first in (_SPACE, _TAB) or last in (_SPACE, _TAB):
             return f"value of {name!r} begins or ends with space"
     if name == b"te" and value != b"trailers":
         return "te is not trailers"

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 import h11
 
@@ -106,10 +106,10 @@ class _Connection(asyncio.Protocol):
         self._limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not isinstance: uvloop's transports are of their own kind.
+        self._transport = cast("asyncio.Transport", transport)
         if not self._admin.admit(self):
-            transport.abort()
+            self._transport.abort()
             return
         self._stay(REQUEST_LIMIT_S)
 

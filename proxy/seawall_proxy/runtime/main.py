@@ -54,7 +54,7 @@ def run(settings: ProxySettings) -> int:
     try:
         return _run_loop(settings, seed)
     except StartFailed as failure:
-        print(failure, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{failure}\n")
         return EXIT_FAILED
 
 

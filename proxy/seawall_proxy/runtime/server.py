@@ -23,12 +23,20 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Final
 
-from seawall.v1 import policy_pb2
-from seawall_proxy.config import LintReport, lint_file, render_violations
+import seawall
+from seawall.v1 import fleet_pb2, policy_pb2
 from seawall_proxy.call.ports import TraceSink
+from seawall_proxy.config import LintReport, lint_file, render_violations
+from seawall_proxy.runtime.admin_http import AdminHttp
+from seawall_proxy.runtime.commands import run_command
+from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
 from seawall_proxy.runtime.file_watch import FileWatch
-from seawall_proxy.runtime.policy_holder import FROM_FILE, PolicyHolder
+from seawall_proxy.runtime.last_good import LastGood
+from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.pages import make_pages
+from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD, PolicyHolder
 from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
+from seawall_proxy.runtime.status import stats_report
 from seawall_proxy.runtime.worker import Worker, split_address
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
@@ -75,6 +83,16 @@ class ProxyServer:
         )
         self.listeners: list[asyncio.Server] = []
         self.addresses: list[str] = []
+        self.admin: AdminHttp = AdminHttp(make_pages(self))
+        self.last_good: LastGood = LastGood(self.state_dir)
+        self.pump: EventPump = EventPump(
+            self.recorder,
+            self.counters,
+            self.node,
+            os.urandom,
+            self.state_dir / "spool" if self.control_target else None,
+        )
+        self.link: ControlLink | None = self._make_link(draw) if self.control_target else None
         self.draining: bool = False
         self.stop: asyncio.Event = asyncio.Event()
         self.hurry: asyncio.Event = asyncio.Event()
@@ -95,9 +113,9 @@ class ProxyServer:
         """Serve until told to stop; return the exit code."""
         await self._boot_policy()
         await self._open_listeners()
+        await self._open_admin()
         self._install_signals()
-        for work in (self._tick(), self.holder.learn_pending()):
-            self._spawn(work)
+        self._start_background()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
@@ -106,12 +124,23 @@ class ProxyServer:
         return await self._shut_down()
 
     async def _boot_policy(self) -> None:
+        if self.control_target and await self._boot_last_good():
+            return
         refused = await self.holder.apply(self.report.document, revision=0, source=FROM_FILE, patient=True)
         if refused:
             raise StartFailed("\n".join(refused))
 
-    async def _apply_last_good(self, document: policy_pb2.PolicyDocument, revision: int) -> list[str]:
-        refused = await self.holder.apply(document, revision=revision, source="last_good", patient=True)
+    async def _boot_last_good(self) -> bool:
+        found = await asyncio.to_thread(self.last_good.load)
+        for problem in found.problems:
+            log.error("last good policy: %s", problem)
+        saved = found.policy
+        if saved is None:
+            return False
+        revision = saved.revision
+        refused = await self.holder.apply(
+            saved.document, revision=revision, source=FROM_LAST_GOOD, patient=True
+        )
         if refused:
             log.error(
                 "the last good revision %d does not compile any more, starting from the file: %s",
@@ -120,7 +149,7 @@ class ProxyServer:
             )
         else:
             log.info("starting from the last good revision %d", revision)
-        return refused
+        return not refused
 
     async def _open_listeners(self) -> None:
         listeners = list(self.report.document.listeners)
@@ -129,7 +158,8 @@ class ProxyServer:
             wanted[:1] = [self.settings.listen]
         if not wanted:
             raise StartFailed(
-                f"{self.settings.config_path}: no listeners; add `listeners: [{{name: main, address: 127.0.0.1:8080}}]`"
+                f"{self.settings.config_path}: no listeners; "
+                "add `listeners: [{name: main, address: 127.0.0.1:8080}]`"
             )
         for address in wanted:
             host, port = split_address(address)
@@ -140,6 +170,65 @@ class ProxyServer:
             self.listeners.append(server)
             bound = server.sockets[0].getsockname()
             self.addresses.append(f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}")
+
+    async def _open_admin(self) -> None:
+        address = self.settings.admin_address or self.report.document.admin.address or DEFAULT_ADMIN_ADDRESS
+        host, port = split_address(address)
+        try:
+            await self.admin.start(host, port)
+        except OSError as error:
+            raise StartFailed(
+                f"cannot listen on {address} for admin HTTP: {error.strerror or error}; "
+                "choose another with --admin or `admin:`"
+            ) from error
+
+    def _make_link(self, draw: Callable[[], float]) -> ControlLink:
+        control = self.report.document.control
+        identity = LinkIdentity(
+            node=self.node,
+            boot_id=self.boot_id,
+            version=seawall.__version__,
+            start_s=self.started_at,
+            labels=dict(control.labels),
+            policy_set=control.policy_set,
+            admin_address=self.settings.admin_address or self.report.document.admin.address,
+        )
+        return ControlLink(
+            self.control_target,
+            identity,
+            self.pump,
+            apply=self._apply_push,
+            applied=lambda: AppliedPolicy(self.holder.revision, self.holder.digest, self.holder.source),
+            stats=lambda: stats_report(self.worker, self.clusters, self.routes, self.counters, self.clock()),
+            command=self._run_command,
+            draw=draw,
+            refused_path=self.state_dir / "refused_events.jsonl",
+        )
+
+    async def _apply_push(self, document: policy_pb2.PolicyDocument, revision: int, digest: str) -> list[str]:
+        refused = await self.holder.apply(
+            document, revision=revision, source=FROM_CONTROL_PLANE, patient=False
+        )
+        if refused:
+            return refused
+        log.info("revision %d is in force (%s)", revision, digest[:12])
+        try:
+            await asyncio.to_thread(self.last_good.save, document, revision, digest, time())
+        except OSError as error:
+            log.warning("revision %d is in force, but cannot be kept for the next start: %s", revision, error)
+        return []
+
+    async def _run_command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
+        done, why = run_command(self.worker, command)
+        log.info("command %s: %s", command.WhichOneof("action"), "done" if done else why)
+        return done, why
+
+    def _start_background(self) -> None:
+        self._spawn(self._tick())
+        self._spawn(self.holder.learn_pending())
+        self._spawn(self.pump.run())
+        if self.link is not None:
+            self._spawn(self.link.run())
 
     def _install_signals(self) -> None:
         def stop() -> None:
@@ -152,7 +241,7 @@ class ProxyServer:
         self.loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload("SIGHUP")))
 
     def _announce(self) -> None:
-        admin = self.admin_address()
+        admin = self.admin.address
         where = ", ".join(self.addresses)
         if self.settings.log_format == "json":
             line = {
@@ -162,22 +251,16 @@ class ProxyServer:
                 "node": self.node,
                 "pid": os.getpid(),
             }
-            print(json.dumps(line), file=sys.stderr, flush=True)
+            say = json.dumps(line)
         else:
             role = f"following {self.control_target} as {self.node}" if self.control_target else "stand-alone"
-            print(
-                f"seawall proxy ready: calls on {where}, admin on http://{admin}, {role}",
-                file=sys.stderr,
-                flush=True,
-            )
+            say = f"seawall proxy ready: calls on {where}, admin on http://{admin}, {role}"
+        sys.stderr.write(f"{say}\n")
+        sys.stderr.flush()
 
-    def admin_address(self) -> str:
-        """Return where the admin HTTP listens, once it does."""
-        return self.wanted_admin_address()
-
-    def wanted_admin_address(self) -> str:
-        """Return where the admin HTTP is to listen."""
-        return self.settings.admin_address or self.report.document.admin.address or DEFAULT_ADMIN_ADDRESS
+    def uptime_s(self) -> float:
+        """Return for how long the process has been running."""
+        return time() - self.started_at
 
     def clock(self) -> ClockAnchor:
         """Return both clocks as of now."""
@@ -252,10 +335,20 @@ class ProxyServer:
         self.worker.close()
         self.clusters.close()
         self.worker.after_batch()
-        for task in list(self._tasks):
-            task.cancel()
+        await self._stop_background()
         log.info("stopped")
         return EXIT_OK
+
+    async def _stop_background(self) -> None:
+        """Ship what is recorded, if the control plane listens; the rest stays in the spool."""
+        await self.pump.pump()
+        if self.link is not None and not self.hurry.is_set():
+            await self.link.flush()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.admin.stop()
 
     async def _wait_for(self, done: Callable[[], bool], until: float) -> None:
         while not done() and monotonic() < until and not self.hurry.is_set():

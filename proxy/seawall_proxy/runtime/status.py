@@ -102,9 +102,7 @@ def breaker_message(route: str, breaker: Breaker, now: float, clock: ClockAnchor
     return message
 
 
-def status_page(
-    worker: Worker, clusters: ClusterSet, routes: dict[str, RouteCounters], holder: PolicyHolder
-) -> dict[str, object]:
+def status_page(worker: Worker, clusters: ClusterSet, holder: PolicyHolder) -> dict[str, object]:
     """Return the body of /status."""
     now = worker.tell_time()
     return {

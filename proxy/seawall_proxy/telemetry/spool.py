@@ -317,9 +317,6 @@ class Spool:
                 else:
                     gaps.append(Gap(max(entry.seq, expected), entry.through, entry.reason))
                 expected = entry.through + 1
-            if segment.last >= expected:
-                self._missing(gaps, expected, segment.last)
-                expected = segment.last + 1
         if expected <= self._state.last:
             self._missing(gaps, expected, self._state.last)
             expected = self._state.last + 1

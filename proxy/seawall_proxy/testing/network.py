@@ -24,6 +24,8 @@ class Wire:
         self.name: str = name
         self.near: Connection = near
         self.far: Connection = far
+        near.owner = self
+        far.owner = self
         self.to_near: bytearray = bytearray()
         self.to_far: bytearray = bytearray()
         self.cut: bool = False
@@ -35,11 +37,14 @@ class Wire:
 
     def collect(self) -> None:
         """Take what both ends want to write."""
-        self.to_far += self.near.take_output()
-        self.to_near += self.far.take_output()
         if self.cut:
+            self.near.take_output()
+            self.far.take_output()
             self.to_far.clear()
             self.to_near.clear()
+            return
+        self.to_far += self.near.take_output()
+        self.to_near += self.far.take_output()
         waiting = len(self.to_far)
         self.most_bytes = max(self.most_bytes, waiting)
         if waiting > self.high_bytes and not self.near.sender.paused:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from seawall_proxy.http2.connection import Connection
-from seawall_proxy.http2.errors import CANCEL, code_name
+from seawall_proxy.http2.errors import CANCEL, NO_ERROR, code_name
 from seawall_proxy.http2.handlers import ConnectionHandler, StreamHandler
 from seawall_proxy.http2.headers import BlockCache, Field, HeaderBlock
 from seawall_proxy.http2.limits import Limits
@@ -79,7 +79,9 @@ class ClientCall(StreamHandler):
 
     def on_reset(self, stream: Stream, code: int, unprocessed: bool) -> None:
         self.reset_code = code
-        self.ends += 1
+        if code != NO_ERROR or self.trailers is None:
+            # NO_ERROR behind a whole answer only says that the rest of the request is not wanted.
+            self.ends += 1
         self._saw(self.name, transcript.reset(code))
 
     def on_sent(self, stream: Stream, n: int) -> None:
@@ -131,7 +133,7 @@ class Client(ConnectionHandler):
         self.goaway_code: int | None = None
         self._saw: Saw = saw
         self.connection: Connection = Connection(
-            is_client=True, limits=limits or Limits(), handler=self, cache=BlockCache(), dirty=[]
+            is_client=True, limits=limits or Limits(), handler=self, cache=BlockCache(), dirty=world.dirty
         )
         self.wire: Wire = world.accept(self.connection, name)
 
@@ -164,8 +166,6 @@ class ServerCall(StreamHandler):
         self.unread: int = 0
         self.sent: int = 0
         self.answered: bool = False
-        self.settle: Callable[[], None] = _nothing
-        self._said: Saw = saw
         self._saw: Saw = saw
 
     def field(self, name: bytes) -> bytes | None:
@@ -239,7 +239,11 @@ class ServerConnection(ConnectionHandler):
         self.wire: Wire | None = None
         self.goaway_code: int | None = None
         self.connection: Connection = Connection(
-            is_client=False, limits=server.limits, handler=self, cache=BlockCache(), dirty=[]
+            is_client=False,
+            limits=server.limits,
+            handler=self,
+            cache=BlockCache(),
+            dirty=server.world.dirty,
         )
 
     def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
@@ -300,9 +304,7 @@ class Server:
             far = Connection(is_client=False, limits=Limits(), handler=_DEAF, cache=BlockCache(), dirty=[])
             near = link.connection
             assert near is not None
-            wire = Wire(self.address, near, far)
-            wire.far_reads = False
-            self.world.wires.append(wire)
+            self.world.wire(self.address, near, far).far_reads = False
             link.opened()
             return
         self.connections.append(accepted)
@@ -332,7 +334,3 @@ class Server:
 
 
 _DEAF: Final = ConnectionHandler()
-
-
-def _nothing() -> None:
-    """Do nothing."""

@@ -12,12 +12,15 @@ from typing import Final
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.acceptor import Acceptor
 from seawall_proxy.call.breaker_clock import BreakerClock
+from seawall_proxy.call.call import Call
 from seawall_proxy.call.context import Context
 from seawall_proxy.call.ports import BreakerRecord, CallRecord, EventSink, TraceSink
 from seawall_proxy.call.routing import UNMATCHED, RouteState, build_table
 from seawall_proxy.http2.connection import Connection
-from seawall_proxy.http2.headers import BlockCache
+from seawall_proxy.http2.handlers import ConnectionHandler
+from seawall_proxy.http2.headers import BlockCache, Field, HeaderBlock
 from seawall_proxy.http2.limits import Limits
+from seawall_proxy.http2.stream import Stream
 from seawall_proxy.telemetry.counters import RouteCounters
 from seawall_proxy.testing.network import FakeDialer, Host, Wire
 from seawall_proxy.upstream.cluster import ClusterSet
@@ -39,6 +42,28 @@ class RecordingSink(EventSink):
 
     def breaker_changed(self, record: BreakerRecord) -> None:
         self.breakers.append(record)
+
+
+class Door(ConnectionHandler):
+    """An acceptor whose calls are noted."""
+
+    def __init__(self, context: Context, calls: list[Call]) -> None:
+        self._acceptor: Acceptor = Acceptor(context)
+        self._calls: list[Call] = calls
+
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
+        self._acceptor.on_request(stream, block, extra, end_stream)
+        handler = stream.handler
+        if isinstance(handler, Call):
+            self._calls.append(handler)
+
+    def on_goaway(self, last_stream_id: int, code: int) -> None:
+        self._acceptor.on_goaway(last_stream_id, code)
+
+    def on_terminated(self, code: int, reason: str) -> None:
+        self._acceptor.on_terminated(code, reason)
 
 
 class Dice:
@@ -72,11 +97,14 @@ class World:
         )
         self.cache: BlockCache = BlockCache()
         self.dirty: list[Connection] = []
+        """Connections with output, those of peers included."""
         self.server_limits: Limits = server_limits or Limits()
         self.client_limits: Limits = client_limits or Limits()
         self.hosts: dict[str, Host] = {}
         self.wires: list[Wire] = []
         self.downstream: list[Connection] = []
+        self.calls: list[Call] = []
+        """Every call that was begun and not ended before its acceptor returned; tests clear it as they like."""
         self.counters: dict[str, RouteCounters] = {}
         self.dialer: FakeDialer = FakeDialer(self._make_link_connection, self._host)
         self.clusters: ClusterSet = ClusterSet(self.dialer, self.context.timers, self.draw)
@@ -127,12 +155,11 @@ class World:
         near = Connection(
             is_client=False,
             limits=self.server_limits,
-            handler=Acceptor(self.context),
+            handler=Door(self.context, self.calls),
             cache=self.cache,
             dirty=self.dirty,
         )
-        wire = Wire(name, near, far)
-        self.wires.append(wire)
+        wire = self.wire(name, near, far)
         self.downstream.append(near)
         near.start(self.now)
         far.start(self.now)
@@ -142,10 +169,17 @@ class World:
         """Complete a dial: the transport is there, both ends start."""
         near = link.connection
         assert near is not None
-        wire = Wire(name, near, far)
-        self.wires.append(wire)
+        wire = self.wire(name, near, far)
         far.start(self.now)
         link.opened()
+        return wire
+
+    def wire(self, name: str, near: Connection, far: Connection) -> Wire:
+        """Put a wire between two connections."""
+        wire = Wire(name, near, far)
+        self.wires.append(wire)
+        # What was written before there was a wire is waiting in the connections.
+        wire.collect()
         return wire
 
     # time
@@ -158,7 +192,6 @@ class World:
     def batch(self) -> None:
         """Do what the runtime does after each batch of input."""
         self.context.settle()
-        del self.dirty[:]
         changed = self.context.changed_breakers
         if changed:
             self.context.changed_breakers = []
@@ -184,10 +217,12 @@ class World:
             )
 
     def collect(self) -> None:
-        """Move output into the wires and forget finished ones."""
-        for wire in self.wires:
-            wire.collect()
-        self.wires = [wire for wire in self.wires if not wire.finished]
+        """Move output into the wires."""
+        dirty = self.dirty
+        while dirty:
+            owner = dirty.pop().owner
+            if isinstance(owner, Wire):
+                owner.collect()
 
     def pump(self) -> None:
         """Move bytes until everything is at rest."""
@@ -203,6 +238,7 @@ class World:
                     moved = True
                     self.batch()
             if not moved:
+                self.wires = [wire for wire in self.wires if not wire.finished]
                 return
         raise AssertionError("the conversation does not come to rest")
 

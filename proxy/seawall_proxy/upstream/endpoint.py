@@ -91,7 +91,7 @@ class Link(ConnectionHandler):
         if connection is None or self.closed:
             return
         endpoint = self.endpoint
-        if not self.ready and connection.peer.received:
+        if not self.ready and connection.settings_received:
             self.ready = True
             self.ready_at = endpoint.timers.now
             self.pinged_at = self.ready_at

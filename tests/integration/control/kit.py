@@ -55,10 +55,10 @@ class Stubs:
     fleet: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.policies = admin_policies_pb2_grpc.PolicyServiceStub(self.channel)
-        self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)
-        self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)
-        self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)
+        self.policies = admin_policies_pb2_grpc.PolicyServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)  # type: ignore[no-untyped-call]
 
 
 class Proxy:
@@ -72,12 +72,12 @@ class Proxy:
         """Send a message."""
         await self.call.write(fleet_pb2.ConnectRequest(**kind))
 
-    async def hello(self) -> fleet_pb2.Welcome:
+    async def hello(self) -> Any:
         """Open the stream."""
         await self.say(hello=self._hello)
         return (await self.hear("welcome")).welcome
 
-    async def hear(self, kind: str) -> fleet_pb2.ConnectResponse:
+    async def hear(self, kind: str) -> Any:
         """Return the next message, which must be of this kind."""
         async with asyncio.timeout(PATIENCE_S):
             message = await self.call.read()
@@ -90,7 +90,8 @@ class Proxy:
         reading = asyncio.ensure_future(self.call.read())
         done, _ = await asyncio.wait([reading], timeout=for_s)
         if not done:
-            # Cancelling a read ends the call in grpc.aio, so this is the last thing that a test does with a stream.
+            # Cancelling a read ends the call in grpc.aio, so this is the last thing that a test does with a
+            # stream.
             reading.cancel()
             return True
         return False
@@ -111,7 +112,10 @@ class Proxy:
         """Refuse a push."""
         await self.say(
             policy_result=fleet_pb2.PolicyResult(
-                nonce=push.nonce, revision=push.revision, verdict=fleet_pb2.POLICY_VERDICT_NACK, reasons=reasons
+                nonce=push.nonce,
+                revision=push.revision,
+                verdict=fleet_pb2.POLICY_VERDICT_NACK,
+                reasons=reasons,
             )
         )
 
@@ -120,7 +124,7 @@ class Proxy:
         events = [fleet_pb2.SequencedEvent(seq=seq, event=item) for seq, item in numbered]
         await self.say(events=fleet_pb2.EventBatch(spool_id=spool, events=events, **more))
 
-    async def end(self) -> grpc.StatusCode:
+    async def end(self) -> Any:
         """Return how the stream ended."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.call.code()
@@ -130,7 +134,7 @@ async def until(condition: Any, *, what: str) -> None:
     """Wait until an asynchronous condition holds."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - the condition is another process's
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pytest.fail(f"still not: {what}")

@@ -35,8 +35,14 @@ def _fetch(url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[i
 
 
 async def http(
-    plane: ControlPlane, path: str, *, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
+    plane: ControlPlane,
+    path: str,
+    *,
+    method: str = "GET",
+    body: Any = None,
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, Any]:
+    """Return status and body of a request."""
     url = f"http://{plane.addresses.http}{path}"
     status, text = await asyncio.to_thread(_fetch, url, method, body, headers or {})
     return status, json.loads(text) if text.startswith("{") else text
@@ -45,7 +51,7 @@ async def http(
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection_lists_and_describes_our_services(stubs: Stubs, version: str) -> None:
     """Both names of the reflection service answer: what there is, and what it looks like."""
-    call = stubs.channel.stream_stream(
+    call: Any = stubs.channel.stream_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
@@ -67,7 +73,9 @@ async def test_reflection_lists_and_describes_our_services(stubs: Stubs, version
 
 
 async def test_standard_health_serves_every_service_and_drains(stubs: Stubs, plane: ControlPlane) -> None:
-    """grpc.health.v1 says SERVING for the server and each service, NOT_FOUND for others, NOT_SERVING while draining."""
+    """grpc.health.v1 says SERVING for the server and each service, NOT_FOUND for others, NOT_SERVING while
+    draining.
+    """
     health = health_pb2_grpc.HealthStub(stubs.channel)
     for name in ("", "seawall.v1.EventService"):
         answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
@@ -89,7 +97,9 @@ async def test_system_health_follows_the_rule(stubs: Stubs, plane: ControlPlane)
     assert "critical" in body["components"]["events"]["message"]
     answer = await stubs.operations.GetSystemHealth(admin_fleet_pb2.GetSystemHealthRequest())
     assert answer.status == "degraded" and answer.version
-    status, _ = await http(plane, f"/api/v1/errors/{event(1).id}/resolve", method="POST", body={"resolution": "done"})
+    status, _ = await http(
+        plane, f"/api/v1/errors/{event(1).id}/resolve", method="POST", body={"resolution": "done"}
+    )
     assert status == 200
     assert (await http(plane, "/health"))[1]["status"] == "healthy"
 
@@ -118,19 +128,30 @@ async def test_draining_is_unhealthy_and_not_ready(plane: ControlPlane) -> None:
 
 async def test_errors_over_http_have_the_columns_of_the_requirements(plane: ControlPlane) -> None:
     """Report, list by severity and job, read, count and clean up errors as JSON."""
-    said = {"severity": "HIGH", "component": "backup", "error_type": "OSError", "message": "disk full", "job_id": "j1"}
+    said = {
+        "severity": "HIGH",
+        "component": "backup",
+        "error_type": "OSError",
+        "message": "disk full",
+        "job_id": "j1",
+    }
     status, body = await http(plane, "/api/v1/errors", method="POST", body=said)
     assert (status, body["stored"]) == (201, 1)
     found = (await http(plane, "/api/v1/errors?severity=HIGH&job_id=j1&resolved=false"))[1]["errors"]
     assert [e["id"] for e in found] == body["ids"]
     columns = {
-        "id", "timestamp", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace",
-        "resolved", "resolved_at",
+        "id", "timestamp", "severity", "component", "error_type", "message", "details", "job_id", "job_name",
+        "stack_trace", "resolved", "resolved_at",
     }  # fmt: skip
     assert columns <= set(found[0])
     assert (await http(plane, f"/api/v1/errors/{body['ids'][0]}"))[1] == found[0]
     stats = (await http(plane, "/api/v1/errors/stats"))[1]
-    assert (stats["total"], stats["unresolved"], stats["recent_24h"], stats["by_severity"]["HIGH"]) == (1, 1, 1, 1)
+    assert (stats["total"], stats["unresolved"], stats["recent_24h"], stats["by_severity"]["HIGH"]) == (
+        1,
+        1,
+        1,
+        1,
+    )
     answer = await http(plane, "/api/v1/errors/resolve", method="POST", body={"filter": "severity = HIGH"})
     assert answer == (200, {"resolved": 1})
     assert (await http(plane, "/api/v1/errors?older_than_days=1", method="DELETE")) == (200, {"deleted": 0})
@@ -164,7 +185,9 @@ async def test_metrics_are_prometheus_text(stubs: Stubs, plane: ControlPlane) ->
     await report(stubs, event(1, severity=3))
     text = (await http(plane, "/metrics"))[1]
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    samples = {line.split("{")[0].split()[0] for line in text.splitlines() if line and not line.startswith("#")}
+    samples = {
+        line.split("{")[0].split()[0] for line in text.splitlines() if line and not line.startswith("#")
+    }
     assert samples == families
     assert 'seawall_control_events{severity="HIGH"} 1' in text
     assert "seawall_control_store_up 1" in text

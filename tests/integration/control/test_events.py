@@ -17,11 +17,13 @@ from tests.integration.control.kit import PATIENCE_S, Stubs, event
 pytestmark = pytest.mark.integration
 
 
-async def report(stubs: Stubs, *events: event_pb2.ErrorEvent) -> pb.ReportEventsResponse:
+async def report(stubs: Stubs, *events: event_pb2.ErrorEvent) -> Any:
+    """Report events."""
     return await stubs.events.ReportEvents(pb.ReportEventsRequest(events=events))
 
 
 async def refused(call: Any) -> tuple[grpc.StatusCode, str, str]:
+    """Return code, reason and message of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     status = status_pb2.Status.FromString(dict(raised.value.trailing_metadata())["grpc-status-details-bin"])
@@ -101,7 +103,9 @@ async def test_filter_selects_and_order_turns(stubs: Stubs) -> None:
 
 async def test_filter_errors_say_where(stubs: Stubs) -> None:
     """A filter that does not parse is INVALID_ARGUMENT with the position."""
-    code, reason, message = await refused(stubs.events.ListEvents(pb.ListEventsRequest(filter="severity = HUGE")))
+    code, reason, message = await refused(
+        stubs.events.ListEvents(pb.ListEventsRequest(filter="severity = HUGE"))
+    )
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FILTER")
     assert "character 12" in message and "CRITICAL" in message
 
@@ -117,13 +121,17 @@ async def test_page_token_belongs_to_its_filter(stubs: Stubs) -> None:
         pb.ListEventsRequest(page_size=1, page_token="%%%"),
     ):
         assert (await refused(stubs.events.ListEvents(request)))[1] == "INVALID_PAGE_TOKEN"
-    assert (await refused(stubs.events.ListEvents(pb.ListEventsRequest(page_size=-1))))[1] == "INVALID_REQUEST"
+    assert (await refused(stubs.events.ListEvents(pb.ListEventsRequest(page_size=-1))))[
+        1
+    ] == "INVALID_REQUEST"
 
 
 async def test_update_changes_what_the_mask_names(stubs: Stubs) -> None:
     """Only masked fields change; unknown paths are refused; resolving sets the time once."""
     await report(stubs, event(1))
-    change = event_pb2.ErrorEvent(id=event(1).id, job_id="j", resolved=True, resolution="restarted", message="other")
+    change = event_pb2.ErrorEvent(
+        id=event(1).id, job_id="j", resolved=True, resolution="restarted", message="other"
+    )
     request = pb.UpdateEventRequest(event=change, update_mask=FieldMask(paths=["resolved", "resolution"]))
     after = (await stubs.events.UpdateEvent(request)).event
     assert (after.resolved, after.resolution, after.job_id) == (True, "restarted", "")
@@ -132,7 +140,9 @@ async def test_update_changes_what_the_mask_names(stubs: Stubs) -> None:
     assert again.resolved_at == after.resolved_at
     wrong = pb.UpdateEventRequest(event=change, update_mask=FieldMask(paths=["message"]))
     assert (await refused(stubs.events.UpdateEvent(wrong)))[0] is grpc.StatusCode.INVALID_ARGUMENT
-    missing = pb.UpdateEventRequest(event=event_pb2.ErrorEvent(id=event(9).id), update_mask=FieldMask(paths=["job_id"]))
+    missing = pb.UpdateEventRequest(
+        event=event_pb2.ErrorEvent(id=event(9).id), update_mask=FieldMask(paths=["job_id"])
+    )
     assert (await refused(stubs.events.UpdateEvent(missing)))[0] is grpc.StatusCode.NOT_FOUND
 
 
@@ -157,7 +167,9 @@ async def test_statistics_follow_every_change(stubs: Stubs) -> None:
     assert (stats.total, stats.unresolved, stats.recent_24h) == (3, 3, 2)
     assert dict(stats.by_severity) == {"LOW": 2, "MEDIUM": 0, "HIGH": 0, "CRITICAL": 1}
     change = event_pb2.ErrorEvent(id=event(2).id, severity=event_pb2.SEVERITY_HIGH)
-    await stubs.events.UpdateEvent(pb.UpdateEventRequest(event=change, update_mask=FieldMask(paths=["severity"])))
+    await stubs.events.UpdateEvent(
+        pb.UpdateEventRequest(event=change, update_mask=FieldMask(paths=["severity"]))
+    )
     await stubs.events.ResolveEvents(pb.ResolveEventsRequest(ids=[old.id]))
     request = pb.DeleteResolvedEventsRequest()
     request.older_than.seconds = 24 * 3600
@@ -172,7 +184,9 @@ async def test_secrets_do_not_reach_the_store(stubs: Stubs) -> None:
     said = event(1)
     said.message = "login failed: Authorization: Bearer abcdef0123456789, postgres://bob:hunter2@db/x"
     said.stack_trace = "password=hunter2"
-    said.details.update({"headers": [{"X-Api-Key": "hunter2"}], "note": "-----BEGIN PRIVATE KEY-----\nhunter2"})
+    said.details.update(
+        {"headers": [{"X-Api-Key": "hunter2"}], "note": "-----BEGIN PRIVATE KEY-----\nhunter2"}
+    )
     await report(stubs, said)
     kept = (await stubs.events.GetEvent(pb.GetEventRequest(id=said.id))).event
     assert "hunter2" not in str(kept) and "abcdef0123456789" not in str(kept)
@@ -185,11 +199,8 @@ async def test_tail_sends_the_backlog_and_then_what_is_new(stubs: Stubs) -> None
     call = stubs.events.TailEvents(pb.TailEventsRequest(backlog=2, filter="component = route/all"))
 
     async def following() -> list[str]:
-        found = []
         async with asyncio.timeout(PATIENCE_S):
-            for _ in range(2):
-                found.append((await call.read()).event.id)
-        return found
+            return [(await call.read()).event.id for _ in range(2)]
 
     first = await following()
     assert first == sorted(first) and len(first) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import grpc
 import pytest
@@ -17,17 +18,20 @@ pytestmark = pytest.mark.integration
 
 
 def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """Return the rich status of an error."""
     raw = dict(error.trailing_metadata())["grpc-status-details-bin"]
     return status_pb2.Status.FromString(raw)
 
 
 def info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    """Return the reason of an error."""
     found = error_details_pb2.ErrorInfo()
     assert details(error).details[0].Unpack(found)
     return found
 
 
-async def apply(stubs: Stubs, doc: policy_pb2.PolicyDocument, **more: object) -> pb.ApplyPolicyResponse:
+async def apply(stubs: Stubs, doc: policy_pb2.PolicyDocument, **more: Any) -> Any:
+    """Apply a document."""
     return await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=doc, **more))
 
 

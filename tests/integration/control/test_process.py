@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
@@ -31,7 +31,15 @@ class Process:
 
     def __init__(self, data_dir: Path, *more: str) -> None:
         path = os.pathsep.join(str(ROOT / part) for part in ("proxy", "control", "clients/python"))
-        self._command = [sys.executable, "-m", "seawall_control", "--data-dir", str(data_dir), "--log", "json"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "seawall_control",
+            "--data-dir",
+            str(data_dir),
+            "--log",
+            "json",
+        ]
         self._command += more or ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
         self._environment = {**os.environ, "PYTHONPATH": path}
         self.lines: list[str] = []
@@ -82,8 +90,12 @@ async def processes() -> AsyncIterator[list[Process]]:
             await process.end(signal.SIGKILL)
 
 
-async def test_kill_9_loses_no_acknowledged_event_and_repeats_none(tmp_path: Path, processes: list[Process]) -> None:
-    """Killed in the middle of a stream of batches, several times: what was acknowledged is there, nothing is there twice."""
+async def test_kill_9_loses_no_acknowledged_event_and_repeats_none(
+    tmp_path: Path, processes: list[Process]
+) -> None:
+    """Killed in the middle of a stream of batches, several times: what was acknowledged is there, nothing is
+    there twice.
+    """
     next_seq, acked = 1, 0
     for round_number in range(4):
         process = await Process(tmp_path / "data").start()
@@ -132,8 +144,12 @@ async def test_kill_9_loses_no_acknowledged_event_and_repeats_none(tmp_path: Pat
     assert counted == len(seqs)
 
 
-async def test_second_control_plane_on_one_directory_is_refused(tmp_path: Path, processes: list[Process]) -> None:
-    """The second process ends at once, with exit code 2 and a message that names the first; the first lives on."""
+async def test_second_control_plane_on_one_directory_is_refused(
+    tmp_path: Path, processes: list[Process]
+) -> None:
+    """The second process ends at once, with exit code 2 and a message that names the first; the first lives
+    on.
+    """
     first = await Process(tmp_path / "data").start()
     second = await Process(tmp_path / "data").start()
     processes += [first, second]
@@ -161,7 +177,9 @@ async def test_taken_address_is_named(tmp_path: Path, processes: list[Process]) 
 
 
 async def test_sigterm_drains_and_stores_what_was_sent(tmp_path: Path, processes: list[Process]) -> None:
-    """SIGTERM ends streams as UNAVAILABLE, leaves a checkpointed file without a log, private to its owner, exit code 0."""
+    """SIGTERM ends streams as UNAVAILABLE, leaves a checkpointed file without a log, private to its owner,
+    exit code 0.
+    """
     process = await Process(tmp_path / "data").start()
     processes.append(process)
     async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
@@ -181,13 +199,16 @@ async def test_sigterm_drains_and_stores_what_was_sent(tmp_path: Path, processes
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> AsyncIterator[Path]:
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few MiB."""
     target = tmp_path / "disk"
     target.mkdir()
     try:
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(target)], check=True, capture_output=True, timeout=10
+            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(target)],
+            check=True,
+            capture_output=True,
+            timeout=10,
         )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"a tmpfs cannot be mounted here (needs root): {error}")
@@ -195,8 +216,12 @@ def tiny_disk(tmp_path: Path) -> AsyncIterator[Path]:
     subprocess.run(["umount", "-l", str(target)], check=True, timeout=10)
 
 
-async def test_full_disk_stops_acknowledgements_and_resumes(tiny_disk: Path, processes: list[Process]) -> None:
-    """With a full disk nothing is acknowledged and callers are told; with room again everything waiting is stored, once."""
+async def test_full_disk_stops_acknowledgements_and_resumes(
+    tiny_disk: Path, processes: list[Process]
+) -> None:
+    """With a full disk nothing is acknowledged and callers are told; with room again everything waiting is
+    stored, once.
+    """
     process = await Process(tiny_disk / "data").start()
     processes.append(process)
     ballast = tiny_disk / "ballast"
@@ -233,7 +258,9 @@ async def test_full_disk_stops_acknowledgements_and_resumes(tiny_disk: Path, pro
             return True
 
         await until(takes, what="changes are taken again")
-        found = await stubs.events.ListEvents(events_pb.ListEventsRequest(filter="proxy = p1", page_size=1000))
+        found = await stubs.events.ListEvents(
+            events_pb.ListEventsRequest(filter="proxy = p1", page_size=1000)
+        )
         assert len(found.events) == 199
     assert await process.end(signal.SIGTERM) == 0
 

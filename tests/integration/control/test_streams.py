@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import grpc
 import pytest
@@ -18,21 +19,28 @@ from tests.integration.control.kit import Proxy, Stubs, document, event, until
 pytestmark = pytest.mark.integration
 
 
-async def apply(stubs: Stubs, number: int) -> policies_pb.Revision:
-    return (await stubs.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(number)))).revision
+async def apply(stubs: Stubs, number: int) -> Any:
+    """Apply a document and return its revision."""
+    return (
+        await stubs.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(number)))
+    ).revision
 
 
-async def rollout(stubs: Stubs) -> policies_pb.GetRolloutResponse:
+async def rollout(stubs: Stubs) -> Any:
+    """Return the rollout of the default set."""
     return await stubs.policies.GetRollout(policies_pb.GetRolloutRequest())
 
 
 async def listed(stubs: Stubs, text: str = "") -> list[event_pb2.ErrorEvent]:
+    """Return the events that match."""
     answer = await stubs.events.ListEvents(events_pb.ListEventsRequest(filter=text, page_size=1000))
     return list(answer.events)
 
 
 async def test_newest_policy_is_pushed_on_connect_and_on_change(stubs: Stubs) -> None:
-    """A proxy gets the newest revision when it comes and each one that follows; its answers show in the rollout."""
+    """A proxy gets the newest revision when it comes and each one that follows; its answers show in the
+    rollout.
+    """
     first = await apply(stubs, 1)
     proxy = Proxy(stubs, "p1")
     assert (await proxy.hello()).latest_revision == 1
@@ -47,7 +55,7 @@ async def test_newest_policy_is_pushed_on_connect_and_on_change(stubs: Stubs) ->
     await proxy.ack(push)
 
     async def applied() -> bool:
-        return (await rollout(stubs)).applied == 1
+        return bool((await rollout(stubs)).applied == 1)
 
     await until(applied, what="the proxy has the newest revision")
 
@@ -67,7 +75,7 @@ async def test_burst_of_changes_is_one_push(stubs: Stubs) -> None:
     await proxy.hello()
     for number in range(1, 6):
         await apply(stubs, number)
-    seen = []
+    seen: list[fleet_pb2.PolicyPush] = []
     while not seen or seen[-1].revision < 5:
         seen.append((await proxy.hear("policy")).policy)
         await proxy.ack(seen[-1])
@@ -75,7 +83,9 @@ async def test_burst_of_changes_is_one_push(stubs: Stubs) -> None:
 
 
 async def test_refused_content_is_never_sent_again_and_leaves_one_event(stubs: Stubs) -> None:
-    """A NACK is shown with its reasons; reconnecting does not bring the content back; there is one event of it."""
+    """A NACK is shown with its reasons; reconnecting does not bring the content back; there is one event of
+    it.
+    """
     await apply(stubs, 1)
     proxy = Proxy(stubs, "p1")
     await proxy.hello()
@@ -87,7 +97,10 @@ async def test_refused_content_is_never_sent_again_and_leaves_one_event(stubs: S
 
     await until(refused, what="the refusal shows")
     row = (await rollout(stubs)).proxies[0]
-    assert list(row.reasons) == ["routes[all]: no descriptor"] and row.last_verdict == fleet_pb2.POLICY_VERDICT_NACK
+    assert (
+        list(row.reasons) == ["routes[all]: no descriptor"]
+        and row.last_verdict == fleet_pb2.POLICY_VERDICT_NACK
+    )
 
     again = Proxy(stubs, "p1")
     await again.hello()
@@ -108,13 +121,15 @@ async def test_new_run_of_a_proxy_is_offered_refused_content_once_more(stubs: St
     await restarted.ack((await restarted.hear("policy")).policy)
 
     async def applied() -> bool:
-        return (await rollout(stubs)).applied == 1
+        return bool((await rollout(stubs)).applied == 1)
 
     await until(applied, what="the restarted proxy took it")
 
 
 async def test_new_connection_of_a_node_takes_the_place_of_the_old(stubs: Stubs) -> None:
-    """The newest connection of a name wins; the older is closed with a clear status, and two processes leave an event."""
+    """The newest connection of a name wins; the older is closed with a clear status, and two processes leave
+    an event.
+    """
     old = Proxy(stubs, "p1", boot_id="a")
     await old.hello()
     new = Proxy(stubs, "p1", boot_id="b")
@@ -146,7 +161,9 @@ async def test_stream_must_start_with_hello(stubs: Stubs) -> None:
 
 
 async def test_events_are_acknowledged_cumulatively_after_they_are_stored(stubs: Stubs) -> None:
-    """An acknowledgement names the highest number below which nothing is missing, and the events are there by then."""
+    """An acknowledgement names the highest number below which nothing is missing, and the events are there by
+    then.
+    """
     proxy = Proxy(stubs, "p1")
     await proxy.hello()
     await proxy.send("s", *((i, event(i)) for i in range(1, 11)))
@@ -156,7 +173,9 @@ async def test_events_are_acknowledged_cumulatively_after_they_are_stored(stubs:
 
 
 async def test_repeated_reordered_and_overlapping_batches_are_stored_once(stubs: Stubs) -> None:
-    """Whatever the order and however often batches come, over several streams, each event is stored exactly once."""
+    """Whatever the order and however often batches come, over several streams, each event is stored exactly
+    once.
+    """
     draw = random.Random(7)
     batches = [range(start, min(start + 7, 101)) for start in range(1, 101, 5)]
     sent = [batches[0], *(draw.choice(batches) for _ in range(60)), *batches]
@@ -181,7 +200,7 @@ async def test_repeated_reordered_and_overlapping_batches_are_stored_once(stubs:
 
 
 async def test_replay_after_deletion_does_not_bring_events_back(stubs: Stubs) -> None:
-    """A batch that comes again a day later, when its events were resolved and deleted, is known all the same."""
+    """A batch that comes again a day later, when its events were deleted, is known all the same."""
     proxy = Proxy(stubs, "p1")
     await proxy.hello()
     old = event(1)
@@ -198,7 +217,9 @@ async def test_replay_after_deletion_does_not_bring_events_back(stubs: Stubs) ->
 
 
 async def test_gaps_and_refusals_let_the_mark_pass(stubs: Stubs) -> None:
-    """Dropped numbers and events that can never be stored do not hold up the acknowledgement, and are told apart."""
+    """Dropped numbers and events that can never be stored do not hold up the acknowledgement, and are told
+    apart.
+    """
     proxy = Proxy(stubs, "p1")
     await proxy.hello()
     bad = event(5)
@@ -248,7 +269,10 @@ async def test_commands_reach_proxies_and_answers_come_back(stubs: Stubs) -> Non
         message = "" if ok else "no such breaker"
         await proxy.say(command_result=fleet_pb2.CommandResult(id=command.id, ok=ok, message=message))
     results = (await asked).results
-    assert [(r.proxy, r.ok, r.message) for r in results] == [("p1", True, ""), ("p2", False, "no such breaker")]
+    assert [(r.proxy, r.ok, r.message) for r in results] == [
+        ("p1", True, ""),
+        ("p2", False, "no such breaker"),
+    ]
     await proxies[0].call.done_writing()
     assert await proxies[0].end() is grpc.StatusCode.OK
     away = await stubs.operations.ResetBreaker(operations_pb.ResetBreakerRequest(breaker="all", proxy="p1"))
@@ -268,8 +292,14 @@ async def test_statistics_are_rates_over_the_window(stubs: Stubs) -> None:
         buckets[24] = calls
         await proxy.say(
             stats=fleet_pb2.StatsReport(
-                routes=[stats_pb2.RouteCounters(route="all", by_code=by_code, latency_buckets=buckets, retries=calls)],
-                breakers=[stats_pb2.BreakerStatus(name="all", route="all", state=stats_pb2.BREAKER_STATE_OPEN)],
+                routes=[
+                    stats_pb2.RouteCounters(
+                        route="all", by_code=by_code, latency_buckets=buckets, retries=calls
+                    )
+                ],
+                breakers=[
+                    stats_pb2.BreakerStatus(name="all", route="all", state=stats_pb2.BREAKER_STATE_OPEN)
+                ],
                 connections=3,
             )
         )

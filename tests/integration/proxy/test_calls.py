@@ -88,11 +88,10 @@ async def test_status_in_the_trailers_of_a_stream_passes(shared_proxy: Proxy) ->
     """A stream that delivers messages and then fails delivers both."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         call = channel.unary_stream("/any.Service/Repeat")(b"x", timeout=5, metadata=(("late-fail", "14"),))
-        got = []
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for reply in call:
-                got.append(reply)
+        got = [await call.read() for _ in range(5)]
         assert got == [b"x"] * 5
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 

@@ -12,7 +12,24 @@ from seawall.v1 import policy_pb2
 
 # Few and telling: names that meet, words that YAML or the reader might take for something else.
 TEXTS = st.sampled_from(
-    ["", "a", "b", "shop", "builtin/read", "UNAVAILABLE", "any", "no", "1", "1e3", "null", "${env:A}", "a b", "x\n y", "é", "127.0.0.1:1"]
+    [
+        "",
+        "a",
+        "b",
+        "shop",
+        "builtin/read",
+        "UNAVAILABLE",
+        "any",
+        "no",
+        "1",
+        "1e3",
+        "null",
+        "${env:A}",
+        "a b",
+        "x\n y",
+        "é",
+        "127.0.0.1:1",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
@@ -37,13 +54,16 @@ def _document(data: st.DataObject) -> policy_pb2.PolicyDocument:
 def fill(message: Message, data: st.DataObject) -> None:
     """Set some fields of a message at random."""
     if isinstance(message, Duration):
-        message.FromNanoseconds(data.draw(st.sampled_from([0, 1, 1_000_000, 1_500_000_000, 90 * 10**9, 10**15])))
+        message.FromNanoseconds(
+            data.draw(st.sampled_from([0, 1, 1_000_000, 1_500_000_000, 90 * 10**9, 10**15]))
+        )
         return
     if isinstance(message, Value):
         set_json(message, data.draw(JSON))
         return
     for field in message.DESCRIPTOR.fields:
         if data.draw(st.booleans()):
+            assert isinstance(field, FieldDescriptor)
             _fill_field(message, field, data)
 
 

@@ -27,7 +27,9 @@ def stripped(document: policy_pb2.PolicyDocument) -> policy_pb2.PolicyDocument:
 @settings(max_examples=80, deadline=None)
 @given(document=documents())
 def test_compiling_never_raises(document: policy_pb2.PolicyDocument) -> None:
-    """Any document gives a snapshot or mistakes, never both and never neither; codes and messages are there."""
+    """Any document gives a snapshot or mistakes, never both and never neither; codes and messages are
+    there.
+    """
     result = compile_document(document)
     mistakes = [v for v in result.violations if not v.warning]
     assert (result.snapshot is None) == bool(mistakes)
@@ -55,7 +57,9 @@ def test_files_say_what_the_document_says(document: policy_pb2.PolicyDocument) -
 def test_differences_are_found_and_nothing_else(
     before: policy_pb2.PolicyDocument, after: policy_pb2.PolicyDocument
 ) -> None:
-    """There are no changes exactly when the documents are equal but for the bootstrap parts, as the digest says, too."""
+    """There are no changes exactly when the documents are equal but for the bootstrap parts, as the digest
+    says, too.
+    """
     assert changes(before, before) == []
     same = stripped(before) == stripped(after)
     assert (changes(before, after) == []) == same

@@ -14,7 +14,9 @@ from seawall_policy.retry import RetryOptions
 POLICY = Policy("p", 1.0, 1.0, RetryOptions(), BreakerOptions(), (), Classifier())
 
 Conditions = frozenset[tuple[bytes, bytes]]
-CONDITIONS = st.frozensets(st.tuples(st.sampled_from([b"x", b"y"]), st.sampled_from([b"1", b"2"])), max_size=3)
+CONDITIONS = st.frozensets(
+    st.tuples(st.sampled_from([b"x", b"y"]), st.sampled_from([b"1", b"2"])), max_size=3
+)
 WHICH = st.sampled_from([("", ""), ("a.S", ""), ("a.S", "M"), ("a.S", "N"), ("b.S", ""), ("b.S", "M")])
 
 
@@ -52,9 +54,15 @@ def reference(routes: list[Route], service: str, method: str, metadata: Conditio
     data=st.data(),
 )
 def test_precedence(
-    routes: list[tuple[tuple[str, str], Conditions]], service: str, method: str, metadata: Conditions, data: st.DataObject
+    routes: list[tuple[tuple[str, str], Conditions]],
+    service: str,
+    method: str,
+    metadata: Conditions,
+    data: st.DataObject,
 ) -> None:
-    """Candidates whose conditions hold come in the order of the reference; moving routes about changes only ties."""
+    """Candidates whose conditions hold come in the order of the reference; moving routes about changes
+    only ties.
+    """
     made = [make(index, which, conditions) for index, (which, conditions) in enumerate(routes)]
     path = f"/{service}/{method}".encode()
     found = [r for r in RouteTable(tuple(made)).candidates(path) if holds(r, service, method, metadata)]

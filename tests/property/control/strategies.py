@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from seawall_control.domain.events import AttemptSummary, Category, Event, EventKind, Outcome, Severity
 
 WORDS = st.sampled_from(["", "a", "A", "b", "ab", "é", "É", "a b", '"', "%", "_", "\\", "v1:x"])
-DETAILS = st.none() | st.dictionaries(WORDS, st.none() | st.booleans() | st.integers(-5, 5) | WORDS | st.lists(WORDS, max_size=2), max_size=3)
+DETAILS = st.none() | st.dictionaries(
+    WORDS, st.none() | st.booleans() | st.integers(-5, 5) | WORDS | st.lists(WORDS, max_size=2), max_size=3
+)
 
 
 def event_id(number: int) -> str:
@@ -36,7 +38,10 @@ def events(draw: st.DrawFn, ids: int = 6) -> Event:
         method=draw(WORDS),
         code=draw(WORDS),
         category=draw(st.sampled_from(Category)),
-        attempts=tuple(AttemptSummary(number=i + 1, endpoint=draw(WORDS), latency_us=i) for i in range(draw(st.integers(0, 2)))),
+        attempts=tuple(
+            AttemptSummary(number=i + 1, endpoint=draw(WORDS), latency_us=i)
+            for i in range(draw(st.integers(0, 2)))
+        ),
         endpoint=draw(WORDS),
         latency_us=draw(st.integers(0, 9)),
         outcome=draw(st.sampled_from(Outcome)),

@@ -1,14 +1,28 @@
-"""Filters: what is printed parses to the same tree, any text is an answer or an error, and meaning obeys logic."""
+"""Filters: what is printed parses to the same tree, any text is an answer or an error, and meaning obeys
+logic.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall_control.domain.errors import InvalidFilter
-from seawall_control.domain.filters import FIELDS, And, Compare, Field, Kind, Node, Not, Op, Or, matches, parse
+from seawall_control.domain.filters import (
+    FIELDS,
+    And,
+    Compare,
+    Field,
+    Kind,
+    Node,
+    Not,
+    Op,
+    Or,
+    matches,
+    parse,
+)
 from tests.property.control.strategies import events
 
 ORDERED = [op for op in Op if op not in (Op.HAS, Op.SET)]
@@ -16,6 +30,7 @@ ORDERED = [op for op in Op if op not in (Op.HAS, Op.SET)]
 
 @st.composite
 def comparisons(draw: st.DrawFn) -> Compare:
+    """Draw a comparison."""
     field: Field = FIELDS[draw(st.sampled_from(sorted(FIELDS)))]
     if draw(st.integers(0, 9)) == 0:
         return Compare(field, Op.SET, 0)
@@ -25,10 +40,14 @@ def comparisons(draw: st.DrawFn) -> Compare:
         return Compare(field, draw(st.sampled_from([Op.EQ, Op.NE])), draw(st.integers(0, 1)))
     if field.kind is Kind.TIME:
         return Compare(field, draw(st.sampled_from(ORDERED)), draw(st.integers(0, 2_000_000_000_000_000)))
-    return Compare(field, draw(st.sampled_from(ORDERED)), draw(st.sampled_from(sorted((field.names or {}).values()))))
+    return Compare(
+        field, draw(st.sampled_from(ORDERED)), draw(st.sampled_from(sorted((field.names or {}).values())))
+    )
 
 
 def trees() -> st.SearchStrategy[Node]:
+    """Draw a tree."""
+
     def extended(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         several = st.lists(inner, min_size=2, max_size=3).map(tuple)
         return st.one_of(inner.map(Not), several.map(And), several.map(Or))
@@ -48,7 +67,7 @@ def shown(node: Node) -> str:
             if field.kind is Kind.FLAG:
                 return f"{field.name} {op.value} {'true' if value else 'false'}"
             if field.kind is Kind.TIME:
-                time = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=value)
+                time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
                 return f"{field.name} {op.value} {time.isoformat()}"
             name = next(k for k, v in (field.names or {}).items() if v == value)
             return f"{field.name} {op.value} {name}"
@@ -72,7 +91,7 @@ def test_any_text_is_a_filter_or_an_error_with_a_place(text: str) -> None:
     try:
         parse(text)
     except InvalidFilter as error:
-        assert "character" in str(error)
+        assert "character" in str(error)  # noqa: PT017 - a tree is as good an answer
 
 
 @given(trees(), trees(), events())

@@ -12,7 +12,9 @@ from seawall_control.domain.subscription import Answered, Published, Push, Subsc
 
 @given(st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.integers(0, 3), max_size=30))
 def test_each_content_is_sent_at_most_once(contents: list[str], delays: list[int]) -> None:
-    """However publications and late refusals interleave, no content is pushed twice (no hot loop, xDS rule X5)."""
+    """However publications and late refusals interleave, no content is pushed twice (no hot loop, xDS rule
+    X5).
+    """
     machine = Subscription()
     waiting: list[Push] = []
     sent: Counter[str] = Counter()

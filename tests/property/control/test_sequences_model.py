@@ -13,12 +13,15 @@ RANGES = st.tuples(st.integers(1, 30), st.integers(0, 5)).map(lambda r: (r[0], r
 
 
 def event(seq: int) -> Event:
+    """Return an event."""
     return Event(id=str(seq), timestamp_us=1, severity=Severity.LOW, component="c")
 
 
 @given(st.lists(st.lists(RANGES, max_size=4), max_size=8), st.integers(1, 12))
 def test_arrivals_are_a_set_of_numbers(steps: list[list[tuple[int, int]]], start: int) -> None:
-    """After any additions the same numbers are seen as in a set, the mark is below the first hole, and ranges stay apart."""
+    """After any additions the same numbers are seen as in a set, the mark is below the first hole, and ranges
+    stay apart.
+    """
     found = Arrivals().starting_at(start)
     seen: set[int] = set()
     for ranges in steps:
@@ -50,19 +53,23 @@ BATCHES = st.builds(
 
 @given(st.lists(BATCHES, max_size=8))
 def test_each_number_is_taken_once(batches: list[Batch]) -> None:
-    """Over any sequence of batches every number is new exactly once, and taken + refused + dropped = arrived."""
+    """Over any batches every number is new exactly once, and taken + refused + dropped = arrived."""
     known: Arrivals | None = None
     taken: list[int] = []
     refused: list[int] = []
     dropped: set[int] = set()
     for batch in batches:
         intake = take_in(known, batch)
-        assert intake.duplicates == len(batch.events) + len(batch.refusals) - len(intake.events) - len(intake.refusals)
+        assert intake.duplicates == len(batch.events) + len(batch.refusals) - len(intake.events) - len(
+            intake.refusals
+        )
         known = intake.arrivals
         taken += [seq for seq, _ in intake.events]
         refused += [refusal.seq for refusal in intake.refusals]
         for gap in batch.gaps:
             dropped.update(range(gap.from_seq, gap.to_seq + 1))
-    assert len(taken) == len(set(taken)) and len(refused) == len(set(refused)) and not set(taken) & set(refused)
+    assert (
+        len(taken) == len(set(taken)) and len(refused) == len(set(refused)) and not set(taken) & set(refused)
+    )
     arrived = {n for n in range(1, 20) if known is not None and known.has(n)}
     assert set(taken) | set(refused) | dropped == arrived

@@ -1,4 +1,6 @@
-"""The subscription machine against a hostile proxy: hypothesis publishes, answers, stays silent, reconnects and restarts."""
+"""The subscription machine against a hostile proxy: hypothesis publishes, answers, stays silent, reconnects
+and restarts.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ class Stream(RuleBasedStateMachine):
         push, self.waiting = self.waiting, None
         self.proxy = (push.revision, push.hash)
         outputs = self.machine.handle(
-            Answered(push.nonce, accepted=True, applied_revision=push.revision, applied_hash=push.hash), now=self.now
+            Answered(push.nonce, accepted=True, applied_revision=push.revision, applied_hash=push.hash),
+            now=self.now,
         )
         assert outputs[0] == Accepted(push.revision, push.hash)
         self.take(outputs[1:])
@@ -76,7 +79,8 @@ class Stream(RuleBasedStateMachine):
         assert push.hash not in self.refused_by_run
         self.refused_by_run.add(push.hash)
         outputs = self.machine.handle(
-            Answered(push.nonce, accepted=False, applied_revision=self.proxy[0], applied_hash=self.proxy[1]), now=self.now
+            Answered(push.nonce, accepted=False, applied_revision=self.proxy[0], applied_hash=self.proxy[1]),
+            now=self.now,
         )
         assert isinstance(outputs[0], Refused) and outputs[0].hash == push.hash
         self.take(outputs[1:])
@@ -86,7 +90,9 @@ class Stream(RuleBasedStateMachine):
         if self.waiting is not None and nonce == self.waiting.nonce:
             return
         before = (self.machine.applied_hash, self.machine.refused, self.machine.is_pending)
-        self.machine.handle(Answered(nonce, accepted=accepted, applied_revision=99, applied_hash="z"), now=self.now)
+        self.machine.handle(
+            Answered(nonce, accepted=accepted, applied_revision=99, applied_hash="z"), now=self.now
+        )
         assert before == (self.machine.applied_hash, self.machine.refused, self.machine.is_pending), "(X4)"
 
     @rule(passed=st.floats(0, 2 * ANSWER_LIMIT_S))

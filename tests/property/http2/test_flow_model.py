@@ -113,9 +113,11 @@ STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.integers(10, 4000), st.integers(10, 4000))
-def test_windows_hold_and_everything_arrives(steps, client_window: int, server_window: int) -> None:
-    """No side ever writes beyond a window it was granted; what is accepted is reported exactly once; and when both sides
-    consume and nothing is paused, every byte arrives in order.
+def test_windows_hold_and_everything_arrives(
+    steps: list[tuple[str, int, int, int]], client_window: int, server_window: int
+) -> None:
+    """No side ever writes beyond a window it was granted; what is accepted is reported exactly once; and when
+    both sides consume and nothing is paused, every byte arrives in order.
     """
     sides = (
         Side(is_client=True, limits=Limits(stream_window_bytes=client_window, connection_window_bytes=65535)),

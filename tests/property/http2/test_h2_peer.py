@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import h2.config
 import h2.connection
 import h2.events
@@ -28,6 +30,7 @@ BODIES = st.lists(
 CHUNKS = st.lists(st.sampled_from([13, 300, 5000, 20_000]), min_size=1, max_size=8)
 CALLS = st.lists(st.tuples(EXTRA_FIELDS, BODIES, EXTRA_FIELDS), min_size=1, max_size=3)
 
+Calls = list[tuple[list[Field], list[bytes], list[Field]]]
 REQUEST: list[Field] = [
     (b":method", b"POST"),
     (b":scheme", b"http"),
@@ -48,7 +51,7 @@ def rechunk(data: bytes, sizes: list[int]) -> list[bytes]:
     return pieces
 
 
-def by_name(fields) -> dict[bytes, list[bytes]]:
+def by_name(fields: Iterable[Field]) -> dict[bytes, list[bytes]]:
     """Group values by name, in order."""
     grouped: dict[bytes, list[bytes]] = {}
     for name, value in fields:
@@ -90,9 +93,9 @@ class EchoServer(ConnectionHandler):
 
 @settings(deadline=None, max_examples=80)
 @given(CALLS, CHUNKS, CHUNKS, st.sampled_from([7, 1000, 65535]))
-def test_server_role(calls, up: list[int], down: list[int], client_window: int) -> None:
-    """Every request of an h2 client arrives whole and its echo comes back whole, however the bytes are cut and however
-    small the client's window is.
+def test_server_role(calls: Calls, up: list[int], down: list[int], client_window: int) -> None:
+    """Every request of an h2 client arrives whole and its echo comes back whole, however bytes are cut and
+    however small the client's window is.
     """
     handler = EchoServer()
     server = Connection(is_client=False, limits=Limits(), handler=handler, cache=BlockCache(), dirty=[])
@@ -136,9 +139,9 @@ def test_server_role(calls, up: list[int], down: list[int], client_window: int) 
     exchange()
     assert not handler.ended
     assert server.active_streams == 0
-    for (stream_id, body), (extra, _, _) in zip(bodies.items(), calls, strict=True):
+    for (stream_id, sent), (extra, _, _) in zip(bodies.items(), calls, strict=True):
         assert by_name(handler.requests[stream_id]) == by_name(REQUEST + extra)
-        assert received.get(stream_id, b"") == body
+        assert received.get(stream_id, b"") == sent
         assert by_name(trailers[stream_id]) == by_name([*DONE.fields, *extra])
 
 
@@ -170,7 +173,7 @@ class Collect(StreamHandler):
 
 @settings(deadline=None, max_examples=80)
 @given(CALLS, CHUNKS, CHUNKS, st.sampled_from([100, 65535]))
-def test_client_role(calls, up: list[int], down: list[int], server_window: int) -> None:
+def test_client_role(calls: Calls, up: list[int], down: list[int], server_window: int) -> None:
     """Every call to an h2 server is answered whole, with the server's echo of our fields and body."""
     ended: list[str] = []
 

@@ -167,7 +167,7 @@ def test_mutated_conversations(is_client: bool, changes: list[tuple[float, int]]
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 9), st.integers(0, 3))
 def test_dripped_frame_is_linear(step: int, rest: int) -> None:
-    """A frame in small pieces is copied a constant number of times: the chunks kept never exceed the frame."""
+    """A frame in small pieces is copied a constant number of times: chunks kept never exceed it."""
     peer = server()
     peer.open_request()
     data = frame(0, 1, 1, bytes(1000 + rest))

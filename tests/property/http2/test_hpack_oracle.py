@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hpack import Decoder as OracleDecoder
 from hpack import Encoder as OracleEncoder
-from hpack import HeaderTuple, NeverIndexedHeaderTuple
+from hpack import HeaderTuple, HPACKError, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall_proxy.http2.errors import ConnectionFault
-from seawall_proxy.http2.headers import VOLATILE_NAMES, BlockCache, Field, HeaderBlock
+from seawall_proxy.http2.headers import VOLATILE_NAMES, BlockCache, Field
 from seawall_proxy.http2.hpack.decoder import Decoder
 from seawall_proxy.http2.hpack.encoder import INDEXABLE_NAMES, Encoder
 from seawall_proxy.http2.hpack.huffman import decode_huffman
@@ -33,9 +33,11 @@ def by_name(fields: tuple[Field, ...] | list[Field]) -> dict[bytes, list[bytes]]
 
 
 @given(st.lists(st.tuples(FIELDS, st.booleans(), st.sampled_from([-1, -1, -1, 0, 64, 4096])), max_size=12))
-def test_decoder_agrees_with_the_oracles_encoder(blocks) -> None:
-    """Every list of a connection decodes to its fields: none lost, none invented, values of a name in order, the two
-    parts disjoint by name, whatever was indexed, Huffman coded or evicted in between.
+def test_decoder_agrees_with_the_oracles_encoder(
+    blocks: list[tuple[list[tuple[bytes, bytes, bool]], bool, int]],
+) -> None:
+    """Every list of a connection decodes to its fields: none lost, none invented, values of a name in order,
+    the two parts disjoint by name, whatever was indexed, Huffman coded or evicted in between.
     """
     encoder, decoder = OracleEncoder(), Decoder(BlockCache())
     for fields, huffman, resize in blocks:
@@ -63,7 +65,9 @@ def test_decoder_agrees_with_the_oracles_encoder(blocks) -> None:
         max_size=30,
     )
 )
-def test_oracles_decoder_agrees_with_our_encoder(blocks) -> None:
+def test_oracles_decoder_agrees_with_our_encoder(
+    blocks: list[tuple[list[Field], list[Field], int]],
+) -> None:
     """Every list we encode decodes to exactly its fields, in order, through table resizes and memo hits."""
     encoder, oracle = Encoder(), OracleDecoder()
     cache = BlockCache()
@@ -78,13 +82,13 @@ def test_oracles_decoder_agrees_with_our_encoder(blocks) -> None:
 
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=6))
-def test_any_octets_decode_or_fail_like_the_oracle(blocks) -> None:
+def test_any_octets_decode_or_fail_like_the_oracle(blocks: list[bytes]) -> None:
     """On arbitrary octets our decoder and the oracle accept the same blocks with the same fields."""
     decoder, oracle = Decoder(BlockCache()), OracleDecoder()
     for data in blocks:
         try:
-            expected = by_name(oracle.decode(data, raw=True))
-        except Exception:
+            expected = by_name([(bytes(name), bytes(value)) for name, value in oracle.decode(data, raw=True)])
+        except HPACKError:
             expected = None
         try:
             decoded = decoder.decode(data)
@@ -103,7 +107,7 @@ def test_huffman_agrees_with_the_oracle(data: bytes) -> None:
 
     try:
         expected = oracle(data)
-    except Exception:
+    except HPACKError:
         expected = None
     try:
         assert decode_huffman(data) == expected
@@ -112,11 +116,11 @@ def test_huffman_agrees_with_the_oracle(data: bytes) -> None:
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=150), st.integers(0, 60), st.integers(0, 4000))
-def test_limits_are_exact(fields, max_fields: int, max_bytes: int) -> None:
+def test_limits_are_exact(fields: list[Field], max_fields: int, max_bytes: int) -> None:
     """A list is too large exactly when its count or its RFC 9113 size is above the limit."""
     decoder = Decoder(BlockCache(), header_list_bytes=max_bytes, header_count=max_fields)
     decoded = decoder.decode(OracleEncoder().encode([HeaderTuple(*pair) for pair in fields]))
     size = sum(len(name) + len(value) + 32 for name, value in fields)
     assert decoded.too_large == (len(fields) > max_fields or size > max_bytes)
     if decoded.too_large:
-        assert decoded.block is not HeaderBlock and decoded.block.fields == () and decoded.extra == ()
+        assert decoded.block.fields == () and decoded.extra == ()

@@ -6,7 +6,9 @@ runs with real thresholds never reach.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import floor, inf
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -36,31 +38,28 @@ CODES = (status.OK, status.UNAVAILABLE, status.RESOURCE_EXHAUSTED, status.NOT_FO
 FAILING = (status.UNAVAILABLE, status.RESOURCE_EXHAUSTED)
 SLOW_S = 1.0
 HOLD_S = 1.5
+STEPS_S = (0.25, 0.5, 1.0, 2.0)
+HANDS = ("trip", "hold", "reset", "disable", "observe")
 
 
-class Parameters:
-    """One draw of tiny options."""
-
-    def __init__(self, draw: st.DataObject, mode: int) -> None:
-        def one(*values: object) -> object:
-            return draw.draw(st.sampled_from(values))
-
-        self.options = BreakerOptions(
-            kind=str(one("count", "time")),
-            size=int(str(one(1, 2, 3))),
-            min_calls=int(str(one(1, 2, 3))),
-            failure_rate=float(str(one(0.0, 34.0, 50.0, 100.0))),
-            consecutive=int(str(one(0, 1, 2, 3))),
-            slow_call_duration_s=float(str(one(SLOW_S, inf))),
-            slow_call_rate=float(str(one(50.0, 100.0))),
-            open_for_s=float(str(one(1.0, 2.0))),
-            open_for_max_s=float(str(one(1.0, 4.0))),
-            open_multiplier=float(str(one(1.0, 2.0))),
-            half_open_calls=int(str(one(1, 2, 3))),
-            success_threshold=int(str(one(1, 2, 3))),
-            half_open_timeout_s=float(str(one(0.0, 2.0))),
-            mode=mode,
-        )
+def tiny_options(pick: Callable[[tuple[float, ...]], float], mode: int) -> BreakerOptions:
+    """Return options from tiny ranges; `pick` chooses one of several numbers."""
+    return BreakerOptions(
+        kind="count" if pick((0, 1)) else "time",
+        size=int(pick((1, 2, 3))),
+        min_calls=int(pick((1, 2, 3))),
+        failure_rate=pick((0.0, 34.0, 50.0, 100.0)),
+        consecutive=int(pick((0, 1, 2, 3))),
+        slow_call_duration_s=pick((SLOW_S, inf)),
+        slow_call_rate=pick((50.0, 100.0)),
+        open_for_s=pick((1.0, 2.0)),
+        open_for_max_s=pick((1.0, 4.0)),
+        open_multiplier=pick((1.0, 2.0)),
+        half_open_calls=int(pick((1, 2, 3))),
+        success_threshold=int(pick((1, 2, 3))),
+        half_open_timeout_s=pick((0.0, 2.0)),
+        mode=mode,
+    )
 
 
 class Outcome:
@@ -224,12 +223,10 @@ class Reference:
     since_open = 0.0
 
 
-class BreakerModel(RuleBasedStateMachine):
-    """Random lives of a breaker; after every step all that can be seen of both must be equal."""
+class Pair:
+    """A breaker and its reference, led through the same life."""
 
-    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)), probing=st.booleans())
-    def start(self, data: st.DataObject, mode: int, probing: bool) -> None:
-        options = Parameters(data, mode).options
+    def __init__(self, options: BreakerOptions) -> None:
         self.real = Breaker(options, lambda: 0.5)
         self.handles = [self.real]
         self.reference = Reference(options)
@@ -237,31 +234,17 @@ class BreakerModel(RuleBasedStateMachine):
         self.unwatched = 0
         self.now = 0.0
         self.log: list[tuple[int, int, str]] = []
-        if probing:  # half of the lives begin where most of the rules are
-            self.hold_open()
-            self.now += HOLD_S
-            self.timer_fires()
 
-    def hold_open(self) -> None:
-        """Open both by hand for a while."""
-        self.real.trip(self.now, HOLD_S, "hand")
-        self.reference.go(OPEN, "hand")
-        self.reference.open_until = self.now + HOLD_S
-        self.reference.held = True
+    def handle(self, which: int) -> Breaker:
+        """Return the breaker of the newest policy or of one before it: calls may hold either."""
+        return self.handles[which % len(self.handles)]
 
-    @rule(step=st.sampled_from((0.25, 0.5, 1.0, 2.0)))
-    def time_passes(self, step: float) -> None:
-        self.now += step
-
-    @rule()
-    def timer_fires(self) -> None:
+    def timer(self) -> None:
         self.real.handle_timer(self.now)
         self.reference.timer(self.now)
 
-    @rule(which=st.integers(0, 3))
-    def call_arrives(self, which: int) -> None:
-        handle = self.handles[which % len(self.handles)]
-        permit = handle.admit(self.now)
+    def admit(self, which: int) -> None:
+        permit = self.handle(which).admit(self.now)
         answer = self.reference.admit(self.now)
         if answer == "rejected":
             assert permit == REJECTED
@@ -272,36 +255,29 @@ class BreakerModel(RuleBasedStateMachine):
             assert permit > UNWATCHED
             self.permits.append((permit, self.reference.generation))
 
-    @precondition(lambda self: self.permits)
-    @rule(data=st.data(), which=st.integers(0, 3), code=st.sampled_from(CODES), slow=st.booleans())
-    def call_ends(self, data: st.DataObject, which: int, code: int, slow: bool) -> None:
-        permit, generation = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
-        duration_s = SLOW_S if slow else SLOW_S / 2
-        self.handles[which % len(self.handles)].record(permit, code, duration_s, self.now)
+    def end(self, index: int, which: int, code: int, slow: bool) -> None:
+        permit, generation = self.permits.pop(index % len(self.permits))
+        self.handle(which).record(permit, code, SLOW_S if slow else SLOW_S / 2, self.now)
         self.reference.end(generation, code, slow, self.now)
 
-    @precondition(lambda self: self.permits)
-    @rule(data=st.data())
-    def attempt_never_starts(self, data: st.DataObject) -> None:
-        permit, generation = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
-        self.real.release(permit, self.now)
+    def release(self, index: int, which: int) -> None:
+        permit, generation = self.permits.pop(index % len(self.permits))
+        self.handle(which).release(permit, self.now)
         self.reference.end(generation, None, False, self.now)
 
-    @precondition(lambda self: self.unwatched)
-    @rule(code=st.sampled_from(CODES))
-    def unwatched_call_ends(self, code: int) -> None:
+    def end_unwatched(self, code: int) -> None:
         self.unwatched -= 1
         self.real.record(UNWATCHED, code, SLOW_S, self.now)
 
-    @rule(hand=st.sampled_from(("trip", "hold", "reset", "disable", "observe")), often=st.integers(0, 3))
-    def a_hand_acts(self, hand: str, often: int) -> None:
-        if often:
-            return  # seldom, or the rest of the machine is never seen
+    def by_hand(self, hand: str) -> None:
         if hand == "trip":
             self.real.trip(self.now, reason="hand")
             self.reference.go(FORCED_OPEN, "hand")
         elif hand == "hold":
-            self.hold_open()
+            self.real.trip(self.now, HOLD_S, "hand")
+            self.reference.go(OPEN, "hand")
+            self.reference.open_until = self.now + HOLD_S
+            self.reference.held = True
         elif hand == "reset":
             self.real.reset(self.now, "hand")
             self.reference.go(CLOSED, "hand")
@@ -312,10 +288,7 @@ class BreakerModel(RuleBasedStateMachine):
             self.real.metrics_only(self.now, "hand")
             self.reference.go(METRICS_ONLY, "hand")
 
-    @precondition(lambda self: len(self.handles) < 4)
-    @rule(data=st.data())
-    def policy_changes(self, data: st.DataObject) -> None:
-        options = Parameters(data, self.real.options.mode).options
+    def change_policy(self, options: BreakerOptions) -> None:
         self.reference.since_open = self.real.since
         new = Breaker(options, lambda: 0.5)
         new.carry_over(self.real, self.now)
@@ -323,10 +296,13 @@ class BreakerModel(RuleBasedStateMachine):
         self.handles.append(new)
         self.reference.carried(options)
 
-    @invariant()
-    def both_show_the_same(self) -> None:
-        if not hasattr(self, "real"):
-            return
+    def begin_probing(self) -> None:
+        self.by_hand("hold")
+        self.now += HOLD_S
+        self.timer()
+
+    def compare(self) -> None:
+        """Check that all that can be seen of both is equal, and what holds in any state."""
         real, reference = self.real, self.reference
         assert real.state == reference.state
         snapshot = real.snapshot(self.now)
@@ -337,6 +313,11 @@ class BreakerModel(RuleBasedStateMachine):
         assert snapshot.consecutive == reference.in_a_row()
         assert snapshot.in_flight == len(self.permits) == len(reference.out)
         assert snapshot.probes_in_flight == reference.probes_out()
+        passed = sum(not probe.failed and not probe.slow for probe in reference.probes)
+        assert (snapshot.probes_passed, snapshot.probes_not_passed) == (
+            passed,
+            len(reference.probes) - passed,
+        )
         assert (snapshot.rejected, snapshot.would_reject) == (reference.rejected, reference.would_reject)
         assert snapshot.opened_count == reference.opened
         assert snapshot.surplus_returns == 0
@@ -347,18 +328,92 @@ class BreakerModel(RuleBasedStateMachine):
             (change.from_state, change.to_state, change.trigger) for change in real.take_transitions()
         ]
         assert self.log == reference.log
-
-    @invariant()
-    def promises_hold(self) -> None:
-        if not hasattr(self, "real"):
-            return
-        real = self.real
         if len(self.handles) == 1:
             assert real.probes_in_flight <= real.options.half_open_calls
         assert 0 <= real.probes_in_flight <= real.in_flight
         assert real.options.mode != SHADOW or real.rejected == 0
-        assert real.next_deadline() == inf or real.state in (OPEN, HALF_OPEN)
 
 
-BreakerModel.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+class BreakerModel(RuleBasedStateMachine):
+    """Lives that hypothesis invents, and shrinks when they end badly."""
+
+    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)), probing=st.booleans())
+    def start(self, data: st.DataObject, mode: int, probing: bool) -> None:
+        self.pair = Pair(tiny_options(lambda values: data.draw(st.sampled_from(values)), mode))
+        if probing:
+            self.pair.begin_probing()
+
+    @rule(step=st.sampled_from(STEPS_S))
+    def time_passes(self, step: float) -> None:
+        self.pair.now += step
+
+    @rule()
+    def timer_fires(self) -> None:
+        self.pair.timer()
+
+    @rule(which=st.integers(0, 3))
+    def call_arrives(self, which: int) -> None:
+        self.pair.admit(which)
+
+    @precondition(lambda self: self.pair.permits)
+    @rule(index=st.integers(0, 9), which=st.integers(0, 3), code=st.sampled_from(CODES), slow=st.booleans())
+    def call_ends(self, index: int, which: int, code: int, slow: bool) -> None:
+        self.pair.end(index, which, code, slow)
+
+    @precondition(lambda self: self.pair.permits)
+    @rule(index=st.integers(0, 9), which=st.integers(0, 3))
+    def attempt_never_starts(self, index: int, which: int) -> None:
+        self.pair.release(index, which)
+
+    @precondition(lambda self: self.pair.unwatched)
+    @rule(code=st.sampled_from(CODES))
+    def unwatched_call_ends(self, code: int) -> None:
+        self.pair.end_unwatched(code)
+
+    @rule(hand=st.sampled_from(HANDS))
+    def a_hand_acts(self, hand: str) -> None:
+        self.pair.by_hand(hand)
+
+    @precondition(lambda self: len(self.pair.handles) < 4)
+    @rule(data=st.data())
+    def policy_changes(self, data: st.DataObject) -> None:
+        mode = self.pair.real.options.mode
+        self.pair.change_policy(tiny_options(lambda values: data.draw(st.sampled_from(values)), mode))
+
+    @invariant()
+    def both_show_the_same(self) -> None:
+        if hasattr(self, "pair"):
+            self.pair.compare()
+
+
+BreakerModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestBreakerModel = BreakerModel.TestCase
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_long_lives_under_dense_traffic(seed: int) -> None:
+    """Mostly calls, few hands: windows fill and probings end. Each seed is one set of options."""
+    dice = Random(seed)
+    pair = Pair(tiny_options(dice.choice, dice.choice((ENFORCE, ENFORCE, SHADOW))))
+    if seed % 2:
+        pair.begin_probing()
+    codes = dice.choice((CODES, (*CODES, status.OK, status.OK, status.OK)))
+    for _ in range(150):
+        kind = dice.random()
+        if kind < 0.40:
+            pair.admit(dice.randrange(4))
+        elif kind < 0.75 and pair.permits:
+            pair.end(dice.randrange(10), dice.randrange(4), dice.choice(codes), dice.random() < 0.3)
+        elif kind < 0.80 and pair.permits:
+            pair.release(dice.randrange(10), dice.randrange(4))
+        elif kind < 0.85 and pair.unwatched:
+            pair.end_unwatched(dice.choice(CODES))
+        elif kind < 0.94:
+            pair.now += dice.choice(STEPS_S)
+        elif kind < 0.97:
+            pair.timer()
+        elif kind < 0.98:
+            pair.by_hand(dice.choice(HANDS))
+        elif kind < 0.99 and len(pair.handles) < 4:
+            pair.change_policy(tiny_options(dice.choice, pair.real.options.mode))
+        pair.compare()

@@ -9,7 +9,16 @@ from seawall_policy.compile.addresses import address_mistake
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1:50051", "localhost:1", "shop.svc.cluster.local:65535", "shop.:80", "[::1]:50051", "[fe80::1]:1", "a_b:9", "0.0.0.0:80"],
+    [
+        "127.0.0.1:50051",
+        "localhost:1",
+        "shop.svc.cluster.local:65535",
+        "shop.:80",
+        "[::1]:50051",
+        "[fe80::1]:1",
+        "a_b:9",
+        "0.0.0.0:80",
+    ],
 )
 def test_addresses(address: str) -> None:
     """Names, IPv4 and bracketed IPv6 with a port are addresses."""

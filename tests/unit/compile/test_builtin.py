@@ -24,7 +24,11 @@ def builtin(name: str) -> Policy:
 def test_names() -> None:
     """The names are fixed, and each has a description."""
     assert set(NAMES) == {
-        "builtin/standard", "builtin/read", "builtin/write", "builtin/batch", "builtin/streaming",
+        "builtin/standard",
+        "builtin/read",
+        "builtin/write",
+        "builtin/batch",
+        "builtin/streaming",
         "builtin/latency-critical",
     }
     assert set(DESCRIPTIONS) == set(NAMES)
@@ -32,11 +36,16 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_written_out_it_has_no_mistakes_and_no_warnings(name: str) -> None:
-    """A built-in policy copied into a file under another name passes its own lint, for an idempotent route."""
+    """A built-in policy copied into a file under another name passes its own lint, for an idempotent
+    route.
+    """
     from seawall_policy.compile import compile_document
     from tests.unit.compile.samples import document
 
-    copy = document("routes: [{name: r, cluster: shop, policy: mine, idempotent: true}, {name: b, cluster: backup, match: {service: s}}]")
+    copy = document(
+        "routes: [{name: r, cluster: shop, policy: mine, idempotent: true}, {name: b, cluster: backup, "
+        "match: {service: s}}]"
+    )
     copy.policies["mine"].CopyFrom(builtin_documents()[name])
     assert compile_document(copy).violations == ()
 

@@ -16,7 +16,11 @@ def with_duration(*, include: bool) -> bytes:
     )
     message = file.message_type.add(name="M")
     message.field.add(
-        name="wait", number=1, type="TYPE_MESSAGE", label="LABEL_OPTIONAL", type_name=".google.protobuf.Duration"
+        name="wait",
+        number=1,
+        type="TYPE_MESSAGE",
+        label="LABEL_OPTIONAL",
+        type_name=".google.protobuf.Duration",
     )
     file.service.add(name="S").method.add(name="Do", input_type=".t.M", output_type=".t.M")
     files = [file]

@@ -21,7 +21,12 @@ def test_equal_documents_have_no_changes() -> None:
 
 def test_routes_are_addressed_by_name() -> None:
     """A change of a route does not depend on where it stands."""
-    right = "routes: [{name: new, cluster: backup}, {name: a, cluster: backup, match: {service: s}}, {name: b, cluster: shop}]"
+    right = """
+routes:
+  - {name: new, cluster: backup}
+  - {name: a, cluster: backup, match: {service: s}}
+  - {name: b, cluster: shop}
+"""
     assert diff(ROUTES, right) == [
         Change("routes[a].cluster", '"shop"', '"backup"'),
         Change("routes[new]", "", '{"name": "new", "cluster": "backup"}'),
@@ -44,8 +49,9 @@ def test_a_new_order_is_said_once() -> None:
 
 def test_values_are_in_the_words_of_the_file() -> None:
     """Durations, percentages and choices read as a person wrote them."""
-    left = ROUTES + "policies: {p: {timeout: 90s, breaker: {failure_rate: 50%, mode: shadow}, retry: {codes: [ABORTED]}}}"
-    right = ROUTES + "policies: {p: {timeout: 2s, breaker: {failure_rate: 12.5, mode: off}, retry: {codes: [INTERNAL, ABORTED]}}}"
+    policy = "policies: {p: {timeout: %s, breaker: {failure_rate: %s, mode: %s}, retry: {codes: %s}}}"
+    left = ROUTES + policy % ("90s", "50%", "shadow", "[ABORTED]")
+    right = ROUTES + policy % ("2s", "12.5", "off", "[INTERNAL, ABORTED]")
     assert diff(left, right) == [
         Change("policies.p.timeout", '"1m30s"', '"2s"'),
         Change("policies.p.retry.codes", '["ABORTED"]', '["INTERNAL", "ABORTED"]'),
@@ -56,9 +62,14 @@ def test_values_are_in_the_words_of_the_file() -> None:
 
 def test_unnamed_elements_are_addressed_by_index() -> None:
     """Fallbacks have no name; classifications have their code."""
-    left = ROUTES + "policies: {p: {fallback: [{when: any, cluster: backup}], classify: [{code: ABORTED, category: unknown}]}}"
+    left = (
+        ROUTES
+        + "policies: {p: {fallback: [{when: any, cluster: backup}], "
+        + "classify: [{code: ABORTED, category: unknown}]}}"
+    )
     right = ROUTES + (
-        "policies: {p: {fallback: [{when: INTERNAL, cluster: backup}, {when: any, static: {json: {a: [1, null]}}}],"
+        "policies: {p: {fallback: [{when: INTERNAL, cluster: backup}, {when: any, static: {json: {a: [1, "
+        "null]}}}],"
         " classify: [{code: INTERNAL, category: unknown}, {code: ABORTED, category: resource}]}}"
     )
     assert diff(left, right) == [

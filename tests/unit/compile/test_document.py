@@ -70,10 +70,13 @@ def test_empty_document_has_no_routes() -> None:
 
 
 def test_digest_ignores_the_bootstrap_parts() -> None:
-    """Listeners, control link, admin address and descriptor file names are no part of a revision's identity."""
+    """Listeners, control link, admin address and descriptor file names are no part of a revision's
+    identity.
+    """
     plain = document(ROUTE)
     bootstrapped = document(
-        ROUTE + "\nlisteners: [{name: a, address: '127.0.0.1:0'}]\ncontrol: 127.0.0.1:9090\nadmin: 127.0.0.1:0\n"
+        ROUTE
+        + "\nlisteners: [{name: a, address: '127.0.0.1:0'}]\ncontrol: 127.0.0.1:9090\nadmin: 127.0.0.1:0\n"
     )
     bootstrapped.descriptor_files.append("x.binpb")
     other = document("routes: [{name: other, cluster: shop}]")
@@ -91,7 +94,9 @@ def test_digest_leaves_the_document_alone() -> None:
 
 def test_unknown_fields_are_refused() -> None:
     """A field from a newer version is a mistake at its message, because it could not be carried out."""
-    newer = document("policies: {p: {retry: {max_attempts: 2}}}\nroutes: [{name: r, cluster: shop, policy: p}]")
+    newer = document(
+        "policies: {p: {retry: {max_attempts: 2}}}\nroutes: [{name: r, cluster: shop, policy: p}]"
+    )
     newer.policies["p"].retry.MergeFromString(b"\xfa\x06\x01x")  # field 111, one byte
     result = compile_document(newer)
     assert ("policies.p.retry", "SW0110") in errors(result)
@@ -106,7 +111,9 @@ def test_unknown_choices_are_refused() -> None:
 
 
 def test_cluster_defaults() -> None:
-    """A cluster that says nothing gets round robin, 1024 attempts in flight, 5 s to connect, the client's authority."""
+    """A cluster that says nothing gets round robin, 1024 attempts in flight, 5 s to connect, the client's
+    authority.
+    """
     snapshot = compiled(ROUTE).snapshot
     assert snapshot is not None
     cluster = snapshot.clusters["shop"]
@@ -119,12 +126,19 @@ def test_cluster_defaults() -> None:
 
 def test_cluster_settings() -> None:
     """Every setting of a cluster reaches the snapshot."""
-    snapshot = compiled("""
+    snapshot = compiled(
+        """
 clusters:
-  - {name: shop, endpoints: ["a:1", "[::1]:2"], balance: least_request, max_in_flight: 7, connect_timeout: 250ms,
-     authority: shop.internal}
+  - name: shop
+    endpoints: ["a:1", "[::1]:2"]
+    balance: least_request
+    max_in_flight: 7
+    connect_timeout: 250ms
+    authority: shop.internal
 routes: [{name: r, cluster: shop}]
-""", base="version: v1").snapshot
+""",
+        base="version: v1",
+    ).snapshot
     assert snapshot is not None
     cluster = snapshot.clusters["shop"]
     assert cluster.endpoints == ("a:1", "[::1]:2")
@@ -159,7 +173,8 @@ def test_policy_without_settings_does_nothing() -> None:
 def test_routes_share_the_policy_of_one_name() -> None:
     """Two routes with one policy hold the same object, so that its size counts once."""
     snapshot = compiled(
-        "policies: {p: {}}\nroutes: [{name: a, cluster: shop, policy: p}, {name: b, cluster: shop, policy: p}]"
+        "policies: {p: {}}\nroutes: [{name: a, cluster: shop, policy: p}, {name: b, cluster: shop, policy: "
+        "p}]"
     ).snapshot
     assert snapshot is not None
     assert snapshot.routes[0].policy is snapshot.routes[1].policy

@@ -19,7 +19,11 @@ RETRY = "max_attempts: 3, only_idempotent: false"
         ("{retry: {codes: [UNAVAILABLE]}}", "retry.codes", "SW0507"),
         ("{retry: {max_attempts: 1, budget: {}}}", "retry.budget", "SW0507"),
         (f"{{retry: {{{RETRY}, budget: {{percent: 100}}}}}}", "retry.budget.percent", "SW0508"),
-        (f"{{retry: {{{RETRY}, backoff: {{kind: constant, multiplier: 3}}}}}}", "retry.backoff.multiplier", "SW0512"),
+        (
+            f"{{retry: {{{RETRY}, backoff: {{kind: constant, multiplier: 3}}}}}}",
+            "retry.backoff.multiplier",
+            "SW0512",
+        ),
         (f"{{retry: {{{RETRY}, backoff: {{initial: 2s}}}}}}", "retry.backoff.initial", "SW0512"),
         ("{breaker: {min_calls: 101}}", "breaker.min_calls", "SW0504"),
         ("{breaker: {min_calls: 11, window: {size: 10}}}", "breaker.min_calls", "SW0504"),
@@ -46,7 +50,8 @@ def test_warned_about(settings: str, field: str, code: str) -> None:
     [
         f"{{timeout: 1500ms, per_try_timeout: 500ms, retry: {{{RETRY}}}}}",
         "{timeout: 1s, per_try_timeout: 999ms}",
-        f"{{retry: {{{RETRY}, codes: [UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED, INTERNAL, UNKNOWN, DATA_LOSS]}}}}",
+        f"{{retry: {{{RETRY}, codes: [UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED, INTERNAL]}}}}",
+        f"{{retry: {{{RETRY}, codes: [UNKNOWN, DATA_LOSS]}}}}",
         "{retry: {max_attempts: 1}}",
         f"{{retry: {{{RETRY}, budget: {{percent: 99}}}}}}",
         f"{{retry: {{{RETRY}, backoff: {{multiplier: 3}}}}}}",
@@ -76,13 +81,17 @@ policies:
   parent: {timeout: 1s, retry: {max_attempts: 3, only_idempotent: false}}
   child: {extends: parent, per_try_timeout: 900ms}
   quiet: {extends: child}
-routes: [{name: a, cluster: shop, policy: child}, {name: b, cluster: shop, policy: quiet, match: {service: s}}]
+routes:
+  - {name: a, cluster: shop, policy: child}
+  - {name: b, cluster: shop, policy: quiet, match: {service: s}}
 """)
     assert warnings(result) == [("policies.child.per_try_timeout", "SW0501")]
 
 
 def test_retry_that_never_happens() -> None:
-    """Asking for retries without declaring any method idempotent is warned about; each way of declaring one is enough."""
+    """Asking for retries without declaring any method idempotent is warned about; each way of declaring
+    one is enough.
+    """
     asked = "policies: {p: {retry: {max_attempts: 2}}}\n"
     match = "match: {service: shop.v1.Checkout, method: %s}"
     silent = asked + f"routes: [{{name: r, cluster: shop, policy: p, {match % 'PlaceOrder'}}}]"
@@ -123,11 +132,14 @@ routes: [{name: a, backends: [{cluster: shop}, {cluster: backup}], policy: p},
 
 def test_unused_clusters_and_policies() -> None:
     """What nothing refers to is probably forgotten; what a fallback or another policy refers to is not."""
-    result = compiled("""
+    result = compiled(
+        """
 clusters: [{name: a, endpoints: ['a:1']}, {name: b, endpoints: ['b:1']}, {name: c, endpoints: ['c:1']}]
 policies: {base: {}, p: {extends: base, fallback: [{when: any, cluster: b}]}, lost: {}}
 routes: [{name: r, cluster: a, policy: p}]
-""", base="version: v1")
+""",
+        base="version: v1",
+    )
     assert [(v.field, v.code) for v in result.violations] == [
         ("policies.lost", "SW0511"),
         ("clusters[2]", "SW0510"),
@@ -148,7 +160,8 @@ routes: [{name: r, cluster: a, policy: p}]
 def test_clusters_that_send_to_the_proxy_itself(listener: str, endpoint: str, own: bool) -> None:
     """An endpoint that is one of our listeners would send calls round in circles."""
     result = compiled(
-        f"listeners: [{{name: l, address: '{listener}'}}]\nclusters: [{{name: c, endpoints: ['{endpoint}']}}]\n"
+        f"listeners: [{{name: l, address: '{listener}'}}]\nclusters: "
+        f"[{{name: c, endpoints: ['{endpoint}']}}]\n"
         "routes: [{name: r, cluster: c}]",
         base="version: v1\n",
     )

@@ -7,16 +7,19 @@ import pytest
 from seawall_policy.match import RouteTable
 from tests.unit.compile.samples import compiled
 
-ROUTES = """
-routes:
+ROUTES = """routes:
   - {name: any, cluster: shop}
   - {name: any-gold, cluster: shop, match: {metadata: [{name: x-tier, value: gold}]}}
   - {name: service, cluster: shop, match: {service: a.S}}
-  - {name: service-two, cluster: shop, match: {service: a.S, metadata: [{name: x, value: "1"}, {name: y, value: "2"}]}}
+  - name: service-two
+    cluster: shop
+    match: {service: a.S, metadata: [{name: x, value: "1"}, {name: y, value: "2"}]}
   - {name: service-one, cluster: shop, match: {service: a.S, metadata: [{name: x, value: "1"}]}}
   - {name: service-other, cluster: shop, match: {service: a.S, metadata: [{name: z, value: "1"}]}}
   - {name: exact, cluster: shop, match: {service: a.S, method: M}}
-  - {name: exact-gold, cluster: shop, match: {service: a.S, method: M, metadata: [{name: x-tier, value: gold}]}}
+  - name: exact-gold
+    cluster: shop
+    match: {service: a.S, method: M, metadata: [{name: x-tier, value: gold}]}
   - {name: elsewhere, cluster: shop, match: {service: a.T, method: M}}
 """
 

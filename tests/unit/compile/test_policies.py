@@ -83,7 +83,8 @@ def test_out_of_range(settings: str, field: str) -> None:
 def test_ends_of_ranges_are_allowed() -> None:
     """The ends that the documentation names are inside."""
     low = good(
-        "{timeout: 1ms, per_try_timeout: 1ms, retry: {max_attempts: 1, backoff: {initial: 0s, multiplier: 1, max: 0s,"
+        "{timeout: 1ms, per_try_timeout: 1ms, retry: {max_attempts: 1, backoff: {initial: 0s, multiplier: "
+        "1, max: 0s,"
         " jitter: 0}, budget: {percent: 0%, min_per_second: 0, interval: 1s}}, breaker: {min_calls: 1,"
         " failure_rate: 0.001%, slow_call: {duration: 1ms, rate: 0.001}, open_for: 10ms, open_multiplier: 1,"
         " open_for_max: 10ms, half_open_calls: 1, success_threshold: 1, window: {size: 1, duration: 1s}}}"
@@ -92,10 +93,13 @@ def test_ends_of_ranges_are_allowed() -> None:
     assert low.breaker is not None
     assert low.breaker.size == 1
     high = good(
-        "{timeout: 24h, per_try_timeout: 24h, retry: {max_attempts: 5, backoff: {initial: 1h, multiplier: 100, max: 1h,"
-        " jitter: 1}, budget: {percent: 100%, interval: 1h}}, breaker: {min_calls: 100000, failure_rate: 100%,"
+        "{timeout: 24h, per_try_timeout: 24h, retry: {max_attempts: 5, backoff: {initial: 1h, multiplier: "
+        "100, max: 1h,"
+        " jitter: 1}, budget: {percent: 100%, interval: 1h}}, breaker: {min_calls: 100000, failure_rate: "
+        "100%,"
         " slow_call: {duration: 24h, rate: 100%}, open_for: 24h, open_multiplier: 10, open_for_max: 24h,"
-        " half_open_calls: 10000, success_threshold: 10000, window: {kind: time, size: 100000, duration: 1h}}}"
+        " half_open_calls: 10000, success_threshold: 10000, window: {kind: time, size: 100000, duration: "
+        "1h}}}"
     )
     assert (high.timeout_s, high.per_try_timeout_s) == (DAY, DAY)
     assert high.breaker is not None
@@ -103,7 +107,9 @@ def test_ends_of_ranges_are_allowed() -> None:
 
 
 def test_retry_defaults() -> None:
-    """An empty `retry` is one attempt, UNAVAILABLE, gRFC A6's waits, the Gateway API's budget, idempotent calls only."""
+    """An empty `retry` is one attempt, UNAVAILABLE, gRFC A6's waits, the Gateway API's budget, idempotent
+    calls only.
+    """
     options = retry_of("{}")
     assert options.max_attempts == 1
     assert options.codes == 1 << status.UNAVAILABLE
@@ -111,13 +117,18 @@ def test_retry_defaults() -> None:
     assert (options.initial_s, options.multiplier, options.max_s, options.jitter) == (0.025, 2.0, 1.0, 0.2)
     assert options.only_idempotent
     assert options.budget is not None
-    assert (options.budget.percent, options.budget.min_per_second, options.budget.interval_s) == (20.0, 10.0, 10.0)
+    assert (options.budget.percent, options.budget.min_per_second, options.budget.interval_s) == (
+        20.0,
+        10.0,
+        10.0,
+    )
 
 
 def test_retry_settings() -> None:
     """Every setting of `retry` reaches the data path."""
     options = retry_of(
-        "{max_attempts: 4, codes: [ABORTED, INTERNAL], only_idempotent: false, backoff: {kind: fibonacci, initial: 5ms,"
+        "{max_attempts: 4, codes: [ABORTED, INTERNAL], only_idempotent: false, backoff: {kind: fibonacci, "
+        "initial: 5ms,"
         " multiplier: 3, max: 50ms, jitter: 0.5}, budget: {percent: 5%, min_per_second: 2.5, interval: 30s}}"
     )
     assert options.max_attempts == 4
@@ -126,7 +137,11 @@ def test_retry_settings() -> None:
     assert options.kind == retry.FIBONACCI
     assert (options.initial_s, options.multiplier, options.max_s, options.jitter) == (0.005, 3.0, 0.05, 0.5)
     assert options.budget is not None
-    assert (options.budget.percent, options.budget.min_per_second, options.budget.interval_s) == (5.0, 2.5, 30.0)
+    assert (options.budget.percent, options.budget.min_per_second, options.budget.interval_s) == (
+        5.0,
+        2.5,
+        30.0,
+    )
 
 
 @pytest.mark.parametrize(("word", "kind"), sorted(retry.BACKOFF_BY_NAME.items()))
@@ -136,7 +151,9 @@ def test_backoff_kinds(word: str, kind: int) -> None:
 
 
 def test_breaker_defaults() -> None:
-    """An empty `breaker` counts 100 calls, needs 20, opens at half of them for 5 s, closes after 3 good probes of 5."""
+    """An empty `breaker` counts 100 calls, needs 20, opens at half of them for 5 s, closes after 3 good
+    probes of 5.
+    """
     options = breaker_of("{}")
     assert (options.kind, options.size, options.min_calls) == ("count", 100, 20)
     assert (options.failure_rate, options.consecutive) == (50.0, 0)
@@ -150,8 +167,10 @@ def test_breaker_defaults() -> None:
 def test_breaker_settings() -> None:
     """Every setting of `breaker` reaches the data path."""
     options = breaker_of(
-        "{window: {kind: time, duration: 30s}, min_calls: 3, failure_rate: 12.5%, consecutive: 4, slow_call: {duration: 2s,"
-        " rate: 80}, open_for: 1m, open_multiplier: 1.5, open_for_max: 10m, half_open_calls: 2, success_threshold: 7,"
+        "{window: {kind: time, duration: 30s}, min_calls: 3, failure_rate: 12.5%, consecutive: 4, "
+        "slow_call: {duration: 2s,"
+        " rate: 80}, open_for: 1m, open_multiplier: 1.5, open_for_max: 10m, half_open_calls: 2, "
+        "success_threshold: 7,"
         " failure_codes: [UNAVAILABLE], mode: shadow}"
     )
     assert (options.kind, options.size, options.min_calls) == ("time", 30, 3)
@@ -206,7 +225,12 @@ def test_durations_that_are_none_are_refused() -> None:
     from seawall_policy.compile import compile_document
     from tests.unit.compile.samples import document
 
-    for value in (Duration(seconds=1, nanos=-1), Duration(seconds=-1), Duration(nanos=2_000_000_000), Duration(seconds=2**60)):
+    for value in (
+        Duration(seconds=1, nanos=-1),
+        Duration(seconds=-1),
+        Duration(nanos=2_000_000_000),
+        Duration(seconds=2**60),
+    ):
         broken = document("policies: {p: {}}\nroutes: [{name: r, cluster: shop, policy: p}]")
         broken.policies["p"].timeout.CopyFrom(value)
         assert errors(compile_document(broken)) == [("policies.p.timeout", "SW0102")]

@@ -56,7 +56,11 @@ def test_weights_are_cumulative_and_zero_is_left_out() -> None:
         ("cluster: shop, match: {metadata: [{name: X-Tier, value: v}]}", "match.metadata[0].name", "SW0111"),
         ("cluster: shop, match: {metadata: [{name: x-bin, value: v}]}", "match.metadata[0].name", "SW0111"),
         ("cluster: shop, match: {metadata: [{name: ':path', value: v}]}", "match.metadata[0].name", "SW0111"),
-        ("cluster: shop, match: {metadata: [{name: grpc-timeout, value: v}]}", "match.metadata[0].name", "SW0111"),
+        (
+            "cluster: shop, match: {metadata: [{name: grpc-timeout, value: v}]}",
+            "match.metadata[0].name",
+            "SW0111",
+        ),
         ("cluster: shop, match: {metadata: [{name: 'a b', value: v}]}", "match.metadata[0].name", "SW0111"),
         ("cluster: shop, match: {metadata: [{name: a, value: 'ü'}]}", "match.metadata[0].value", "SW0111"),
         ("cluster: shop, match: {metadata: [{name: a, value: ' v'}]}", "match.metadata[0].value", "SW0111"),
@@ -83,11 +87,14 @@ def test_names(name: str) -> None:
 
 def test_duplicate_names() -> None:
     """The second bearer of a name is told, for listeners, clusters and routes."""
-    result = compiled("""
+    result = compiled(
+        """
 listeners: [{name: a, address: '127.0.0.1:1'}, {name: a, address: '127.0.0.1:2'}]
 clusters: [{name: c, endpoints: ['a:1']}, {name: c, endpoints: ['a:1']}]
 routes: [{name: r, cluster: c, match: {service: a}}, {name: r, cluster: c}]
-""", base="version: v1")
+""",
+        base="version: v1",
+    )
     assert errors(result) == [
         ("listeners[1].name", "SW0201"),
         ("clusters[1].name", "SW0201"),
@@ -109,18 +116,23 @@ def test_limits() -> None:
     result = compiled(f"routes: [{{name: r, cluster: shop, match: {{metadata: [{conditions}]}}}}]")
     assert errors(result) == [("routes[0].match.metadata", "SW0113")]
     backends = ", ".join("{cluster: shop}" for _ in range(65))
-    assert errors(compiled(f"routes: [{{name: r, backends: [{backends}]}}]")) == [("routes[0].backends", "SW0113")]
+    assert errors(compiled(f"routes: [{{name: r, backends: [{backends}]}}]")) == [
+        ("routes[0].backends", "SW0113")
+    ]
 
 
 def test_repetition_is_warned_about() -> None:
     """What is said twice changes nothing, and is probably a slip."""
-    result = compiled("""
+    result = compiled(
+        """
 clusters: [{name: c, endpoints: ['a:1', 'a:1']}, {name: d, endpoints: ['d:1']}]
 policies: {p: {retry: {max_attempts: 2, only_idempotent: false, codes: [ABORTED, ABORTED]},
                fallback: [{when: any, cluster: d}, {when: any, cluster: d}]}}
 routes: [{name: r, backends: [{cluster: c}, {cluster: c}], policy: p,
           match: {metadata: [{name: a, value: v}, {name: a, value: v}]}}]
-""", base="version: v1")
+""",
+        base="version: v1",
+    )
     assert warnings(result) == [
         ("clusters[0].endpoints[1]", "SW0515"),
         ("policies.p.retry.codes[1]", "SW0515"),

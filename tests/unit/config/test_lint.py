@@ -15,7 +15,8 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "policy.yaml"
 def places(text: str) -> list[tuple[int, str, str]]:
     """Return line, code and field of every finding."""
     return [
-        (f.position.line if f.position else 0, f.violation.code, f.violation.field) for f in lint_text(text).findings
+        (f.position.line if f.position else 0, f.violation.code, f.violation.field)
+        for f in lint_text(text).findings
     ]
 
 
@@ -54,9 +55,9 @@ def test_consequences_of_a_mistake_are_kept_back() -> None:
     assert places(
         "version: v1\nclusters: [{name: c, endpoints: [{adress: 'a:1'}]}]\nroutes: [{name: r, cluster: c}]"
     ) == [(2, "SW0004", "clusters[0].endpoints[0].adress")]
-    assert places("version: v1\ncluster: [{name: c, endpoints: ['a:1']}]\nroutes: [{name: r, cluster: c}]") == [
-        (2, "SW0004", "cluster")
-    ]
+    assert places(
+        "version: v1\ncluster: [{name: c, endpoints: ['a:1']}]\nroutes: [{name: r, cluster: c}]"
+    ) == [(2, "SW0004", "cluster")]
     assert places("version: [v1\n") == [(2, "SW0002", "")]
 
 
@@ -67,14 +68,21 @@ def test_mistakes_beside_a_consequence_still_show() -> None:
         (6, "SW0203", "routes[0].policy"),
     ]
     assert places(
-        BASE + "policies: {p: {retry: {codes: [FOO]}, retry: {}}}\nroutes: [{name: r, cluster: shop, policy: p}]"
-    ) == [(6, "SW0507", "policies.p.retry.codes"), (6, "SW0103", "policies.p.retry.codes[0]"), (6, "SW0005", "policies.p.retry")]
+        BASE
+        + "policies: {p: {retry: {codes: [FOO]}, retry: {}}}\nroutes: [{name: r, cluster: shop, policy: p}]"
+    ) == [
+        (6, "SW0507", "policies.p.retry.codes"),
+        (6, "SW0103", "policies.p.retry.codes[0]"),
+        (6, "SW0005", "policies.p.retry"),
+    ]
 
 
 def test_missing_settings_are_shown_at_what_lacks_them() -> None:
     """A field that is not in the file stands where its parent stands."""
     report = lint_text(BASE + "routes:\n  - cluster: shop\n")
-    assert [(f.violation.field, f.position.line if f.position else 0) for f in report.errors] == [("routes[0].name", 7)]
+    assert [(f.violation.field, f.position.line if f.position else 0) for f in report.errors] == [
+        ("routes[0].name", 7)
+    ]
 
 
 def test_warnings_do_not_keep_a_file_from_being_used() -> None:
@@ -108,7 +116,10 @@ def test_text_has_a_code_frame() -> None:
     """File, line, column, severity, code, field, message; then the line with carets under the place."""
     report = lint_text("version: v1\npolicies:\n  p: {retry: {codes: [UNAVAILABL]}}\n", path="shop.yaml")
     assert render_violations(report).splitlines()[-3:] == [
-        'shop.yaml:3:23: error SW0103 policies.p.retry.codes[0]: "UNAVAILABL" is not a gRPC status. Did you mean UNAVAILABLE?',
+        (
+            'shop.yaml:3:23: error SW0103 policies.p.retry.codes[0]: "UNAVAILABL" is not a gRPC status. '
+            "Did you mean UNAVAILABLE?"
+        ),
         "  3 |   p: {retry: {codes: [UNAVAILABL]}}",
         "    |                       ^^^^^^^^^^",
     ]
@@ -117,7 +128,10 @@ def test_text_has_a_code_frame() -> None:
 def test_frames_keep_tabs_and_drop_what_terminals_act_on() -> None:
     """A tab stays under a tab; escape sequences do not get through."""
     loaded = load_text('{"version":\t"v1",\t"nope": 1}', path="p.json")
-    assert render_violations(loaded).splitlines()[1:] == ['  1 | {"version":\t"v1",\t"nope": 1}', "    |            \t     \t^^^^^^"]
+    assert render_violations(loaded).splitlines()[1:] == [
+        '  1 | {"version":\t"v1",\t"nope": 1}',
+        "    |            \t     \t^^^^^^",
+    ]
     hostile = render_violations(load_text("version: v1\nnope\u202e: 1\n"))
     assert "\u202e" not in hostile
 
@@ -154,17 +168,22 @@ def test_github_commands() -> None:
     loaded = load_text("policies: {p: {timeout: 5%}}", path="a,b.yaml")
     assert render_violations(loaded, "github") == (
         "::error file=a%2Cb.yaml,line=1,col=25,title=SW0007::"
-        'policies.p.timeout: "5%25" is not a duration; write it like 50ms, 1.5s or 1m30s (units h, m, s, ms, us, ns)\n'
+        'policies.p.timeout: "5%25" is not a duration; write it like 50ms, 1.5s or 1m30s '
+        "(units h, m, s, ms, us, ns)\n"
     )
 
 
 def test_missing_file() -> None:
     """Without a place the file's name stands alone."""
-    assert render_violations(lint_file("gone.yaml")).startswith('gone.yaml: error SW0001 "gone.yaml" cannot be read')
+    assert render_violations(lint_file("gone.yaml")).startswith(
+        'gone.yaml: error SW0001 "gone.yaml" cannot be read'
+    )
 
 
 def test_unknown_format_of_findings_without_position() -> None:
     """A finding without a place has null for line and column."""
     parsed = json.loads(render_violations(lint_file("gone.yaml"), "json"))
     assert parsed["violations"][0]["line"] is None
-    assert render_violations(lint_file("gone.yaml"), "github").startswith("::error file=gone.yaml,title=SW0001::")
+    assert render_violations(lint_file("gone.yaml"), "github").startswith(
+        "::error file=gone.yaml,title=SW0001::"
+    )

@@ -14,7 +14,8 @@ from tests.unit.compile.samples import shop_descriptors
 def found(loaded: LoadedDocument) -> list[tuple[int, int, str, str]]:
     """Return line, column, code and field of every finding."""
     return [
-        (f.position.line, f.position.column, f.violation.code, f.violation.field) if f.position
+        (f.position.line, f.position.column, f.violation.code, f.violation.field)
+        if f.position
         else (0, 0, f.violation.code, f.violation.field)
         for f in loaded.findings
     ]
@@ -36,23 +37,34 @@ def test_yaml_json_and_toml_say_the_same() -> None:
     """One document, three spellings."""
     yaml = good("""
 version: v1
-clusters: [{name: shop, endpoints: ["127.0.0.1:1", {address: "127.0.0.1:2"}], balance: least_request, max_in_flight: 5}]
-policies: {p: {timeout: 1m30s, retry: {max_attempts: 3, codes: [ABORTED], budget: {percent: 20%}, only_idempotent: false},
-               fallback: [{when: any, static: {json: {n: 1, t: text, b: true, z: null, l: [1.5]}}}]}}
+clusters:
+  - name: shop
+    endpoints: ["127.0.0.1:1", {address: "127.0.0.1:2"}]
+    balance: least_request
+    max_in_flight: 5
+policies:
+  p:
+    timeout: 1m30s
+    retry: {max_attempts: 3, codes: [ABORTED], budget: {percent: 20%}, only_idempotent: false}
+    fallback: [{when: any, static: {json: {n: 1, t: text, b: true, z: null, l: [1.5]}}}]
 routes: [{name: r, cluster: shop, policy: p, match: {metadata: [{name: x, value: "1"}]}}]
 control: {target: "127.0.0.1:9090", labels: {zone: a}}
 """)
     json = good("""
 {"version": "v1",
- "clusters": [{"name": "shop", "endpoints": [{"address": "127.0.0.1:1"}, "127.0.0.1:2"], "balance": "BALANCE_LEAST_REQUEST",
-               "maxInFlight": 5}],
- "policies": {"p": {"timeout": "90s", "retry": {"maxAttempts": 3, "codes": ["ABORTED"], "budget": {"percent": 20},
-              "onlyIdempotent": false},
-              "fallback": [{"when": ["any"], "static": {"json": {"n": 1, "t": "text", "b": true, "z": null, "l": [1.5]}}}]}},
- "routes": [{"name": "r", "cluster": "shop", "policy": "p", "match": {"metadata": [{"name": "x", "value": "1"}]}}],
+ "clusters": [{"name": "shop", "endpoints": [{"address": "127.0.0.1:1"}, "127.0.0.1:2"],
+               "balance": "BALANCE_LEAST_REQUEST", "maxInFlight": 5}],
+ "policies": {"p": {
+   "timeout": "90s",
+   "retry": {"maxAttempts": 3, "codes": ["ABORTED"], "budget": {"percent": 20}, "onlyIdempotent": false},
+   "fallback": [{"when": ["any"],
+                 "static": {"json": {"n": 1, "t": "text", "b": true, "z": null, "l": [1.5]}}}]}},
+ "routes": [{"name": "r", "cluster": "shop", "policy": "p",
+             "match": {"metadata": [{"name": "x", "value": "1"}]}}],
  "control": {"target": "127.0.0.1:9090", "labels": {"zone": "a"}}}
 """)
-    toml = good("""
+    toml = good(
+        """
 version = "v1"
 [[clusters]]
 name = "shop"
@@ -79,13 +91,18 @@ value = "1"
 [control]
 target = "127.0.0.1:9090"
 labels = {zone = "a"}
-""", path="p.toml")
+""",
+        path="p.toml",
+    )
     assert yaml == json
     del yaml.policies["p"].fallback[0].static.json.struct_value.fields["z"]  # TOML has no null
     assert yaml == toml
 
 
-@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "y", "1:30", "012", "0x1F", "1e3", "2020-01-01", "true", "7", "=", "1_000"])
+@pytest.mark.parametrize(
+    "word",
+    ["no", "on", "yes", "off", "y", "1:30", "012", "0x1F", "1e3", "2020-01-01", "true", "7", "=", "1_000"],
+)
 def test_words_stay_words_where_text_is_wanted(word: str) -> None:
     """None of YAML's traps turns a name into something else."""
     document = good(f"clusters: [{{name: {word}}}]\ncontrol: {{labels: {{k: {word}, {word}: v}}}}")
@@ -94,7 +111,9 @@ def test_words_stay_words_where_text_is_wanted(word: str) -> None:
     assert document.control.labels[word] == "v"
 
 
-@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "1:30", "0x1F", "2020-01-01", "inf", "nan", "+", "1.2.3", "v1", "<<x"])
+@pytest.mark.parametrize(
+    "word", ["no", "on", "yes", "off", "1:30", "0x1F", "2020-01-01", "inf", "nan", "+", "1.2.3", "v1", "<<x"]
+)
 def test_words_stay_words_in_json_values(word: str) -> None:
     """Static answers follow the core schema of YAML 1.2."""
     document = good(f"policies: {{p: {{fallback: [{{static: {{json: {{k: {word}}}}}}}]}}}}")
@@ -228,8 +247,12 @@ def test_columns_count_characters() -> None:
 
 
 def test_every_field_has_a_place() -> None:
-    """Positions are known for list elements, map entries and shorthand values; what is absent is where its parent is."""
-    loaded = load_text("clusters:\n  - name: a\n    endpoints:\n      - x:1\npolicies:\n  p: {fallback: [{when: any}]}\n")
+    """Positions are known for list elements, map entries and shorthand values; what is absent is where its
+    parent is.
+    """
+    loaded = load_text(
+        "clusters:\n  - name: a\n    endpoints:\n      - x:1\npolicies:\n  p: {fallback: [{when: any}]}\n"
+    )
     assert {path: (p.line, p.column) for path, p in loaded.positions.items()} == {
         "": (1, 1),
         "clusters": (2, 3),
@@ -404,12 +427,16 @@ def test_aliases_unfold_to_a_limit(step: str) -> None:
 
 def test_long_texts_unfold_to_a_limit() -> None:
     """A thousand aliases of a long text are too much memory, though few values."""
-    text = "x: &a " + "t" * 100_000 + "\npolicies: {p: {fallback: [{static: {json: [" + "*a," * 1000 + "]}}]}}"
+    text = (
+        "x: &a " + "t" * 100_000 + "\npolicies: {p: {fallback: [{static: {json: [" + "*a," * 1000 + "]}}]}}"
+    )
     assert "SW0003" in [v.code for v in load_text(text).violations]
 
 
 def test_files(tmp_path: Path) -> None:
-    """Missing, too large, not UTF-8 and not a file are mistakes of the file, with a byte order mark ignored."""
+    """Missing, too large, not UTF-8 and not a file are mistakes of the file, with a byte order mark
+    ignored.
+    """
     assert [v.code for v in load_file(tmp_path / "gone.yaml").violations] == ["SW0001"]
     assert [v.code for v in load_file(tmp_path).violations] == ["SW0001"]
     large = tmp_path / "large.yaml"

@@ -36,10 +36,12 @@ policies: {p: {breaker: {failure_rate: 12.5}, retry: {codes: [ABORTED], backoff:
 routes: [{name: r, match: {}, idempotent: false}]
 control: "h:1"
 """).document
-    assert render_document(document) == """\
+    assert (
+        render_document(document)
+        == """\
 clusters:
   - name: c
-    endpoints: ["a:1"]
+    endpoints: [a:1]
     balance: least_request
     connect_timeout: 1.5s
 policies:
@@ -55,14 +57,49 @@ routes:
     match: {}
     idempotent: false
 control: h:1
-""".replace('["a:1"]', "['a:1']" if "['a:1']" in render_document(document) else '["a:1"]' if '["a:1"]' in render_document(document) else "[a:1]")
+"""
+    )
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "no", "on", "null", "~", "", " ", "1", "1e3", "01", "1:30", "0x1f", "true", ".inf", "nan", "${env:A}", "$${env:A}", "${", "a: b",
-        "# x", "- x", "'", '"', "<<", "=", "\n", "a\nb\n", "\t", "\x00\x1b\x7f", "\u0085\u2028", "grün 🌊", "%", "@", "x" * 500, "*a", "&a", "!a",
+        "no",
+        "on",
+        "null",
+        "~",
+        "",
+        " ",
+        "1",
+        "1e3",
+        "01",
+        "1:30",
+        "0x1f",
+        "true",
+        ".inf",
+        "nan",
+        "${env:A}",
+        "$${env:A}",
+        "${",
+        "a: b",
+        "# x",
+        "- x",
+        "'",
+        '"',
+        "<<",
+        "=",
+        "\n",
+        "a\nb\n",
+        "\t",
+        "\x00\x1b\x7f",
+        "\u0085\u2028",
+        "grün 🌊",
+        "%",
+        "@",
+        "x" * 500,
+        "*a",
+        "&a",
+        "!a",
     ],
 )
 def test_any_text_survives(text: str) -> None:
@@ -70,7 +107,9 @@ def test_any_text_survives(text: str) -> None:
     document = policy_pb2.PolicyDocument()
     document.control.labels[text] = text
     document.clusters.add(name=text).endpoints.add(address=text)
-    document.policies[text].fallback.add(when=[text]).static.json.struct_value.fields[text].string_value = text
+    document.policies[text].fallback.add(when=[text]).static.json.struct_value.fields[
+        text
+    ].string_value = text
     back = read_back(document)
     if text == "":
         # Empty text is not set: proto3 cannot tell the two apart.

@@ -13,7 +13,11 @@ from seawall_control.domain.redaction import is_secret_key, redact_json, redact_
 
 NOW_US = 1_700_000_000_000_000
 GOOD = Event(
-    id="0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e", timestamp_us=NOW_US, severity=Severity.LOW, component="route/a", message="m"
+    id="0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e",
+    timestamp_us=NOW_US,
+    severity=Severity.LOW,
+    component="route/a",
+    message="m",
 )
 
 
@@ -27,7 +31,12 @@ def test_good_event_is_kept_as_it_is() -> None:
 def test_every_problem_is_reported() -> None:
     """A hopeless event gets all its reasons at once."""
     bad = replace(GOOD, id="x", component=" ", timestamp_us=NOW_US + 2 * 86400 * 1_000_000)
-    assert [p.field for p in problems_of(bad, 9, at_us=NOW_US)] == ["id", "severity", "component", "timestamp"]
+    assert [p.field for p in problems_of(bad, 9, at_us=NOW_US)] == [
+        "id",
+        "severity",
+        "component",
+        "timestamp",
+    ]
 
 
 def test_long_text_is_cut_visibly_at_a_character() -> None:
@@ -63,7 +72,9 @@ def test_stack_traces_and_attempts_are_bounded() -> None:
         attempts=tuple(AttemptSummary(number=i, latency_us=-5) for i in range(1, 100)),
     )
     kept = admitted(event)
-    assert "frame 0" in kept.stack_trace and "frame 999" in kept.stack_trace and "lines cut" in kept.stack_trace
+    assert (
+        "frame 0" in kept.stack_trace and "frame 999" in kept.stack_trace and "lines cut" in kept.stack_trace
+    )
     assert len(kept.attempts) == 16 and kept.attempts[0].latency_us == 0
 
 
@@ -99,7 +110,17 @@ def test_secret_values_are_recognised_by_their_shape(secret: str) -> None:
     """Each kind of secret is replaced as a whole, with the surroundings kept."""
     found = redact_text(f"before {secret} after")
     assert found.startswith("before ") and "[redacted:" in found
-    for part in ("hunter2", "abcDEF0123", "dXNlcjpodW50ZXIy", "MIIEow", "c2lnbmF0dXJl", "AKIAIOSF", "ghp_", "4111", "5500005"):
+    for part in (
+        "hunter2",
+        "abcDEF0123",
+        "dXNlcjpodW50ZXIy",
+        "MIIEow",
+        "c2lnbmF0dXJl",
+        "AKIAIOSF",
+        "ghp_",
+        "4111",
+        "5500005",
+    ):
         assert part not in found
 
 
@@ -122,7 +143,12 @@ def test_harmless_text_stays(harmless: str) -> None:
 def test_secret_keys_hide_their_values_at_every_depth() -> None:
     """Keys are compared without case and separators, as substrings; binary metadata always goes."""
     found = redact_json(
-        {"A": [{"X-API-Key": "v", "user.Session_Id": {"deep": 1}, "trace-bin": "v"}], "author": "ann", "token": "", "n": 1}
+        {
+            "A": [{"X-API-Key": "v", "user.Session_Id": {"deep": 1}, "trace-bin": "v"}],
+            "author": "ann",
+            "token": "",
+            "n": 1,
+        }
     )
     hidden = "[redacted:key]"
     assert found == {

@@ -12,6 +12,7 @@ from seawall_control.domain import errors as e
 
 
 def every_class() -> list[type[e.ControlError]]:
+    """Return all error classes."""
     found, queue = [], [e.ControlError]
     while queue:
         kind = queue.pop()
@@ -43,12 +44,12 @@ def test_unknown_errors_are_internal_and_say_nothing() -> None:
 def test_status_carries_reason_violations_and_pushback() -> None:
     """Details say why; where waiting helps they say how long."""
     code, _, trailers = to_status(e.InvalidRequest("bad", (e.FieldProblem("a.b", "is wrong", "SW1"),)))
-    status = status_pb2.Status.FromString(dict(trailers)[DETAILS_KEY])  # type: ignore[arg-type]
+    status = status_pb2.Status.FromString(dict(trailers)[DETAILS_KEY])
     assert code is grpc.StatusCode.INVALID_ARGUMENT and status.code == 3
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad) and bad.field_violations[0].field == "a.b"
     _, _, trailers = to_status(e.StoreFull("full"))
     assert dict(trailers)["grpc-retry-pushback-ms"] == "5000"
-    status = status_pb2.Status.FromString(dict(trailers)[DETAILS_KEY])  # type: ignore[arg-type]
+    status = status_pb2.Status.FromString(dict(trailers)[DETAILS_KEY])
     retry = error_details_pb2.RetryInfo()
     assert status.details[1].Unpack(retry) and retry.retry_delay.seconds == 5

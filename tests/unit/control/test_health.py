@@ -9,6 +9,7 @@ from seawall_control.domain.health import Component, Status, of_events, of_fleet
 
 
 def counts(*, unresolved: int = 0, recent: int = 0, critical: int = 0) -> EventCounts:
+    """Return counts."""
     return EventCounts(100, unresolved, recent, {}, {Severity.CRITICAL: critical})
 
 
@@ -23,7 +24,7 @@ def counts(*, unresolved: int = 0, recent: int = 0, critical: int = 0) -> EventC
     ],
 )
 def test_events_degrade_over_the_limits(given: EventCounts, status: Status) -> None:
-    """A critical event open, more than 10 unresolved, or more than 20 in 24 h: degraded, otherwise healthy."""
+    """A critical event open, over 10 unresolved, or over 20 in 24 h: degraded, otherwise healthy."""
     assert of_events(given).status is status
 
 
@@ -41,6 +42,10 @@ def test_refusing_proxies_degrade() -> None:
 
 def test_whole_is_as_bad_as_the_worst_part() -> None:
     """Health as a whole is that of the worst part."""
-    parts = [Component("a", Status.HEALTHY, ""), Component("b", Status.UNHEALTHY, ""), Component("c", Status.DEGRADED, "")]
+    parts = [
+        Component("a", Status.HEALTHY, ""),
+        Component("b", Status.UNHEALTHY, ""),
+        Component("c", Status.DEGRADED, ""),
+    ]
     assert overall(parts) is Status.UNHEALTHY
     assert overall([]) is Status.HEALTHY

@@ -17,10 +17,12 @@ from seawall_control.domain.revisions import (
 
 
 def draft(hash_: str, *, etag: str = "") -> Draft:
+    """Return a draft."""
     return Draft(policy_set="default", hash=hash_, document=b"d", create_time_us=1, etag=etag)
 
 
 def made(applied: Applied) -> Revision:
+    """Return the revision that was made."""
     return applied.revision
 
 
@@ -36,7 +38,11 @@ def test_etag_must_be_the_newest_hash() -> None:
     """A stale etag is a conflict, also for unchanged content and for an empty set."""
     first = made(next_revision(None, draft("a")))
     assert next_revision(first, draft("b", etag="a")).changed
-    for latest, change in ((first, draft("b", etag="z")), (first, draft("a", etag="z")), (None, draft("a", etag="z"))):
+    for latest, change in (
+        (first, draft("b", etag="z")),
+        (first, draft("a", etag="z")),
+        (None, draft("a", etag="z")),
+    ):
         with pytest.raises(EtagMismatch):
             next_revision(latest, change)
 
@@ -52,7 +58,9 @@ def test_names_are_checked(bad: str) -> None:
 def test_request_ids_are_uuids() -> None:
     """A request id is a UUID or absent."""
     assert checked_request_id("") == ""
-    assert checked_request_id("0190F5E2-7C3B-7A51-9D3C-1F0A2B3C4D5E") == "0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e"
+    assert (
+        checked_request_id("0190F5E2-7C3B-7A51-9D3C-1F0A2B3C4D5E") == "0190f5e2-7c3b-7a51-9d3c-1f0a2b3c4d5e"
+    )
     with pytest.raises(InvalidRequest):
         checked_request_id("once")
 
@@ -67,7 +75,9 @@ def test_request_ids_are_uuids() -> None:
         (True, "o", ("other",), Standing.PENDING),
     ],
 )
-def test_standing_in_a_rollout(connected: bool, applied: str, refused: tuple[str, ...], expected: Standing) -> None:
+def test_standing_in_a_rollout(
+    connected: bool, applied: str, refused: tuple[str, ...], expected: Standing
+) -> None:
     """Where a proxy stands follows from what it has, what it refused and whether it is there."""
     proxy = ProxyRecord(node="p", labels={}, policy_set="default", applied_hash=applied, refused=refused)
     assert standing(proxy, connected=connected, newest_hash="n") is expected

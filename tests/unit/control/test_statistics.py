@@ -16,6 +16,7 @@ from seawall_control.domain.statistics import (
 
 
 def calls(ok: int, failed: int = 0) -> Counters:
+    """Return counters of so many calls."""
     return Counters(by_code=(ok, *[0] * 13, failed))
 
 
@@ -44,7 +45,9 @@ def test_difference_after_a_restart_is_all_of_the_newer() -> None:
         ((9, 0, 1), 0.99, 2.0),
     ],
 )
-def test_percentiles_are_interpolated_in_their_bucket(counts: tuple[int, ...], share: float, expected: float) -> None:
+def test_percentiles_are_interpolated_in_their_bucket(
+    counts: tuple[int, ...], share: float, expected: float
+) -> None:
     """Linear within a bucket; above all bounds the last bound is the answer."""
     assert percentile((1.0, 2.0), counts, share) == pytest.approx(expected)
 
@@ -59,7 +62,7 @@ def test_window_counts_what_happened_in_it() -> None:
 
 
 def test_window_adds_up_over_a_restart() -> None:
-    """What an old and a new process did in the window is added, even when the new one has already done more."""
+    """What an old and a new process did in the window is added, even when the new one did more."""
     history = History()
     history.add(Sample(0.0, {"r": calls(50)}, epoch=1))
     history.add(Sample(1.0, {"r": calls(60)}, epoch=1))
@@ -83,11 +86,15 @@ def test_history_is_bounded() -> None:
         history.add(Sample(tick / 10, {"r": calls(tick)}, epoch=1))
     assert len(history) < 200
     found, length_s = history.over(600.0, now=1199.9)
-    assert found["r"].calls == pytest.approx(length_s * 10, rel=0.01) and length_s == pytest.approx(600, abs=15)
+    assert found["r"].calls == pytest.approx(length_s * 10, rel=0.01) and length_s == pytest.approx(
+        600, abs=15
+    )
 
 
 def test_fleet_adds_rates_and_histograms() -> None:
-    """Rates of proxies are added, ratios come from added codes, and a route without traffic is 1.0 successful."""
+    """Rates of proxies are added, ratios come from added codes, and a route without traffic is 1.0
+    successful.
+    """
     one = {"r": Counters(by_code=(90, 10), latency_buckets=(100, 0), retries=10)}
     two = {"r": Counters(by_code=(100,), latency_buckets=(0, 100))}
     found = summarise((1.0, 2.0), [(one, 10.0), (two, 5.0)], {"r": calls(5), "idle": calls(7)})

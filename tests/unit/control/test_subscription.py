@@ -36,7 +36,10 @@ def test_only_the_newest_of_what_was_published_meanwhile_is_sent() -> None:
     machine.handle(Published(1, "a"), now=0)
     assert machine.handle(Published(2, "b"), now=0) == ()
     assert machine.handle(Published(3, "c"), now=0) == ()
-    assert machine.handle(Answered(1, accepted=True, applied_hash="a"), now=0) == (Accepted(1, "a"), Push(2, 3, "c"))
+    assert machine.handle(Answered(1, accepted=True, applied_hash="a"), now=0) == (
+        Accepted(1, "a"),
+        Push(2, 3, "c"),
+    )
 
 
 def test_refused_content_waits_for_a_change() -> None:
@@ -76,7 +79,9 @@ def test_older_revision_never_takes_the_place_of_a_newer() -> None:
 
 
 def test_silent_proxy_may_get_newer_content_after_the_limit() -> None:
-    """After the limit newer content goes out, the same does not; a late answer still counts if it is to the last push."""
+    """After the limit newer content goes out, the same does not; a late answer still counts if it is to the
+    last push.
+    """
     machine = Subscription()
     machine.handle(Published(1, "a"), now=100)
     assert machine.next_deadline() == 100 + ANSWER_LIMIT_S

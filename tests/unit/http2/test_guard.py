@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from seawall_proxy.http2.guard import TokenBucket
@@ -108,7 +110,7 @@ class TestResets:
             lambda stream_id: frame(HEADERS, END_HEADERS | END_STREAM, stream_id, b"\x88"),
         ],
     )
-    def test_resets_we_are_made_to_send(self, primitive) -> None:
+    def test_resets_we_are_made_to_send(self, primitive: Callable[[int], bytes]) -> None:
         """Each of the six ways to make a server reset a stream spends the same budget."""
         peer = server()
         survived = 0

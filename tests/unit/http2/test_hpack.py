@@ -189,11 +189,79 @@ class TestMemo:
         """Ten thousand distinct blocks leave at most 128 in the memo."""
         decoder = Decoder(BlockCache())
         for number in range(10_000):
-            decoder.decode(literal(b"x", b"%d" % number))
+            decoder.decode(literal(b"te", b"%d" % number))
         before = decoder.misses
         for number in range(10_000):
-            decoder.decode(literal(b"x", b"%d" % number))
+            decoder.decode(literal(b"te", b"%d" % number))
         assert decoder.misses - before > 9_800
+
+
+class TestSkeletons:
+    """The decoder's memo of the references in blocks whose literals differ."""
+
+    REFERENCES = b"\x83\x86\x84"
+    FIELDS = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"))
+
+    def test_only_literals_are_decoded(self) -> None:
+        """Blocks that differ in their literals share one block object, wherever the literals stand."""
+        decoder = Decoder(BlockCache())
+        first = decoder.decode(self.REFERENCES + literal(b"traceparent", b"1"))
+        second = decoder.decode(self.REFERENCES + literal(b"traceparent", b"2"))
+        third = decoder.decode(
+            b"\x83" + literal(b"x-id", b"3") + b"\x86\x84" + literal(b"grpc-timeout", b"4S")
+        )
+        assert second.block is first.block and third.block is first.block
+        assert second.extra == ((b"traceparent", b"2"),)
+        assert third.extra == ((b"x-id", b"3"), (b"grpc-timeout", b"4S"))
+        assert (first.first_extra, second.first_extra, third.first_extra) == (3, 3, 1)
+        assert (decoder.misses, decoder.skeleton_hits) == (1, 2)
+
+    def test_standard_literals_belong_to_the_block(self) -> None:
+        """A literal that is a stable field makes another block."""
+        decoder = Decoder(BlockCache())
+        decoder.decode(self.REFERENCES + literal(b"traceparent", b"1"))
+        other = decoder.decode(self.REFERENCES + literal(b"te", b"trailers") + literal(b"traceparent", b"1"))
+        assert other.block.fields == (*self.FIELDS, (b"te", b"trailers"))
+        again = decoder.decode(self.REFERENCES + literal(b"traceparent", b"2"))
+        assert again.block.fields == self.FIELDS
+
+    def test_one_name_in_both_parts(self) -> None:
+        """A literal whose name the references carry as well takes both out of the block."""
+        decoder = Decoder(BlockCache())
+        decoder.decode(literal(b"x-a", b"indexed", 0x40))
+        decoder.decode(b"\x83\xbe")
+        mixed = decoder.decode(b"\x83\xbe" + literal(b"x-a", b"literal"))
+        assert mixed.block.fields == ((b":method", b"POST"),)
+        assert mixed.extra == ((b"x-a", b"indexed"), (b"x-a", b"literal"))
+
+    def test_indexed_volatile_fields(self) -> None:
+        """References that stand for per-call fields make no skeleton."""
+        decoder = Decoder(BlockCache())
+        decoder.decode(literal(b"authorization", b"t", 0x40))
+        for number in range(3):
+            mixed = decoder.decode(b"\x83\xbe" + literal(b"te", b"trailers") + literal(b"x", b"%d" % number))
+            assert mixed.block.fields == ((b":method", b"POST"), (b"te", b"trailers"))
+            assert mixed.extra == ((b"authorization", b"t"), (b"x", b"%d" % number))
+
+    def test_insertion_ends_the_memo(self) -> None:
+        """After an insertion the same references may mean other fields."""
+        decoder = Decoder(BlockCache())
+        for value in (b"old", b"new"):
+            decoder.decode(literal(b"x-a", value, 0x40))
+            for number in range(2):
+                decoded = decoder.decode(b"\xbe" + literal(b"traceparent", b"%d" % number))
+                assert decoded.block.fields == ((b"x-a", value),)
+
+    def test_limits_hold(self) -> None:
+        """Literals behind a known skeleton are charged like all others."""
+        decoder = Decoder(BlockCache(), header_count=5)
+        decoder.decode(self.REFERENCES + literal(b"x", b"0"))
+        assert not decoder.decode(self.REFERENCES + literal(b"x", b"1") * 2).too_large
+        assert decoder.decode(self.REFERENCES + literal(b"x", b"1") * 3).too_large
+        sized = Decoder(BlockCache(), header_list_bytes=200)
+        sized.decode(self.REFERENCES + literal(b"x", b"0"))
+        assert not sized.decode(self.REFERENCES + literal(b"x", b"1" * 43)).too_large
+        assert sized.decode(self.REFERENCES + literal(b"x", b"1" * 44)).too_large
 
 
 class TestEncoder:
@@ -218,7 +286,7 @@ class TestEncoder:
         assert data.startswith(plain + b"\x10\x07x-token\x06secret\x1f\x08")
         OracleDecoder().decode(b"")
         oracle.decode(Encoder().encode(block, ()))
-        assert oracle.decode(data, raw=True)[2] == (b"authorization", b"s" * 300)
+        assert list(oracle.decode(data, raw=True))[2] == (b"authorization", b"s" * 300)
 
     def test_freely_chosen_values_are_not_indexed(self) -> None:
         """Names outside the list, unprintable and long values never enter the dynamic table."""

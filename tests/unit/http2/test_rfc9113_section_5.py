@@ -286,7 +286,7 @@ class TestErrors:
         peer.open_request(1)
         peer.open_request(7)
         peer.send(frame(PING, 0, 1, bytes(8)))
-        last = [sent for sent in peer.frames if sent.kind == 7][0]
+        last = next(sent for sent in peer.frames if sent.kind == 7)
         assert int.from_bytes(last.payload[:4], "big") == 7
 
     def test_every_stream_is_told_before_the_end(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from seawall_proxy.http2.headers import HeaderBlock
@@ -401,7 +403,7 @@ class TestContinuation:
         peer = server()
         block = peer.block(REQUEST)
         cuts = [len(block) * at // pieces for at in range(pieces + 1)]
-        parts = [block[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+        parts = [block[start:stop] for start, stop in pairwise(cuts)]
         wire = frame(HEADERS, END_STREAM, 1, parts[0])
         for number, part in enumerate(parts[1:], start=2):
             wire += frame(CONTINUATION, END_HEADERS if number == pieces else 0, 1, part)

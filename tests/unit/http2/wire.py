@@ -224,7 +224,7 @@ class Peer:
             (bytes(name), bytes(value)) for name, value in self.decoder.decode(answered.payload, raw=True)
         )
 
-    # ---- expectations -------------------------------------------------------------------------------------------
+    # ---- expectations ----
 
     def goaway_code(self) -> int | None:
         """Return the code of the GOAWAY that was sent, if any."""

@@ -891,10 +891,12 @@ def test_failed_probings_count_under_the_new_policy() -> None:
     old = half_open(
         make(open_for_s=1.0, open_multiplier=8.0, half_open_calls=1, success_threshold=1), now=1.0
     )
-    new = make(open_for_s=1.0, open_for_max_s=4.0, half_open_calls=1, success_threshold=1)
+    new = make(
+        open_for_s=0.5, open_multiplier=4.0, open_for_max_s=4.0, half_open_calls=1, success_threshold=1
+    )
     new.carry_over(old)
     call(new, BAD, 1.0)
-    assert (new.state, new.open_until) == (OPEN, 5.0)
+    assert (new.state, new.open_until) == (OPEN, 3.0)
 
 
 # -- options

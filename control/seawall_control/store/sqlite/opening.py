@@ -65,7 +65,7 @@ def migrations() -> list[tuple[int, str, str]]:
             found.append((int(match.group(1)), entry.name, entry.read_text(encoding="utf-8")))
     if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
         raise StoreRefused(
-            f"the installation is broken: migrations are {[name for _, name, _ in found]}; install Seawall again"
+            f"the installation is broken: migrations are {[name for _, name, _ in found]}; install again"
         )
     return found
 
@@ -83,14 +83,14 @@ class DirectoryLock:
             os.close(self._fd)
             self._fd = -1
             raise StoreRefused(
-                f"{directory} is in use by another control plane (process {owner}). Stop that one, or start this one with another "
-                "--data-dir: two writers on one store would corrupt each other's record."
+                f"{directory} is in use by another control plane (process {owner}). Stop that one, or "
+                "start this one with another --data-dir: two writers on one store would corrupt each other's record."
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let others in. The lock file stays: deleting it would let two processes lock two files of one name."""
+        """Let others in. The file stays: deleting it would let two processes lock two files of one name."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -125,13 +125,14 @@ def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
         raise StoreRefused(f"{path} is an SQLite file of another program; choose another --data-dir")
     if version > newest:
         raise StoreRefused(
-            f"{path} has schema {version}, this control plane knows schemas up to {newest}: it was written by a newer Seawall. "
-            "Start that version, or restore a copy from before the upgrade."
+            f"{path} has schema {version}, this control plane knows schemas up to {newest}: it was written "
+            "by a newer Seawall. Start that version, or restore a copy from before the upgrade."
         )
     findings = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
     if findings != ["ok"]:
         raise StoreRefused(
-            f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send again what they still hold."
+            f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send "
+            "again what they still hold."
         )
     return version
 
@@ -147,7 +148,7 @@ def migrate(db: sqlite3.Connection, version: int, steps: list[tuple[int, str, st
 
 
 def prepare_file(directory: Path) -> Path:
-    """Create or check and migrate the store's file, and make that durable. Blocking; returns the file's path."""
+    """Create, or check and migrate, the file, and make that durable. Blocking; returns the path."""
     path = directory / FILE_NAME
     steps = migrations()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

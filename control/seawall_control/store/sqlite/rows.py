@@ -12,15 +12,16 @@ from seawall_control.domain.revisions import Revision
 from seawall_control.domain.sequences import Arrivals
 
 EVENT_COLUMNS: Final = (
-    "id", "timestamp_us", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace", "resolved",
-    "resolved_at_us", "kind", "route", "method", "code", "category", "attempts", "endpoint", "latency_us", "outcome", "reason",
-    "trace_id", "fingerprint", "policy_revision", "proxy", "resolution",
+    "id", "timestamp_us", "severity", "component", "error_type", "message", "details", "job_id", "job_name",
+    "stack_trace",
+    "resolved", "resolved_at_us", "kind", "route", "method", "code", "category", "attempts", "endpoint",
+    "latency_us", "outcome", "reason", "trace_id", "fingerprint", "policy_revision", "proxy", "resolution",
 )  # fmt: skip
 EVENT_SELECT: Final = ", ".join(EVENT_COLUMNS)
 REVISION_COLUMNS: Final = "policy_set, revision, hash, author, message, create_time_us, rollback_of"
 PROXY_COLUMNS: Final = (
-    "node, boot_id, labels, version, policy_set, admin_address, start_time_us, last_seen_us, applied_revision, applied_hash, "
-    "policy_source, last_verdict, reasons, answered_us, refused"
+    "node, boot_id, labels, version, policy_set, admin_address, start_time_us, last_seen_us, "
+    "applied_revision, applied_hash, policy_source, last_verdict, reasons, answered_us, refused"
 )
 
 

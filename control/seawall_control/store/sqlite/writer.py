@@ -120,11 +120,9 @@ class Writer:
                 _fail(job, StoreUnavailable(f"the store does not take changes: {self.detail}"))
             return
         started = monotonic()
-        results: list[tuple[_Job[Any], Any, BaseException | None]] = []
         try:
             await self._db.execute("BEGIN IMMEDIATE")
-            for job in group:
-                results.append(await self._one(job))
+            results = [await self._one(job) for job in group]
             await self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, no job of the group may be left waiting
             await self._abort(group, error)

@@ -107,7 +107,7 @@ class Decoder:
     def _decode_with_skeleton(self, data: bytes) -> Decoded | None:
         """Decode the literals of a block whose references are known; None if it is not such a block.
 
-        Nothing here changes the table, so a block that turns out to be another kind is decoded again from its start.
+        Nothing here changes the table, so a block that turns out to be of another kind is decoded again.
         """
         references: list[bytes] = []
         extra: list[Field] = []
@@ -172,9 +172,10 @@ class Decoder:
                     if index == 0x7F:
                         index, pos = read_integer(data, pos, end, 0x7F)
                     field = table.get(index)
-                references.append(data[pos - 1 : pos])
-                referenced.append(field)
-                split.add(field, True)
+                if not split.too_large:
+                    references.append(data[pos - 1 : pos])
+                    referenced.append(field)
+                    split.add(field, True)
             elif octet >= 0x40:
                 field, pos = self._literal(data, pos, end, octet & 0x3F, 0x3F)
                 table.insert(field)
@@ -209,7 +210,7 @@ class Decoder:
     def _remember_skeleton(self, references: bytes, block: HeaderBlock) -> None:
         """Keep a block under its references, which stand for all of its fields and nothing else.
 
-        A key with a longer reference in it is never asked for, since only one-octet references are put together.
+        A key with a longer reference in it is never asked for: look-ups put one-octet references together.
         """
         if len(self._skeletons) >= MAX_CACHED_BLOCKS:
             self._skeletons.clear()

@@ -91,11 +91,8 @@ class Encoder:
             self._size_update += write_integer(size, 0x1F, 0x20)
 
     def _encode_block(self, block: HeaderBlock) -> bytes:
-        parts: list[bytes] = []
         before = len(self._indices)
-        for field in block.fields:
-            parts.append(self._encode_stable(field))
-        encoded = b"".join(parts)
+        encoded = b"".join([self._encode_stable(field) for field in block.fields])
         if len(self._indices) != before:
             self._forget_blocks()
             return encoded

@@ -1,8 +1,7 @@
 """Huffman decoding (RFC 7541 section 5.2), a whole octet at each step.
 
-The code is taken from the nibble automaton of the `hpack` package. Two of its steps are folded into one entry
-per octet; rows of entries are built when a state is first met, since a few dozen of the 256 states see nearly
-all traffic.
+The code is taken from the nibble automaton of the `hpack` package: two of its steps are folded into one. A
+state's steps are worked out when it is first entered, since a few dozen of the 256 see nearly all traffic.
 """
 
 from __future__ import annotations
@@ -13,46 +12,55 @@ from hpack.huffman_table import HUFFMAN_COMPLETE, HUFFMAN_EMIT_SYMBOL, HUFFMAN_F
 
 from seawall_proxy.http2.errors import COMPRESSION_ERROR, ConnectionFault
 
-Step = tuple[int, bytes, bool]
 
-_FAILED: Final = -1
-_ROWS: Final[dict[int, list[Step]]] = {}
+class _State:
+    """Hold, for each octet that may come, the text it completes, the next state and whether text may end."""
 
-
-def _two_nibbles(state: int, octet: int) -> Step:
-    emitted = b""
-    complete = False
-    for nibble in (octet >> 4, octet & 0x0F):
-        state, flags, symbol = HUFFMAN_TABLE[state * 16 + nibble]
-        if flags & HUFFMAN_FAIL:
-            return (_FAILED, b"", False)
-        if flags & HUFFMAN_EMIT_SYMBOL:
-            emitted += bytes((symbol,))
-        complete = bool(flags & HUFFMAN_COMPLETE)
-    return (state, emitted, complete)
+    def __init__(self, number: int) -> None:
+        self.number: int = number
+        self.emitted: list[bytes] = []
+        self.following: list[_State] = []
+        self.may_end: list[bool] = []
 
 
-def _build_row(state: int) -> list[Step]:
-    row = [_two_nibbles(state, octet) for octet in range(256)]
-    _ROWS[state] = row
-    return row
+_STATES: Final[list[_State]] = [_State(number) for number in range(len(HUFFMAN_TABLE) // 16)]
+_FAILED: Final[_State] = _State(-1)
+
+
+def _expand(state: _State) -> None:
+    for octet in range(256):
+        number = state.number
+        emitted = b""
+        may_end = False
+        for nibble in (octet >> 4, octet & 0x0F):
+            number, flags, symbol = HUFFMAN_TABLE[number * 16 + nibble]
+            if flags & HUFFMAN_FAIL:
+                number = -1
+                break
+            if flags & HUFFMAN_EMIT_SYMBOL:
+                emitted += bytes((symbol,))
+            may_end = bool(flags & HUFFMAN_COMPLETE)
+        state.following.append(_STATES[number] if number >= 0 else _FAILED)
+        state.emitted.append(emitted)
+        state.may_end.append(may_end)
 
 
 def decode_huffman(data: bytes) -> bytes:
     """Decode a Huffman string; a wrong padding or an encoded EOS is a connection error COMPRESSION_ERROR."""
-    if not data:
-        return b""
-    state = 0
-    complete = True
+    state = _STATES[0]
+    may_end = True
     parts: list[bytes] = []
-    for octet in data:
-        row = _ROWS.get(state)
-        if row is None:
-            row = _build_row(state)
-        state, emitted, complete = row[octet]
-        if state == _FAILED:
-            raise ConnectionFault(COMPRESSION_ERROR, "invalid Huffman code in a header field")
-        parts.append(emitted)
-    if not complete:
+    for position in range(len(data)):
+        octet = data[position]
+        if not state.emitted:
+            if state is _FAILED:
+                break
+            _expand(state)
+        parts.append(state.emitted[octet])
+        may_end = state.may_end[octet]
+        state = state.following[octet]
+    if state is _FAILED:
+        raise ConnectionFault(COMPRESSION_ERROR, "invalid Huffman code in a header field")
+    if not may_end:
         raise ConnectionFault(COMPRESSION_ERROR, "Huffman string ends with wrong padding")
     return b"".join(parts)

@@ -35,7 +35,7 @@ def read_integer(data: bytes, pos: int, end: int, prefix_max: int) -> tuple[int,
 
 
 def write_integer(value: int, prefix_max: int, pattern: int) -> bytes:
-    """Encode a non-negative integer behind the bits of `pattern`; `prefix_max` is 2^N-1 for an N-bit prefix."""
+    """Encode an integer from 0 behind the bits of `pattern`; `prefix_max` is 2^N-1 for an N-bit prefix."""
     if value < prefix_max:
         return bytes((pattern | value,))
     octets = [pattern | prefix_max]

@@ -1,0 +1,82 @@
+"""What proxies report about themselves: kept in memory only, as far as a window of ten minutes needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.domain.statistics import Counters, History, RouteSummary, Sample, added, summarise
+from seawall_control.services.edge import Clock
+
+FORGET_S: Final = 900.0
+"""Statistics of a proxy that is away are dropped after this; no window reaches back so far."""
+
+
+@dataclass(slots=True)
+class _Node:
+    history: History = field(default_factory=History)
+    epoch: int = 0
+    report: fleet_pb2.StatsReport = field(default_factory=fleet_pb2.StatsReport)
+    at_s: float = 0.0
+
+
+class FleetStats:
+    """The newest report of every proxy, and the history that windows need."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._nodes: dict[str, _Node] = {}
+
+    def connected(self, node: str, *, same_run: bool) -> None:
+        """Note that a proxy is there, and whether its counters go on or start anew."""
+        known = self._nodes.setdefault(node, _Node(at_s=self._clock.monotonic_s()))
+        if not same_run:
+            known.epoch += 1
+
+    def reported(self, node: str, report: fleet_pb2.StatsReport, routes: Mapping[str, Counters]) -> None:
+        """Take a proxy's statistics."""
+        known = self._nodes.setdefault(node, _Node())
+        known.report = report
+        known.at_s = self._clock.monotonic_s()
+        known.history.add(Sample(known.at_s, routes, known.epoch))
+
+    def report_of(self, node: str) -> fleet_pb2.StatsReport:
+        """Return the newest report of a proxy; empty when there is none."""
+        known = self._nodes.get(node)
+        return known.report if known else fleet_pb2.StatsReport()
+
+    def routes(
+        self, nodes: Sequence[str], *, window_s: float, bounds_s: Sequence[float]
+    ) -> tuple[RouteSummary, ...]:
+        """Return statistics of routes over these proxies."""
+        now = self._clock.monotonic_s()
+        windows = []
+        totals: dict[str, Counters] = {}
+        for node in nodes:
+            known = self._nodes.get(node)
+            latest = known.history.latest() if known else None
+            if known is None or latest is None:
+                continue
+            windows.append(known.history.over(window_s, now=now))
+            for route, counters in latest.routes.items():
+                totals[route] = added(totals[route], counters) if route in totals else counters
+        return summarise(bounds_s, windows, totals)
+
+    def breakers(self, nodes: Sequence[str]) -> list[stats_pb2.BreakerStatus]:
+        """Return the breakers of these proxies by name, then proxy."""
+        found = []
+        for node in nodes:
+            for status in self.report_of(node).breakers:
+                copy = stats_pb2.BreakerStatus()
+                copy.CopyFrom(status)
+                copy.proxy = node
+                found.append(copy)
+        return sorted(found, key=lambda b: (b.name, b.proxy))
+
+    def forget(self, *, keep: Container[str]) -> None:
+        """Drop the statistics of proxies that have been away for long."""
+        old = self._clock.monotonic_s() - FORGET_S
+        for node in [node for node, known in self._nodes.items() if node not in keep and known.at_s < old]:
+            del self._nodes[node]

@@ -1,0 +1,142 @@
+-- The schema that all migrations together make; written by hand from them, compared by a test. Nothing reads it at run time.
+
+-- Policies: lines of immutable revisions, and the answers to requests with an id.
+CREATE TABLE revisions (
+  policy_set TEXT NOT NULL,
+  revision INTEGER NOT NULL CHECK (revision >= 1),
+  hash TEXT NOT NULL,
+  document BLOB NOT NULL,
+  author TEXT NOT NULL,
+  message TEXT NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  rollback_of INTEGER NOT NULL,
+  PRIMARY KEY (policy_set, revision)
+) STRICT;
+
+CREATE TABLE requests (
+  request_id TEXT PRIMARY KEY,
+  policy_set TEXT NOT NULL,
+  asked_hash TEXT NOT NULL,
+  rollback_of INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  create_time_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Proxies, also while they are away.
+CREATE TABLE proxies (
+  node TEXT PRIMARY KEY,
+  boot_id TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  version TEXT NOT NULL,
+  policy_set TEXT NOT NULL,
+  admin_address TEXT NOT NULL,
+  start_time_us INTEGER NOT NULL,
+  last_seen_us INTEGER NOT NULL,
+  applied_revision INTEGER NOT NULL,
+  applied_hash TEXT NOT NULL,
+  policy_source TEXT NOT NULL,
+  last_verdict INTEGER NOT NULL,
+  reasons TEXT NOT NULL,
+  answered_us INTEGER NOT NULL,
+  refused TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Error events. Text that is not known is empty, a time that is not known is 0; nothing is NULL but details, attempts and the spool.
+CREATE TABLE events (
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  timestamp_us INTEGER NOT NULL,
+  severity INTEGER NOT NULL CHECK (severity BETWEEN 1 AND 4),
+  component TEXT NOT NULL,
+  error_type TEXT NOT NULL,
+  message TEXT NOT NULL,
+  details TEXT,
+  job_id TEXT NOT NULL,
+  job_name TEXT NOT NULL,
+  stack_trace TEXT NOT NULL,
+  resolved INTEGER NOT NULL CHECK (resolved IN (0, 1)),
+  resolved_at_us INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  route TEXT NOT NULL,
+  method TEXT NOT NULL,
+  code TEXT NOT NULL,
+  category INTEGER NOT NULL,
+  attempts TEXT,
+  endpoint TEXT NOT NULL,
+  latency_us INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  trace_id TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  policy_revision INTEGER NOT NULL,
+  proxy TEXT NOT NULL,
+  resolution TEXT NOT NULL,
+  spool_id TEXT,
+  seq INTEGER,
+  CHECK ((spool_id IS NULL) = (seq IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX events_by_spool ON events (proxy, spool_id, seq) WHERE spool_id IS NOT NULL;
+CREATE INDEX events_by_time ON events (timestamp_us, id);
+CREATE INDEX events_by_severity ON events (severity, timestamp_us, id);
+CREATE INDEX events_by_component ON events (component, timestamp_us, id);
+CREATE INDEX events_by_fingerprint ON events (fingerprint, timestamp_us, id);
+CREATE INDEX events_by_job ON events (job_id, timestamp_us, id) WHERE job_id <> '';
+CREATE INDEX events_unresolved ON events (timestamp_us, id) WHERE resolved = 0;
+CREATE INDEX events_resolved ON events (timestamp_us, n) WHERE resolved = 1;
+
+-- What has arrived of every spool: disjoint inclusive ranges as JSON, so that a repeated batch is known even after its events were deleted.
+CREATE TABLE spools (
+  proxy TEXT NOT NULL,
+  spool_id TEXT NOT NULL,
+  seen TEXT NOT NULL,
+  assumed_through INTEGER NOT NULL,
+  PRIMARY KEY (proxy, spool_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spool_gaps (
+  n INTEGER PRIMARY KEY,
+  proxy TEXT NOT NULL,
+  spool_id TEXT NOT NULL,
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE spool_refusals (
+  n INTEGER PRIMARY KEY,
+  proxy TEXT NOT NULL,
+  spool_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT;
+
+-- Counts, kept by triggers in the transaction of the change: statistics never look at every event.
+CREATE TABLE event_counts (
+  severity INTEGER NOT NULL,
+  resolved INTEGER NOT NULL,
+  events INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (severity, resolved)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event_hours (
+  hour INTEGER PRIMARY KEY,
+  events INTEGER NOT NULL CHECK (events >= 0)
+) STRICT;
+
+CREATE TRIGGER events_counted AFTER INSERT ON events BEGIN
+  INSERT INTO event_counts VALUES (new.severity, new.resolved, 1) ON CONFLICT DO UPDATE SET events = events + 1;
+  INSERT INTO event_hours VALUES (new.timestamp_us / 3600000000, 1) ON CONFLICT DO UPDATE SET events = events + 1;
+END;
+
+CREATE TRIGGER events_recounted AFTER UPDATE OF severity, resolved ON events
+WHEN (old.severity, old.resolved) <> (new.severity, new.resolved) BEGIN
+  UPDATE event_counts SET events = events - 1 WHERE severity = old.severity AND resolved = old.resolved;
+  INSERT INTO event_counts VALUES (new.severity, new.resolved, 1) ON CONFLICT DO UPDATE SET events = events + 1;
+END;
+
+CREATE TRIGGER events_uncounted AFTER DELETE ON events BEGIN
+  UPDATE event_counts SET events = events - 1 WHERE severity = old.severity AND resolved = old.resolved;
+  UPDATE event_hours SET events = events - 1 WHERE hour = old.timestamp_us / 3600000000;
+END;

@@ -1,0 +1,213 @@
+"""The pump between the ring of records and the disk: builds events in small slices, keeps the recent
+ones, spools them.
+
+Building an event takes some tens of microseconds, so it is done on the event loop in slices of a few
+records with a turn for everybody else in between, and never faster than `MAX_EVENTS_PER_S`: under a flood
+the ring overflows and counts, and the calls do not feel it. Writing and syncing happen in one thread of
+their own, because a disk may take seconds. A proxy without a spool (stand-alone, or its directory cannot
+be used) keeps the recent events only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic, time
+from typing import Final, TypeVar
+
+from google.protobuf.json_format import MessageToDict
+
+from seawall.v1 import event_pb2
+from seawall_proxy.telemetry.clock import ClockAnchor
+from seawall_proxy.telemetry.counters import ProxyCounters
+from seawall_proxy.telemetry.events import EventBuilder
+from seawall_proxy.telemetry.recorder import EventRecorder
+from seawall_proxy.telemetry.spool import RING_FULL, Batch, Spool, SpoolBusy, SpoolLimits, SpoolStatus
+
+log = logging.getLogger("seawall.events")
+
+TICK_S: Final = 0.1
+SLICE: Final = 16
+MAX_EVENTS_PER_S: Final = 2000
+RECENT: Final = 1000
+REOPEN_S: Final = 30.0
+CLOSE_LIMIT_S: Final = 5.0
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+T = TypeVar("T")
+
+
+class EventPump:
+    """Moves records from the recorder to the recent ring and the spool. `random_bytes(n)` gives n random
+    bytes.
+    """
+
+    def __init__(
+        self,
+        recorder: EventRecorder,
+        counters: ProxyCounters,
+        node: str,
+        random_bytes: Callable[[int], bytes],
+        spool_directory: Path | None = None,
+        limits: SpoolLimits | None = None,
+    ) -> None:
+        self.spool: Spool | None = None
+        self.problem: str = ""
+        """Why there is no spool; empty when there is one, or none is wanted."""
+        self._recorder: EventRecorder = recorder
+        self._counters: ProxyCounters = counters
+        self._builder: EventBuilder = EventBuilder(node, _anchor(), random_bytes)
+        self._random_bytes: Callable[[int], bytes] = random_bytes
+        self._directory: Path | None = spool_directory
+        self._limits: SpoolLimits = SpoolLimits() if limits is None else limits
+        self._recent: deque[event_pb2.ErrorEvent] = deque(maxlen=RECENT)
+        self._disk: ThreadPoolExecutor | None = None
+        self._status: SpoolStatus | None = None
+        self._reopen_at: float = 0.0
+        self._spool_dropped: int = 0
+        self._wake: Callable[[], None] | None = None
+
+    def on_spooled(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called whenever the spool has grown."""
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Pump until cancelled, then once more, and close the spool."""
+        try:
+            while True:
+                await self.pump()
+                await asyncio.sleep(TICK_S)
+        finally:
+            await self._finish()
+
+    async def pump(self) -> None:
+        """Move what waits now, at most a tick's share of `MAX_EVENTS_PER_S`, and let the spool do what is
+        due.
+        """
+        if self._directory is not None and self.spool is None:
+            await self._open()
+        self._builder.anchor = _anchor()
+        payloads: list[bytes] = []
+        room = int(MAX_EVENTS_PER_S * TICK_S)
+        while room > 0 and (records := self._recorder.take(min(SLICE, room))):
+            room -= len(records)
+            for record in records:
+                try:
+                    event = self._builder.build(record)
+                    payloads.append(event.SerializeToString())
+                    self._recent.append(event)
+                except Exception:
+                    # A record that cannot be told is one event less, never the end of all of them.
+                    self._counters.events_dropped += 1
+                    log.exception("an event could not be built")
+            await asyncio.sleep(0)
+        dropped = self._recorder.take_dropped()
+        if self.spool is not None:
+            await self.on_disk(self._store, self.spool, payloads, dropped)
+            if payloads and self._wake is not None:
+                self._wake()
+        elif self._directory is not None:
+            self._counters.events_dropped += len(payloads)
+
+    async def on_disk(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function of the spool in the spool's thread; no two calls run at once."""
+        if self._disk is None:
+            self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seawall-spool")
+        return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*arguments))
+
+    async def take(self, max_events: int, max_bytes: int) -> Batch | None:
+        """Return what the control plane should get next, or None when it has everything."""
+        return None if self.spool is None else await self.on_disk(self.spool.take, max_events, max_bytes)
+
+    async def ack(self, spool_id: str, through: int) -> None:
+        """Forget what the control plane has; an acknowledgement for another spool is ignored."""
+        spool = self.spool
+        if spool is not None and spool.spool_id == spool_id:
+            await self.on_disk(self._ack, spool, through)
+
+    def _ack(self, spool: Spool, through: int) -> None:
+        spool.ack(through)
+        self._status = spool.status()
+
+    def recent(self, limit: int = RECENT) -> list[event_pb2.ErrorEvent]:
+        """Return the newest events, newest first."""
+        newest = list(self._recent)[-limit:] if limit > 0 else []
+        return newest[::-1]
+
+    def recent_json(self, limit: int = RECENT) -> bytes:
+        """Return the newest events as a JSON object with a list `events`, newest first."""
+        events = [MessageToDict(event, preserving_proto_field_name=True) for event in self.recent(limit)]
+        return json.dumps({"events": events}, ensure_ascii=False).encode("utf-8")
+
+    def spool_status(self) -> SpoolStatus | None:
+        """Return how the spool was doing a moment ago, or None when there is none."""
+        return self._status
+
+    def _store(self, spool: Spool, payloads: list[bytes], dropped: int) -> None:
+        now_s = time()
+        if dropped:
+            spool.skip(dropped, RING_FULL, now_s)
+        if payloads:
+            spool.append(payloads, now_s)
+        spool.tick(now_s)
+        self._status = spool.status()
+        # The ring's own drops were counted when they happened.
+        total = sum(count for reason, count in self._status.dropped.items() if reason != RING_FULL)
+        self._counters.events_dropped += total - self._spool_dropped
+        self._spool_dropped = total
+
+    async def _open(self) -> None:
+        now = monotonic()
+        if now < self._reopen_at:
+            return
+        try:
+            self.spool = await self.on_disk(self._open_spool)
+            self._status = await self.on_disk(self.spool.status)
+            self.problem = ""
+        except (OSError, SpoolBusy) as error:
+            self._reopen_at = now + REOPEN_S
+            self.problem = f"no event spool: {error}"
+            log.error("%s; events are dropped and counted until it can be opened", self.problem)  # noqa: TRY400
+
+    def _open_spool(self) -> Spool:
+        assert self._directory is not None
+        return Spool.open(
+            self._directory,
+            now_s=time(),
+            boot=_boot_id(),
+            random_bytes=self._random_bytes,
+            limits=self._limits,
+        )
+
+    async def _finish(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self.pump()
+                if self.spool is not None:
+                    await self.on_disk(self.spool.close)
+        except TimeoutError:
+            log.warning(
+                "the event spool was not closed within %.0f s; it is recovered at the next start",
+                CLOSE_LIMIT_S,
+            )
+        finally:
+            self.spool = None
+            if self._disk is not None:
+                self._disk.shutdown(wait=False)
+
+
+def _anchor() -> ClockAnchor:
+    return ClockAnchor(monotonic(), time())
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,67 @@
+"""Every name that telemetry of the proxy has outside: metrics, their labels and help, and span attributes.
+
+Metric names follow the OpenTelemetry RPC conventions where those exist (`rpc.server.call.duration`), translated
+for Prometheus in the classic way; what gRPC and OpenTelemetry have no word for is under `seawall_`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Metric(NamedTuple):
+    """A metric family."""
+
+    name: str
+    kind: str
+    """`counter`, `gauge` or `histogram`."""
+    help: str
+
+
+CALL_DURATION: Final = Metric(
+    "rpc_server_call_duration_seconds", "histogram", "Time from request to final status, by route."
+)
+CALLS: Final = Metric("seawall_calls_total", "counter", "Finished calls by route and final status.")
+IN_FLIGHT: Final = Metric("seawall_inflight", "gauge", "Calls in flight, by route.")
+RETRIES: Final = Metric("seawall_retry_attempts_total", "counter", "Attempts beyond the first, by route.")
+RECOVERED: Final = Metric("seawall_recovered_total", "counter", "Calls that a later attempt saved, by route.")
+BUDGET_EXHAUSTED: Final = Metric(
+    "seawall_retry_budget_exhausted_total", "counter", "Retries that the budget refused, by route."
+)
+FALLBACKS: Final = Metric("seawall_fallback_served_total", "counter", "Calls answered by a fallback, by route.")
+REJECTED: Final = Metric("seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason.")
+CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
+BREAKER_STATE: Final = Metric(
+    "seawall_breaker_state", "gauge", "1 for the state that the route's breaker is in, 0 for the others."
+)
+BREAKER_OPENED: Final = Metric("seawall_breaker_opened_total", "counter", "Times the breaker opened.")
+BREAKER_REJECTED: Final = Metric("seawall_breaker_rejected_total", "counter", "Calls the breaker rejected.")
+ENDPOINT_STATE: Final = Metric(
+    "seawall_endpoint_state", "gauge", "1 for the state that the endpoint is in, 0 for the others."
+)
+ENDPOINT_ATTEMPTS: Final = Metric("seawall_endpoint_attempts_total", "counter", "Attempts sent to the endpoint.")
+ENDPOINT_FAILURES: Final = Metric("seawall_endpoint_failures_total", "counter", "Attempts that failed there.")
+ENDPOINT_IN_FLIGHT: Final = Metric("seawall_endpoint_inflight", "gauge", "Attempts in flight there.")
+CONNECTIONS: Final = Metric("seawall_connections", "gauge", "Open client connections.")
+CONNECTIONS_TOTAL: Final = Metric("seawall_connections_total", "counter", "Client connections accepted.")
+CONNECTIONS_REFUSED: Final = Metric(
+    "seawall_connections_refused_total", "counter", "Client connections closed at once because a limit was reached."
+)
+PROTOCOL_ERRORS: Final = Metric(
+    "seawall_protocol_errors_total", "counter", "Client connections ended because the peer broke HTTP/2."
+)
+POLICY_REVISION: Final = Metric("seawall_policy_revision", "gauge", "Revision in force; 0 for a policy file.")
+POLICY_APPLIED: Final = Metric("seawall_policy_applied_total", "counter", "Policies put in force.")
+POLICY_REFUSED: Final = Metric("seawall_policy_rejected_total", "counter", "Policies refused.")
+POLICY_APPLY_SECONDS: Final = Metric(
+    "seawall_policy_apply_duration_seconds", "gauge", "Time that the last change of policy took."
+)
+CONTROL_CONNECTED: Final = Metric(
+    "seawall_control_connected", "gauge", "1 while the stream to the control plane is open."
+)
+EVENTS_PRODUCED: Final = Metric("seawall_events_produced_total", "counter", "Events recorded.")
+EVENTS_DROPPED: Final = Metric("seawall_events_dropped_total", "counter", "Events dropped, all of them counted.")
+BUILD_INFO: Final = Metric("seawall_build_info", "gauge", "1, with version and form of the data path as labels.")
+
+ALL: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric; the documentation lists these."""

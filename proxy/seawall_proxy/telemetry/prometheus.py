@@ -1,0 +1,140 @@
+"""The scrape page: Prometheus text exposition (version 0.0.4) of the counters, made when it is asked for.
+
+Series are bounded by the policy: routes, clusters and endpoints are those that the document names, reasons are
+a fixed list. No client can make a series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from seawall_policy import status
+from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
+from seawall_proxy.telemetry import names
+from seawall_proxy.telemetry.counters import LATENCY_BOUNDS, ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.names import Metric
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[Labels, float]
+
+
+class Exposition:
+    """Collects families and writes them out."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def family(self, metric: Metric, samples: Iterable[Sample]) -> None:
+        """Add a counter or gauge with its samples; a family without any is left out."""
+        rows = [f"{metric.name}{_labels(labels)} {_number(value)}" for labels, value in samples]
+        if rows:
+            self._head(metric)
+            self._lines.extend(rows)
+
+    def histograms(self, metric: Metric, rows: Iterable[tuple[Labels, list[int], float]]) -> None:
+        """Add histograms given as plain (not cumulative) buckets and a sum."""
+        self._head(metric)
+        for labels, buckets, total in rows:
+            running = 0
+            for bound, count in zip(LATENCY_BOUNDS, buckets, strict=False):
+                running += count
+                self._lines.append(f"{metric.name}_bucket{_labels((*labels, ('le', repr(bound))))} {running}")
+            running += buckets[-1]
+            self._lines.append(f"{metric.name}_bucket{_labels((*labels, ('le', '+Inf')))} {running}")
+            self._lines.append(f"{metric.name}_sum{_labels(labels)} {_number(total)}")
+            self._lines.append(f"{metric.name}_count{_labels(labels)} {running}")
+
+    def text(self) -> str:
+        """Return the page."""
+        return "\n".join(self._lines) + "\n"
+
+    def _head(self, metric: Metric) -> None:
+        self._lines.append(f"# HELP {metric.name} {metric.help}")
+        self._lines.append(f"# TYPE {metric.name} {metric.kind}")
+
+
+def _number(value: float) -> str:
+    return repr(int(value)) if float(value).is_integer() else repr(value)
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{key}="{_escape(value)}"' for key, value in labels) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what is counted by route; calls without a route are under the empty name."""
+    by_name = [((("route", name),), routes[name]) for name in sorted(routes)]
+    page.histograms(
+        names.CALL_DURATION,
+        (
+            ((("rpc_system_name", "grpc"), *labels), counters.latency.buckets, counters.latency.total_s)
+            for labels, counters in by_name
+            if labels[0][1]
+        ),
+    )
+    page.family(
+        names.CALLS,
+        (
+            ((*labels, ("rpc_status_code", status.name(code))), count)
+            for labels, counters in by_name
+            for code, count in enumerate(counters.by_code)
+            if count
+        ),
+    )
+    page.family(names.IN_FLIGHT, ((labels, counters.in_flight) for labels, counters in by_name))
+    page.family(names.RETRIES, ((labels, counters.retries) for labels, counters in by_name))
+    page.family(names.RECOVERED, ((labels, counters.recovered) for labels, counters in by_name))
+    page.family(names.BUDGET_EXHAUSTED, ((labels, counters.budget_exhausted) for labels, counters in by_name))
+    page.family(names.FALLBACKS, ((labels, counters.fallbacks) for labels, counters in by_name))
+    page.family(names.CANCELLED, ((labels, counters.cancelled) for labels, counters in by_name))
+    page.family(
+        names.REJECTED,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in by_name
+            for reason, count in sorted(counters.rejected_by.items())
+        ),
+    )
+
+
+def add_breakers(page: Exposition, breakers: Iterable[tuple[str, int, int, int]]) -> None:
+    """Add breakers given as route, state, times opened, calls rejected."""
+    rows = list(breakers)
+    page.family(
+        names.BREAKER_STATE,
+        (
+            ((("route", route), ("state", name.lower())), float(number == state))
+            for route, state, _, _ in rows
+            for number, name in enumerate(BREAKER_STATES)
+        ),
+    )
+    page.family(names.BREAKER_OPENED, (((("route", route),), opened) for route, _, opened, _ in rows))
+    page.family(names.BREAKER_REJECTED, (((("route", route),), rejected) for route, _, _, rejected in rows))
+
+
+def add_proxy(page: Exposition, counters: ProxyCounters, *, revision: int, control_connected: bool | None) -> None:
+    """Add what belongs to no route; `control_connected` is None for a stand-alone proxy."""
+    for metric, value in (
+        (names.CONNECTIONS, counters.connections_open),
+        (names.CONNECTIONS_TOTAL, counters.connections_total),
+        (names.CONNECTIONS_REFUSED, counters.connections_refused),
+        (names.PROTOCOL_ERRORS, counters.protocol_errors),
+        (names.POLICY_REVISION, revision),
+        (names.POLICY_APPLIED, counters.policy_applied),
+        (names.POLICY_REFUSED, counters.policy_refused),
+        (names.POLICY_APPLY_SECONDS, counters.policy_apply_s),
+        (names.EVENTS_PRODUCED, counters.events_produced),
+        (names.EVENTS_DROPPED, counters.events_dropped),
+    ):
+        page.family(metric, [((), value)])
+    if control_connected is not None:
+        page.family(names.CONTROL_CONNECTED, [((), float(control_connected))])

@@ -1,0 +1,169 @@
+"""What every store promises, by example; test_reference_model.py compares them at length."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from seawall_control.domain.errors import EtagMismatch, InvalidRequest, NotFound
+from seawall_control.domain.events import Batch, Event, EventChange, Gap, Severity
+from seawall_control.domain.filters import EVERYTHING, parse
+from seawall_control.domain.fleet import ProxyRecord, Verdict
+from seawall_control.domain.revisions import Draft
+from seawall_control.store.port import EventQuery, Store
+
+HOUR_US = 3_600_000_000
+NOW_US = 1_700_000_000_000_000
+
+
+def event(number: int, **more: object) -> Event:
+    """Return an event with an id that follows from its number."""
+    given = {"timestamp_us": NOW_US + number, "severity": Severity.LOW, "component": "c", **more}
+    return Event(id=f"00000000-0000-4000-8000-{number:012d}", **given)  # type: ignore[arg-type]
+
+
+def draft(hash_: str, **more: object) -> Draft:
+    """Return a draft."""
+    given = {"policy_set": "default", "document": hash_.encode(), "create_time_us": 1, **more}
+    return Draft(hash=hash_, **given)  # type: ignore[arg-type]
+
+
+async def test_revisions_are_kept_with_their_documents(store: Store) -> None:
+    """A revision is read as it was made; lists leave the document out."""
+    made = (await store.apply(draft("a", author="ann", message="why"))).revision
+    assert (
+        await store.revision("default", 1)
+        == made
+        == await store.revision("default", 0)
+        == await store.latest("default")
+    )
+    assert list(await store.revisions("default", before=0, limit=9)) == [replace(made, document=b"")]
+    assert await store.latest("other") is None
+    for number in (0, 7, 2**80):
+        with pytest.raises(NotFound):
+            await store.revision("other", number)
+
+
+async def test_concurrent_changes_are_serialised(store: Store) -> None:
+    """Of many changes with one etag one wins; numbers have no holes."""
+    await store.apply(draft("0"))
+    results = await asyncio.gather(
+        *(store.apply(draft(str(i), etag="0")) for i in range(1, 9)), return_exceptions=True
+    )
+    assert sum(isinstance(r, EtagMismatch) for r in results) == 7
+    await asyncio.gather(*(store.apply(draft(f"x{i}")) for i in range(8)))
+    assert [r.revision for r in await store.revisions("default", before=0, limit=99)] == list(
+        range(10, 0, -1)
+    )
+
+
+async def test_request_ids_are_remembered(store: Store) -> None:
+    """The first answer comes again, for the same change only."""
+    first = await store.apply(draft("a", request_id="r"))
+    await store.apply(draft("b"))
+    assert await store.apply(draft("a", request_id="r")) == first
+    assert await store.answered("r") == first and await store.answered("s") is None
+    with pytest.raises(InvalidRequest):
+        await store.apply(draft("b", request_id="r"))
+    assert (await store.revision("default", 0)).revision == 2
+
+
+async def test_concurrent_batches_of_one_spool_are_stored_once(store: Store) -> None:
+    """The same batch from several streams at once is new once."""
+    batch = Batch("p", "s", tuple((i, event(i)) for i in range(1, 21)))
+    results = await asyncio.gather(*(store.ingest(batch) for _ in range(5)))
+    assert sorted(len(r.stored) for r in results) == [0, 0, 0, 0, 20]
+    assert {r.through_seq for r in results} == {20}
+
+
+async def test_spools_of_different_proxies_do_not_meet(store: Store) -> None:
+    """Numbers belong to a spool of a proxy."""
+    await store.ingest(Batch("p", "s", ((1, event(1)),)))
+    assert len((await store.ingest(Batch("q", "s", ((1, event(2)),)))).stored) == 1
+    assert len((await store.ingest(Batch("p", "t", ((1, event(3)),)))).stored) == 1
+
+
+async def test_same_event_under_two_numbers_is_stored_once(store: Store) -> None:
+    """Ids are unique whatever numbers they come under, within a batch and between reports and batches."""
+    await store.report([event(1)])
+    found = await store.ingest(Batch("p", "s", ((1, event(1)), (2, event(2)), (3, event(2)))))
+    assert ([e.id for e in found.stored], found.duplicates, found.through_seq) == ([event(2).id], 2, 3)
+
+
+async def test_spool_that_outlived_another_store_is_taken_from_where_it_starts(store: Store) -> None:
+    """A stream that starts above the mark says that what is below was acknowledged elsewhere."""
+    found = await store.ingest(Batch("p", "s", ((501, event(1)),), starts_stream=True))
+    assert (found.through_seq, found.assumed_through) == (501, 500)
+    later = await store.ingest(Batch("p", "s", ((601, event(2)),)))
+    assert (later.through_seq, later.assumed_through) == (501, 0)
+    again = await store.ingest(Batch("p", "s", ((700, event(3)),), starts_stream=True))
+    assert (again.through_seq, again.assumed_through) == (700, 699)
+    late = await store.ingest(Batch("p", "s", ((7, event(4)),)))
+    assert len(late.stored) == 1
+
+
+async def test_too_many_holes_are_refused_and_change_nothing(store: Store) -> None:
+    """A sender that skips every second number is refused as a whole."""
+    batch = Batch("p", "s", gaps=tuple(Gap(2 * i, 2 * i, "x") for i in range(1, 600)))
+    with pytest.raises(InvalidRequest):
+        await store.ingest(batch)
+    assert (await store.ingest(Batch("p", "s", ((1, event(1)),)))).through_seq == 1
+
+
+async def test_pages_end_and_begin_at_a_key(store: Store) -> None:
+    """Events with the same time are told apart by id, in both directions."""
+    same = [event(i, timestamp_us=NOW_US) for i in range(1, 6)]
+    await store.report(same)
+    for descending in (True, False):
+        seen: list[str] = []
+        after = None
+        while page := await store.events(EventQuery(EVERYTHING, 2, descending, after)):
+            seen += [e.id for e in page]
+            after = (page[-1].timestamp_us, page[-1].id)
+        assert seen == sorted((e.id for e in same), reverse=descending)
+
+
+async def test_counts_are_exact_at_the_edge_of_the_day(store: Store) -> None:
+    """An event 24 h old to the microsecond counts as recent, one a microsecond older does not."""
+    at = NOW_US + 123_456_789
+    await store.report(
+        [event(1, timestamp_us=at - 24 * HOUR_US), event(2, timestamp_us=at - 24 * HOUR_US - 1), event(3)]
+    )
+    assert (await store.counts(at_us=at)).recent_24h == 2
+
+
+async def test_bulk_changes_reach_every_row(store: Store) -> None:
+    """Thousands of events are resolved and deleted, not only the first part of them."""
+    for start in range(0, 5000, 500):
+        await store.report([event(start + i) for i in range(500)])
+    by_filter = parse("severity = LOW")
+    assert await store.resolve(by_filter, resolution="r", at_us=1, dry_run=True) == 5000
+    assert await store.resolve(by_filter, resolution="r", at_us=1, dry_run=False) == 5000
+    assert (await store.counts(at_us=NOW_US)).unresolved == 0
+    assert await store.delete_resolved(before_us=NOW_US + 4000, dry_run=True) == 4000
+    assert await store.delete_resolved(before_us=NOW_US + 4000, dry_run=False) == 4000
+    assert (await store.counts(at_us=NOW_US)).total == 1000
+
+
+async def test_resolution_is_taken_back(store: Store) -> None:
+    """An event can be opened again, which forgets when and why it was resolved."""
+    await store.report([event(1)])
+    change = EventChange(resolved=True, resolution="done", severity=Severity.HIGH)
+    resolved = await store.update_event(event(1).id, change, at_us=7)
+    assert (resolved.resolved, resolved.resolved_at_us, resolved.resolution) == (True, 7, "done")
+    opened = await store.update_event(event(1).id, EventChange(resolved=False), at_us=8)
+    assert opened == event(1, severity=Severity.HIGH) == await store.event(event(1).id)
+    with pytest.raises(NotFound):
+        await store.update_event("nothing", change, at_us=1)
+
+
+async def test_proxies_are_remembered_by_node(store: Store) -> None:
+    """The newest state of each node is kept, in order of names."""
+    more: dict[str, Any] = {"last_verdict": Verdict.NACK, "reasons": ("x",), "refused": ("h",)}
+    record = ProxyRecord(node="b", labels={"zone": "ü"}, policy_set="s", **more)
+    for found in (replace(record, version="old"), replace(record, node="a"), record):
+        await store.remember(found)
+    assert [p.node for p in await store.proxies()] == ["a", "b"]
+    assert (await store.proxies())[1] == record

@@ -1,0 +1,179 @@
+"""SQLite against the reference: hypothesis does the same to both, closes and reopens the file in between, and
+compares everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from seawall_control.domain.errors import ControlError
+from seawall_control.domain.events import Batch, EventChange, Gap, Refusal, Severity
+from seawall_control.domain.filters import Node
+from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.revisions import Draft
+from seawall_control.store.memory import MemoryStore
+from seawall_control.store.port import EventQuery, Store
+from seawall_control.store.sqlite import open_store
+from tests.property.control.strategies import DETAILS, WORDS, event_id, events
+from tests.property.control.test_filters_properties import trees
+
+SETS = st.sampled_from(["default", "other"])
+HASHES = st.sampled_from("abc")
+SEQS = st.integers(1, 12)
+
+
+async def _events(query: EventQuery, store: Store) -> Any:
+    return await store.events(query)
+
+
+class Pair(RuleBasedStateMachine):
+    """Two stores side by side."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.runner = asyncio.Runner()
+        self.directory = Path(tempfile.mkdtemp(prefix="seawall-store-"))
+        self.memory: Store = MemoryStore()
+        self.sqlite: Store = self.runner.run(open_store(self.directory / "d"))
+        self.time = 0
+
+    def both(self, work: Callable[[Store], Awaitable[Any]]) -> Any:
+        """Do the same to both and compare results or errors."""
+
+        async def one(store: Store) -> Any:
+            try:
+                found = await work(store)
+            except ControlError as error:
+                return type(error), str(error)
+            return tuple(found) if isinstance(found, list) else found
+
+        expected = self.runner.run(one(self.memory))
+        found = self.runner.run(one(self.sqlite))
+        assert found == expected
+        return found
+
+    @rule(
+        name=SETS,
+        hash_=HASHES,
+        etag=st.sampled_from(["", "a", "b"]),
+        request=st.sampled_from(["", "", "r", "s"]),
+    )
+    def apply(self, name: str, hash_: str, etag: str, request: str) -> None:
+        self.time += 1
+        draft = Draft(
+            policy_set=name,
+            hash=hash_,
+            document=hash_.encode(),
+            create_time_us=self.time,
+            etag=etag,
+            request_id=request,
+        )
+        self.both(lambda s: s.apply(draft))
+
+    @rule(name=SETS, number=st.integers(0, 4))
+    def read_revisions(self, name: str, number: int) -> None:
+        self.both(lambda s: s.revision(name, number))
+        self.both(lambda s: s.latest(name))
+        self.both(lambda s: s.revisions(name, before=number, limit=2))
+        self.both(lambda s: s.answered("r"))
+
+    @rule(
+        found=st.lists(st.tuples(SEQS, events()), max_size=5),
+        refused=st.lists(SEQS, max_size=2),
+        gap=st.none() | st.tuples(SEQS, st.integers(0, 3)),
+        starts=st.booleans(),
+        spool=st.sampled_from(["s", "t"]),
+    )
+    def ingest(
+        self, found: Any, refused: list[int], gap: tuple[int, int] | None, starts: bool, spool: str
+    ) -> None:
+        gaps = () if gap is None else (Gap(gap[0], gap[0] + gap[1], "full"),)
+        batch = Batch("p", spool, tuple(found), tuple(Refusal(n, "bad") for n in refused), gaps, starts)
+        self.both(lambda s: s.ingest(batch))
+
+    @rule(found=st.lists(events(), max_size=4))
+    def report(self, found: Any) -> None:
+        self.both(lambda s: s.report(found))
+
+    @rule(number=st.integers(1, 7))
+    def read_event(self, number: int) -> None:
+        self.both(lambda s: s.event(event_id(number)))
+
+    @rule(tree=trees(), descending=st.booleans(), limit=st.integers(1, 4))
+    def read_events(self, tree: Node, descending: bool, limit: int) -> None:
+        after = None
+        for _ in range(4):
+            query = EventQuery(tree, limit, descending, after)
+            page = self.both(partial(_events, query))
+            if not page:
+                break
+            after = (page[-1].timestamp_us, page[-1].id)
+
+    @rule(
+        number=st.integers(1, 7),
+        severity=st.none() | st.sampled_from(Severity),
+        resolved=st.none() | st.booleans(),
+        text=st.none() | WORDS,
+        details=DETAILS,
+        clear=st.booleans(),
+    )
+    def update(self, number: int, severity: Any, resolved: Any, text: Any, details: Any, clear: bool) -> None:
+        self.time += 1
+        at_us = self.time
+        change = EventChange(
+            severity=severity,
+            resolved=resolved,
+            job_id=text,
+            resolution=text,
+            details=details,
+            clear_details=clear,
+        )
+        self.both(lambda s: s.update_event(event_id(number), change, at_us=at_us))
+
+    @rule(ids=st.lists(st.integers(1, 7).map(event_id), max_size=5) | trees(), dry_run=st.booleans())
+    def resolve(self, ids: Any, dry_run: bool) -> None:
+        self.time += 1
+        at_us = self.time
+        self.both(lambda s: s.resolve(ids, resolution="r", at_us=at_us, dry_run=dry_run))
+
+    @rule(half_days=st.integers(0, 5), dry_run=st.booleans())
+    def delete(self, half_days: int, dry_run: bool) -> None:
+        self.both(lambda s: s.delete_resolved(before_us=half_days * 43_200_000_000, dry_run=dry_run))
+
+    @rule(half_days=st.integers(0, 7), more=st.integers(-2, 2))
+    def count(self, half_days: int, more: int) -> None:
+        self.both(lambda s: s.counts(at_us=half_days * 43_200_000_000 + more))
+
+    @rule(node=st.sampled_from("ab"), refused=st.lists(HASHES, max_size=2), text=WORDS)
+    def remember(self, node: str, refused: list[str], text: str) -> None:
+        record = ProxyRecord(
+            node=node, labels={"k": text}, policy_set="default", version=text, refused=tuple(refused)
+        )
+        self.both(lambda s: s.remember(record))
+        self.both(lambda s: s.proxies())
+
+    @rule()
+    def reopen(self) -> None:
+        self.runner.run(self.sqlite.aclose())
+        self.sqlite = self.runner.run(open_store(self.directory / "d"))
+
+    def teardown(self) -> None:
+        if hasattr(self, "runner"):
+            self.both(lambda s: s.counts(at_us=0))
+            self.runner.run(self.sqlite.aclose())
+            self.runner.close()
+            shutil.rmtree(self.directory)
+
+
+Pair.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestPair = Pair.TestCase

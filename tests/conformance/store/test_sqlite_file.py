@@ -1,0 +1,233 @@
+"""The SQLite file itself: settings, migrations, refusals, a full disk, readers that never write."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from seawall_control.domain.errors import EtagMismatch, StoreBusy, StoreFull, StoreRefused, StoreUnavailable
+from seawall_control.domain.filters import EVERYTHING, parse
+from seawall_control.store.port import EventQuery
+from seawall_control.store.sqlite import SqliteStore, open_store, readers
+from seawall_control.store.sqlite.filter_sql import to_sql
+from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
+from tests.conformance.store.test_port import draft, event
+
+SCHEMA = Path(readers.__file__).with_name("schema.sql")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An empty store."""
+    found = await open_store(tmp_path)
+    yield found
+    await found.aclose()
+
+
+def schema_of(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return the schema without its layout."""
+    rows = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name")
+    return [(name, " ".join(sql.split())) for name, sql in rows]
+
+
+def test_migrations_together_are_the_schema() -> None:
+    """All migrations in order make exactly what schema.sql says."""
+    migrated, written = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    for _, _, text in migrations():
+        migrated.executescript(text)
+    written.executescript(SCHEMA.read_text(encoding="utf-8"))
+    assert schema_of(migrated) == schema_of(written)
+    migrated.close()
+    written.close()
+
+
+def whole_statements(script: str) -> list[str]:
+    """Split a script; triggers have semicolons inside."""
+    found, collected = [], ""
+    for line in script.splitlines(keepends=True):
+        collected += line
+        if sqlite3.complete_statement(collected):
+            found.append(collected)
+            collected = ""
+    return found
+
+
+async def test_crash_in_a_migration_leaves_all_or_nothing(tmp_path: Path) -> None:
+    """After dying behind any statement of a migration, the next start finishes it."""
+    statements = whole_statements(migrations()[0][2])
+    assert len(statements) > 15
+    for stop in range(0, len(statements) + 1, 4):
+        directory = tmp_path / str(stop)
+        directory.mkdir()
+        db = sqlite3.connect(directory / FILE_NAME, isolation_level=None)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("BEGIN IMMEDIATE")
+        for statement in statements[:stop]:
+            db.execute(statement)
+        db.close()
+        store = await open_store(directory)
+        await store.report([event(1)])
+        await store.aclose()
+
+
+async def test_settings_are_those_that_durability_needs(store: SqliteStore) -> None:
+    """WAL, FULL, no memory map, no trust in the file; readers cannot write and do not checkpoint."""
+    writer, reader = store._db, store._readers._all[0].db
+
+    async def value(db: aiosqlite.Connection, name: str) -> object:
+        return next(iter(await db.execute_fetchall(f"PRAGMA {name}")))[0]
+
+    assert [await value(writer, n) for n in ("journal_mode", "synchronous", "wal_autocheckpoint")] == [
+        "wal",
+        2,
+        1000,
+    ]
+    assert await value(writer, "auto_vacuum") == 2
+    for db in (writer, reader):
+        assert [await value(db, n) for n in ("trusted_schema", "cell_size_check", "busy_timeout")] == [
+            0,
+            1,
+            5000,
+        ]
+    assert [await value(reader, n) for n in ("query_only", "wal_autocheckpoint")] == [1, 0]
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        await reader.execute("DELETE FROM events")
+
+
+async def test_second_store_on_one_directory_is_refused(store: SqliteStore, tmp_path: Path) -> None:
+    """One writer per file, also within one process."""
+    with pytest.raises(StoreRefused, match="another control plane"):
+        await open_store(tmp_path)
+    await store.report([event(1)])
+
+
+async def refusal(directory: Path) -> str:
+    """Return why a directory is refused."""
+    with pytest.raises(StoreRefused) as raised:
+        await open_store(directory)
+    return str(raised.value)
+
+
+async def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
+    """A newer schema, another program's file, no database, and a damaged one: each is refused with what to
+    do.
+    """
+    store = await open_store(tmp_path / "newer")
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "newer" / FILE_NAME) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    assert "written by a newer Seawall" in await refusal(tmp_path / "newer")
+
+    (tmp_path / "other").mkdir()
+    with sqlite3.connect(tmp_path / "other" / FILE_NAME) as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    assert "another program" in await refusal(tmp_path / "other")
+
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / FILE_NAME).write_bytes(b"hello, I am no database\n" * 100)
+    assert "not a database" in await refusal(tmp_path / "text")
+
+    store = await open_store(tmp_path / "damaged")
+    await store.report([event(i) for i in range(500)])
+    await store.aclose()
+    path = tmp_path / "damaged" / FILE_NAME
+    raw = bytearray(path.read_bytes())
+    for page in range(20, 40):
+        raw[page * 4096 + 8 : page * 4096 + 200] = b"\xff" * 192
+    path.write_bytes(raw)
+    assert "damaged" in await refusal(tmp_path / "damaged")
+    # The refused file is let go: a good copy in its place opens.
+    path.unlink()
+    await (await open_store(tmp_path / "damaged")).aclose()
+
+
+async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: SqliteStore) -> None:
+    """SQLITE_FULL rolls the group back, says so, leaves reads alone, and ends when there is room."""
+    await store.report([event(i) for i in range(10)])
+    pages = next(iter(await store._db.execute_fetchall("PRAGMA page_count")))[0]
+    await store._db.execute_fetchall(f"PRAGMA max_page_count = {pages}")
+    big = [event(1000 + i, message="x" * 1000) for i in range(400)]
+    results = await asyncio.gather(store.report(big), store.apply(draft("a")), return_exceptions=True)
+    assert isinstance(results[0], StoreFull)
+    assert (await store.report_state()).state == "full"
+    assert len(await store.events(EventQuery(EVERYTHING, 1000))) == 10
+    assert (await store.counts(at_us=0)).total == 10
+    await store._db.execute_fetchall("PRAGMA max_page_count = 1000000")
+    assert len(await store.report(big)) == 400
+    assert (await store.report_state()).state == "ok"
+    assert not store.failed.is_set()
+
+
+async def test_refused_change_leaves_the_others_of_its_group_alone(store: SqliteStore) -> None:
+    """Changes are committed together and fail alone."""
+    await store.apply(draft("a"))
+    commits = (await store.report_state()).commits
+    results = await asyncio.gather(
+        *(store.report([event(i)]) for i in range(20)),
+        store.apply(draft("b", etag="wrong")),
+        *(store.report([event(i)]) for i in range(20, 40)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[20], EtagMismatch)
+    assert sum(isinstance(r, tuple) for r in results) == 40
+    assert (await store.counts(at_us=0)).total == 40
+    assert (await store.report_state()).commits - commits <= 3, "changes that wait share a commit"
+
+
+async def test_cancelled_caller_does_not_undo_or_block(store: SqliteStore) -> None:
+    """A caller that goes away leaves the change and the writer as they are."""
+    task = asyncio.ensure_future(store.report([event(1)]))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await store.report([event(2)])
+    assert (await store.counts(at_us=0)).total in (1, 2)
+    assert (await store.event(event(2).id)).id == event(2).id
+
+
+async def test_slow_query_gives_up(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader does not hold its snapshot for longer than the limit, and can be used again."""
+    for start in range(0, 20_000, 500):
+        await store.report([event(start + i, message="x" * 500) for i in range(500)])
+    monkeypatch.setattr(readers, "LIMIT_S", 0.001)
+    with pytest.raises(StoreBusy, match="narrow the filter"):
+        await store.events(EventQuery(parse("message:yyyy"), 10))
+    monkeypatch.setattr(readers, "LIMIT_S", 5.0)
+    assert await store.events(EventQuery(parse("message:yyyy"), 10)) == []
+
+
+async def test_close_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
+    """Closing commits what waits, can be repeated and cancelled, and leaves no log behind."""
+    store = await open_store(tmp_path)
+    waiting = [asyncio.ensure_future(store.report([event(i)])) for i in range(50)]
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(store.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    await store.aclose()
+    assert all(len(task.result()) == 1 for task in waiting)
+    with pytest.raises(StoreUnavailable):
+        await store.report([event(99)])
+    found = sorted(p.name for p in tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs
+    assert found == ["control.db", "control.lock"]
+
+
+async def test_statistics_and_common_pages_use_indexes(store: SqliteStore) -> None:
+    """The plans of frequent questions never scan the table of events or sort it."""
+    await store.report([event(i, job_id="j") for i in range(100)])
+    for text in ("", "severity = HIGH", "resolved = false", "job_id = j", "component = c", "fingerprint = x"):
+        condition, parameters = to_sql(parse(text))
+        sql = f"SELECT * FROM events WHERE {condition} ORDER BY timestamp_us DESC, id DESC LIMIT 50"
+        plan = " ".join(
+            str(tuple(row))
+            for row in await store._db.execute_fetchall(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        )
+        assert "USING INDEX" in plan and "TEMP B-TREE" not in plan, (text, plan)

@@ -1,0 +1,604 @@
+"""A proxy among random clients, servers and policies, in virtual time, with what must hold checked at each step.
+
+Everything random comes from one seed. Parameters are drawn from tiny ranges, so that limits are met all the time. Each
+call carries an id, each body is a text that only this call can have, and each answer names the request that it answers, so
+that whatever arrives anywhere can be judged for itself.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+from seawall_policy import status
+from seawall_policy.breaker import BreakerOptions
+from seawall_policy.budget import BudgetOptions
+from seawall_policy.deadline import parse_grpc_timeout
+from seawall_policy.model import BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN, FallbackStep, MethodInfo, Snapshot
+from seawall_policy.retry import RetryOptions
+from seawall_proxy.call.call import Call
+from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
+from seawall_proxy.http2.limits import Limits
+from seawall_proxy.testing.network import Wire
+from seawall_proxy.testing.peers import RESPONSE_FIELDS, Client, ClientCall, Server, ServerCall
+from seawall_proxy.testing.playbook import request_fields
+from seawall_proxy.testing.policies import make_cluster, make_policy, make_route, make_snapshot, to_cluster, to_static
+from seawall_proxy.testing.world import World
+
+PATHS = ("/s.A/Unary", "/s.A/Server", "/s.A/Client", "/s.A/Bidi", "/s.B/Any")
+METHODS = {
+    b"/s.A/Unary": MethodInfo(False, False, False),
+    b"/s.A/Server": MethodInfo(False, True, False),
+    b"/s.A/Client": MethodInfo(True, False, True),
+    b"/s.A/Bidi": MethodInfo(True, True, False),
+}
+STATIC = b"static answer"
+SLACK_S = 0.0175
+"""A far timer is rounded up to 16 ms and fires within the next millisecond."""
+CODES = (0, 0, 0, 4, 5, 8, 13, 14, 14, 14, 14)
+
+
+class Book:
+    """What is known of one call from outside."""
+
+    def __init__(self, call: ClientCall, body: bytes, client: Client) -> None:
+        self.call: ClientCall = call
+        self.body: bytes = body
+        self.client: Client = client
+        self.offset: int = 0
+        self.closed: bool = False
+        self.cancelled: bool = False
+        self.lost: bool = False
+        self.requests: list[Request] = []
+        self.call_object: Call | None = None
+
+
+class Request:
+    """One request that a server has seen, and what it answered."""
+
+    def __init__(self, seen: ServerCall, server: Server, connection_id: int) -> None:
+        self.seen: ServerCall = seen
+        self.server: Server = server
+        self.connection_id: int = connection_id
+        self.refused: bool = False
+        self.headers_sent: bool = False
+        self.data: bytes = b""
+        self.code: int = -1
+
+
+class Chaos:
+    """One run."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.trace: list[str] = []
+        pick = self.random.choice
+        self.server_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
+        self.client_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
+        self.peer_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
+        self.revision = 0
+        self.world = World(
+            draw=self.random.random,
+            start=pick((0.0, 1000.0, 123456.789)),
+            server_limits=self.server_limits,
+            client_limits=self.client_limits,
+        )
+        self.servers: dict[str, Server] = {}
+        for address in ("a", "b", "c", "dr"):
+            limits = Limits(
+                stream_window_bytes=self.peer_limits.stream_window_bytes,
+                max_concurrent_streams=pick((1, 2, 3, 100, 100)),
+            )
+            self.servers[address] = Server(address, self.world, self._ignore, limits)
+        self.snapshots: dict[int, Snapshot] = {}
+        self.clients: list[Client] = []
+        self.books: dict[bytes, Book] = {}
+        self.by_request: dict[int, Request] = {}
+        self.swap()
+        for number in range(pick((1, 2))):
+            self.add_client(f"client{number}")
+        for server in self.servers.values():
+            server.answer_dials()
+        self.world.pump()
+
+    def _ignore(self, who: str, what: str) -> None:
+        self.trace.append(f"{self.world.now:.4f} {who} <- {what}")
+
+    def note(self, text: str) -> None:
+        """Write down a step, for the report of a failure."""
+        self.trace.append(f"{self.world.now:.4f} {text}")
+
+    # random values
+
+    def random_snapshot(self) -> Snapshot:
+        """Draw a policy."""
+        pick = self.random.choice
+        budget = pick((None, None, BudgetOptions(percent=20, min_per_second=pick((0.0, 0.2, 10.0)))))
+        fallback: list[FallbackStep] = []
+        for _ in range(pick((0, 0, 0, 1, 2))):
+            codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
+            reasons = pick((frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT"})))
+            fallback.append(
+                pick((to_cluster("dr", codes, reasons), to_static(STATIC, pick(PATHS).encode(), codes, reasons)))
+            )
+        breaker = pick(
+            (
+                None,
+                None,
+                None,
+                None,
+                BreakerOptions(
+                    size=pick((2, 5)),
+                    min_calls=pick((1, 2)),
+                    failure_rate=pick((50.0, 100.0)),
+                    consecutive=pick((0, 1, 3)),
+                    open_for_s=pick((0.05, 0.5)),
+                    half_open_calls=pick((1, 2)),
+                    success_threshold=pick((1, 2)),
+                    half_open_timeout_s=pick((0.0, 0.3)),
+                ),
+            )
+        )
+        policy = make_policy(
+            timeout_s=pick((inf, inf, 0.05, 0.3, 2.0)),
+            per_try_timeout_s=pick((inf, inf, inf, 0.02, 0.2)),
+            retry=RetryOptions(
+                max_attempts=pick((1, 2, 3, 4, 5)),
+                codes=pick((1 << 14, 1 << 14 | 1 << 4 | 1 << 8)),
+                initial_s=pick((0.0, 0.002, 0.01, 0.05)),
+                max_s=pick((0.05, 1.0)),
+                only_idempotent=pick((True, False)),
+                budget=budget,
+                max_unsent=pick((0, 1, 5)),
+            ),
+            breaker=breaker,
+            fallback=tuple(fallback),
+        )
+        self.revision += 1
+        authority = b"rev-%d" % self.revision
+        endpoints = tuple(self.random.sample(("a", "b", "c"), pick((1, 1, 2, 3))))
+        return make_snapshot(
+            make_route(policy, name="one", service="s.A", idempotent=pick((True, False))),
+            make_route(policy, name="rest", idempotent=pick((True, False))),
+            clusters={
+                "main": make_cluster(
+                    "main",
+                    endpoints,
+                    balance=pick((BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN)),
+                    max_in_flight=pick((1, 3, 100, 100, 100, 100)),
+                    connect_timeout_s=pick((0.05, 1.0)),
+                    authority=authority,
+                ),
+                "dr": make_cluster("dr", ("dr",), authority=authority),
+            },
+            methods=pick(({}, METHODS)),
+            revision=self.revision,
+        )
+
+    # what can happen
+
+    def swap(self) -> None:
+        """Push a policy."""
+        snapshot = self.random_snapshot()
+        self.snapshots[snapshot.revision] = snapshot
+        self.note(f"policy {snapshot.revision}")
+        self.world.apply(snapshot)
+        if self.random.random() < 0.7:
+            self.world.clusters.warm()
+        self.world.batch()
+
+    def add_client(self, name: str) -> None:
+        """Connect a client."""
+        limits = Limits(stream_window_bytes=self.peer_limits.stream_window_bytes)
+        self.clients.append(Client(name, self.world, self._ignore, limits))
+        self.world.pump()
+
+    def new_call(self) -> None:
+        """Start a call."""
+        pick = self.random.choice
+        client = pick(self.clients)
+        if not client.connection.can_open:
+            return
+        ident = b"%d" % len(self.books)
+        body = (b"<body of call " + ident + b">") * pick((0, 1, 1, 3, 30))
+        fields = [(b"x-id", ident)]
+        timeout = pick((b"", b"", b"", b"", b"10m", b"80m", b"1S", b"1S")) if self.random.random() < 0.98 else b"0n"
+        path = pick(PATHS)
+        book = Book(ClientCall(f"call{ident.decode()}", self._ignore), body, client)
+        self.books[ident] = book
+        at_once = self.random.random() < 0.6
+        ends = at_once and not body
+        never = (b"x-id",) if self.random.random() < 0.9 else ()
+        client.call(book.call, request_fields(path, fields, timeout), ends, never)
+        book.closed = ends
+        self.note(f"{book.call.name} -> {path} {timeout.decode()}")
+        if at_once and body:
+            self._client_send(book, len(body), end=True)
+
+    def _client_send(self, book: Book, size: int, *, end: bool) -> None:
+        piece = book.body[book.offset : book.offset + size]
+        book.offset += len(piece)
+        book.closed = end
+        book.call.send(piece, end)
+
+    def client_step(self) -> None:
+        """Let a client say more, end, cancel, or change its mind about reading."""
+        open_books = [book for book in self.books.values() if not book.call.ended and not book.lost]
+        if not open_books:
+            return
+        book = self.random.choice(open_books)
+        what = self.random.random()
+        if what < 0.06:
+            self.note(f"{book.call.name} -> cancel")
+            book.cancelled = True
+            book.call.cancel()
+        elif what < 0.15:
+            book.call.reading = False
+        elif what < 0.45:
+            book.call.resume()
+        elif not book.closed:
+            size = self.random.choice((1, 40, 1000))
+            self._client_send(book, size, end=book.offset + size >= len(book.body))
+
+    def _requests(self) -> list[Request]:
+        found: list[Request] = []
+        for server in self.servers.values():
+            for seen in server.calls:
+                request = self.by_request.get(id(seen))
+                if request is None:
+                    request = self._judge_request(seen, server)
+                if not seen.answered and seen.reset_code is None:
+                    found.append(request)
+        return found
+
+    def server_step(self) -> None:
+        """Let a server go on with a request."""
+        open_requests = self._requests()
+        if not open_requests:
+            return
+        pick = self.random.choice
+        request = pick(open_requests)
+        seen = request.seen
+        what = self.random.random()
+        if what < 0.05:
+            seen.reading = False
+        elif what < 0.15:
+            seen.resume()
+        elif what < 0.27:
+            code = pick((REFUSED_STREAM, REFUSED_STREAM, REFUSED_STREAM, REFUSED_STREAM, CANCEL, INTERNAL_ERROR, ENHANCE_YOUR_CALM, NO_ERROR))
+            self.note(f"{seen.name} -> reset {code}")
+            request.refused = code == REFUSED_STREAM and not request.headers_sent
+            if code == REFUSED_STREAM and request.headers_sent:
+                code = CANCEL
+            seen.put_reset(code)
+        elif what < 0.6 and not request.headers_sent:
+            self._answer(request, pick(CODES))
+        elif not request.headers_sent:
+            self._headers(request)
+        elif what < 0.8:
+            self._data(request)
+        else:
+            self._trailers(request, pick(CODES))
+
+    def _answer(self, request: Request, code: int) -> None:
+        if self.random.random() < 0.5:
+            self.note(f"{request.seen.name} -> trailers-only {code}")
+            request.code = code
+            fields = (*RESPONSE_FIELDS, (b"grpc-status", b"%d" % code), (b"x-from", request.seen.name.encode()))
+            request.seen.put_trailers_only(fields)
+            return
+        self._headers(request)
+        self._data(request)
+        self._trailers(request, code)
+
+    def _headers(self, request: Request) -> None:
+        request.headers_sent = True
+        self.note(f"{request.seen.name} -> headers")
+        request.seen.put_headers((*RESPONSE_FIELDS, (b"x-from", request.seen.name.encode())))
+
+    def _data(self, request: Request) -> None:
+        piece = b"[%s says %d]" % (request.seen.name.encode(), len(request.data)) * self.random.choice((1, 1, 5, 40))
+        request.data += piece
+        self.note(f"{request.seen.name} -> {len(piece)} bytes")
+        request.seen.put_data(piece)
+
+    def _trailers(self, request: Request, code: int) -> None:
+        request.code = code
+        self.note(f"{request.seen.name} -> trailers {code}")
+        request.seen.put_trailers(((b"grpc-status", b"%d" % code), (b"x-from", request.seen.name.encode())))
+
+    def host_step(self) -> None:
+        """Let a host change its mind, go away, or answer dials."""
+        server = self.random.choice(list(self.servers.values()))
+        what = self.random.random()
+        if what < 0.6:
+            server.answer_dials()
+            self.world.batch()
+            return
+        if what < 0.7:
+            server.mode = self.random.choice(("accept", "accept", "accept", "accept", "accept", "accept", "refuse", "silent", "blackhole", "hang_up"))
+            self.note(f"{server.address} -> {server.mode}")
+        elif what < 0.73:
+            self.note(f"{server.address} -> cut")
+            server.cut()
+        elif what < 0.78:
+            self._goaway(server)
+
+    def _goaway(self, server: Server) -> None:
+        self._requests()
+        for connection in server.open_connections():
+            ids = sorted(
+                request.seen.stream.id
+                for request in self.by_request.values()
+                if request.connection_id == id(connection.connection)
+                and not request.headers_sent
+                and not request.seen.answered
+                and request.seen.reset_code is None
+            )
+            last = ids[0] - 1 if ids and self.random.random() < 0.5 else -1
+            self.note(f"{server.address} -> goaway {last}")
+            # A server that excludes a stream has not looked at it; what it answered before is no longer excluded.
+            if last >= 0 and any(
+                request.seen.stream.id > last and (request.headers_sent or request.seen.answered)
+                for request in self.by_request.values()
+                if request.connection_id == id(connection.connection)
+            ):
+                last = -1
+            for request in self.by_request.values():
+                if last >= 0 and request.connection_id == id(connection.connection) and request.seen.stream.id > last:
+                    request.refused = True
+                    request.seen.answered = True
+            connection.connection.goaway(NO_ERROR, last)
+
+    def move_bytes(self) -> None:
+        """Deliver some bytes, or all of them."""
+        if self.random.random() < 0.7:
+            for server in self.servers.values():
+                server.answer_dials()
+            self.world.batch()
+        self.world.collect()
+        if self.random.random() < 0.4:
+            self.world.pump()
+            return
+        if not self.world.wires:
+            return
+        for _ in range(self.random.choice((1, 3, 10))):
+            wire = self.random.choice(self.world.wires)
+            self._move(wire)
+            self.world.collect()
+            if not self.world.wires:
+                return
+
+    def _move(self, wire: Wire) -> None:
+        most = self.random.choice((-1, -1, -1, 1, 9, 50))
+        if self.random.random() < 0.5:
+            wire.deliver_near(self.world.now, most)
+        else:
+            wire.deliver_far(self.world.now, most)
+        self.world.batch()
+
+    def pass_time(self) -> None:
+        """Let time pass, timer by timer; bytes stay where they are."""
+        jump = self.random.choice((0.0, 0.0005, 0.001, 0.001, 0.004, 0.004, 0.01, 0.01, 0.02, 0.1, 1.1))
+        until = self.world.now + jump
+        while self.world.next_event() <= until:
+            self.world.fire(self.world.next_event())
+            self.check_deadlines()
+        self.world.fire(until)
+
+    def lose_client(self) -> None:
+        """Close a client's connection and open another."""
+        client = self.random.choice(self.clients)
+        self.note(f"{client.name} -> gone")
+        self.clients.remove(client)
+        for book in self.books.values():
+            book.lost = book.lost or (book.client is client and not book.call.ended)
+        client.connection.terminate(NO_ERROR, "bye")
+        self.add_client(client.name + "'")
+
+    def step(self) -> None:
+        """Let one thing happen, then look."""
+        what = self.random.random()
+        if what < 0.1:
+            self.new_call()
+        elif what < 0.2:
+            self.client_step()
+        elif what < 0.45:
+            self.server_step()
+        elif what < 0.55:
+            self.host_step()
+        elif what < 0.84:
+            self.move_bytes()
+        elif what < 0.985:
+            self.pass_time()
+        elif what < 0.997:
+            self.swap()
+        else:
+            self.lose_client()
+        self.check()
+
+    # what must hold
+
+    def check_deadlines(self) -> None:
+        """No call outlives its deadline."""
+        now = self.world.now
+        alive = [call for call in self.world.calls if not call.finished]
+        self.world.calls[:] = alive
+        for call in alive:
+            assert now <= call.deadline + SLACK_S, f"a call is alive {now - call.deadline} s after its deadline"
+
+    def check(self) -> None:
+        """Check what holds at any moment."""
+        self.check_deadlines()
+        world = self.world
+        assert world.context.calls == len(world.calls)
+        assert world.context.replay_bytes >= 0
+        assert world.context.replay_bytes == sum(call.replay_size for call in world.calls)
+        table = world.context.table
+        assert table is not None
+        for state in table.states.values():
+            breaker = state.breaker
+            if breaker is not None:
+                assert breaker.surplus_returns == 0
+                assert 0 <= breaker.probes_in_flight <= breaker.options.half_open_calls or breaker.epoch == 1
+        for cluster in world.clusters.clusters.values():
+            assert 0 <= cluster.in_flight <= cluster.max_in_flight
+            assert all(endpoint.in_flight >= 0 for endpoint in cluster.endpoints)
+            assert all(len(endpoint.links) <= 8 for endpoint in cluster.endpoints)
+        for server in self.servers.values():
+            for connection in server.connections:
+                guard = connection.connection.guard
+                assert guard.refused_streams == 0, f"{server.address} was sent more streams than it allows"
+        for book in self.books.values():
+            assert book.call.ends <= 1, f"{book.call.name} ended {book.call.ends} times"
+
+    def _judge_request(self, seen: ServerCall, server: Server) -> Request:
+        request = Request(seen, server, id(seen.stream.connection))
+        self.by_request[id(seen)] = request
+        ident = seen.field(b"x-id")
+        assert ident is not None
+        book = self.books[ident]
+        book.requests.append(request)
+        timeout = seen.field(b"grpc-timeout")
+        if timeout is not None:
+            left = parse_grpc_timeout(timeout)
+            assert left > 0.0, f"{seen.name} was begun after its deadline"
+            earlier = [other.seen.field(b"grpc-timeout") for other in book.requests[:-1]]
+            assert all(value is not None for value in earlier)
+        return request
+
+    # the end
+
+    def finish(self) -> None:
+        """Let everything come to its end, then judge every call."""
+        self.note("-- calm --")
+        for server in self.servers.values():
+            server.mode = "accept"
+        for book in self.books.values():
+            if not book.call.ended and not book.lost:
+                book.call.resume()
+                if not book.closed:
+                    self._client_send(book, len(book.body), end=True)
+        for _ in range(12):
+            self._calm()
+            if all(book.call.ended or book.lost for book in self.books.values()):
+                break
+        for book in self.books.values():
+            if not book.call.ended and not book.lost:
+                raise AssertionError(f"{book.call.name} has no end")
+        self._requests()
+        for _ in range(70):
+            if self.world.context.timers.armed() == 0:
+                break
+            self._calm()
+        left = self.world.leftovers()
+        assert not left, "; ".join(left)
+        assert self.world.context.timers.armed() == 0, f"{self.world.context.timers.armed()} timers are left"
+        for book in self.books.values():
+            self.judge(book)
+
+    def _calm(self) -> None:
+        for _ in range(3):
+            self.world.pump()
+            for server in self.servers.values():
+                server.answer_dials()
+                self.world.batch()
+            for request in self._requests():
+                request.seen.resume()
+                if request.headers_sent:
+                    self._trailers(request, 0)
+                else:
+                    self._answer(request, 0)
+            self.world.pump()
+        until = self.world.now + 1.0
+        while self.world.next_event() <= until:
+            self.world.fire(self.world.next_event())
+            self.world.pump()
+            for server in self.servers.values():
+                server.answer_dials()
+                self.world.batch()
+            self.world.pump()
+        self.world.fire(until)
+
+    def judge(self, book: Book) -> None:
+        """Judge one call that has ended."""
+        call = book.call
+        if not book.lost:
+            assert call.ends == 1, f"{call.name} ended {call.ends} times"
+        self._judge_requests(book)
+        self._judge_response(book)
+
+    def _judge_requests(self, book: Book) -> None:
+        requests = book.requests
+        authorities = {request.seen.field(b":authority") for request in requests}
+        assert len(authorities) <= 1, f"{book.call.name} was served under {authorities}"
+        for request in requests:
+            data = bytes(request.seen.data)
+            assert book.body.startswith(data), f"{request.seen.name} got another body"
+            if request.seen.done:
+                assert data == book.body[: len(data)]
+                assert len(data) == len(book.body), f"{request.seen.name} got {len(data)} of {len(book.body)} bytes"
+        if not requests:
+            return
+        authority = requests[0].seen.field(b":authority")
+        assert authority is not None
+        snapshot = self.snapshots[int(authority[4:])]
+        route = snapshot.routes[0 if requests[0].seen.path.startswith(b"/s.A/") else 1]
+        policy = route.policy
+        primary = [request for request in requests if request.server.address != "dr"]
+        steps = sum(1 for step in policy.fallback if step.cluster)
+        assert len(primary) <= policy.retry.max_attempts + 1, f"{book.call.name}: {len(primary)} attempts"
+        assert len(requests) - len(primary) <= steps
+        info = snapshot.methods.get(requests[0].seen.path)
+        idempotent = route.idempotent or (info is not None and info.idempotent)
+        if (policy.retry.only_idempotent and not idempotent) or policy.retry.max_attempts == 1:
+            processed = [request for request in primary if not request.refused]
+            assert len(processed) <= 1, f"{book.call.name} was processed by {[r.seen.name for r in processed]}"
+
+    def _judge_response(self, book: Book) -> None:
+        call = book.call
+        data = bytes(call.data)
+        origin = _origin(call)
+        if call.trailers is None:
+            # Cancelled or lost: what has come is a part of one answer.
+            assert any(r.data.startswith(data) for r in book.requests) or STATIC.startswith(data)
+            return
+        code = call.status
+        assert code is not None
+        answered = [request for request in book.requests if request.seen.name.encode() == origin]
+        if origin is None:
+            assert call.field(b"seawall-outcome") is not None, f"{call.name}: a status from nowhere"
+            if code == 0:
+                assert data == STATIC
+            else:
+                assert code in status.LOCAL_ALLOWED or code in (2, 7, 8, 12, 13, 16)
+                assert any(r.data.startswith(data) for r in book.requests) or data == b""
+            return
+        assert len(answered) == 1
+        assert code == answered[0].code
+        if call.trailers_only:
+            assert data == b""
+        else:
+            assert data == answered[0].data, f"{call.name}: the answer is not that of {origin!r}"
+            assert call.headers is not None
+            assert (b"x-from", origin) in call.headers
+        if code == 0:
+            assert not book.cancelled
+
+
+def _origin(call: ClientCall) -> bytes | None:
+    return call.field(b"x-from")
+
+
+def run(seed: int, steps: int = 120) -> Chaos:
+    """Play one seed to its end."""
+    chaos = Chaos(seed)
+    try:
+        for _ in range(steps):
+            chaos.step()
+        chaos.finish()
+    except BaseException as error:
+        error.add_note("\n".join(chaos.trace[-60:]))
+        error.add_note(f"seed {seed}: SEED={seed} pytest tests/simulation")
+        raise
+    return chaos
