@@ -141,6 +141,7 @@ class Demo:
                 await self._start()
                 tasks = [asyncio.create_task(load.run(stop)), asyncio.create_task(self._watch())]
                 await self._phases()
+                tasks[1].cancel()
             await self._results()
             if os.environ.get("KEEP", "") not in {"", "0"}:
                 await self._stay()
@@ -248,7 +249,11 @@ class Demo:
         await self._policy()
 
     async def _killed(self) -> None:
-        self._phase("killed", "catalog-1 is killed (kill -9)", "Calls that hit it are repeated on catalog-2.")
+        self._phase(
+            "killed",
+            "catalog-1 is killed (kill -9)",
+            "What was on its way there is repeated on catalog-2; new calls go there at once.",
+        )
         self.processes.kill("catalog-1")
         await asyncio.sleep(6)
         self._phase("restarted", "catalog-1 is back", "The proxy notices by itself and uses both again.")
@@ -271,7 +276,7 @@ class Demo:
         )
         await self._switch("catalog-2", mode=shop_pb2.MODE_SERVE, delay_ms=SLOW_MS)
         await asyncio.sleep(6)
-        self._phase("fast", "catalog-2 is well again", "")
+        self._phase("fast", "catalog-2 is well again", "Both are used again.")
         await self._switch("catalog-2", mode=shop_pb2.MODE_SERVE)
         await asyncio.sleep(3)
         tally = self._tally("slow")
@@ -459,9 +464,10 @@ class Demo:
         say(f"  {program} breaker trip catalog --for 10s --reason 'trying it'{flag}")
         say(f"  {program} rollout history{flag}")
         say(f"  {program} rollout undo{flag}")
-        say(
-            f"  kill -9 $(pgrep -f 'shop.server.*catalog-1')       curl http://127.0.0.1:{ports.admin}/status"
-        )
+        say(f"  curl http://127.0.0.1:{ports.admin}/status")
+        say("  kill -9 $(pgrep -f 'shop.server.*--name catalog-1')      and bring it back with")
+        server = f"examples.shop.server --port {ports.catalog_1} --name catalog-1 --services catalog"
+        say(f"  {sys.executable} -m {server}")
         say("Ctrl-C ends everything.")
         await asyncio.Event().wait()
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -130,9 +131,12 @@ def _text(body: Mapping[str, Any], key: str) -> str:
 
 def _number(request: Request, key: str, default: float) -> float:
     try:
-        return float(request.query_params.get(key, default))
+        found = float(request.query_params.get(key, default))
     except ValueError:
-        raise InvalidRequest(f"{key} must be a number") from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidRequest(f"{key} must be a number")
+    return found
 
 
 def _quoted(text: str) -> str:
@@ -264,7 +268,7 @@ class Endpoints:
         size = _number(request, "page_size", _number(request, "limit", 0))
         page = await self._parts.events.page(
             filter_text=_filter(request),
-            size=int(size),
+            size=int(max(-1.0, min(size, 1e6))),
             token=query.get("page_token", ""),
             order_by=query.get("order_by", ""),
         )

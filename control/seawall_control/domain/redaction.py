@@ -19,7 +19,8 @@ RULES_VERSION: Final = 1
 
 _SECRET_KEYS: Final = (
     "password", "passwd", "secret", "apikey", "auth", "credential", "mysqlpwd", "privatekey", "token",
-    "session", "csrf", "xsrf", "cookie", "phpsessid", "symfony", "bearer", "xamzsecurity", "signature", "connectsid",
+    "session", "csrf", "xsrf", "cookie", "phpsessid", "symfony", "bearer", "xamzsecurity", "signature",
+    "connectsid",
 )  # fmt: skip
 _HARMLESS_KEYS: Final = frozenset({"author", "authority", "authors"})
 """Contain `auth` and hold no secret."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from seawall.v1 import fleet_pb2, policy_pb2
 from seawall_control.domain.errors import ControlError, NotFound, ShuttingDown, Superseded, TooManyStreams
-from seawall_control.domain.events import EventKind, Severity
+from seawall_control.domain.events import MICROS, EventKind, Severity
 from seawall_control.domain.fleet import (
     ProxyRecord,
     RolloutRow,
@@ -50,6 +50,8 @@ DEBOUNCE_S: Final = 0.05
 MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 5.0
+FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
+"""A proxy that has been away for so long is no part of the fleet any more; it is known again when it comes."""
 
 _log = logging.getLogger("seawall.control.fleet")
 
@@ -450,6 +452,18 @@ class Fleet:
                 if deadline is not None and deadline <= now:
                     self._do(session, session.subscription.handle(Overdue(), now=now))
             self.stats.forget(keep=self._sessions)
+            self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        oldest_us = self._clock.now_us() - FORGET_PROXY_US
+        gone = [n for n, p in self._known.items() if p.last_seen_us < oldest_us and n not in self._sessions]
+        for node in gone:
+            del self._known[node]
+        if gone:
+            _log.info(
+                "proxies forgotten that have been away for 30 days", extra={"fields": {"nodes": len(gone)}}
+            )
+            self._background.start(self._store.forget(gone), "seawall-forget-proxies")
 
     def close(self) -> None:
         """End all streams: proxies connect again when we are back."""

@@ -120,6 +120,10 @@ class FleetStore(Protocol):
         """Keep the newest state of a proxy."""
         ...
 
+    async def forget(self, nodes: Sequence[str]) -> None:
+        """Drop these proxies."""
+        ...
+
     async def proxies(self) -> Sequence[ProxyRecord]:
         """Return all known proxies by name."""
         ...

@@ -150,6 +150,11 @@ class Attempt(StreamSeeker):
         if stream is not None and n > 0:
             stream.consume(n)
 
+    def is_tight(self) -> bool:
+        """Tell whether the endpoint can say little more without credit, so that holding back may hold it up."""
+        stream = self.stream
+        return stream is not None and stream.recv_window * 4 < stream.connection.recv_stream_window
+
     def cancel(self) -> None:
         """End without a word to the owner; the endpoint is told when a stream is open."""
         if self.done:

@@ -39,7 +39,7 @@ class ResponseSide(RequestSide):
         if self.held_block is not None:
             self.held_data.append(data)
             self.held_size += len(data)
-            if self.held_size > HOLD_BYTES or self._kind() == KIND_STREAM:
+            if self.held_size > HOLD_BYTES or self._kind() == KIND_STREAM or attempt.is_tight():
                 self._commit_held()
             else:
                 self._list_held()

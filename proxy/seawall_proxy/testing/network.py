@@ -50,6 +50,12 @@ class Wire:
         if waiting > self.high_bytes and not self.near.sender.paused:
             self.near.set_write_paused(True)
 
+    def sever(self) -> None:
+        """Lose the transport with all that is under way in it; both ends will learn that it is gone."""
+        self.cut = True
+        self.to_far.clear()
+        self.to_near.clear()
+
     def deliver_near(self, now: float, most: int = -1) -> bool:
         """Give the proxy up to `most` bytes (-1: all), or the end; tell whether there was anything."""
         return _deliver(self.to_near, self.near, self.far.closed or self.cut, now, most)

@@ -330,7 +330,7 @@ class Server:
         """Lose every connection, as when the host dies."""
         for connection in self.open_connections():
             if connection.wire is not None:
-                connection.wire.cut = True
+                connection.wire.sever()
 
 
 _DEAF: Final = ConnectionHandler()

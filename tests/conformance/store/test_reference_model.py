@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -162,6 +163,11 @@ class Pair(RuleBasedStateMachine):
         self.both(lambda s: s.remember(record))
         self.both(lambda s: s.proxies())
 
+    @rule(nodes=st.lists(st.sampled_from("ab"), max_size=2))
+    def forget(self, nodes: list[str]) -> None:
+        self.both(lambda s: s.forget(nodes))
+        self.both(lambda s: s.proxies())
+
     @rule()
     def reopen(self) -> None:
         self.runner.run(self.sqlite.aclose())
@@ -175,5 +181,5 @@ class Pair(RuleBasedStateMachine):
             shutil.rmtree(self.directory)
 
 
-Pair.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestPair = Pair.TestCase
+Pair.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestPair = pytest.mark.slow(Pair.TestCase)

@@ -13,7 +13,7 @@ import pytest
 from seawall_control.domain.errors import EtagMismatch, StoreBusy, StoreFull, StoreRefused, StoreUnavailable
 from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.store.port import EventQuery
-from seawall_control.store.sqlite import SqliteStore, open_store, readers
+from seawall_control.store.sqlite import SqliteStore, open_store, readers, writer
 from seawall_control.store.sqlite.filter_sql import to_sql
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
 from tests.conformance.store.test_port import draft, event
@@ -163,6 +163,32 @@ async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: S
     assert len(await store.report(big)) == 400
     assert (await store.report_state()).state == "ok"
     assert not store.failed.is_set()
+
+
+async def test_full_store_finds_out_by_itself_that_there_is_room(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness comes back without anybody having to try a change."""
+    monkeypatch.setattr(writer, "PROBE_S", 0.01)
+    await store.report([event(1)])
+    pages = next(iter(await store._db.execute_fetchall("PRAGMA page_count")))[0]
+    await store._db.execute_fetchall(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreFull):
+        await store.report([event(1000 + i, message="x" * 1000) for i in range(400)])
+    await store._db.execute_fetchall("PRAGMA max_page_count = 1000000")
+    async with asyncio.timeout(10):
+        while (await store.report_state()).state != "ok":  # noqa: ASYNC110 - nobody tells but the store itself
+            await asyncio.sleep(0.01)
+
+
+async def test_deleting_gives_room_back(store: SqliteStore, tmp_path: Path) -> None:
+    """Retention makes the file smaller, a little at a time."""
+    for start in range(0, 4000, 500):
+        await store.report([event(start + i, resolved=True, message="x" * 1000) for i in range(500)])
+    before = next(iter(await store._db.execute_fetchall("PRAGMA page_count")))[0]
+    assert await store.delete_resolved(before_us=2**62, dry_run=False) == 4000
+    after = next(iter(await store._db.execute_fetchall("PRAGMA page_count")))[0]
+    assert after < before / 4
 
 
 async def test_refused_change_leaves_the_others_of_its_group_alone(store: SqliteStore) -> None:

@@ -169,6 +169,9 @@ async def test_errors_over_http_have_the_columns_of_the_requirements(plane: Cont
         ("/api/v1/errors", "POST", {}, {"sec-fetch-site": "cross-site"}, 403, "CROSS_SITE"),
         ("/health", "GET", None, {"host": "evil.example"}, 421, "WRONG_HOST"),
         ("/api/v1/errors", "DELETE", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?older_than_days=nan", "DELETE", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?page_size=many", "GET", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?page_token=x", "GET", None, {}, 400, "INVALID_PAGE_TOKEN"),
     ],
 )
 async def test_http_errors_have_one_shape(

@@ -4,6 +4,7 @@ and restarts.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -125,4 +126,4 @@ class Stream(RuleBasedStateMachine):
 
 
 Stream.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
-TestStream = Stream.TestCase
+TestStream = pytest.mark.slow(Stream.TestCase)

@@ -175,6 +175,11 @@ class MemoryStore:
         """See `FleetStore.remember`."""
         self._proxies[proxy.node] = proxy
 
+    async def forget(self, nodes: Sequence[str]) -> None:
+        """See `FleetStore.forget`."""
+        for node in nodes:
+            self._proxies.pop(node, None)
+
     async def proxies(self) -> Sequence[ProxyRecord]:
         """See `FleetStore.proxies`."""
         return [self._proxies[node] for node in sorted(self._proxies)]

@@ -83,8 +83,8 @@ class DirectoryLock:
             os.close(self._fd)
             self._fd = -1
             raise StoreRefused(
-                f"{directory} is in use by another control plane (process {owner}). Stop that one, or "
-                "start this one with another --data-dir: two writers on one store would corrupt each other's record."
+                f"{directory} is in use by another control plane (process {owner}). Stop that one, or start "
+                "this one with another --data-dir: two writers on one store would corrupt its record."
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)

@@ -54,6 +54,14 @@ class SqliteStore(SqlitePolicies, SqliteEvents):
 
         await self._writer.do(work)
 
+    async def forget(self, nodes: Sequence[str]) -> None:
+        """See `FleetStore.forget`."""
+
+        async def work(db: aiosqlite.Connection) -> None:
+            await db.executemany("DELETE FROM proxies WHERE node = ?", [(node,) for node in nodes])
+
+        await self._writer.do(work)
+
     async def proxies(self) -> Sequence[ProxyRecord]:
         """See `FleetStore.proxies`."""
         return [

@@ -29,6 +29,8 @@ from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
 
 MAX_GROUP: Final = 500
 MAX_QUEUED: Final = 256
+PROBE_S: Final = 5.0
+"""How often a store that is full is tried without anybody asking."""
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
 
@@ -96,7 +98,7 @@ class Writer:
     async def _run(self) -> None:
         stopping = False
         while not stopping:
-            job = await self._queue.get()
+            job = await self._next()
             if job is None:
                 break
             group = [job]
@@ -113,6 +115,18 @@ class Writer:
             late = self._queue.get_nowait()
             if late is not None:
                 _fail(late, StoreUnavailable("the store is closing"))
+
+    async def _next(self) -> _Job[Any] | None:
+        """Return the next change; while the store is ill, one of our own now and then, to see whether it is well again."""
+        if self.state == "ok" or self.failed.is_set():
+            return await self._queue.get()
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return await self._queue.get()
+        except TimeoutError:
+            probe: _Job[None] = _Job(_touch, 1, asyncio.get_running_loop().create_future())
+            probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return probe
 
     async def _commit(self, group: list[_Job[Any]]) -> None:
         if self.failed.is_set():
@@ -196,6 +210,12 @@ class Writer:
             )
         finally:
             await self._db.execute("PRAGMA busy_timeout = 5000")
+
+
+async def _touch(db: aiosqlite.Connection) -> None:
+    """Write a page with what it says already: this takes as much room as a small change."""
+    version = next(iter(await db.execute_fetchall("PRAGMA user_version")))[0]
+    await db.execute(f"PRAGMA user_version = {int(version)}")
 
 
 def _ends_group(error: BaseException) -> bool:

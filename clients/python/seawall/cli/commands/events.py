@@ -116,7 +116,7 @@ def _row(item: ErrorEvent) -> list[str | render.Cell]:
         shape["kind"] or "-",
         render.clip(item.component or item.route, 28) or "-",
         item.code or render.clip(item.error_type, 24) or "-",
-        render.clip(mark + item.message, 60),
+        render.clip(mark + item.message, 60 if sys.stdout.isatty() else 120),
         item.id,
     ]
 

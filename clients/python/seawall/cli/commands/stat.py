@@ -70,13 +70,14 @@ def _show(output: str, data: dict[str, Any], window: float) -> None:
 
 
 def _table(routes: list[dict[str, Any]]) -> str:
-    if not routes:
+    if not any(item["route"] or item["total"]["calls"] for item in routes):
         say("No route has had a call yet, or no proxy is connected (`seawall get proxies`).")
         return ""
     headers = ["ROUTE", "RPS", "SUCCESS", "P50", "P95", "P99", "RETRIES", "FALLBACKS", "REJECTED", "BREAKER"]
+    shown = [item for item in routes if item["route"] or item["total"]["calls"]]
     rows = [
         [
-            item["route"],
+            item["route"] or "(no route)",
             render.rate(item["calls_per_second"]),
             _success(item),
             render.latency(item["p50_s"]),
@@ -87,7 +88,7 @@ def _table(routes: list[dict[str, Any]]) -> str:
             render.rate(item["rejected_per_second"]),
             render.breaker(item["breaker"]),
         ]
-        for item in routes
+        for item in shown
     ]
     return render.table(headers, rows, right="RPS SUCCESS P50 P95 P99 RETRIES FALLBACKS REJECTED")
 
