@@ -220,7 +220,9 @@ class Demo:
                 self.picture.endpoints = [
                     (e.cluster, e.address, e.state) for p in proxies for e in p.endpoints
                 ]
-                self.picture.revision = max((p.applied_revision for p in proxies), default=0)
+                rollout = await self.seawall.policies.rollout()
+                if rollout.applied == rollout.connected:
+                    self.picture.revision = rollout.revision
             if half % 2:
                 self.picture.second, self.record.second = self.record.second, Tally()
                 self.view.tick(time.monotonic() - self.begun)

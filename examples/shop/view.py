@@ -66,7 +66,9 @@ class View:
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print a line above the picture."""
-        self.console.print(text, style=style or None, markup=False, soft_wrap=True)
+        # A Text of its own: a style given to print would also colour the live picture that is drawn again
+        # with it.
+        self.console.print(Text(text, style=style), soft_wrap=True)
         sys.stdout.flush()
 
     def begin(self, number: int, title: str, explanation: str) -> None:

@@ -36,10 +36,13 @@ def parse_grpc_timeout(value: bytes) -> float:
     digits = len(value) - 1
     if digits < 1 or digits > _MAX_DIGITS:
         return MALFORMED
-    amount = value[:digits]
-    if not amount.isdigit():
-        return MALFORMED
-    return _seconds(int(amount), value[digits])
+    amount = 0
+    for i in range(digits):  # compiled this is a third of the time of int(bytes)
+        digit = value[i] - 48
+        if digit < 0 or digit > 9:
+            return MALFORMED
+        amount = amount * 10 + digit
+    return _seconds(amount, value[digits])
 
 
 def format_grpc_timeout(seconds: float) -> bytes:

@@ -51,7 +51,7 @@ MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
 COMMAND_TIMEOUT_S: Final = 5.0
 FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
-"""A proxy that has been away for so long is no part of the fleet any more; it is known again when it comes."""
+"""A proxy that has been away for so long is no part of the fleet; it is known again when it comes."""
 
 _log = logging.getLogger("seawall.control.fleet")
 

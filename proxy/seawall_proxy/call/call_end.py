@@ -97,6 +97,8 @@ class CallEnd(ResponseSide):
             context.timers.cancel(self)
         if self.replay is not None:
             self._forget_replay()
+        if not self.request_done:
+            self.stream.stop_request()
         counters = self.state.counters
         counters.in_flight -= 1
         counters.by_code[code] += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from seawall_proxy.http2.errors import NO_ERROR
 from seawall_proxy.http2.frames import (
     CONTINUATION,
     DATA,
@@ -145,8 +146,12 @@ class Sender:
             self.ready[stream.id] = stream
 
     def _finish_if_closed(self, stream: Stream) -> None:
-        if stream.local_closed and stream.remote_closed and not stream.done:
+        if stream.done or not stream.local_closed:
+            return
+        if stream.remote_closed:
             self._connection.finish_stream(stream)
+        elif stream.request_unwanted:
+            self._connection.reset_stream(stream, NO_ERROR)
 
     def _send_queued(self, stream: Stream) -> int:
         """Write one DATA frame from the queue, and the end of the stream if this was the last of it."""

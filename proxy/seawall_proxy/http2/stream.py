@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from seawall_proxy.http2.errors import NO_ERROR
 from seawall_proxy.http2.frames import DATA, FLAG_END_STREAM, frame_prefix, window_update
 from seawall_proxy.http2.handlers import NO_HANDLER, StreamHandler
 from seawall_proxy.http2.headers import Field, HeaderBlock
@@ -40,6 +41,7 @@ class Stream:
         self.handler: StreamHandler = NO_HANDLER
         self.remote_closed: bool = False
         self.local_closed: bool = False
+        self.request_unwanted: bool = False
         self.done: bool = False
         self.reached_upstream: bool = False
         """Set by the layer above once an upstream has acted on the call: resetting it is then no abuse."""
@@ -117,6 +119,17 @@ class Stream:
         if not self.done:
             self.connection.reset_stream(self, code)
 
+    def stop_request(self) -> None:
+        """Want no more of the request (server role): once the response has gone the client is asked to stop.
+
+        The ask is RST_STREAM with NO_ERROR (RFC 9113 section 8.1); the handler hears no more of this stream.
+        """
+        if self.remote_closed or self.done:
+            return
+        self.request_unwanted = True
+        if self.local_closed:
+            self.connection.reset_stream(self, NO_ERROR)
+
     def consume(self, n: int) -> None:
         """Give `n` bytes of this stream's receive credit back; the peer is told once half a window is due."""
         if self.remote_closed or self.done:
@@ -153,3 +166,5 @@ class Stream:
         self.local_closed = True
         if self.remote_closed:
             self.connection.finish_stream(self)
+        elif self.request_unwanted:
+            self.connection.reset_stream(self, NO_ERROR)

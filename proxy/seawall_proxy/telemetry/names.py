@@ -28,8 +28,12 @@ RECOVERED: Final = Metric("seawall_recovered_total", "counter", "Calls that a la
 BUDGET_EXHAUSTED: Final = Metric(
     "seawall_retry_budget_exhausted_total", "counter", "Retries that the budget refused, by route."
 )
-FALLBACKS: Final = Metric("seawall_fallback_served_total", "counter", "Calls answered by a fallback, by route.")
-REJECTED: Final = Metric("seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason.")
+FALLBACKS: Final = Metric(
+    "seawall_fallback_served_total", "counter", "Calls answered by a fallback, by route."
+)
+REJECTED: Final = Metric(
+    "seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason."
+)
 CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
 BREAKER_STATE: Final = Metric(
     "seawall_breaker_state", "gauge", "1 for the state that the route's breaker is in, 0 for the others."
@@ -39,13 +43,17 @@ BREAKER_REJECTED: Final = Metric("seawall_breaker_rejected_total", "counter", "C
 ENDPOINT_STATE: Final = Metric(
     "seawall_endpoint_state", "gauge", "1 for the state that the endpoint is in, 0 for the others."
 )
-ENDPOINT_ATTEMPTS: Final = Metric("seawall_endpoint_attempts_total", "counter", "Attempts sent to the endpoint.")
+ENDPOINT_ATTEMPTS: Final = Metric(
+    "seawall_endpoint_attempts_total", "counter", "Attempts sent to the endpoint."
+)
 ENDPOINT_FAILURES: Final = Metric("seawall_endpoint_failures_total", "counter", "Attempts that failed there.")
 ENDPOINT_IN_FLIGHT: Final = Metric("seawall_endpoint_inflight", "gauge", "Attempts in flight there.")
 CONNECTIONS: Final = Metric("seawall_connections", "gauge", "Open client connections.")
 CONNECTIONS_TOTAL: Final = Metric("seawall_connections_total", "counter", "Client connections accepted.")
 CONNECTIONS_REFUSED: Final = Metric(
-    "seawall_connections_refused_total", "counter", "Client connections closed at once because a limit was reached."
+    "seawall_connections_refused_total",
+    "counter",
+    "Client connections closed at once because a limit was reached.",
 )
 PROTOCOL_ERRORS: Final = Metric(
     "seawall_protocol_errors_total", "counter", "Client connections ended because the peer broke HTTP/2."
@@ -60,8 +68,36 @@ CONTROL_CONNECTED: Final = Metric(
     "seawall_control_connected", "gauge", "1 while the stream to the control plane is open."
 )
 EVENTS_PRODUCED: Final = Metric("seawall_events_produced_total", "counter", "Events recorded.")
-EVENTS_DROPPED: Final = Metric("seawall_events_dropped_total", "counter", "Events dropped, all of them counted.")
-BUILD_INFO: Final = Metric("seawall_build_info", "gauge", "1, with version and form of the data path as labels.")
+EVENTS_DROPPED: Final = Metric(
+    "seawall_events_dropped_total", "counter", "Events dropped, all of them counted."
+)
+BUILD_INFO: Final = Metric(
+    "seawall_build_info", "gauge", "1, with version and form of the data path as labels."
+)
 
-ALL: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+ALL: Final[tuple[Metric, ...]] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)
 """Every metric; the documentation lists these."""
+
+# Spans. `rpc.response.status_code` is the name of the published conventions, `rpc.status_code` that of the coming ones.
+SCOPE: Final = "seawall.proxy"
+SERVICE: Final = "seawall-proxy"
+RPC_SYSTEM: Final = "rpc.system.name"
+RPC_METHOD: Final = "rpc.method"
+RPC_STATUS: Final = "rpc.status_code"
+RPC_STATUS_BEFORE: Final = "rpc.response.status_code"
+ERROR_TYPE: Final = "error.type"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+PREVIOUS_ATTEMPTS: Final = "previous-rpc-attempts"
+TRANSPARENT_RETRY: Final = "transparent-retry"
+ROUTE: Final = "seawall.route"
+OUTCOME: Final = "seawall.outcome"
+REASON: Final = "seawall.reason"
+ATTEMPTS: Final = "seawall.attempts"
+RESENDS: Final = "seawall.resends"
+REVISION: Final = "seawall.policy.revision"
+FALLBACK_USED: Final = "seawall.fallback.used"
+COVERED_STATUS: Final = "seawall.covered.status_code"
+COVERED_REASON: Final = "seawall.covered.reason"

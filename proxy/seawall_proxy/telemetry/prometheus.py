@@ -121,7 +121,9 @@ def add_breakers(page: Exposition, breakers: Iterable[tuple[str, int, int, int]]
     page.family(names.BREAKER_REJECTED, (((("route", route),), rejected) for route, _, _, rejected in rows))
 
 
-def add_proxy(page: Exposition, counters: ProxyCounters, *, revision: int, control_connected: bool | None) -> None:
+def add_proxy(
+    page: Exposition, counters: ProxyCounters, *, revision: int, control_connected: bool | None
+) -> None:
     """Add what belongs to no route; `control_connected` is None for a stand-alone proxy."""
     for metric, value in (
         (names.CONNECTIONS, counters.connections_open),

@@ -62,16 +62,15 @@ def test_every_promise_holds(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_ended_at_any_time(tmp_path: Path, number: signal.Signals) -> None:
-    """A signal in the middle ends it and everything it started."""
+def test_it_can_be_ended_at_any_time(tmp_path: Path) -> None:
+    """Ctrl-C in the middle ends it and everything it started."""
     demo = _start(tmp_path)
     try:
         assert demo.stdout is not None
         for line in demo.stdout:
             if re.match(r" +\d+s +\d+ calls", line):
                 break
-        demo.send_signal(number)
+        demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=60)
     finally:
         demo.kill()

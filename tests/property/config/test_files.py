@@ -13,7 +13,7 @@ from seawall.v1 import policy_pb2
 from seawall_proxy.config import LintReport, lint_file, lint_text, render_violations
 from seawall_proxy.config.schema import spec_of
 
-SAMPLE = (Path(__file__).parents[3] / "examples" / "policy.yaml").read_bytes()
+SAMPLE = (Path(__file__).parents[2] / "data" / "example.yaml").read_bytes()
 SNIPPETS = [
     b"{",
     b"}",

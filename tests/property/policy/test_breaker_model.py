@@ -193,7 +193,8 @@ class Reference:
 
     def judge(self, now: float) -> None:
         passed = sum(not probe.failed and not probe.slow for probe in self.probes)
-        if passed >= self.options.success_threshold:
+        just_failed = self.probes[-1].failed or self.probes[-1].slow
+        if passed >= self.options.success_threshold and not just_failed:
             self.go(CLOSED, "probes_passed")
             return
         sample = max(self.options.half_open_calls, self.options.success_threshold)
@@ -205,7 +206,6 @@ class Reference:
             self.options.slow_call_duration_s < inf and slow >= self.options.slow_call_rate
         )
         in_a_row = self.options.consecutive and self.in_a_row() >= self.options.consecutive
-        just_failed = self.probes[-1].failed or self.probes[-1].slow
         if just_failed and (out_of_reach or too_many or in_a_row):
             self.open(now, "probes_failed")
 

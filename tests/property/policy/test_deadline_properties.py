@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import nextafter
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,7 +14,13 @@ UNIT_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-
 LARGEST_S = 99_999_999 * 3600.0
 
 
-@given(seconds=st.floats(0.0, LARGEST_S) | st.floats(0.0, 1.0) | st.integers(1, 10**8).map(lambda n: n / 1e6))
+JUST_BELOW = st.builds(
+    lambda n, units: nextafter(n / units, 0.0), st.integers(1, 99_999_999), st.sampled_from((1e3, 1e6, 1e9))
+)
+
+
+@given(seconds=st.floats(0.0, LARGEST_S) | st.floats(0.0, 1.0) | JUST_BELOW)
+@example(nextafter(0.537159, 0.0))
 @example(0.1)
 @example(100.0)
 @example(LARGEST_S)

@@ -9,7 +9,8 @@ from seawall_policy.descriptors import DescriptorSource
 from seawall_proxy.config import lint_file, lint_text, load_text, render_violations
 from tests.unit.compile.samples import BASE, shop_descriptors
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "policy.yaml"
+EXAMPLE = Path(__file__).parents[2] / "data" / "example.yaml"
+SHIPPED = Path(__file__).parents[3] / "examples" / "policy.yaml"
 
 
 def places(text: str) -> list[tuple[int, str, str]]:
@@ -21,12 +22,17 @@ def places(text: str) -> list[tuple[int, str, str]]:
 
 
 def test_example_is_clean() -> None:
-    """The policy file that the documentation shows has neither mistakes nor warnings."""
+    """The policy file with every section has neither mistakes nor warnings."""
     report = lint_file(EXAMPLE)
     assert render_violations(report) == ""
     assert report.ok
     assert report.snapshot is not None
     assert [route.name for route in report.snapshot.routes] == ["checkout", "rest"]
+
+
+def test_shipped_example_is_clean() -> None:
+    """The policy file that people are told to start from has neither mistakes nor warnings."""
+    assert render_violations(lint_file(SHIPPED)) == ""
 
 
 def test_mistakes_of_reader_and_compiler_come_together_in_order() -> None:

@@ -12,7 +12,7 @@ from seawall_policy.builtin import builtin_documents
 from seawall_proxy.config import load_file, load_text, render_document, render_policies
 from tests.unit.compile.samples import shop_descriptors
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "policy.yaml"
+EXAMPLE = Path(__file__).parents[2] / "data" / "example.yaml"
 
 
 def read_back(document: policy_pb2.PolicyDocument) -> policy_pb2.PolicyDocument:

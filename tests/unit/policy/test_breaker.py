@@ -899,6 +899,26 @@ def test_failed_probings_count_under_the_new_policy() -> None:
     assert (new.state, new.open_until) == (OPEN, 3.0)
 
 
+def test_probes_from_before_a_policy_change_count_and_a_failed_one_never_closes() -> None:
+    """Two passed under the old policy are more than the new one asks for; the next result decides, by what it is."""
+    for code, state in ((OK, CLOSED), (BAD, OPEN)):
+        old = half_open(make(half_open_calls=3, success_threshold=3, failure_rate=100.0))
+        call(old, OK, 5.0)
+        call(old, OK, 5.0)
+        new = make(half_open_calls=1, success_threshold=1)
+        new.carry_over(old)
+        assert (new.state, new.probes_passed) == (HALF_OPEN, 2)
+        call(new, code, 5.0)
+        assert new.state == state
+
+
+def test_new_policy_that_is_still_off_changes_nothing() -> None:
+    """No transition where the state is the same."""
+    old, new = make(mode=OFF), make(mode=OFF)
+    new.carry_over(old, 5.0)
+    assert (new.state, new.since, new.take_transitions()) == (DISABLED, 0.0, [])
+
+
 # -- options
 
 

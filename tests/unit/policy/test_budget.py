@@ -112,6 +112,14 @@ def test_late_timestamp_counts_in_the_latest_slot() -> None:
     assert ledger.balance(30.0) == 0.0
 
 
+def test_ledger_works_where_the_clock_is_negative() -> None:
+    """A monotonic clock may start anywhere."""
+    ledger = budget(percent=100.0)
+    ledger.deposit(-100.0)
+    assert ledger.balance(-90.01) == 1.0
+    assert ledger.balance(-90.0) == 0.0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

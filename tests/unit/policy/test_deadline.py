@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import inf, nan, nextafter
 
 import pytest
 
@@ -95,15 +95,13 @@ def test_remaining_time_is_written_in_the_finest_unit_that_fits(seconds: float, 
     assert deadline.format_grpc_timeout(seconds) == value
 
 
-def test_value_whose_product_rounds_up_is_still_not_more_than_what_is_left() -> None:
-    """The largest float below n microseconds times a million is n; what is written must be n-1 then."""
-    just_below = 0.30000499999999999
-    assert just_below < 0.300005 and int(just_below * 1e6) == 300004
-    for text in (b"300005u", b"700003u", b"99999997u", b"17000001u"):
-        exact = deadline.parse_grpc_timeout(text)
-        below = float.fromhex(exact.hex()) * (1 - 2**-53)
-        assert below < exact
-        assert deadline.parse_grpc_timeout(deadline.format_grpc_timeout(below)) <= below
+@pytest.mark.parametrize("value", [b"29919322n", b"537159u", b"70594767m"])
+def test_value_whose_product_rounds_up_is_still_not_more_than_what_is_left(value: bytes) -> None:
+    """The largest float below these, times the units in a second, is rounded up to the whole number above."""
+    below = nextafter(deadline.parse_grpc_timeout(value), 0.0)
+    units = {b"n": 1e9, b"u": 1e6, b"m": 1e3}[value[-1:]]
+    assert int(below * units) == int(value[:-1])
+    assert deadline.format_grpc_timeout(below) == b"%d%s" % (int(value[:-1]) - 1, value[-1:])
 
 
 @pytest.mark.parametrize(

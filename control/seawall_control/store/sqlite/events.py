@@ -249,7 +249,7 @@ class SqliteEvents(Adapter):
                     (before_us,),
                 )
                 await db.execute("DELETE FROM event_hours WHERE events = 0")
-                await db.execute_fetchall(f"PRAGMA incremental_vacuum({_BULK})")
+                self._writer.reclaim_soon()
                 return cursor.rowcount
 
             touched = await self._writer.do(work)

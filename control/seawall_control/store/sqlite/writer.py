@@ -31,6 +31,7 @@ MAX_GROUP: Final = 500
 MAX_QUEUED: Final = 256
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
+_RECLAIM_PAGES: Final = 4000
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
 
@@ -55,6 +56,7 @@ class Writer:
         self._wal = path.with_name(path.name + "-wal")
         self._queue: asyncio.Queue[_Job[Any] | None] = asyncio.Queue(MAX_QUEUED)
         self._closed = False
+        self._reclaim = False
         self.state = "ok"
         self.detail = "writing"
         self.commits = 0
@@ -117,7 +119,10 @@ class Writer:
                 _fail(late, StoreUnavailable("the store is closing"))
 
     async def _next(self) -> _Job[Any] | None:
-        """Return the next change; while the store is ill, one of our own now and then, to see whether it is well again."""
+        """Return the next change; while the store is ill, now and then one of our own.
+
+        It shows whether there is room again without anybody having to ask.
+        """
         if self.state == "ok" or self.failed.is_set():
             return await self._queue.get()
         try:
@@ -151,6 +156,8 @@ class Writer:
                 _fail(job, refused)
             elif not job.done.done():
                 job.done.set_result(result)
+        if self._reclaim:
+            await self._give_room_back()
         if self.commits % _CHECK_WAL_EVERY == 0:
             await self._shrink_wal()
 
@@ -196,6 +203,18 @@ class Writer:
         )
         for job in group:
             _fail(job, outcome)
+
+    def reclaim_soon(self) -> None:
+        """Make the file smaller after this commit: pages were freed."""
+        self._reclaim = True
+
+    async def _give_room_back(self) -> None:
+        self._reclaim = False
+        try:
+            # As a script: it is stepped to its end, where a single statement without columns is stepped once.
+            await self._db.executescript(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES});")
+        except sqlite3.Error as error:
+            _log.warning("freed pages could not be given back", extra={"fields": {"error": str(error)}})
 
     async def _shrink_wal(self) -> None:
         """Truncate a log that outgrew its limit, unless a reader holds it right now."""

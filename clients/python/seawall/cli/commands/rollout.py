@@ -58,7 +58,7 @@ def _status_text(shape: dict[str, Any]) -> str:
             [
                 item["proxy"],
                 render.rollout(item["state"]),
-                str(item["applied_revision"] or "-"),
+                _in_effect(item),
                 {"ack": "ACK", "nack": "NACK"}.get(item["last_verdict"], "-"),
                 render.Cell("yes", "yellow") if item["proxy"] in shape["drifted"] else render.Cell("no"),
                 render.ago(at, now),
