@@ -26,7 +26,8 @@ rule by rule:
    enforcement would have rejected. METRICS_ONLY watches and counts what it would have rejected, and never
    changes state by itself.
 8. When a policy changes, the breaker of the same key carries over (`carry_over`); calls that still hold the
-   old one are passed on to the new, so no permit is lost and no probe is given twice.
+   old one are passed on to the new, so no permit is lost, no probe is given twice, and what they set off is
+   seen through either.
 
 Sources: resilience4j CircuitBreaker (windows, state numbers, automatic transition), Linkerd's unified
 failure accrual (rule 6, order of checks), Polly and opossum issues on half-open traffic (rules 1 and 4).
@@ -305,6 +306,8 @@ class Breaker:
         0.0 where nothing is rejected, the rest of the open time while OPEN, `open_for_s` while HALF_OPEN
         (the probes will decide, the caller is not needed for it), infinity while FORCED_OPEN: nobody knows.
         """
+        if self._line is not None and self._line.current is not self:
+            return self._line.current.retry_after(now)
         if self.options.mode == SHADOW:
             return 0.0
         if self.state == OPEN:
@@ -317,12 +320,16 @@ class Breaker:
 
     def take_transitions(self) -> list[Transition]:
         """Return the changes of state since the last time, oldest first, and forget them."""
+        if self._line is not None and self._line.current is not self:
+            return self._line.current.take_transitions()
         taken = self._transitions
         self._transitions = []
         return taken
 
     def has_transitions(self) -> bool:
         """Tell whether `take_transitions` would return any; allocates nothing."""
+        if self._line is not None and self._line.current is not self:
+            return self._line.current.has_transitions()
         return len(self._transitions) > 0
 
     def snapshot(self, now: float = -inf) -> BreakerSnapshot:

@@ -27,6 +27,9 @@ SLOTS: Final = 10
 _RETRY: Final = 1_000_000
 _TOKEN: Final = 1000
 
+# Earlier than any tick of any clock.
+_NEVER: Final = -(1 << 60)
+
 
 class BudgetOptions:
     """`percent` retries per 100 calls (0 to 1000), `min_per_second` always allowed, both over `interval_s`
@@ -62,7 +65,7 @@ class RetryBudget:
         self._slot_s: float = options.interval_s / SLOTS
         self._slots: list[int] = [0] * SLOTS
         self._sum: int = 0
-        self._tick: int = 0
+        self._tick: int = _NEVER
         self._at: int = 0
 
     def deposit(self, now: float) -> None:
@@ -95,14 +98,7 @@ class RetryBudget:
         """Empty the slots that the time has passed."""
         tick = floor(now / self._slot_s)
         steps = tick - self._tick
-        if steps == 0:
-            return
-        if self._sum == 0 and steps < 0:
-            # Nothing is remembered that could be moved: this is how the first moment is found, wherever the
-            # clock starts.
-            self._tick = tick
-            return
-        if steps < 0:
+        if steps <= 0:
             return
         self._tick = tick
         steps = min(steps, SLOTS)

@@ -6,7 +6,8 @@ known traps closed:
 - every push has a nonce that is valid on its stream only; an answer with any other nonce teaches nothing (X1,
   X4);
 - ACK and NACK are said, never inferred from a version (X2);
-- a reconnecting proxy states what it has in effect, and equal content is not sent again (X3, X5);
+- a reconnecting proxy states what it has in effect, and the same revision is not sent again (X3, X5); equal
+  content under a newer number is, since what a proxy records names the revision that decided;
 - refused content is never sent again to the same run of the process; it is parked until the content changes
   (X5). Whoever refuses everything for ever is sent each content at most once;
 - one push is under way at a time. What is published meanwhile waits, and only the newest is sent then. A
@@ -153,7 +154,9 @@ class Subscription:
         target = self._target
         if target is None or self._waiting is not None:
             return ()
-        if target.hash == self.applied_hash or target.hash in self._refused:
+        if (target.revision, target.hash) == (self.applied_revision, self.applied_hash):
+            return ()
+        if target.hash in self._refused:
             return ()
         if self._silent is not None and self._silent.hash == target.hash:
             return ()

@@ -147,8 +147,7 @@ class Acceptor(ConnectionHandler):
         counters = context.unmatched
         counters.started += 1
         counters.by_code[code] += 1
-        counters.rejected += 1
-        counters.rejected_by[reason] = counters.rejected_by.get(reason, 0) + 1
+        counters.reject(reason)
         if reason == local_reply.NO_ROUTE:
             record = CallRecord("", head.path, context.now)
             record.code = code

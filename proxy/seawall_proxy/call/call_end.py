@@ -32,6 +32,9 @@ RECORDED_CODES: Final = (
 """Final statuses that make an event. The others are answers of a healthy service (not found, denied, ...)."""
 
 
+_LONGEST_HINT_S: Final = 86_400.0
+
+
 class CallEnd(ResponseSide):
     """Sends the final status exactly once and accounts for it."""
 
@@ -62,6 +65,9 @@ class CallEnd(ResponseSide):
         breaker = self.state.breaker
         if reason == local_reply.BREAKER_OPEN and breaker is not None:
             retry_after = breaker.retry_after(self.context.now)
+            if retry_after > _LONGEST_HINT_S:
+                # Held open by a person: nobody knows for how long.
+                retry_after = -1.0
         message = local_reply.REASONS.get(reason, "the call failed")
         metadata: list[tuple[str, str]] = [("route", self.state.name), ("origin", "proxy")]
         if self.attempts > 0:
@@ -84,6 +90,7 @@ class CallEnd(ResponseSide):
     def _answer_static(self, payload: bytes) -> None:
         stream = self.stream
         self._drop_held()
+        self.answered_static = True
         stream.send_headers(local_reply.HEADERS_ONLY, NO_EXTRA, False)
         stream.send_data(payload, False)
         stream.send_trailers(local_reply.STATUS_OK, self._outcome_fields(OUTCOME_FALLBACK))
@@ -116,12 +123,11 @@ class CallEnd(ResponseSide):
         if outcome == OUTCOME_RETRIED:
             counters.recovered += 1
         elif outcome == OUTCOME_FALLBACK:
-            counters.fallbacks += 1
+            counters.fall_back("cluster" if self.in_fallback and not self.answered_static else "static")
         elif outcome == OUTCOME_CANCELLED:
             counters.cancelled += 1
         elif outcome == OUTCOME_REJECTED:
-            counters.rejected += 1
-            counters.rejected_by[reason] = counters.rejected_by.get(reason, 0) + 1
+            counters.reject(reason)
 
     def _recorded(self, code: int, outcome: int) -> bool:
         if outcome == OUTCOME_CANCELLED:

@@ -76,6 +76,7 @@ class CallState(AttemptOwner):
         self.held_size: int = 0
         self.fallback_index: int = 0
         self.in_fallback: bool = False
+        self.answered_static: bool = False
         self.failed_code: int = 0
         self.failed_reason: str = ""
 

@@ -131,3 +131,7 @@ class TraceSink:
 
     def finish(self, trace: CallTrace, record: CallRecord) -> None:
         """Take the record of a sampled call."""
+
+    def shutdown(self) -> bool:
+        """Let go of everything; may block for a few seconds. Return whether nothing was lost."""
+        return True

@@ -135,6 +135,8 @@ def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> 
     breaker = Breaker(options, draw)
     if old is not None and old.breaker is not None:
         breaker.carry_over(old.breaker, now)
+    else:
+        breaker.since = now
     return breaker
 
 

@@ -23,6 +23,8 @@ MAX_CONNECTIONS: Final = 64
 MAX_HEADER_BYTES: Final = 16 << 10
 IDLE_LIMIT_S: Final = 30.0
 REQUEST_LIMIT_S: Final = 10.0
+CLOSE_LIMIT_S: Final = 5.0
+"""How long a client gets to read what was written before its connection is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class AdminHttp:
         self._pages: dict[str, Callable[[], Page]] = pages
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+        self._all_gone: asyncio.Event = asyncio.Event()
 
     async def start(self, host: str, port: int) -> None:
         """Listen; raises OSError when the address cannot be had."""
@@ -62,11 +65,15 @@ class AdminHttp:
         self.address = f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}"
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Stop accepting, let clients read what was written (at most 5 s each), close."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):
             connection.close()
+        if self._connections:
+            # Each of them is cut after the limit, so this ends.
+            self._all_gone.clear()
+            await self._all_gone.wait()
 
     def admit(self, connection: _Connection) -> bool:
         """Tell whether one more connection may stay."""
@@ -78,6 +85,8 @@ class AdminHttp:
     def forget(self, connection: _Connection) -> None:
         """Learn that a connection is gone."""
         self._connections.discard(connection)
+        if not self._connections:
+            self._all_gone.set()
 
     def answer(self, method: bytes, target: bytes) -> Page:
         """Return the page for a request; never raises."""
@@ -120,9 +129,14 @@ class _Connection(asyncio.Protocol):
             self._limit.cancel()
 
     def close(self) -> None:
-        """Close after what is written has gone."""
-        if self._transport is not None:
-            self._transport.close()
+        """Close after what is written has gone, or when it does not go."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        if self._limit is not None:
+            self._limit.cancel()
+        # A client that does not read would otherwise keep its place for ever.
+        self._limit = asyncio.get_running_loop().call_later(CLOSE_LIMIT_S, self._transport.abort)
 
     def _stay(self, seconds: float) -> None:
         if self._limit is not None:

@@ -168,6 +168,7 @@ class ControlLink:
         it has.
         """
         until = monotonic() + limit_s
+        await self._pump.drain()
         while monotonic() < until:
             status = self._pump.spool_status()
             if status is None or status.depth == 0:

@@ -32,6 +32,8 @@ from seawall_proxy.telemetry.spool import RING_FULL, Batch, Spool, SpoolBusy, Sp
 log = logging.getLogger("seawall.events")
 
 TICK_S: Final = 0.1
+IDLE_TICK_S: Final = 1.0
+"""How often a spool is looked at that has nothing to sync."""
 SLICE: Final = 16
 MAX_EVENTS_PER_S: Final = 2000
 RECENT: Final = 1000
@@ -71,6 +73,8 @@ class EventPump:
         self._status: SpoolStatus | None = None
         self._reopen_at: float = 0.0
         self._spool_dropped: int = 0
+        self._tick_at: float = 0.0
+        self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
 
     def on_spooled(self, wake: Callable[[], None]) -> None:
@@ -87,9 +91,18 @@ class EventPump:
             await self._finish()
 
     async def pump(self) -> None:
-        """Move what waits now, at most a tick's share of `MAX_EVENTS_PER_S`, and let the spool do what is
-        due.
-        """
+        """Move what waits now, at most a tick's share of the rate, and let the spool do what is due."""
+        async with self._turn:
+            await self._pump()
+
+    async def drain(self) -> None:
+        """Move everything that waits now."""
+        for _ in range(1 + len(self._recorder) // SLICE):
+            await self.pump()
+            if len(self._recorder) == 0:
+                break
+
+    async def _pump(self) -> None:
         if self._directory is not None and self.spool is None:
             await self._open()
         self._builder.anchor = _anchor()
@@ -109,7 +122,8 @@ class EventPump:
             await asyncio.sleep(0)
         dropped = self._recorder.take_dropped()
         if self.spool is not None:
-            await self.on_disk(self._store, self.spool, payloads, dropped)
+            if payloads or dropped or monotonic() >= self._tick_at:
+                await self.on_disk(self._store, self.spool, payloads, dropped)
             if payloads and self._wake is not None:
                 self._wake()
         elif self._directory is not None:
@@ -157,6 +171,7 @@ class EventPump:
             spool.append(payloads, now_s)
         spool.tick(now_s)
         self._status = spool.status()
+        self._tick_at = monotonic() + (TICK_S if self._status.unsynced else IDLE_TICK_S)
         # The ring's own drops were counted when they happened.
         total = sum(count for reason, count in self._status.dropped.items() if reason != RING_FULL)
         self._counters.events_dropped += total - self._spool_dropped
@@ -188,7 +203,7 @@ class EventPump:
     async def _finish(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
-                await self.pump()
+                await self.drain()
                 if self.spool is not None:
                     await self.on_disk(self.spool.close)
         except TimeoutError:

@@ -81,6 +81,7 @@ def _metrics(server: ProxyServer) -> Page:
     _add_endpoints(page, server)
     connected = None if server.link is None else server.link.connected
     prometheus.add_proxy(page, server.counters, revision=server.holder.revision, control_connected=connected)
+    prometheus.add_spool(page, server.pump.spool_status(), len(server.recorder))
     build = build_info()
     labels = (("version", seawall.__version__), ("data_path", build.state))
     page.family(names.BUILD_INFO, [(labels, 1)])

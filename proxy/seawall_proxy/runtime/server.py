@@ -41,6 +41,7 @@ from seawall_proxy.runtime.worker import Worker, split_address
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
+from seawall_proxy.telemetry.traces import make_trace_sink
 from seawall_proxy.upstream.cluster import ClusterSet
 
 log = logging.getLogger("seawall.proxy")
@@ -70,11 +71,12 @@ class ProxyServer:
         self.recorder: EventRecorder = EventRecorder(self.counters)
         self.dice: random.Random = random.Random(seed)
         draw = self.dice.random
-        self.worker: Worker = Worker(loop, draw, self.recorder, TraceSink(), self.counters, self.routes[""])
-        self.clusters: ClusterSet = ClusterSet(self.worker.dialer, self.worker.context.timers, draw)
         self.report: LintReport = self._read_file()
         bootstrap = self.report.document
         self.node: str = settings.node or bootstrap.control.node or socket.gethostname()
+        self.tracer: TraceSink = self._make_tracer()
+        self.worker: Worker = Worker(loop, draw, self.recorder, self.tracer, self.counters, self.routes[""])
+        self.clusters: ClusterSet = ClusterSet(self.worker.dialer, self.worker.context.timers, draw)
         target = bootstrap.control.target if settings.control_target is None else settings.control_target
         self.control_target: str = target
         self.state_dir: Path = settings.data_dir / "proxies" / self.node
@@ -108,6 +110,18 @@ class ProxyServer:
         for finding in report.warnings:
             log.warning("%s: %s", finding.violation.field, finding.violation.message)
         return report
+
+    def _make_tracer(self) -> TraceSink:
+        try:
+            return make_trace_sink(
+                os.environ,
+                node=self.node,
+                version=seawall.__version__,
+                bits=self.dice.getrandbits,
+                clock=self.clock,
+            )
+        except ValueError as error:
+            raise StartFailed(str(error)) from error
 
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
@@ -348,6 +362,7 @@ class ProxyServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self.tracer.shutdown)
         await self.admin.stop()
 
     async def _wait_for(self, done: Callable[[], bool], until: float) -> None:

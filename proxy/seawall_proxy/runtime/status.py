@@ -46,7 +46,8 @@ def stats_report(
         connections=counters.connections_open,
     )
     for name in sorted(routes):
-        report.routes.append(route_message(routes[name]))
+        if name or routes[name].started:
+            report.routes.append(route_message(routes[name]))
     for state in route_states(worker):
         if state.breaker is not None:
             report.breakers.append(breaker_message(state.name, state.breaker, worker.context.now, clock))

@@ -10,6 +10,7 @@ endpoint could be reached, `mid_stream` when an endpoint broke off, `headers` wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -38,6 +39,9 @@ MAX_ATTEMPTS: Final = 32
 MAX_METHOD_BYTES: Final = 256
 
 FINGERPRINT_PREFIX: Final = "v1:"
+
+# Of a call that is not traced here it is what the caller sent, which may be anything.
+_TRACE_ID: Final = re.compile(rb"[0-9a-f]{32}")
 
 _KIND_BY_OUTCOME: Final[dict[int, event_pb2.EventKind]] = {
     OUTCOME_RETRIED: event_pb2.EVENT_KIND_CALL_RECOVERED,
@@ -197,7 +201,8 @@ class EventBuilder:
         event.latency.CopyFrom(_duration(record.duration_s))
         event.outcome = _OUTCOMES[record.outcome]
         event.reason = reason
-        event.trace_id = record.trace_id.decode("ascii", "replace")
+        if _TRACE_ID.fullmatch(record.trace_id):
+            event.trace_id = record.trace_id.decode("ascii")
         event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(
             record.route, method, code, reason, _phase(reason), text
         )

@@ -1,7 +1,8 @@
 """Every name that telemetry of the proxy has outside: metrics, their labels and help, and span attributes.
 
-Metric names follow the OpenTelemetry RPC conventions where those exist (`rpc.server.call.duration`), translated
-for Prometheus in the classic way; what gRPC and OpenTelemetry have no word for is under `seawall_`.
+Metric names follow the OpenTelemetry RPC conventions where those exist (`rpc.server.call.duration`),
+translated for Prometheus in the classic way; what gRPC and OpenTelemetry have no word for is under
+`seawall_`.
 """
 
 from __future__ import annotations
@@ -71,6 +72,27 @@ EVENTS_PRODUCED: Final = Metric("seawall_events_produced_total", "counter", "Eve
 EVENTS_DROPPED: Final = Metric(
     "seawall_events_dropped_total", "counter", "Events dropped, all of them counted."
 )
+EVENTS_WAITING: Final = Metric("seawall_events_waiting", "gauge", "Records that wait to become events.")
+SPOOL_DEPTH: Final = Metric(
+    "seawall_spool_depth", "gauge", "Events on disk that the control plane has not acknowledged."
+)
+SPOOL_BYTES: Final = Metric("seawall_spool_bytes", "gauge", "Bytes of the event spool.")
+SPOOL_ACKED: Final = Metric(
+    "seawall_spool_acknowledged_total", "counter", "Numbers of this spool that the control plane has."
+)
+SPOOL_DROPPED: Final = Metric(
+    "seawall_spool_dropped_total", "counter", "Numbers declared as gaps since the start, by reason."
+)
+SPOOL_DEGRADED: Final = Metric(
+    "seawall_spool_degraded", "gauge", "1 after the disk has refused a write or a sync since the start."
+)
+FALLBACKS_BY_KIND: Final = Metric(
+    "seawall_fallback_kind_total", "counter", "Fallbacks served, by route and kind."
+)
+BYTES_RECEIVED: Final = Metric("seawall_received_bytes_total", "counter", "Bytes from clients.")
+BYTES_SENT: Final = Metric("seawall_sent_bytes_total", "counter", "Bytes to clients.")
+RESETS_RECEIVED: Final = Metric("seawall_resets_received_total", "counter", "Streams that clients reset.")
+RESETS_SENT: Final = Metric("seawall_resets_sent_total", "counter", "Client streams that were reset here.")
 BUILD_INFO: Final = Metric(
     "seawall_build_info", "gauge", "1, with version and form of the data path as labels."
 )
@@ -80,7 +102,7 @@ ALL: Final[tuple[Metric, ...]] = tuple(
 )
 """Every metric; the documentation lists these."""
 
-# Spans. `rpc.response.status_code` is the name of the published conventions, `rpc.status_code` that of the coming ones.
+# Spans. `rpc.response.status_code` is the published conventions' name, `rpc.status_code` the coming one's.
 SCOPE: Final = "seawall.proxy"
 SERVICE: Final = "seawall-proxy"
 RPC_SYSTEM: Final = "rpc.system.name"

@@ -1,7 +1,7 @@
 """The scrape page: Prometheus text exposition (version 0.0.4) of the counters, made when it is asked for.
 
-Series are bounded by the policy: routes, clusters and endpoints are those that the document names, reasons are
-a fixed list. No client can make a series.
+Series are bounded by the policy: routes, clusters and endpoints are those that the document names,
+reasons are a fixed list. No client can make a series.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_proxy.telemetry import names
 from seawall_proxy.telemetry.counters import LATENCY_BOUNDS, ProxyCounters, RouteCounters
 from seawall_proxy.telemetry.names import Metric
+from seawall_proxy.telemetry.spool import SpoolStatus
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -95,6 +96,14 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     page.family(names.RECOVERED, ((labels, counters.recovered) for labels, counters in by_name))
     page.family(names.BUDGET_EXHAUSTED, ((labels, counters.budget_exhausted) for labels, counters in by_name))
     page.family(names.FALLBACKS, ((labels, counters.fallbacks) for labels, counters in by_name))
+    page.family(
+        names.FALLBACKS_BY_KIND,
+        (
+            ((*labels, ("kind", kind)), count)
+            for labels, counters in by_name
+            for kind, count in sorted(counters.fallback_by_kind.items())
+        ),
+    )
     page.family(names.CANCELLED, ((labels, counters.cancelled) for labels, counters in by_name))
     page.family(
         names.REJECTED,
@@ -103,6 +112,21 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
             for labels, counters in by_name
             for reason, count in sorted(counters.rejected_by.items())
         ),
+    )
+
+
+def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int) -> None:
+    """Add how the record of events is doing; `spool` is None for a proxy without one."""
+    page.family(names.EVENTS_WAITING, [((), waiting)])
+    if spool is None:
+        return
+    page.family(names.SPOOL_DEPTH, [((), spool.depth)])
+    page.family(names.SPOOL_BYTES, [((), spool.bytes)])
+    page.family(names.SPOOL_ACKED, [((), spool.acked)])
+    page.family(names.SPOOL_DEGRADED, [((), float(spool.degraded))])
+    page.family(
+        names.SPOOL_DROPPED,
+        (((("reason", reason),), count) for reason, count in sorted(spool.dropped.items())),
     )
 
 
@@ -130,6 +154,10 @@ def add_proxy(
         (names.CONNECTIONS_TOTAL, counters.connections_total),
         (names.CONNECTIONS_REFUSED, counters.connections_refused),
         (names.PROTOCOL_ERRORS, counters.protocol_errors),
+        (names.BYTES_RECEIVED, counters.bytes_received),
+        (names.BYTES_SENT, counters.bytes_sent),
+        (names.RESETS_RECEIVED, counters.resets_received),
+        (names.RESETS_SENT, counters.resets_sent),
         (names.POLICY_REVISION, revision),
         (names.POLICY_APPLIED, counters.policy_applied),
         (names.POLICY_REFUSED, counters.policy_refused),

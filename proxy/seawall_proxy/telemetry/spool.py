@@ -24,7 +24,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -48,107 +48,41 @@ from seawall_proxy.telemetry.spool_mark import (
     sync_directory,
     write_all,
 )
+from seawall_proxy.telemetry.spool_segments import ANY, SUFFIX, Segment, cut_torn_tail, look, read_segment
+from seawall_proxy.telemetry.spool_types import (
+    BLOCK_BYTES,
+    CORRUPT,
+    DISK_ERROR,
+    EXPIRED,
+    LOST_IN_CRASH,
+    RING_FULL,
+    SPOOL_FULL,
+    TOO_LARGE,
+    Batch,
+    Gap,
+    SpoolBusy,
+    SpoolLimits,
+    SpoolStatus,
+)
 
-SPOOL_FULL: Final = "spool_full"
-EXPIRED: Final = "expired"
-CORRUPT: Final = "corrupt"
-LOST_IN_CRASH: Final = "lost_in_crash"
-DISK_ERROR: Final = "disk_error"
-TOO_LARGE: Final = "too_large"
-RING_FULL: Final = "ring_full"
+# The spool and its words are imported from here together.
+__all__ = [
+    "CORRUPT",
+    "DISK_ERROR",
+    "EXPIRED",
+    "LOST_IN_CRASH",
+    "RING_FULL",
+    "SPOOL_FULL",
+    "TOO_LARGE",
+    "Batch",
+    "Gap",
+    "Spool",
+    "SpoolBusy",
+    "SpoolLimits",
+    "SpoolStatus",
+]
 
 _DROP_REASONS: Final = ("", SPOOL_FULL, EXPIRED)
-_SUFFIX: Final = ".seg"
-_STRANGER: Final = ".old"
-# Above every number: what limits a look-up where the last number is not known yet.
-_ANY: Final = 1 << 62
-# A file takes at least a block, however small it is: many tiny segments must not slip under the limit.
-_BLOCK_BYTES: Final = 4096
-
-
-class SpoolBusy(Exception):
-    """Another process has this spool open."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolLimits:
-    """Bounds of a spool."""
-
-    max_bytes: int = 256 << 20
-    max_age_s: float = 7 * 86400.0
-    segment_bytes: int = 4 << 20
-    sync_every: int = 256
-    """Records that may wait for a sync; 1 syncs each append."""
-
-    def __post_init__(self) -> None:
-        if not _BLOCK_BYTES <= self.segment_bytes <= self.max_bytes:
-            raise ValueError(
-                f"spool segment_bytes must be {_BLOCK_BYTES} to max_bytes, not {self.segment_bytes}"
-            )
-        if self.max_age_s <= 0.0 or self.sync_every < 1:
-            raise ValueError("spool max_age_s must be above 0 and sync_every 1 or more")
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Numbers that will never come."""
-
-    first: int
-    last: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What to send next: every number from the first unacknowledged one to `through`, as an event or in a
-    gap.
-    """
-
-    spool_id: str
-    events: tuple[tuple[int, bytes], ...]
-    gaps: tuple[Gap, ...]
-    through: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolStatus:
-    """How a spool is doing."""
-
-    spool_id: str
-    last: int
-    """Last number given out."""
-    acked: int
-    bytes: int
-    segments: int
-    oldest_s: float
-    """Wall-clock seconds at which the oldest segment was begun; 0 when there is none."""
-    unsynced: int
-    dropped: dict[str, int]
-    """Numbers that this run of the process has declared lost, by reason."""
-    sync_errors: int
-    write_errors: int
-    degraded: bool
-
-    @property
-    def depth(self) -> int:
-        """Numbers that the control plane does not know yet."""
-        return self.last - self.acked
-
-
-class _Segment:
-    def __init__(self, path: Path, header: SegmentHeader | None, first: int, last: int, size: int) -> None:
-        self.path: Path = path
-        self.header: SegmentHeader | None = header
-        self.first: int = first
-        self.last: int = last
-        """Last number that may be in it; below `first` when it is empty."""
-        self.size: int = size
-        self.skipped: int = 0
-        """Numbers of its skips, as far as this process wrote them."""
-
-    @property
-    def cost(self) -> int:
-        return max(self.size, _BLOCK_BYTES)
 
 
 class Spool:
@@ -161,7 +95,7 @@ class Spool:
         self._lock_fd: int = -1
         self._mark: MarkFile = MarkFile(directory / "mark")
         self._state: MarkState = MarkState(spool_id=bytes(16))
-        self._segments: deque[_Segment] = deque()
+        self._segments: deque[Segment] = deque()
         self._fd: int = -1
         """Of the last segment, while it is appended to."""
         self._unsynced: int = 0
@@ -342,7 +276,6 @@ class Spool:
     def _put(self, payloads: list[bytes], reason: str, count: int, now_s: float) -> range:
         wanted = len(payloads) + count
         try:
-            self._sync_if_due(wanted)
             start = self._state.last + 1
             if self._untold:
                 wanted += self._untold
@@ -360,7 +293,7 @@ class Spool:
             self._drop_count(reason, count)
         return written
 
-    def _write(self, segment: _Segment, start: int, payloads: list[bytes], reason: str, count: int) -> range:
+    def _write(self, segment: Segment, start: int, payloads: list[bytes], reason: str, count: int) -> range:
         """Write the entries in one go; on failure nothing was given out, or the numbers are never used
         again.
         """
@@ -407,7 +340,7 @@ class Spool:
             self._sync_quietly()
         return range(first, seq)
 
-    def _take_back(self, segment: _Segment, last: int) -> None:
+    def _take_back(self, segment: Segment, last: int) -> None:
         """Cut off what a failed write left. If even that fails, its numbers count as given out."""
         try:
             os.ftruncate(self._fd, segment.size)
@@ -426,19 +359,19 @@ class Spool:
         self._mark.save(state)
         self._state = state
 
-    def _room_for(self, first: int, size: int, now_s: float) -> _Segment:
+    def _room_for(self, first: int, size: int, now_s: float) -> Segment:
         """Return the segment to append to, begun anew if need be, with old ones dropped to make room."""
         if self._fd >= 0 and self._is_done(self._segments[-1], size, now_s):
             self._sync_quietly()
             self._close_segment()
-        while sum(segment.cost for segment in self._segments) + size + _BLOCK_BYTES > self._limits.max_bytes:
+        while sum(segment.cost for segment in self._segments) + size + BLOCK_BYTES > self._limits.max_bytes:
             if not self._drop_oldest(SPOOL_FULL):
                 break
         if self._fd < 0:
             self._begin(first, now_s)
         return self._segments[-1]
 
-    def _is_done(self, segment: _Segment, size: int, now_s: float) -> bool:
+    def _is_done(self, segment: Segment, size: int, now_s: float) -> bool:
         """Tell whether a segment takes no more: it is full, or so old that its age would not be its
         events'.
         """
@@ -448,14 +381,14 @@ class Spool:
             or now_s - created_s > self._limits.max_age_s / 24
         )
 
-    def _is_expired(self, segment: _Segment, now_s: float) -> bool:
+    def _is_expired(self, segment: Segment, now_s: float) -> bool:
         created_s = now_s if segment.header is None else segment.header.created_s
         return now_s - created_s > self._limits.max_age_s
 
     def _begin(self, first: int, now_s: float) -> None:
         salt = int.from_bytes(self._random_bytes(4), "big")
         header = SegmentHeader(self._state.spool_id, first, now_s, salt)
-        path = self._directory / f"{first:020d}{_SUFFIX}"
+        path = self._directory / f"{first:020d}{SUFFIX}"
         fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             write_all(fd, header.encode())
@@ -468,7 +401,7 @@ class Spool:
         if self._segments and self._segments[-1].first == first:
             # An earlier one of this name had no entry that could be read; it was truncated just now.
             self._segments.pop()
-        self._segments.append(_Segment(path, header, first, first - 1, HEADER_BYTES))
+        self._segments.append(Segment(path, header, first, first - 1, HEADER_BYTES))
 
     def _close_segment(self) -> None:
         if self._fd >= 0:
@@ -499,10 +432,6 @@ class Spool:
         self._segments.popleft()
         return True
 
-    def _sync_if_due(self, more: int) -> None:
-        if self._unsynced and self._unsynced + more > 2 * self._limits.sync_every:
-            self._sync_quietly()
-
     def _sync_quietly(self) -> None:
         """Sync; a failure is counted and makes the spool degraded, it stops nothing."""
         try:
@@ -517,11 +446,11 @@ class Spool:
     # -------------------------------------------------------------------------------------------- inside:
     # read
 
-    def _entries(self, segment: _Segment, lowest: int) -> Iterator[tuple[int, Entry]]:
+    def _entries(self, segment: Segment, lowest: int) -> Iterator[tuple[int, Entry]]:
         """Yield offset and entry of what stands for `lowest` and the numbers after it."""
         if segment.header is None:
             return
-        data = _read(segment.path)
+        data = read_segment(segment.path)
         first, position = self._position
         if first != segment.first or not HEADER_BYTES <= position <= len(data):
             position = HEADER_BYTES
@@ -588,8 +517,8 @@ class Spool:
     def _recover(self, now_s: float, boot: bytes) -> None:
         loaded = self._mark.load(boot)
         known = loaded if loaded is not None else MarkState(spool_id=self._random_bytes(16))
-        ours, strangers = self._look(known.spool_id)
-        found = self._cut_torn_tail(ours)
+        ours, strangers = look(self._directory, known.spool_id)
+        found = cut_torn_tail(ours)
         self._segments.extend(ours)
         last = max(known.last, found, known.acked, known.dropped_through)
         self._state = replace(known, boot=boot, last=last, reserved=last, generation=known.generation + 1)
@@ -599,46 +528,6 @@ class Spool:
         if lost_from <= last:
             self._declare_lost(lost_from, last, now_s)
         self._adopt(strangers, now_s)
-
-    def _look(self, spool_id: bytes) -> tuple[list[_Segment], list[Path]]:
-        """Return the segments of this spool in order, and the files that another one left."""
-        ours: list[_Segment] = []
-        for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
-            if not path.stem.isdigit():
-                continue
-            with path.open("rb") as file:
-                header = decode_header(file.read(HEADER_BYTES))
-            if header is not None and header.spool_id != spool_id:
-                # Out of the way first: this spool may need a file of the same name.
-                path.rename(path.with_name(f"{path.stem}-{header.spool_id.hex()}{_STRANGER}"))
-                continue
-            first = int(path.stem)
-            ours.append(_Segment(path, header, first, first - 1, path.stat().st_size))
-        return ours, sorted(self._directory.glob(f"*{_STRANGER}"))
-
-    def _cut_torn_tail(self, segments: list[_Segment]) -> int:
-        """Cut what follows the last whole entry of the last segment; return the last number found."""
-        while segments:
-            segment = segments[-1]
-            end, through = HEADER_BYTES, segment.first - 1
-            if segment.header is not None:
-                data = _read(segment.path)
-                position = HEADER_BYTES
-                while True:
-                    entry = find_entry(data, position, segment.header.salt, through + 1, _ANY)
-                    if entry is None:
-                        break
-                    position = end = entry.end
-                    through = entry.through
-                if through >= segment.first:
-                    if end < len(data):
-                        os.truncate(segment.path, end)
-                        segment.size = end
-                    return through
-            # Nothing in it can be read. Its numbers are missing, which is how they will be declared.
-            segments.pop()
-            segment.path.unlink(missing_ok=True)
-        return 0
 
     def _set_ends(self, found: int) -> None:
         """Say of each segment up to where its numbers may go: to the next one's first."""
@@ -671,11 +560,11 @@ class Spool:
         its id.
         """
         for path in strangers:
-            data = _read(path)
+            data = read_segment(path)
             header = decode_header(data)
             position = HEADER_BYTES
             while header is not None:
-                entry = find_entry(data, position, header.salt, header.first, _ANY)
+                entry = find_entry(data, position, header.salt, header.first, ANY)
                 if entry is None:
                     break
                 position = entry.end
@@ -683,11 +572,3 @@ class Spool:
                     self.append([entry.payload], now_s)
             self._sync_quietly()
             path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        # A file that cannot be read holds nothing: its numbers are declared missing.
-        return b""

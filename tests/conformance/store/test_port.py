@@ -135,6 +135,17 @@ async def test_counts_are_exact_at_the_edge_of_the_day(store: Store) -> None:
     assert (await store.counts(at_us=at)).recent_24h == 2
 
 
+async def test_counts_forget_what_is_deleted(store: Store) -> None:
+    """Recent and total counts go down with a deletion, in whole hours as at the edges."""
+    await store.report(
+        [event(i, timestamp_us=NOW_US - i * HOUR_US // 2, resolved=i % 2 == 0) for i in range(20)]
+    )
+    assert await store.delete_resolved(before_us=NOW_US - 2 * HOUR_US, dry_run=False) == 7
+    counts = await store.counts(at_us=NOW_US)
+    assert (counts.total, counts.unresolved, counts.recent_24h) == (13, 10, 13)
+    assert counts.by_severity[Severity.LOW] == 13
+
+
 async def test_bulk_changes_reach_every_row(store: Store) -> None:
     """Thousands of events are resolved and deleted, not only the first part of them."""
     for start in range(0, 5000, 500):

@@ -10,7 +10,14 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
-from seawall_control.domain.errors import EtagMismatch, StoreBusy, StoreFull, StoreRefused, StoreUnavailable
+from seawall_control.domain.errors import (
+    EtagMismatch,
+    PreconditionFailed,
+    StoreBusy,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.store.port import EventQuery
 from seawall_control.store.sqlite import SqliteStore, open_store, readers, writer
@@ -205,6 +212,21 @@ async def test_refused_change_leaves_the_others_of_its_group_alone(store: Sqlite
     assert sum(isinstance(r, tuple) for r in results) == 40
     assert (await store.counts(at_us=0)).total == 40
     assert (await store.report_state()).commits - commits <= 3, "changes that wait share a commit"
+
+
+async def test_change_that_fails_half_way_leaves_nothing(store: SqliteStore) -> None:
+    """What a refused change wrote before it was refused is undone, while its neighbours stay."""
+
+    async def half(db: aiosqlite.Connection) -> None:
+        await db.execute("DELETE FROM events")
+        raise PreconditionFailed("changed its mind")
+
+    await store.report([event(1)])
+    results = await asyncio.gather(
+        store.report([event(2)]), store._writer.do(half), store.report([event(3)]), return_exceptions=True
+    )
+    assert isinstance(results[1], PreconditionFailed)
+    assert (await store.counts(at_us=0)).total == 3
 
 
 async def test_cancelled_caller_does_not_undo_or_block(store: SqliteStore) -> None:

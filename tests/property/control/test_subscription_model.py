@@ -44,7 +44,8 @@ class Stream(RuleBasedStateMachine):
         for output in outputs:
             if isinstance(output, Push):
                 assert self.target == (output.revision, output.hash), "only the newest is ever sent"
-                assert output.hash != self.machine.applied_hash, "what is in effect is not sent (X5)"
+                in_effect = (self.machine.applied_revision, self.machine.applied_hash)
+                assert (output.revision, output.hash) != in_effect, "what is in effect is not sent (X5)"
                 assert output.hash not in self.refused_by_run, "what was refused is not sent again (X5)"
                 assert output.nonce == len(self.nonces) + 1, "nonces count pushes of the stream (X1)"
                 self.nonces.append(output.nonce)

@@ -24,10 +24,18 @@ def test_each_push_has_its_own_nonce() -> None:
     assert machine.handle(Published(6, "b"), now=0) == (Push(2, 6, "b"),)
 
 
-def test_proxy_that_has_the_content_is_not_sent_it() -> None:
-    """Equal content is in effect already, whatever its revision number."""
+def test_proxy_that_has_the_revision_is_not_sent_it() -> None:
+    """A revision that is in effect already is not sent again."""
     machine = Subscription(applied_revision=3, applied_hash="a")
-    assert machine.handle(Published(9, "a"), now=0) == ()
+    assert machine.handle(Published(3, "a"), now=0) == ()
+
+
+def test_equal_content_under_a_newer_number_is_sent() -> None:
+    """A proxy that started from a file with the newest content learns the revision's number."""
+    machine = Subscription(applied_revision=0, applied_hash="a")
+    assert machine.handle(Published(1, "a"), now=0) == (Push(1, 1, "a"),)
+    assert machine.handle(Answered(1, accepted=True, applied_hash="a"), now=0) == (Accepted(1, "a"),)
+    assert machine.applied_revision == 1
 
 
 def test_only_the_newest_of_what_was_published_meanwhile_is_sent() -> None:

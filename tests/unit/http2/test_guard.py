@@ -20,6 +20,7 @@ from tests.unit.http2.wire import (
     PREFACE,
     PRIORITY,
     PROTOCOL_ERROR,
+    REQUEST,
     RESPONSE,
     SETTINGS,
     SETTINGS_TIMEOUT,
@@ -198,6 +199,14 @@ class TestFloods:
         assert 50 <= number <= 53
         peer.assert_connection_error(ENHANCE_YOUR_CALM)
 
+    def test_a_peer_that_reads_again(self) -> None:
+        """Frames count only while the transport is paused; what was accepted is forgotten."""
+        peer = server(Limits(queued_frames=50))
+        for number in range(200):
+            peer.connection.set_write_paused(number % 40 != 0)
+            peer.open_request(2 * number + 1, end_stream=True).send_headers(HeaderBlock(RESPONSE), (), True)
+        peer.assert_alive()
+
     def test_empty_data(self) -> None:
         """Empty DATA frames in a row are glitches, and the budget for those ends."""
         peer = server()
@@ -262,6 +271,15 @@ class TestDeadlines:
         peer.connection.handle_timer(105.0)
         peer.take()
         peer.assert_connection_error(ENHANCE_YOUR_CALM)
+
+    def test_finished_block_owes_nothing(self) -> None:
+        """The last CONTINUATION ends the deadline."""
+        peer = server()
+        block = peer.block(REQUEST)
+        peer.send(frame(HEADERS, END_STREAM, 1, block[:5]), frame(CONTINUATION, END_HEADERS, 1, block[5:]))
+        assert peer.connection.next_deadline() == float("inf")
+        peer.connection.handle_timer(1e6)
+        peer.assert_alive()
 
     def test_slow_continuation_without_a_timer(self) -> None:
         """The limit holds even if the timer was late."""

@@ -242,6 +242,8 @@ class TestSkeletons:
             mixed = decoder.decode(b"\x83\xbe" + literal(b"te", b"trailers") + literal(b"x", b"%d" % number))
             assert mixed.block.fields == ((b":method", b"POST"), (b"te", b"trailers"))
             assert mixed.extra == ((b"authorization", b"t"), (b"x", b"%d" % number))
+        plain = decoder.decode(b"\x83\xbe" + literal(b"x", b"last"))
+        assert plain.block.fields == ((b":method", b"POST"),)
 
     def test_insertion_ends_the_memo(self) -> None:
         """After an insertion the same references may mean other fields."""

@@ -17,6 +17,7 @@ from tests.unit.http2.wire import (
     TRAILERS,
     client,
     frame,
+    literal,
     server,
 )
 
@@ -193,6 +194,20 @@ class TestPseudoFields:
         peer.open_call()
         peer.send(peer.headers(1, fields, END_HEADERS))
         peer.assert_stream_error(1, PROTOCOL_ERROR)
+
+
+def test_misplaced_control_data_behind_a_mixed_name() -> None:
+    """A regular field before a pseudo-header field is found even if it is taken out of the block later."""
+    peer = server()
+    peer.send(
+        frame(1, END_HEADERS | END_STREAM, 1, literal(b"x-a", b"0", 0x40) + peer.literal_block(REQUEST))
+    )
+    peer.assert_stream_error(1, PROTOCOL_ERROR)
+    control = b"".join(literal(*field) for field in REQUEST[:3])
+    for stream_id, mixed in ((3, b"\xbe" + control), (5, control + b"\xbe")):
+        peer.send(frame(1, END_HEADERS | END_STREAM, stream_id, mixed + literal(b"x-a", b"1")))
+    peer.assert_stream_error(3, PROTOCOL_ERROR)
+    assert [entry[1] for entry in peer.recorder.names("request")] == [5]
 
 
 class TestExchange:

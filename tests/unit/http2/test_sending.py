@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.handlers import ConnectionHandler
-from seawall_proxy.http2.headers import BlockCache, HeaderBlock
+from seawall_proxy.http2.headers import BlockCache, Field, HeaderBlock
 from seawall_proxy.http2.limits import Limits
+from seawall_proxy.http2.stream import Stream
 from tests.unit.http2.wire import (
     DATA,
     END_STREAM,
+    GOAWAY,
     HEADERS,
     INTERNAL_ERROR,
     PING,
@@ -208,6 +210,38 @@ def test_dirty_once_per_flush() -> None:
     assert connection.take_output() == b""
     connection.goaway(0)
     assert dirty == [connection]
+
+
+def test_terminated_from_within_a_callback() -> None:
+    """A handler may end the connection; what stands behind in the same read is not looked at."""
+
+    class Strict(ConnectionHandler):
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def on_request(
+            self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+        ) -> None:
+            self.calls.append("request")
+            stream.connection.terminate(0, "enough")
+
+        def on_terminated(self, code: int, reason: str) -> None:
+            self.calls.append(reason)
+
+    peer = server()
+    strict = Strict()
+    peer.connection.handler = strict
+    sent = peer.send(peer.headers(1), peer.headers(3), frame(PING, 0, 0, bytes(8)))
+    assert [out.kind for out in sent] == [GOAWAY]
+    assert strict.calls == ["request", "enough"]
+
+
+def test_window_limits() -> None:
+    """A connection window is never below the 65,535 bytes it is born with; stream windows differ by role."""
+    assert Limits(connection_window_bytes=1000).connection_window() == 65535
+    assert Limits().connection_window() == 1024 * 1024
+    assert Limits().stream_window(is_client=True) == 256 * 1024
+    assert Limits(stream_window_bytes=7).stream_window(is_client=False) == 7
 
 
 class TestReceiveCredit:

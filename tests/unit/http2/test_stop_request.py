@@ -39,7 +39,9 @@ class Server(ConnectionHandler):
     def __init__(self) -> None:
         self.streams: list[Stream] = []
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         stream.handler = StreamHandler()
         self.streams.append(stream)
 
@@ -54,7 +56,9 @@ class Pair:
         self.client = Connection(
             is_client=True, limits=limits, handler=ConnectionHandler(), cache=cache, dirty=[]
         )
-        self.server = Connection(is_client=False, limits=Limits(), handler=self.handler, cache=cache, dirty=[])
+        self.server = Connection(
+            is_client=False, limits=Limits(), handler=self.handler, cache=cache, dirty=[]
+        )
         self.client.start(0.0)
         self.server.start(0.0)
         self.exchange()
@@ -71,7 +75,7 @@ class Pair:
 
 
 def test_an_early_answer_stops_the_client() -> None:
-    """When the response has ended and the request has not, the client gets RST_STREAM with NO_ERROR after it."""
+    """When the response has ended and the request has not, RST_STREAM with NO_ERROR follows the response."""
     pair = Pair()
     client = Client()
     pair.client.open_stream(client, REQUEST, (), False)

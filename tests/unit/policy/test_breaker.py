@@ -828,11 +828,15 @@ def test_calls_holding_an_older_policy_reach_the_newest_breaker() -> None:
     assert third.admit(5.0) == REJECTED
     assert first.admit(5.0) == REJECTED
     assert third.rejected == 2
+    assert first.retry_after(5.0) == third.retry_after(5.0) == 5.0
     first.release(probe, 5.0)
     again = second.admit(5.0)
     assert again == third.epoch
     second.record(again, OK, 0.1, 5.0)
     assert third.state == CLOSED
+    assert first.has_transitions()
+    assert [change.trigger for change in first.take_transitions()] == ["probes_passed"]
+    assert not third.has_transitions()
 
 
 def test_breaker_hands_over_once() -> None:
@@ -900,7 +904,7 @@ def test_failed_probings_count_under_the_new_policy() -> None:
 
 
 def test_probes_from_before_a_policy_change_count_and_a_failed_one_never_closes() -> None:
-    """Two passed under the old policy are more than the new one asks for; the next result decides, by what it is."""
+    """Two passed are more than the new policy asks for; the next result decides, by what it is."""
     for code, state in ((OK, CLOSED), (BAD, OPEN)):
         old = half_open(make(half_open_calls=3, success_threshold=3, failure_rate=100.0))
         call(old, OK, 5.0)

@@ -20,6 +20,17 @@ def test_empty_window_has_no_rates() -> None:
         assert window.slow_rate() == -1.0
 
 
+def test_base_window_remembers_everything_until_its_reset() -> None:
+    """What both kinds build on: plain totals."""
+    window = Window()
+    for outcome in (FAILED, SLOW, FAILED | SLOW, SUCCESS):
+        window.add(outcome, 0.0)
+    window.expire(1e9)
+    assert (totals(window), window.shape()) == ((4, 2, 2), ("all", 0))
+    window.reset()
+    assert totals(window) == (0, 0, 0)
+
+
 def test_count_window_forgets_the_oldest_outcome() -> None:
     """A ring of three."""
     window = CountWindow(3)

@@ -62,9 +62,10 @@ class Splitter:
         if self._moved is None:
             self._moved = set()
         self._moved.add(name)
-        before = [kept for kept in self.stable if kept[0] == name]
+        before = [position for position in range(len(self.stable)) if self.stable[position][0] == name]
         if before:
+            if not self.extra or before[0] < self.first_extra:
+                self.first_extra = before[0]
+            self.extra += [self.stable[position] for position in before]
             self.stable = [kept for kept in self.stable if kept[0] != name]
-            for kept in before:
-                self._add_extra(kept)
         self._add_extra(field)

@@ -74,6 +74,15 @@ def _status_text(shape: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _in_effect(item: dict[str, Any]) -> str:
+    """Return the revision in effect; a proxy whose own file holds the same policy needed no push and has no
+    number.
+    """
+    if item["applied_revision"]:
+        return str(item["applied_revision"])
+    return "same content" if item["state"] == "applied" else "-"
+
+
 @rollout.command()
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most revisions to show."

@@ -42,7 +42,7 @@ def version(output: str) -> None:
         "python_implementation": platform.python_implementation(),
         "grpcio": _installed("grpcio"),
         "protobuf": _installed("protobuf"),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
 
     def text() -> str:

@@ -1,0 +1,216 @@
+"""Writes docs/reference/metrics.md from the names that the proxy and the control plane serve; --check only
+tells whether it is fresh (exit 1 when not).
+
+The proxy's names, kinds and texts come from `seawall_proxy.telemetry.names`, the control plane's from a page
+that it renders of nothing. What a number tells is said here, and a metric about which nothing is said stops
+the script.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Final
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference" / "metrics.md"
+
+for folder in ("clients/python", "control", "proxy"):
+    sys.path.insert(0, str(ROOT / folder))
+
+HEAD = """\
+# Metrics
+
+Generated from `seawall_proxy/telemetry/names.py` and `seawall_control/api/metrics.py` by
+`scripts/gen_metrics_reference.py`; do not edit.
+
+Both planes serve Prometheus' text format (version 0.0.4): the proxy at `/metrics` of its admin HTTP (default
+127.0.0.1:8081), the control plane at `/metrics` of its HTTP (default 127.0.0.1:9091). Metrics are not
+exported over OTLP in this version; [traces](../how-to/connect-tracing.md) are.
+
+Rules:
+
+- Counters only grow until the process restarts. Reasons and codes that never occurred have no series.
+- No client can make a series: routes, clusters and endpoints are those of the policy in force, reasons and
+  codes are fixed lists. A route that a policy no longer names keeps its series until the restart.
+- Calls without a route (`NO_ROUTE`, and requests that are not valid gRPC) are under `route=""`.
+- Buckets of the histogram are those of gRFC A66, from 10 µs to 100 s. A call that was answered at once, by an
+  open breaker or a static fallback, lasts 0 s and is in the bucket `le="0.0"`.
+
+## What to watch
+
+"""
+
+_BY_ROUTE: Final = "sum by (route) (rate({}[5m]))"
+_ALL_CALLS: Final = _BY_ROUTE.format("seawall_calls_total")
+_GOOD_CALLS: Final = _BY_ROUTE.format('seawall_calls_total{rpc_status_code="OK"}')
+_RETRIES: Final = _BY_ROUTE.format("seawall_retry_attempts_total")
+_BUCKETS: Final = "sum by (route, le) (rate(rpc_server_call_duration_seconds_bucket[5m]))"
+
+WATCH: Final[tuple[tuple[str, str], ...]] = (
+    ("share of calls that callers saw fail", f"1 - {_GOOD_CALLS} / {_ALL_CALLS}"),
+    ("99th percentile", f"histogram_quantile(0.99, {_BUCKETS})"),
+    ("extra load by retries", f"{_RETRIES} / {_ALL_CALLS}"),
+    ("callers served a fallback", "rate(seawall_fallback_served_total[5m])"),
+    ("callers refused", "rate(seawall_rejected_total[5m])"),
+    ("a breaker is not closed", 'seawall_breaker_state{state="closed"} == 0'),
+    ("an endpoint cannot be reached", 'seawall_endpoint_state{state="backoff"} == 1'),
+    ("events get lost", "increase(seawall_events_dropped_total[1h]) > 0"),
+    ("the control plane is away", "seawall_control_connected == 0"),
+    ("a proxy refuses the newest policy", "seawall_control_proxies_refusing > 0"),
+    ("the control plane cannot store", "seawall_control_store_up == 0"),
+)
+
+# Labels, and what the number tells beyond its own text.
+PROXY: Final[dict[str, tuple[str, str]]] = {
+    "rpc_server_call_duration_seconds": (
+        "route, rpc_system_name",
+        "All attempts and waits included. Calls without a route are left out.",
+    ),
+    "seawall_calls_total": ("route, rpc_status_code", "The status that the caller saw."),
+    "seawall_inflight": ("route", ""),
+    "seawall_retry_attempts_total": ("route", "Transparent repetitions included."),
+    "seawall_recovered_total": ("route", "Outcome `retried`."),
+    "seawall_retry_budget_exhausted_total": ("route", "Rises in an outage: the budget protects the service."),
+    "seawall_fallback_served_total": ("route", "Outcome `fallback`; the status is OK."),
+    "seawall_fallback_kind_total": ("route, kind", "Kinds: `static`, `cluster`."),
+    "seawall_cancelled_total": ("route", "Includes clients whose own deadline passed first."),
+    "seawall_rejected_total": (
+        "route, reason",
+        "Refused before any attempt; [reasons](errors.md). A fallback that answered is not counted here.",
+    ),
+    "seawall_breaker_state": (
+        "route, state",
+        "States: `closed`, `open`, `half_open`, `disabled`, `forced_open`, `metrics_only`.",
+    ),
+    "seawall_breaker_opened_total": ("route", "An opening again after a failed probing counts too."),
+    "seawall_breaker_rejected_total": ("route", "Attempts, fallbacks or not."),
+    "seawall_endpoint_state": (
+        "cluster, endpoint, state",
+        "States: `idle`, `connecting`, `ready`, `backoff`.",
+    ),
+    "seawall_endpoint_attempts_total": ("cluster, endpoint", ""),
+    "seawall_endpoint_failures_total": (
+        "cluster, endpoint",
+        "Every status but OK counts, a caller's mistakes included.",
+    ),
+    "seawall_endpoint_inflight": ("cluster, endpoint", "Those that wait for a connection included."),
+    "seawall_connections": ("", ""),
+    "seawall_connections_total": ("", ""),
+    "seawall_connections_refused_total": ("", "[Limit](limits.md) of connections."),
+    "seawall_protocol_errors_total": ("", "Also when a [limit](limits.md) on abuse trips."),
+    "seawall_policy_revision": ("", ""),
+    "seawall_policy_applied_total": ("", "The policy of the start is the first."),
+    "seawall_policy_rejected_total": ("", "From a file or pushed; `/status` says why."),
+    "seawall_policy_apply_duration_seconds": ("", "Compiling, and asking upstreams for descriptors."),
+    "seawall_control_connected": ("", "Not there for a stand-alone proxy."),
+    "seawall_events_produced_total": ("", ""),
+    "seawall_events_dropped_total": ("", "Each of them is declared to the control plane as a gap."),
+    "seawall_events_waiting": ("", "The ring holds 10,000."),
+    "seawall_spool_depth": ("", "Grows while the control plane is away."),
+    "seawall_spool_bytes": ("", "At most 256 MiB."),
+    "seawall_spool_acknowledged_total": ("", ""),
+    "seawall_spool_dropped_total": (
+        "reason",
+        "Reasons: `spool_full`, `expired`, `corrupt`, `lost_in_crash`, `disk_error`, `too_large`, "
+        "`ring_full`.",
+    ),
+    "seawall_spool_degraded": ("", ""),
+    "seawall_received_bytes_total": ("", "Added when a connection ends."),
+    "seawall_sent_bytes_total": ("", "Added when a connection ends."),
+    "seawall_resets_received_total": ("", "Added when a connection ends."),
+    "seawall_resets_sent_total": ("", "Added when a connection ends."),
+    "seawall_build_info": ("version, data_path", "`data_path`: `compiled`, `interpreted` or `stale`."),
+}
+
+
+def control_families() -> list[tuple[str, str, str, str]]:
+    """Return name, kind, labels and text of everything that the control plane serves."""
+    from seawall_control.api import metrics
+    from seawall_control.domain.events import EventCounts, Severity
+    from seawall_control.domain.health import Component, Status
+    from seawall_control.services.events import Numbers as EventNumbers
+    from seawall_control.services.fleet import Numbers as FleetNumbers
+
+    every = dict.fromkeys(Severity, 0)
+    store = SimpleNamespace(
+        engine="e",
+        version="v",
+        state="ok",
+        size_bytes=0,
+        wal_bytes=0,
+        commits=0,
+        commit_seconds=0.0,
+        queued=0,
+    )
+    report = SimpleNamespace(
+        status=Status.HEALTHY,
+        components=(Component("store", Status.HEALTHY, ""),),
+        store=store,
+        counts=EventCounts(
+            total=0, unresolved=0, by_severity=every, unresolved_by_severity=every, recent_24h=0
+        ),
+        uptime_s=0.0,
+    )
+    fleet = SimpleNamespace(numbers=FleetNumbers(), connected=0, known=list, refusing=list)
+
+    class _Hub:
+        skipped = 0
+
+        def __len__(self) -> int:
+            return 0
+
+    events = SimpleNamespace(numbers=EventNumbers())
+    text = metrics.render(report, events, fleet, _Hub(), "v")  # type: ignore[arg-type]
+    return families(text)
+
+
+def families(page: str) -> list[tuple[str, str, str, str]]:
+    """Return name, kind, labels and help of every family of a page of metrics."""
+    found: list[tuple[str, str, str, str]] = []
+    for name, help_text in re.findall(r"^# HELP (\S+) (.*)$", page, re.MULTILINE):
+        kind = re.findall(rf"^# TYPE {name} (\S+)$", page, re.MULTILINE)[0]
+        inside = re.search(rf"^{name}(?:_bucket)?{{(.*)}} ", page, re.MULTILINE)
+        labels = re.findall(r'(\w+)="', inside.group(1)) if inside else []
+        found.append((name, kind, ", ".join(label for label in labels if label != "le"), help_text))
+    return found
+
+
+def page() -> str:
+    """Return the page."""
+    from seawall_proxy.telemetry.names import ALL
+
+    said = [metric for metric in ALL if metric.name not in PROXY]
+    if said:
+        sys.exit(f"gen_metrics_reference: say something about {', '.join(m.name for m in said)} in PROXY")
+    lines = [f"{HEAD}| question | expression |", "|---|---|"]
+    lines += [f"| {question} | `{expression}` |" for question, expression in WATCH]
+    lines += ["", "## Proxy", "", "| metric | kind | labels | |", "|---|---|---|---|"]
+    for metric in ALL:
+        labels, note = PROXY[metric.name]
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {f'{metric.help} {note}'.rstrip()} |")
+    lines += ["", "## Control plane", "", "| metric | kind | labels | |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {kind} | {labels} | {text} |" for name, kind, labels, text in control_families()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+            return 0
+        print(
+            f"{PAGE.relative_to(ROOT)} is not fresh; run: python scripts/gen_metrics_reference.py",
+            file=sys.stderr,
+        )
+        return 1
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

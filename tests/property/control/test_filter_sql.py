@@ -1,0 +1,46 @@
+"""A filter in SQL selects exactly the events that the filter matches."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from seawall_control.domain.events import Event
+from seawall_control.domain.filters import FIELDS, Compare, Node, Op, matches
+from seawall_control.store.sqlite.filter_sql import to_sql
+from seawall_control.store.sqlite.opening import migrations
+from seawall_control.store.sqlite.rows import EVENT_COLUMNS, EVENT_SELECT, event_of, event_row
+from tests.property.control.strategies import events
+from tests.property.control.test_filters_properties import trees
+
+INSERT = f"INSERT INTO events ({EVENT_SELECT}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
+WORLDS = st.lists(events(ids=30), min_size=1, max_size=12, unique_by=lambda e: e.id)
+
+
+def fresh() -> sqlite3.Connection:
+    """Return an empty store in memory."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    for _, _, text in migrations():
+        db.executescript(text)
+    return db
+
+
+DB = fresh()
+
+
+@given(WORLDS, trees() | st.sampled_from(sorted(FIELDS)).map(lambda name: Compare(FIELDS[name], Op.SET, 0)))
+@example([], Compare(FIELDS["kind"], Op.SET, 0))
+@settings(max_examples=300, deadline=None)
+def test_sql_selects_what_matches(world: list[Event], tree: Node) -> None:
+    """The engine and the reference agree on every event, and rows come back as the events that they were."""
+    DB.execute("BEGIN")
+    try:
+        DB.executemany(INSERT, [event_row(event) for event in world])
+        condition, parameters = to_sql(tree)
+        rows = DB.execute(f"SELECT {EVENT_SELECT} FROM events WHERE {condition}", parameters)
+        found = {event.id: event for event in map(event_of, rows)}
+    finally:
+        DB.execute("ROLLBACK")
+    assert found == {event.id: event for event in world if matches(tree, event)}
