@@ -114,8 +114,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_spool_acknowledged_total": ("", ""),
     "seawall_spool_dropped_total": (
         "reason",
-        "Reasons: `spool_full`, `expired`, `corrupt`, `lost_in_crash`, `disk_error`, `too_large`, "
-        "`ring_full`.",
+        "`spool_full`, `expired`, `corrupt`, `lost_in_crash`, `disk_error`, `too_large`, `ring_full`.",
     ),
     "seawall_spool_degraded": ("", ""),
     "seawall_received_bytes_total": ("", "Added when a connection ends."),

@@ -103,6 +103,7 @@ def test_mass_cancellation_is_no_attack() -> None:
     with plain() as play:
         for _ in range(12):
             calls = [play.call(GET, b"ping") for _ in range(90)]
+            play.advance(0.1)
             for call in calls:
                 call.seen.cancel()
             play.settle()
@@ -112,6 +113,19 @@ def test_mass_cancellation_is_no_attack() -> None:
         play.server().last.trailers_only(0)
         play.forget()
         assert call.seen.status == 0
+
+
+def test_calls_that_are_taken_back_at_once_are_an_attack() -> None:
+    """HEADERS and RST_STREAM in one breath, again and again, end the connection although a server is there (T1)."""
+    with plain() as play:
+        client = play.client()
+        for _ in range(60):
+            calls = [play.call(GET, b"ping") for _ in range(20) if client.connection.can_open]
+            for call in calls:
+                call.seen.cancel()
+            play.settle()
+        assert client.goaway_code == 0xB
+        play.forget()
 
 
 def test_rapid_reset_is_one() -> None:

@@ -30,6 +30,8 @@ from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
 _NO_PERMIT: Final = -1
+_MEANT_AFTER_S: Final = 0.05
+"""A call cancelled later than this is not counted as rapid reset (CVE-2023-44487) once it was sent on."""
 _DEADLINE_SLACK_S: Final = 0.02
 
 
@@ -252,6 +254,9 @@ class Call(CallEnd):
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
         attempt = self.attempt
         if attempt is not None:
+            # What an upstream worked on for a while was meant; what is taken back at once may be an attack.
+            if attempt.seen == retry.SEEN and self.context.now - self.started >= _MEANT_AFTER_S:
+                stream.reached_upstream = True
             self.attempt = None
             attempt.cancel()
             if timed_out:

@@ -32,7 +32,6 @@ class RequestSide(CallState):
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0
-        self.stream.reached_upstream = True
         attempt.seen = SEEN
         stream = connection.open_stream(
             attempt,

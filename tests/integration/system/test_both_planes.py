@@ -49,7 +49,8 @@ async def applied(seawall: AsyncSeawall, revision: int, proxies: int = 1) -> Any
 
     async def check() -> Any:
         rollout = await seawall.policies.rollout()
-        return rollout if rollout.revision == revision and rollout.applied == proxies else None
+        numbers = [state.applied_revision for state in rollout.proxies]
+        return rollout if rollout.applied == numbers.count(revision) == proxies else None
 
     return await until(f"revision {revision} is applied by {proxies}", check)
 

@@ -77,7 +77,9 @@ class ControlPlane(fleet_pb2_grpc.FleetServiceServicer):
         """Say something on the newest stream."""
         await self._streams[-1].write(message)
 
-    async def Connect(self, request_iterator: AsyncIterator[fleet_pb2.ConnectRequest], context: Connect) -> None:
+    async def Connect(
+        self, request_iterator: AsyncIterator[fleet_pb2.ConnectRequest], context: Connect
+    ) -> None:
         async for message in request_iterator:
             kind = message.WhichOneof("kind")
             if kind == "hello":
@@ -127,13 +129,13 @@ class ControlPlane(fleet_pb2_grpc.FleetServiceServicer):
 class Proxy:
     """The part of a proxy that speaks to a control plane."""
 
-    def __init__(self, port: int, directory: Path, limits: SpoolLimits | None = None, capacity: int = 10_000) -> None:
+    def __init__(
+        self, port: int, directory: Path, limits: SpoolLimits | None = None, capacity: int = 10_000
+    ) -> None:
         self.counters = ProxyCounters()
         self.recorder = EventRecorder(self.counters, capacity)
         self.directory = directory
-        self.pump = EventPump(
-            self.recorder, self.counters, "node-1", os.urandom, directory / "spool", limits
-        )
+        self.pump = EventPump(self.recorder, self.counters, "node-1", os.urandom, directory / "spool", limits)
         self.applied = AppliedPolicy(3, "old", "last_good")
         self.apply_reasons: list[str] = []
         self.apply_gate: Callable[[], Awaitable[object]] | None = None
@@ -285,7 +287,9 @@ async def test_spool_survives_a_restart_of_the_proxy(tmp_path: Path) -> None:
     await plane.stop()
     async with running(Proxy(plane.port, tmp_path)) as proxy:
         proxy.fail_calls(7)
-        await until(lambda: proxy.pump.spool_status() is not None and proxy.pump.spool_status().depth == 7, "disk")
+        await until(
+            lambda: proxy.pump.spool_status() is not None and proxy.pump.spool_status().depth == 7, "disk"
+        )
     await plane.start()
     try:
         async with running(Proxy(plane.port, tmp_path)):
@@ -323,9 +327,13 @@ async def test_refused_events_go_to_the_dead_letter_file(tmp_path: Path) -> None
         proxy.fail_calls(2)
         proxy.fail_calls(1, b"odd")
         proxy.fail_calls(2)
-        await until(lambda: proxy.pump.spool_status() and proxy.pump.spool_status().acked == 5, "acknowledgement")
+        await until(
+            lambda: proxy.pump.spool_status() and proxy.pump.spool_status().acked == 5, "acknowledgement"
+        )
         lines = (tmp_path / "refused.jsonl").read_text().splitlines()
-        assert [(json.loads(line)["seq"], json.loads(line)["reason"]) for line in lines] == [(3, "too strange")]
+        assert [(json.loads(line)["seq"], json.loads(line)["reason"]) for line in lines] == [
+            (3, "too strange")
+        ]
         assert json.loads(lines[0])["event"]["message"] == "odd"
         assert len(plane.stored) == 4
         assert proxy.link.status()["events_refused"] == 1
@@ -351,7 +359,9 @@ async def test_an_event_that_breaks_the_stream_is_isolated_and_set_aside(
 
 def push(nonce: int, revision: int) -> fleet_pb2.PolicyPush:
     """Return a push of an empty document."""
-    return fleet_pb2.PolicyPush(nonce=nonce, revision=revision, hash=f"hash-{revision}", document={"version": "v1"})
+    return fleet_pb2.PolicyPush(
+        nonce=nonce, revision=revision, hash=f"hash-{revision}", document={"version": "v1"}
+    )
 
 
 async def test_policy_push_is_applied_and_acknowledged(tmp_path: Path) -> None:

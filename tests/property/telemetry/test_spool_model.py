@@ -41,7 +41,9 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @initialize(sync_every=st.sampled_from([1, 4, 100]))
     def start(self, sync_every: int) -> None:
-        self.limits = SpoolLimits(max_bytes=16384, max_age_s=1000.0, segment_bytes=4096, sync_every=sync_every)
+        self.limits = SpoolLimits(
+            max_bytes=16384, max_age_s=1000.0, segment_bytes=4096, sync_every=sync_every
+        )
         self.spool = self.open()
         self.spool_id = self.spool.spool_id
 
@@ -83,7 +85,11 @@ class SpoolMachine(RuleBasedStateMachine):
         self.spool.tick(self.now_s)
         self.note_synced()
 
-    @rule(events=st.integers(1, 6), size=st.sampled_from([1, 2000, 100_000]), part=st.sampled_from([0.0, 0.5, 1.0]))
+    @rule(
+        events=st.integers(1, 6),
+        size=st.sampled_from([1, 2000, 100_000]),
+        part=st.sampled_from([0.0, 0.5, 1.0]),
+    )
     def deliver(self, events: int, size: int, part: float) -> None:
         batch = self.spool.take(events, size)
         self.note_synced()
@@ -148,7 +154,9 @@ class SpoolMachine(RuleBasedStateMachine):
         self.kill()
         for path in sorted(self.directory.glob("*.seg")):
             size = path.stat().st_size
-            kept = data.draw(st.integers(min(self.synced.get(path, 0), size), size), label=f"kept of {path.name}")
+            kept = data.draw(
+                st.integers(min(self.synced.get(path, 0), size), size), label=f"kept of {path.name}"
+            )
             if kept == 0:
                 path.unlink()
             else:

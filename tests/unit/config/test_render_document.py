@@ -41,7 +41,7 @@ control: "h:1"
         == """\
 clusters:
   - name: c
-    endpoints: [a:1]
+    endpoints: ['a:1']
     balance: least_request
     connect_timeout: 1.5s
 policies:
