@@ -17,7 +17,8 @@ class PassThrough(grpc.GenericRpcHandler):
         method = handler_call_details.method
 
         async def forward(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
-            async for reply in self.channel.stream_stream(method)(requests, timeout=15):
+            onward: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = self.channel.stream_stream(method)
+            async for reply in onward(requests, timeout=15):
                 yield reply
 
         return grpc.stream_stream_rpc_method_handler(forward)

@@ -123,7 +123,7 @@ def collect(rounds: int, quick: bool) -> tuple[dict[str, dict[str, list[Sample]]
 
 def median(samples: list[Sample], field: str) -> float:
     """Return the median of one figure."""
-    return statistics.median(getattr(sample, field) for sample in samples)
+    return float(statistics.median(getattr(sample, field) for sample in samples))
 
 
 def ratio(by_name: dict[str, list[Sample]], name: str) -> float | None:

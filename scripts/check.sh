@@ -7,6 +7,12 @@ python=${PYTHON:-.venv/bin/python}
 bin=$(dirname "$python")
 failed=()
 
+generated() {
+    local script result=0
+    for script in scripts/gen_*_reference.py; do "$python" "$script" --check || result=1; done
+    return $result
+}
+
 step() { # name, command...
     local name=$1
     shift
@@ -21,6 +27,7 @@ step "import contracts" env PYTHONPATH=proxy:control:clients/python "$bin/lint-i
 step "buf lint" "$bin/buf" lint
 step "buf format" "$bin/buf" format --diff --exit-code
 step "generated stubs are fresh" "$python" scripts/gen_proto.py --check
+step "generated reference pages are fresh" generated
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'check: %d failed:' ${#failed[@]}

@@ -76,7 +76,10 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_retry_budget_exhausted_total": ("route", "Rises in an outage: the budget protects the service."),
     "seawall_fallback_served_total": ("route", "Outcome `fallback`; the status is OK."),
     "seawall_fallback_kind_total": ("route, kind", "Kinds: `static`, `cluster`."),
-    "seawall_cancelled_total": ("route", "Includes clients whose own deadline passed first."),
+    "seawall_cancelled_total": (
+        "route",
+        "A cancellation at the caller's own deadline is a DEADLINE_EXCEEDED instead.",
+    ),
     "seawall_rejected_total": (
         "route, reason",
         "Refused before any attempt; [reasons](errors.md). A fallback that answered is not counted here.",

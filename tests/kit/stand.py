@@ -63,8 +63,8 @@ class Stand:
                 str(self.folder / data),
                 "--log",
                 "json",
-            ]
-            + list(arguments),
+                *arguments,
+            ],
             env,
         )
         return Proxy(child)
@@ -120,7 +120,7 @@ class Proxy:
 
         def count() -> bool:
             endpoints = self.status()["clusters"][cluster]["endpoints"]
-            return sum(endpoint["state"] == "ready" for endpoint in endpoints) == ready
+            return sum(1 for endpoint in endpoints if endpoint["state"] == "ready") == ready
 
         wait_until(count, f"{ready} endpoints of {cluster} are ready")
 

@@ -275,8 +275,9 @@ class Call(CallEnd):
     def _client_gives_up(self) -> float:
         """Return the time from which a cancellation by the client means that its deadline has passed.
 
-        Client and proxy count the same deadline, and whoever is first ends the call; a server that hangs must be
-        noticed either way. Clients round the grpc-timeout that they send up by as much as one percent (C-core).
+        Client and proxy count the same deadline, and whoever is first ends the call; a server that hangs must
+        be noticed either way. Clients round the grpc-timeout that they send up by as much as one percent
+        (C-core).
         """
         deadline = self.client_deadline
         if deadline == NEVER:

@@ -118,7 +118,8 @@ def failure_fields(
 
 
 def end_early(stream: Stream) -> None:
-    """Once a stream is answered in full, tell a client whose request is not complete that nobody reads the rest.
+    """Once a stream is answered in full, tell a client whose request is not complete that nobody reads the
+    rest.
 
     RFC 9113 section 8.1; without it a client that waits for credit would keep its stream for ever.
     """

@@ -155,9 +155,9 @@ class PolicyHolder:
             if isinstance(answer, str):
                 route = wanted[cluster, service]
                 reasons.append(
-                    f"routes[{route}]: the static fallback needs the descriptors of {service or 'its methods'}, "
-                    f"and the reflection of cluster {cluster} did not give them ({answer}); "
-                    "add them with descriptor_files"
+                    f"routes[{route}]: the static fallback needs the descriptors of "
+                    f"{service or 'its methods'}, and the reflection of cluster {cluster} did not give "
+                    f"them ({answer}); add them with descriptor_files"
                 )
         return reasons
 

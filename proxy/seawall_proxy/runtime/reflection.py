@@ -17,7 +17,8 @@ _MAX_SERVICES: Final = 200
 _MAX_FILES: Final = 2_000
 _MAX_REPLY_BYTES: Final = 16 << 20
 
-_Call: TypeAlias = "grpc.aio.StreamStreamCall[reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse]"
+_Request: TypeAlias = reflection_pb2.ServerReflectionRequest
+_Call: TypeAlias = "grpc.aio.StreamStreamCall[_Request, reflection_pb2.ServerReflectionResponse]"
 
 
 class ReflectionFailed(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.kit.rpc import stream_stream, stream_unary, trailing, trailing_of, unary_stream, unary_unary
 from tests.kit.stand import Proxy, Stand
 
 pytestmark = pytest.mark.integration
@@ -33,26 +34,26 @@ async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand)
     _, address = stand.upstream()
     proxy = simple(stand, address)
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = channel.unary_unary("/any.Service/Unary")(
+        call = unary_unary(channel, "/any.Service/Unary")(
             b"hello", timeout=5, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
         )
         assert await call == b"hello"
-        trailing = dict(await call.trailing_metadata())
-        assert trailing["served-by"] == "a"
-        assert trailing["seen-x-one"] == "1"
-        assert trailing["seen-x-raw-bin"] == b"\x00\xff"
-        assert "seawall-outcome" not in trailing
+        found = await trailing(call)
+        assert found["served-by"] == "a"
+        assert found["seen-x-one"] == "1"
+        assert found["seen-x-raw-bin"] == b"\x00\xff"
+        assert "seawall-outcome" not in found
 
         async def pieces() -> AsyncIterator[bytes]:
             for _ in range(50):
                 yield b"z" * 20_000
 
-        assert await channel.stream_unary("/any.Service/Count")(pieces(), timeout=10) == b"1000000"
+        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=10) == b"1000000"
         replies = [
-            len(reply) async for reply in channel.unary_stream("/any.Service/Repeat")(b"abc", timeout=5)
+            len(reply) async for reply in unary_stream(channel, "/any.Service/Repeat")(b"abc", timeout=5)
         ]
         assert replies == [3] * 5
-        chat = channel.stream_stream("/any.Service/Chat")(timeout=5)
+        chat = stream_stream(channel, "/any.Service/Chat")(timeout=5)
         for number in range(3):
             await chat.write(b"m%d" % number)
             assert await chat.read() == b"m%d" % number
@@ -68,7 +69,7 @@ async def test_large_messages_pass_both_ways(stand: Stand) -> None:
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     async with grpc.aio.insecure_channel(proxy.address, options=options) as channel:
         body = bytes(range(256)) * 40_000
-        assert await channel.unary_unary("/any.Service/Unary")(body, timeout=20) == body
+        assert await unary_unary(channel, "/any.Service/Unary")(body, timeout=20) == body
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
@@ -76,18 +77,18 @@ async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.Sta
     """A server's status and message reach the client as they are, with nothing added."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await channel.unary_unary("/any.Service/Unary")(
+            await unary_unary(channel, "/any.Service/Unary")(
                 b"", timeout=5, metadata=(("fail", str(code.value[0])),)
             )
         assert caught.value.code() is code
         assert caught.value.details() == "asked to fail: \u00fcber"
-        assert "seawall-outcome" not in dict(caught.value.trailing_metadata())
+        assert "seawall-outcome" not in trailing_of(caught.value)
 
 
 async def test_status_in_the_trailers_of_a_stream_passes(shared_proxy: Proxy) -> None:
     """A stream that delivers messages and then fails delivers both."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
-        call = channel.unary_stream("/any.Service/Repeat")(b"x", timeout=5, metadata=(("late-fail", "14"),))
+        call = unary_stream(channel, "/any.Service/Repeat")(b"x", timeout=5, metadata=(("late-fail", "14"),))
         got = [await call.read() for _ in range(5)]
         assert got == [b"x"] * 5
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -99,9 +100,9 @@ async def test_unknown_method_is_the_servers_answer(shared_proxy: Proxy) -> None
     """A method that the server does not have is refused by the server, not by the proxy."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await channel.unary_unary("/any.Service/Nothing")(b"", timeout=5)
+            await unary_unary(channel, "/any.Service/Nothing")(b"", timeout=5)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert "seawall-reason" not in dict(caught.value.trailing_metadata())
+        assert "seawall-reason" not in trailing_of(caught.value)
 
 
 async def test_no_route_says_so(stand: Stand) -> None:
@@ -113,11 +114,11 @@ async def test_no_route_says_so(stand: Stand) -> None:
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await channel.unary_unary("/known.Service/Unary")(b"k", timeout=5) == b"k"
+        assert await unary_unary(channel, "/known.Service/Unary")(b"k", timeout=5) == b"k"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await channel.unary_unary("/other.Service/Unary")(b"", timeout=5)
+            await unary_unary(channel, "/other.Service/Unary")(b"", timeout=5)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert dict(caught.value.trailing_metadata())["seawall-reason"] == "NO_ROUTE"
+        assert trailing_of(caught.value)["seawall-reason"] == "NO_ROUTE"
 
 
 async def test_routes_by_service_method_and_metadata(stand: Stand) -> None:
@@ -144,16 +145,16 @@ async def test_routes_by_service_method_and_metadata(stand: Stand) -> None:
     async with grpc.aio.insecure_channel(proxy.address) as channel:
 
         async def served(path: str, *metadata: tuple[str, str]) -> str:
-            call = channel.unary_unary(path)(b"", timeout=5, metadata=metadata)
+            call = unary_unary(channel, path)(b"", timeout=5, metadata=metadata)
             await call
-            return str(dict(await call.trailing_metadata())["served-by"])
+            return str((await trailing(call))["served-by"])
 
         assert await served("/a.S/Unary", ("x-tier", "gold")) == "gold"
         assert await served("/a.S/Unary", ("x-tier", "lead")) == "method"
         assert await served("/b.S/Unary", ("x-tier", "gold")) == "rest"
-        call = channel.unary_stream("/a.S/Repeat")(b"", timeout=5)
+        call = unary_stream(channel, "/a.S/Repeat")(b"", timeout=5)
         assert len([reply async for reply in call]) == 5
-        assert dict(await call.trailing_metadata())["served-by"] == "service"
+        assert (await trailing(call))["served-by"] == "service"
 
 
 async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
@@ -163,10 +164,10 @@ async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
     _, address = stand.upstream()
     proxy = simple(stand, address, timeout="600ms")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        unary = channel.unary_unary("/any.Service/Unary")
+        unary = unary_unary(channel, "/any.Service/Unary")
         call = unary(b"", timeout=30)
         await call
-        assert 300 <= int(dict(await call.trailing_metadata())["left-ms"]) <= 600
+        assert 300 <= int((await trailing(call))["left-ms"]) <= 600
         began = asyncio.get_running_loop().time()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unary(b"", metadata=(("sleep", "5"),))
@@ -178,7 +179,7 @@ async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
 async def test_thousand_calls_at_once(shared_proxy: Proxy) -> None:
     """More concurrent calls than one connection may carry all succeed."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
-        unary = channel.unary_unary("/any.Service/Unary")
+        unary = unary_unary(channel, "/any.Service/Unary")
         replies = await asyncio.gather(*(unary(b"%d" % number, timeout=30) for number in range(1000)))
         assert replies == [b"%d" % number for number in range(1000)]
 
@@ -192,7 +193,7 @@ async def test_early_answer_to_a_client_stream(shared_proxy: Proxy) -> None:
                 yield b"piece"
                 await asyncio.sleep(0.01)
 
-        assert await channel.stream_unary("/any.Service/Early")(endless(), timeout=5) == b"piece"
+        assert await stream_unary(channel, "/any.Service/Early")(endless(), timeout=5) == b"piece"
 
 
 async def test_slow_reader_holds_the_sender_back(stand: Stand) -> None:
@@ -205,7 +206,7 @@ async def test_slow_reader_holds_the_sender_back(stand: Stand) -> None:
     proxy = simple(stand, address, timeout="60s")
     process = psutil.Process(proxy.child.process.pid)
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = channel.stream_stream("/any.Service/Sink")(timeout=60)
+        call = stream_stream(channel, "/any.Service/Sink")(timeout=60)
         await call.write(b"x" * 100_000)
         before = process.memory_info().rss
         sent = 0
@@ -227,7 +228,7 @@ async def test_cancel_ends_the_call_upstream(stand: Stand) -> None:
     _, address = stand.upstream()
     proxy = simple(stand, address, timeout="30s")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = channel.unary_unary("/any.Service/Silent")(b"", timeout=20)
+        call = unary_unary(channel, "/any.Service/Silent")(b"", timeout=20)
         await asyncio.sleep(0.3)
         assert proxy.status()["calls_in_flight"] == 1
         call.cancel()

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf import descriptor_pb2, wrappers_pb2
 
 from tests.kit.processes import Child, free_port, wait_until
+from tests.kit.rpc import trailing, trailing_of, unary_unary
 from tests.kit.stand import Proxy, Stand
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ async def load(
     until = loop.time() + seconds
 
     async def caller(channel: grpc.aio.Channel) -> None:
-        unary = channel.unary_unary("/any.Service/Unary")
+        unary = unary_unary(channel, "/any.Service/Unary")
         while loop.time() < until:
             try:
                 await unary(b"ping", timeout=5, metadata=metadata)
@@ -90,9 +91,9 @@ async def test_calls_are_spread_over_the_endpoints(stand: Stand, balance: str) -
     served: dict[str, int] = {}
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(90):
-            call = channel.unary_unary("/any.Service/Unary")(b"", timeout=5)
+            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=5)
             await call
-            name = str(dict(await call.trailing_metadata())["served-by"])
+            name = str((await trailing(call))["served-by"])
             served[name] = served.get(name, 0) + 1
     assert set(served) == {"a", "b", "c"}
     assert min(served.values()) >= (30 if balance == "round_robin" else 10)
@@ -125,13 +126,13 @@ async def test_breaker_opens_serves_the_fallback_and_closes(stand: Stand, tmp_pa
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        unary = channel.unary_unary("/any.Service/Unary")
+        unary = unary_unary(channel, "/any.Service/Unary")
 
         async def once() -> tuple[str, str]:
             call = unary(b"", timeout=5, metadata=(("fail-file", str(broken)),) if broken.exists() else ())
             await call
-            trailing = dict(await call.trailing_metadata())
-            return str(trailing["served-by"]), str(trailing.get("seawall-reason", ""))
+            found = await trailing(call)
+            return str(found["served-by"]), str(found.get("seawall-reason", ""))
 
         assert await once() == ("main", "")
         broken.touch()
@@ -142,7 +143,7 @@ async def test_breaker_opens_serves_the_fallback_and_closes(stand: Stand, tmp_pa
             call = unary(b"", timeout=5, metadata=(("fail-file", str(broken)),))
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
-            reasons.add(dict(caught.value.trailing_metadata()).get("seawall-reason"))
+            reasons.add(trailing_of(caught.value).get("seawall-reason"))
         assert proxy.route("all")["breaker"]["state"] == "open"
         assert await once_plain(unary) == ("spare", "BREAKER_OPEN")
         broken.unlink()
@@ -157,8 +158,8 @@ async def once_plain(unary: Any) -> tuple[str, str]:
     """Call without asking for a failure; return who served and the reason."""
     call = unary(b"", timeout=5)
     await call
-    trailing = dict(await call.trailing_metadata())
-    return str(trailing["served-by"]), str(trailing.get("seawall-reason", ""))
+    found = await trailing(call)
+    return str(found["served-by"]), str(found.get("seawall-reason", ""))
 
 
 def echo_descriptors() -> bytes:
@@ -196,14 +197,11 @@ async def test_static_fallback_answers_with_a_real_message(stand: Stand, tmp_pat
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = channel.unary_unary(
-            "/demo.Echo/Say", response_deserializer=wrappers_pb2.StringValue.FromString
-        )(b"", timeout=5)
-        reply = await call
-        assert reply.value == "sorry"
-        trailing = dict(await call.trailing_metadata())
-        assert trailing["seawall-outcome"] == "fallback"
-        assert trailing["seawall-reason"] in {"NO_HEALTHY_BACKEND", "UPSTREAM_CONNECT_FAILED"}
+        call = unary_unary(channel, "/demo.Echo/Say")(b"", timeout=5)
+        assert wrappers_pb2.StringValue.FromString(await call).value == "sorry"
+        found = await trailing(call)
+        assert found["seawall-outcome"] == "fallback"
+        assert found["seawall-reason"] in {"NO_HEALTHY_BACKEND", "UPSTREAM_CONNECT_FAILED"}
 
 
 async def test_frozen_endpoint_costs_one_try(stand: Stand) -> None:
@@ -231,10 +229,10 @@ async def test_frozen_endpoint_costs_one_try(stand: Stand) -> None:
         async with grpc.aio.insecure_channel(proxy.address) as channel:
             outcomes = []
             for _ in range(6):
-                call = channel.unary_unary("/any.Service/Unary")(b"", timeout=5)
+                call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=5)
                 await call
-                trailing = dict(await call.trailing_metadata())
-                outcomes.append((trailing["served-by"], trailing.get("seawall-outcome", "")))
+                found = await trailing(call)
+                outcomes.append((found["served-by"], found.get("seawall-outcome", "")))
     finally:
         os.kill(frozen.process.pid, signal.SIGCONT)
     assert {name for name, _ in outcomes} == {"good"}
@@ -262,7 +260,7 @@ async def test_only_idempotent_calls_are_repeated_by_default(stand: Stand) -> No
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for service, attempts in (("read", "2"), ("write", "0")):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary(f"/{service}.S/Unary")(b"", timeout=5, metadata=(("fail", "14"),))
+                await unary_unary(channel, f"/{service}.S/Unary")(b"", timeout=5, metadata=(("fail", "14"),))
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             # An abort drops the server's trailing metadata in grpc.aio, so the proxy's counters tell.
             assert proxy.route(service)["retries"] == int(attempts)
@@ -278,11 +276,11 @@ async def test_upstream_that_comes_back_is_found(stand: Stand) -> None:
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await channel.unary_unary("/any.Service/Unary")(b"", timeout=5)
+            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=5)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         stand.upstream("late", port)
         proxy.wait_for_endpoints("up", 1)
-        assert await channel.unary_unary("/any.Service/Unary")(b"x", timeout=5) == b"x"
+        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5) == b"x"
 
 
 async def test_kill_of_the_proxy_under_load_and_restart(stand: Stand) -> None:

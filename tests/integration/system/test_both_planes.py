@@ -13,6 +13,7 @@ import yaml
 from seawall.client import AsyncSeawall, Invalid
 from seawall.v1 import admin_policies_pb2, event_pb2, stats_pb2
 from tests.kit.processes import free_port, wait_until
+from tests.kit.rpc import trailing_of, unary_unary
 from tests.kit.stand import Control, Proxy, Stand
 
 pytestmark = pytest.mark.integration
@@ -57,7 +58,7 @@ async def applied(seawall: AsyncSeawall, revision: int, proxies: int = 1) -> Any
 
 async def call(channel: grpc.aio.Channel, *metadata: tuple[str, str], timeout: float = 5) -> bytes:
     """Make one call."""
-    return bytes(await channel.unary_unary("/any.Service/Unary")(b"x", timeout=timeout, metadata=metadata))
+    return bytes(await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=timeout, metadata=metadata))
 
 
 async def test_apply_takes_effect_within_a_second_and_is_acknowledged(stand: Stand) -> None:
@@ -96,7 +97,9 @@ async def test_apply_takes_effect_within_a_second_and_is_acknowledged(stand: Sta
 
 
 async def test_refused_policies_change_nothing_and_say_why(stand: Stand) -> None:
-    """The control plane refuses mistakes; a proxy refuses what it cannot carry out, which the rollout shows with the reason."""
+    """The control plane refuses mistakes; a proxy refuses what it cannot carry out, which the rollout shows
+    with the reason.
+    """
     _, address = stand.upstream()
     control = stand.control()
     config = stand.policy(document(address))
@@ -112,7 +115,8 @@ async def test_refused_policies_change_nothing_and_say_why(stand: Stand) -> None
         with pytest.raises(Invalid) as invalid:
             await seawall.policies.apply(broken)
         assert any(violation.field == "routes[0].cluster" for violation in invalid.value.violations)
-        # The upstream has no reflection, so the proxy cannot encode the answer; the control plane cannot know that.
+        # The upstream has no reflection, so the proxy cannot encode the answer; the control plane cannot know
+        # that.
         needy = document(address, fallback=[{"when": "any", "static": {"json": {"value": 1}}}])
         needy["routes"][0]["match"] = {"service": "any.Service", "method": "Unary"}
         await seawall.policies.apply(stand.policy(needy, "needy.yaml"))
@@ -136,7 +140,9 @@ async def test_refused_policies_change_nothing_and_say_why(stand: Stand) -> None
 
 
 async def test_failures_become_events_and_statistics(stand: Stand) -> None:
-    """Failed, recovered and degraded calls and breaker transitions are in the event list and in the statistics."""
+    """Failed, recovered and degraded calls and breaker transitions are in the event list and in the
+    statistics.
+    """
     _, address = stand.upstream()
     _, spare = stand.upstream("spare")
     control = stand.control()
@@ -211,7 +217,7 @@ async def test_breakers_are_operated_from_the_control_plane(stand: Stand) -> Non
         assert [(result.proxy, result.ok) for result in results] == [("one", True)]
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel)
-        assert dict(caught.value.trailing_metadata())["seawall-reason"] == "BREAKER_OPEN"
+        assert trailing_of(caught.value)["seawall-reason"] == "BREAKER_OPEN"
 
         async def forced() -> bool:
             return any(
@@ -229,7 +235,9 @@ async def test_breakers_are_operated_from_the_control_plane(stand: Stand) -> Non
 
 
 async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand: Stand) -> None:
-    """kill -9 of the control plane under failures: what was acknowledged stays, what happened meanwhile arrives, once."""
+    """Kill -9 of the control plane under failures: what was acknowledged stays, what happened meanwhile
+    arrives, once.
+    """
     _, address = stand.upstream()
     port = free_port()
     control = stand.control(grpc=f"127.0.0.1:{port}")
@@ -275,7 +283,9 @@ async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand
 
 
 async def test_the_proxy_starts_from_its_last_good_policy(stand: Stand) -> None:
-    """Without its control plane a proxy starts from the last good revision, not from its file, and keeps its events."""
+    """Without its control plane a proxy starts from the last good revision, not from its file, and keeps its
+    events.
+    """
     _, address = stand.upstream()
     port = free_port()
     control = stand.control(grpc=f"127.0.0.1:{port}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from seawall_policy.compile.report import Report
 from seawall_policy.diff import changes
 from seawall_proxy.config import lint_loaded, load_text, render_document, render_violations
 from tests.property.config.messages import documents, fill
+
+pytestmark = pytest.mark.slow
 
 
 def stripped(document: policy_pb2.PolicyDocument) -> policy_pb2.PolicyDocument:

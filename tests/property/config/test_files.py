@@ -81,6 +81,8 @@ TREES = st.recursive(
     max_leaves=20,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def check(report: LintReport) -> None:
     """A report is sound: places lie in the file, every format can show it, and a good file has a snapshot."""

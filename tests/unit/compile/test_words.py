@@ -120,6 +120,12 @@ def test_the_nearer_of_two_is_suggested() -> None:
     assert nearest("timeot", ["timer", "timeout"]) == "timeout"
 
 
+def test_swapped_neighbours_are_one_mistake() -> None:
+    """Two letters in the wrong order are one slip of the hand."""
+    assert nearest("raet", ["rate"]) == "rate"
+    assert nearest("rxyt", ["rate"]) == ""
+
+
 def test_quoting_keeps_terminals_safe() -> None:
     """Escape sequences and quotes do not get through, long text is shortened."""
     assert quoted('a"b\\') == '"a\\"b\\\\"'

@@ -391,6 +391,7 @@ def test_tabs_have_a_hint() -> None:
     assert "indent with spaces" in messages(load_text("routes:\n\t- name: a\n"))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -410,6 +411,7 @@ def test_depth_and_size_are_limited(text: str) -> None:
     assert "SW0003" in [v.code for v in load_text(text).violations]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [

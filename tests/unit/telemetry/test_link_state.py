@@ -100,7 +100,7 @@ def test_acknowledgement_of_nothing_moves_nothing() -> None:
 
 
 def test_batch_that_breaks_the_stream_is_isolated_then_set_aside() -> None:
-    """Three breaks cut batches to single events; five more with one event make it poison, and nothing else."""
+    """Three breaks cut batches to single events; five more with one event make it poison."""
     shipping = Shipping()
     for _ in range(ISOLATE_AFTER):
         assert shipping.limit(0.0) == MAX_BATCH_EVENTS

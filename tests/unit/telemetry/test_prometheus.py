@@ -42,7 +42,7 @@ def page() -> Exposition:
 
 
 def test_every_line_is_of_the_format() -> None:
-    """Each family is announced once, before its samples; labels are escaped; the page ends with a line end."""
+    """Each family is announced once, before its samples; labels are escaped."""
     text = page().text()
     assert text.endswith("\n")
     announced: list[str] = []
@@ -66,8 +66,8 @@ def test_histogram_is_cumulative_and_complete() -> None:
     assert counts == sorted(counts)
     assert (counts[0], counts[-1], len(counts)) == (1, 4, 42)
     assert 'le="+Inf"' in lines[41]
-    assert [line for line in lines if "_count" in line][0].endswith(" 4")
-    assert [line for line in lines if "_sum" in line][0].endswith(" 500.0205")
+    assert next(line for line in lines if "_count" in line).endswith(" 4")
+    assert next(line for line in lines if "_sum" in line).endswith(" 500.0205")
 
 
 def test_breaker_shows_one_state() -> None:

@@ -9,7 +9,7 @@ from base64 import b64encode
 import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from seawall_proxy.call.ports import (
@@ -72,7 +72,7 @@ def test_invalid_traceparent_counts_as_absent(value: bytes) -> None:
 
 
 def test_trace_bin_is_read() -> None:
-    """gRPC's binary context gives the same ids, padded or not."""
+    """The context of gRPC gives the same ids, padded or not."""
     raw = b"\x00\x00" + bytes.fromhex(TRACE.decode()) + b"\x01" + bytes.fromhex(SPAN.decode()) + b"\x02\x01"
     for value in (b64encode(raw), b64encode(raw).rstrip(b"=")):
         parent = parse_trace_bin(value)
@@ -92,7 +92,9 @@ def test_ratio_answers_as_the_sdk_does(ratio: float) -> None:
     dice = random.Random(3)
     for _ in range(500):
         trace_id = dice.getrandbits(128)
-        assert ours.decide(None, trace_id) == theirs.should_sample(None, trace_id, "x").decision.is_sampled()
+        assert ours.decide(None, trace_id) == (
+            theirs.should_sample(None, trace_id, "x").decision is Decision.RECORD_AND_SAMPLE
+        )
 
 
 def test_parent_decides_when_the_sampler_says_so() -> None:
@@ -171,7 +173,7 @@ def spans_of(outcome: int, code: int, attempts: list[AttemptRecord], **changes: 
 
 
 def test_plain_call_is_a_server_and_a_client_span() -> None:
-    """The client span is the one that the server saw; both are in the caller's trace and neither is an error."""
+    """The client span is the one that the server saw; both are in the caller's trace, neither is an error."""
     server, client = spans_of(OUTCOME_OK, 0, [attempt(1, 0)])
     assert (server.kind, client.kind) == (SpanKind.SERVER, SpanKind.CLIENT)
     assert server.name == client.name == "shop.v1.Checkout/PlaceOrder"
@@ -306,7 +308,11 @@ def test_shutdown_is_bounded() -> None:
     assert made.shutdown(0.01)
     hang = threading.Event()
     made, _ = sink()
-    made.on_shutdown(lambda: hang.wait(10.0) and None)
+
+    def close() -> None:
+        hang.wait(10.0)
+
+    made.on_shutdown(close)
     assert not made.shutdown(0.01)
     assert not made.enabled
     hang.set()

@@ -1,0 +1,572 @@
+"""Fills the generated parts of the pages in docs/: tables and diagrams between `<!-- generated: NAME -->` and
+`<!-- end -->`; --check only tells whether they are fresh (exit 1 when not).
+
+What can be read off the code is read off the code (values, transitions, severities); what only a person can
+say stands here beside it, and a row whose constant is gone stops the script.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from math import isinf
+from pathlib import Path
+from typing import Final
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+for folder in ("clients/python", "control", "proxy"):
+    sys.path.insert(0, str(ROOT / folder))
+
+_REGION: Final = re.compile(r"<!-- generated: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+Row = tuple[str, ...]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def length(seconds: float) -> str:
+    """Return a length of time for people."""
+    if isinf(seconds):
+        return "none"
+    if seconds >= 86400 and seconds % 86400 == 0:
+        return f"{seconds / 86400:g} d"
+    if seconds >= 60 and seconds % 60 == 0:
+        return f"{seconds / 60:g} min"
+    return f"{seconds:g} s" if seconds >= 1 or seconds == 0 else f"{seconds * 1000:g} ms"
+
+
+def size(octets: int) -> str:
+    """Return an amount of memory for people."""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if octets >= unit and octets % unit == 0:
+            return f"{octets // unit} {name}"
+    return f"{octets} B"
+
+
+def count(number: int) -> str:
+    """Return a number with thousands set apart."""
+    return f"{number:,}"
+
+
+def codes(mask: int) -> str:
+    """Return the names of a set of status codes."""
+    from seawall_policy import status
+
+    return ", ".join(name for code, name in enumerate(status.NAMES) if mask >> code & 1)
+
+
+# ---------------------------------------------------------------------------------------------- the breaker
+
+
+def breaker_diagram() -> str:
+    """Return the state diagram of TRANSITIONS: what traffic and time do, and what a person does."""
+    from seawall_policy.breaker_rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
+
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> CLOSED"]
+    by_hand: dict[int, int] = {}
+    for (before, signal), after in TRANSITIONS.items():
+        if _is_by_hand(signal):
+            by_hand[signal] = after
+        else:
+            lines.append(f"    {STATE_NAMES[before]} --> {STATE_NAMES[after]}: {SIGNAL_NAMES[signal]}")
+    lines.append('    state "any state" as ANY')
+    lines += [
+        f"    ANY --> {STATE_NAMES[after]}: {SIGNAL_NAMES[signal]}" for signal, after in by_hand.items()
+    ]
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+def _is_by_hand(signal: int) -> bool:
+    from seawall_policy.breaker_rules import STATE_NAMES, TRANSITIONS
+
+    return all((state, signal) in TRANSITIONS for state in range(len(STATE_NAMES)))
+
+
+SIGNALS: Final = {
+    "TRIP": "a threshold is reached: `consecutive`, `failure_rate` or `slow_call`, asked in this order",
+    "COOLED_DOWN": "`open_for` has passed; by the clock, also without traffic",
+    "PROBES_PASSED": "`success_threshold` probes have passed",
+    "PROBES_FAILED": "so many probes have failed or were slow that the threshold can no longer be met",
+    "PROBES_TIMED_OUT": "probes hang; no policy setting reaches this in this version",
+    "HOLD_OPEN": "`seawall breaker trip NAME --for 5m`: open for that long, then probe",
+    "FORCE_OPEN": "open until reset; no command reaches this in this version",
+    "RESET": "`seawall breaker reset NAME`: closed, everything forgotten",
+    "DISABLE": "let everything pass unwatched; no command reaches this in this version",
+    "OBSERVE": "watch and count only; no command reaches this in this version",
+}
+
+
+def breaker_signals() -> str:
+    """Return what sets each transition off."""
+    from seawall_policy.breaker_rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
+
+    rows: list[Row] = []
+    for number, name in enumerate(SIGNAL_NAMES):
+        pairs = [(before, after) for (before, signal), after in TRANSITIONS.items() if signal == number]
+        start = "any state" if _is_by_hand(number) else STATE_NAMES[pairs[0][0]]
+        rows.append((f"`{name}`", f"{start} → {STATE_NAMES[pairs[0][1]]}", SIGNALS[name]))
+    return table(("signal", "transition", "set off by"), rows)
+
+
+# ---------------------------------------------------------------------------------------------- defaults
+
+
+def breaker_defaults() -> str:
+    """Return the defaults of a breaker."""
+    from seawall_policy.breaker_rules import MODE_NAMES, BreakerOptions
+
+    o = BreakerOptions()
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`window`", f"kind `{o.kind}`, size {o.size}", "1 to 100,000 calls, or 1 s to 1 h"),
+            ("`min_calls`", str(o.min_calls), "1 to 100,000"),
+            ("`failure_rate`", f"{o.failure_rate:g} %", "above 0 to 100 %"),
+            ("`consecutive`", f"{o.consecutive} (off)", "0 to 100,000"),
+            ("`slow_call.duration`", length(o.slow_call_duration_s), "1 ms to 24 h"),
+            ("`slow_call.rate`", f"{o.slow_call_rate:g} %", "above 0 to 100 %"),
+            ("`open_for`", length(o.open_for_s), "10 ms to 24 h"),
+            ("`open_multiplier`", f"{o.open_multiplier:g}", "1 to 10"),
+            ("`open_for_max`", length(o.open_for_max_s), "10 ms to 24 h"),
+            ("`half_open_calls`", str(o.half_open_calls), "1 to 10,000"),
+            ("`success_threshold`", str(o.success_threshold), "1 to 10,000"),
+            ("`failure_codes`", codes(o.failure_mask), "every status but OK"),
+            ("`mode`", f"`{MODE_NAMES[o.mode]}`", "`enforce`, `shadow`, `off`"),
+        ],
+    )
+
+
+def retry_defaults() -> str:
+    """Return the defaults of retries."""
+    from seawall_policy.budget import BudgetOptions
+    from seawall_policy.retry import BACKOFF_NAMES, MAX_ATTEMPTS, RetryOptions
+
+    o, b = RetryOptions(), BudgetOptions()
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`max_attempts`", f"{o.max_attempts} (no retry)", f"1 to {MAX_ATTEMPTS}, the first included"),
+            ("`codes`", codes(o.codes), "every status but OK"),
+            ("`only_idempotent`", str(o.only_idempotent).lower(), "true, false"),
+            ("`backoff.kind`", f"`{BACKOFF_NAMES[o.kind]}`", ", ".join(f"`{n}`" for n in BACKOFF_NAMES[1:])),
+            ("`backoff.initial`", length(o.initial_s), "0 to 1 h"),
+            ("`backoff.multiplier`", f"{o.multiplier:g}", "1 to 100"),
+            ("`backoff.max`", length(o.max_s), "0 to 1 h"),
+            ("`backoff.jitter`", f"{o.jitter:g}", "0 to 1"),
+            ("`budget.percent`", f"{b.percent:g} %", "0 to 100 %"),
+            ("`budget.min_per_second`", f"{b.min_per_second:g}", "0 to 1,000,000"),
+            ("`budget.interval`", length(b.interval_s), "1 s to 1 h"),
+        ],
+    )
+
+
+def cluster_defaults() -> str:
+    """Return the defaults of a cluster, as the compiler fills them in."""
+    from seawall.v1 import policy_pb2
+    from seawall_policy.compile import compile_document
+    from seawall_policy.model import BALANCE_ROUND_ROBIN
+
+    document = policy_pb2.PolicyDocument(version="v1")
+    document.clusters.add(name="c").endpoints.add(address="127.0.0.1:1")
+    snapshot = compile_document(document).snapshot
+    assert snapshot is not None
+    spec = snapshot.clusters["c"]
+    balance = "round_robin" if spec.balance == BALANCE_ROUND_ROBIN else "least_request"
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`endpoints`", "required", "1 to 1,000 of `host:port`"),
+            ("`balance`", f"`{balance}`", "`round_robin`, `least_request`"),
+            ("`max_in_flight`", count(spec.max_in_flight), "1 to 1,000,000"),
+            ("`connect_timeout`", length(spec.connect_timeout_s), "10 ms to 5 min"),
+            ("`authority`", "what the client sent", "a host name, with a port if needed"),
+        ],
+    )
+
+
+def connection_backoff() -> str:
+    """Return how an endpoint is dialled again."""
+    from seawall_proxy.upstream import endpoint as e
+
+    return table(
+        ("", "value"),
+        [
+            ("first wait after a failed dial", length(e.INITIAL_BACKOFF_S)),
+            ("growth", f"×{e.BACKOFF_FACTOR:g} for each failure in a row"),
+            ("longest wait", length(e.MAX_BACKOFF_S)),
+            ("spread", f"±{e.BACKOFF_JITTER * 100:g} %"),
+            (
+                "a lost connection that had lived longer than",
+                f"{length(e.STEADY_S)} is dialled again at once",
+            ),
+            ("ping on a connection with open streams", f"every {length(e.KEEPALIVE_S)}"),
+            ("no answer to a ping", f"ends the connection after {length(e.KEEPALIVE_TIMEOUT_S)}"),
+            (
+                "connections to one endpoint",
+                f"at most {e.MAX_CONNECTIONS}, the second when the first is full",
+            ),
+        ],
+    )
+
+
+# ---------------------------------------------------------------------------------------------- events
+
+
+def severities() -> str:
+    """Return how loudly what is recorded: by outcome, for a final status."""
+    from seawall_policy import status
+    from seawall_policy.classify import severity_for
+
+    by_code: dict[str, list[str]] = {}
+    for code in range(1, status.MAX_CODE + 1):
+        by_code.setdefault(severity_for(code, "failed"), []).append(status.NAMES[code])
+    words = ("retried", "fallback", "rejected", "breaker_opened", "breaker_half_open", "breaker_closed")
+    rows: list[Row] = [(f"`{word}`", severity_for(status.UNAVAILABLE, word)) for word in words]
+    rows += [(f"`failed` with {', '.join(names)}", severity) for severity, names in sorted(by_code.items())]
+    return table(("outcome, or change of a breaker", "severity"), rows)
+
+
+def categories() -> str:
+    """Return category, strategy and whether a failed call makes an event, by status code."""
+    from seawall_policy import status
+    from seawall_policy.classify import (
+        CATEGORY_NAMES,
+        DEFAULT_CATEGORIES,
+        DEFAULT_STRATEGIES,
+        STRATEGY_NAMES,
+        severity_for,
+    )
+    from seawall_proxy.call.call_end import RECORDED_CODES
+
+    rows: list[Row] = []
+    for code in range(1, status.MAX_CODE + 1):
+        category = DEFAULT_CATEGORIES[code]
+        rows.append(
+            (
+                f"{code} {status.NAMES[code]}",
+                CATEGORY_NAMES[category],
+                STRATEGY_NAMES[DEFAULT_STRATEGIES[category]],
+                severity_for(code, "failed"),
+                "yes" if RECORDED_CODES >> code & 1 else "no",
+            )
+        )
+    return table(
+        ("status", "category", "strategy", "severity when failed", "a failed call is recorded"), rows
+    )
+
+
+# ---------------------------------------------------------------------------------------------- limits
+
+
+def limits_client() -> str:
+    """Return what one client connection may cost."""
+    from seawall_proxy.http2.limits import Limits
+    from seawall_proxy.runtime import worker
+
+    n = Limits()
+    protocol = "`seawall_protocol_errors_total`"
+    calm = f"the connection ends with ENHANCE_YOUR_CALM; {protocol}"
+    reset = "the stream is reset with ENHANCE_YOUR_CALM"
+    late = f"the connection ends; {protocol}"
+    return table(
+        ("limit", "value", "what happens beyond it, and which metric moves"),
+        [
+            (
+                "client connections",
+                count(worker._MAX_CONNECTIONS),  # noqa: SLF001
+                "closed at once; `seawall_connections_refused_total`",
+            ),
+            (
+                "streams at once on a connection",
+                count(n.max_concurrent_streams),
+                (
+                    f"refused with REFUSED_STREAM; more than {n.refused_burst} at once, "
+                    f"{n.refused_rate_per_s:g}/s: {calm}"
+                ),
+            ),
+            ("header list, decoded", size(n.header_list_bytes), reset),
+            ("header fields", count(n.header_count), reset),
+            ("header block on the wire", size(n.header_block_bytes), calm),
+            ("CONTINUATION frames for a block", count(n.continuation_frames), calm),
+            ("time for a header block", length(n.header_block_timeout_s), calm),
+            ("time for the HTTP/2 preface", length(n.preface_timeout_s), late),
+            ("time to acknowledge SETTINGS", length(n.settings_ack_timeout_s), late),
+            ("entries in SETTINGS", count(n.settings_entries), calm),
+            ("frame", size(n.max_frame_bytes), late),
+            (
+                "premature resets",
+                f"{n.reset_burst} at once, {n.reset_rate_per_s:g}/s",
+                f"{calm}. Premature: younger than {length(n.premature_age_s)} and not yet at an upstream",
+            ),
+            ("odd frames (glitches)", f"{n.glitch_burst} at once, {n.glitch_rate_per_s:g}/s", calm),
+            (
+                "PING and SETTINGS without traffic",
+                f"{n.control_burst} at once, {n.control_rate_per_s:g}/s",
+                calm,
+            ),
+            ("replies that the client does not read", count(n.queued_replies), calm),
+            ("frames queued on a connection that is not read", count(n.queued_frames), calm),
+        ],
+    )
+
+
+def limits_call() -> str:
+    """Return what one call may cost."""
+    from seawall_proxy.call import context as c
+    from seawall_proxy.http2 import limits as h
+    from seawall_proxy.upstream import endpoint as e
+
+    return table(
+        ("limit", "value", "what happens beyond it"),
+        [
+            (
+                "request bytes kept for another attempt, one call",
+                size(c.REPLAY_CALL_BYTES),
+                "the call goes on, and cannot be repeated nor sent to a fallback cluster",
+            ),
+            ("the same, all calls together", size(c.REPLAY_WORKER_BYTES), "as above"),
+            ("response bytes held back", size(c.HOLD_BYTES), "the response is committed and passed on"),
+            (
+                "time that response headers alone are held",
+                length(c.HOLD_AFTER_HEADERS_S),
+                "committed; not for methods known to be unary",
+            ),
+            ("time that first response bytes are held", length(c.HOLD_AFTER_DATA_S), "as above"),
+            (
+                "request bytes under way on one stream",
+                size(h.SERVER_STREAM_WINDOW_BYTES),
+                "the client waits for credit",
+            ),
+            (
+                "response bytes under way on one stream",
+                size(h.CLIENT_STREAM_WINDOW_BYTES),
+                "the endpoint waits for credit; other streams do not",
+            ),
+            (
+                "attempts that wait for a connection to one endpoint",
+                count(e.MAX_WAITING),
+                "`UPSTREAM_CONNECT_FAILED`",
+            ),
+            (
+                "attempts in flight to a cluster",
+                "`max_in_flight`, 1,024",
+                "`CONCURRENCY_LIMITED`; `seawall_rejected_total`",
+            ),
+        ],
+    )
+
+
+def limits_events() -> str:
+    """Return how much is recorded and kept."""
+    from seawall_proxy.runtime import link_events, link_refused
+    from seawall_proxy.telemetry import recorder
+    from seawall_proxy.telemetry.spool import SpoolLimits
+
+    s = SpoolLimits()
+    dropped = "`seawall_events_dropped_total`"
+    return table(
+        ("limit", "value", "what happens beyond it, and which metric moves"),
+        [
+            (
+                "records that wait to become events",
+                count(recorder.CAPACITY),
+                f"the newest is dropped; {dropped}",
+            ),
+            (
+                "events built a second",
+                count(link_events.MAX_EVENTS_PER_S),
+                "the records wait; `seawall_events_waiting`",
+            ),
+            ("events shown at `/events`", count(link_events.RECENT), "the oldest goes"),
+            (
+                "spool on disk",
+                size(s.max_bytes),
+                (
+                    f"the oldest segment ({size(s.segment_bytes)}) is dropped; {dropped}, "
+                    '`seawall_spool_dropped_total{reason="spool_full"}`'
+                ),
+            ),
+            (
+                "age of a spooled event",
+                length(s.max_age_s),
+                f'dropped; {dropped}, `seawall_spool_dropped_total{{reason="expired"}}`',
+            ),
+            (
+                "file of events that the control plane refuses",
+                size(link_refused.LIMIT_BYTES),
+                "becomes `.1`; at most twice the limit is kept",
+            ),
+        ],
+    )
+
+
+def limits_control() -> str:
+    """Return what the control plane takes."""
+    from seawall_control.api import fleet as fleet_api
+    from seawall_control.api import grpc_server, http
+    from seawall_control.domain import admission, filters, fleet, subscription
+    from seawall_control.services import events, policies, session, tail
+    from seawall_control.services import fleet as fleet_service
+    from seawall_control.store.sqlite import readers, writer
+
+    return table(
+        ("limit", "value", "what happens beyond it"),
+        [
+            ("policy document", size(policies.MAX_DOCUMENT_BYTES), "`INVALID_REQUEST`"),
+            ("gRPC message", size(grpc_server.MAX_RECEIVE_BYTES), "RESOURCE_EXHAUSTED"),
+            ("connected proxies", count(fleet_service.MAX_SESSIONS), "`TOO_MANY_STREAMS`"),
+            ("time for a proxy's Hello", length(fleet_api.HELLO_LIMIT_S), "`HELLO_MISSING`"),
+            (
+                "time to answer a push",
+                length(subscription.ANSWER_LIMIT_S),
+                "the proxy stays `pending`; `seawall_control_policy_unanswered_total`",
+            ),
+            ("time to answer a command", length(fleet_service.COMMAND_TIMEOUT_S), "reported as no answer"),
+            ("commands that wait for one proxy", count(session.MAX_COMMANDS), "reported as refused"),
+            ("labels of a proxy", count(fleet.MAX_LABELS), "the rest is left out"),
+            ("events in one report", count(events.MAX_REPORT), "`INVALID_REQUEST`"),
+            ("events resolved by id at once", count(events.MAX_RESOLVE), "`INVALID_REQUEST`"),
+            ("message of an event", size(admission.MAX_MESSAGE_BYTES), "cut, visibly"),
+            ("stack trace", size(admission.MAX_STACK_BYTES), "cut, visibly"),
+            ("details", f"{admission.MAX_DETAILS_NODES} values, {admission.MAX_DEPTH} deep", "cut, visibly"),
+            ("attempts of an event", count(admission.MAX_ATTEMPTS), "the first ones are kept"),
+            ("filter", f"{filters.MAX_LENGTH} characters, {filters.MAX_TERMS} terms", "`INVALID_FILTER`"),
+            ("time for a query", length(readers.LIMIT_S), "`QUERY_TOO_SLOW`"),
+            ("changes that wait for the writer", count(writer.MAX_QUEUED), "the next ones wait"),
+            ("live followers (`events tail`)", count(tail.FOLLOWERS), "`TOO_MANY_STREAMS`"),
+            (
+                "events that wait for one follower",
+                count(tail.QUEUE),
+                "the oldest is left out and said so; `seawall_control_tail_skipped_total`",
+            ),
+            ("HTTP body", size(http.MAX_BODY_BYTES), "413"),
+        ],
+    )
+
+
+def limits_policy() -> str:
+    """Return how large a policy may be."""
+    from seawall_policy import descriptors
+    from seawall_policy.compile import clusters, document, fallbacks, inherit, routes
+    from seawall_proxy.config import nodes
+
+    rows = [
+        ("policy file", size(nodes.MAX_BYTES), "SW0001"),
+        ("values in a file, aliases followed", count(nodes.MAX_NODES), "SW0003"),
+        ("nesting", count(nodes.MAX_DEPTH), "SW0003"),
+        ("listeners", count(clusters.MAX_LISTENERS), "SW0113"),
+        ("clusters", count(clusters.MAX_CLUSTERS), "SW0113"),
+        ("endpoints of a cluster", count(clusters.MAX_ENDPOINTS), "SW0113"),
+        ("policies", count(document.MAX_POLICIES), "SW0113"),
+        ("policies that extend each other in a row", count(inherit.MAX_DEPTH), "SW0113"),
+        ("routes", count(routes.MAX_ROUTES), "SW0113"),
+        ("fallbacks of a policy", count(fallbacks.MAX_STEPS), "SW0113"),
+        ("one static answer", size(fallbacks.MAX_PAYLOAD_BYTES), "SW0302"),
+        ("files in descriptor sets", count(descriptors.MAX_FILES), "SW0301"),
+        ("methods in descriptor sets", count(descriptors.MAX_METHODS), "SW0301"),
+    ]
+    return table(("limit", "value", "[code](lint-codes.md)"), rows)
+
+
+def limits_process() -> str:
+    """Return how long the parts of a process wait."""
+    from seawall_proxy.runtime import admin_http, control_link, link_state
+    from seawall_proxy.runtime.settings import ProxySettings
+
+    p = ProxySettings(config_path=Path("policy.yaml"))
+    return table(
+        ("limit", "value", "what happens beyond it"),
+        [
+            (
+                "drain: time between the two GOAWAYs",
+                length(p.drain_grace_s),
+                "clients are told which call was the last; `--drain-grace` of `python -m seawall_proxy`",
+            ),
+            (
+                "drain: time for calls in flight",
+                length(p.drain_limit_s),
+                "cut off; `--drain-limit` of `python -m seawall_proxy`",
+            ),
+            ("drain: time to ship events", length(control_link.FLUSH_LIMIT_S), "they stay in the spool"),
+            ("admin HTTP: connections", count(admin_http.MAX_CONNECTIONS), "closed at once"),
+            ("admin HTTP: request head", size(admin_http.MAX_HEADER_BYTES), "400 or 431"),
+            ("admin HTTP: time to ask", length(admin_http.REQUEST_LIMIT_S), "closed"),
+            ("admin HTTP: idle connection", length(admin_http.IDLE_LIMIT_S), "closed"),
+            (
+                "control link: longest wait between attempts",
+                length(link_state.BACKOFF_MAX_S),
+                f"{length(link_state.BACKOFF_MAX_WAITING_S)} while events wait",
+            ),
+            ("control link: time for the Welcome", length(control_link.WELCOME_LIMIT_S), "tried again"),
+            (
+                "control link: events in one batch",
+                f"{count(link_state.MAX_BATCH_EVENTS)}, {size(link_state.MAX_BATCH_BYTES)}",
+                "more batches",
+            ),
+            (
+                "control link: time for an acknowledgement",
+                length(link_state.ACK_TIMEOUT_S),
+                f"sent again, with waits up to {length(link_state.ACK_TIMEOUT_MAX_S)}",
+            ),
+        ],
+    )
+
+
+REGIONS: Final[dict[str, Callable[[], str]]] = {
+    "breaker-diagram": breaker_diagram,
+    "breaker-signals": breaker_signals,
+    "breaker-defaults": breaker_defaults,
+    "retry-defaults": retry_defaults,
+    "cluster-defaults": cluster_defaults,
+    "connection-backoff": connection_backoff,
+    "severities": severities,
+    "categories": categories,
+    "limits-client": limits_client,
+    "limits-call": limits_call,
+    "limits-events": limits_events,
+    "limits-control": limits_control,
+    "limits-policy": limits_policy,
+    "limits-process": limits_process,
+}
+
+
+def filled(text: str) -> str:
+    """Return a page with its generated parts made anew."""
+
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f"<!-- generated: {name} -->\n{REGIONS[name]()}<!-- end -->"
+
+    return _REGION.sub(fill, text)
+
+
+def main() -> int:
+    """Fill the pages, or check them."""
+    check = "--check" in sys.argv[1:]
+    stale = 0
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text("utf-8")
+        fresh = filled(text)
+        if fresh == text:
+            continue
+        if check:
+            print(
+                f"{page.relative_to(ROOT)} is not fresh; run: python scripts/gen_docs_tables.py",
+                file=sys.stderr,
+            )
+            stale = 1
+        else:
+            page.write_text(fresh, "utf-8")
+            print(f"filled {page.relative_to(ROOT)}")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())
