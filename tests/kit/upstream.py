@@ -6,7 +6,8 @@ five times, `Chat` echoes a stream, `Early` answers a client stream after its fi
 answers, `Sink` reads slowly. What a call's metadata asks for: `fail: CODE` (status after the message was
 read), `late-fail: CODE` (status in the trailers, after a message), `sleep: SECONDS`, `fail-file: PATH` (fails
 with UNAVAILABLE while the file exists), `slow-file: PATH` (sleeps 0.3 s while it exists). Every answer
-carries the trailing metadata `served-by` and `attempt` (grpc-previous-rpc-attempts as received).
+carries the trailing metadata `served-by` and `attempt` (grpc-previous-rpc-attempts as received);
+`saw-traceparent` says which parent it was given.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Upstream(grpc.GenericRpcHandler):
             ("left-ms", str(int((context.time_remaining() or 0) * 1000))),
         ]
         trailing += [(f"seen-{key}", value) for key, value in asked.items() if key.startswith("x-")]
+        if "traceparent" in asked:
+            trailing.append(("saw-traceparent", asked["traceparent"]))
         context.set_trailing_metadata(tuple(trailing))
         if "sleep" in asked:
             await asyncio.sleep(float(asked["sleep"]))

@@ -492,7 +492,7 @@ async def test_nobody_there_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_stand_alone_proxy_keeps_the_recent_events(tmp_path: Path) -> None:
-    """Without a control plane there is no spool; the newest events can be read, newest first, and are bounded."""
+    """Without a control plane there is no spool; the newest events can be read, bounded, newest first."""
     counters = ProxyCounters()
     proxy = Proxy(1, tmp_path)
     pump = EventPump(proxy.recorder, counters, "node-1", os.urandom)
