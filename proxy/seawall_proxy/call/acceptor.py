@@ -128,7 +128,7 @@ class Acceptor(ConnectionHandler):
         self._count(head, status.UNIMPLEMENTED, local_reply.INVALID_REQUEST, "")
         stream.send_headers(reply, (), False)
         stream.send_data(text, True)
-        local_reply.end_early(stream)
+        stream.stop_request()
 
     def _reject(self, stream: Stream, head: RequestHead, code: int, reason: str, detail: str) -> None:
         message = local_reply.REASONS[reason]
@@ -140,7 +140,7 @@ class Acceptor(ConnectionHandler):
             local_reply.failure_fields(code, reason, message, b"rejected", -1.0, (("origin", "proxy"),)),
             True,
         )
-        local_reply.end_early(stream)
+        stream.stop_request()
 
     def _count(self, head: RequestHead, code: int, reason: str, message: str) -> None:
         context = self.context

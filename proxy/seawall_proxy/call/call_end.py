@@ -115,8 +115,6 @@ class CallEnd(ResponseSide):
             self._count(outcome, reason)
         if self.trace is not None or (outcome != OUTCOME_OK and self._recorded(code, outcome)):
             self._report(code, reason, message, outcome, duration)
-        if not self.request_done:
-            local_reply.end_early(self.stream)
 
     def _count(self, outcome: int, reason: str) -> None:
         counters = self.state.counters

@@ -11,7 +11,6 @@ from seawall_proxy.call.attempt import NO_EXTRA, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
-from seawall_proxy.call.local_reply import end_early
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
@@ -99,5 +98,3 @@ class ResponseSide(RequestSide):
         attempt = self.attempt
         if attempt is not None:
             attempt.consume(n)
-        elif self.finished:
-            end_early(stream)

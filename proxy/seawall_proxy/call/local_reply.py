@@ -13,9 +13,7 @@ from math import inf
 from typing import Final
 
 from seawall_policy import status
-from seawall_proxy.http2.errors import NO_ERROR
 from seawall_proxy.http2.headers import Field, HeaderBlock
-from seawall_proxy.http2.stream import Stream
 
 DOMAIN: Final = b"seawall"
 
@@ -115,16 +113,6 @@ def failure_fields(
         )
     fields.append((b"grpc-status-details-bin", status_details(code, message, tuple(details))))
     return tuple(fields)
-
-
-def end_early(stream: Stream) -> None:
-    """Once a stream is answered in full, tell a client whose request is not complete that nobody reads the
-    rest.
-
-    RFC 9113 section 8.1; without it a client that waits for credit would keep its stream for ever.
-    """
-    if stream.local_closed and not stream.remote_closed:
-        stream.reset(NO_ERROR)
 
 
 HEADERS_ONLY: Final = HeaderBlock(((b":status", b"200"), (b"content-type", b"application/grpc")))

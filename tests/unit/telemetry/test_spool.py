@@ -359,6 +359,25 @@ def test_disk_that_takes_nothing_costs_counted_events(
     spool.close()
 
 
+def test_segment_that_stayed_empty_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a refused write the file is empty; begun again under its name, it counts once."""
+    spool = open_spool(tmp_path)
+    real = os.write
+    sizes: list[int] = []
+
+    def header_only(fd: int, data: bytes) -> int:
+        sizes.append(len(data))
+        if len(sizes) == 2:
+            raise OSError(28, "No space left on device")
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", header_only)
+    assert spool.append([b"a"], 1000.0) == range(0)
+    assert spool.append([b"b"], 1050.0) == range(2, 3)
+    assert (spool.status().segments, len(segments(tmp_path))) == (1, 1)
+    spool.close()
+
+
 def test_acknowledgement_beyond_what_was_given_is_clamped(tmp_path: Path) -> None:
     """A confused peer cannot make us forget numbers that do not exist yet."""
     spool = open_spool(tmp_path)
