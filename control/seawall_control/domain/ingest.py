@@ -48,7 +48,13 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         if not known.has(seq):
             events.setdefault(seq, event)
     refusals = {r.seq: r for r in batch.refusals if not known.has(r.seq) and r.seq not in events}
-    gaps = tuple(gap for gap in batch.gaps if not (known.has(gap.from_seq) and known.has(gap.to_seq)))
+    # An acknowledgement that was lost on the way leaves a sender with events that are stored here; if it then has
+    # to drop them, its gap covers them too, and only the rest was lost.
+    gaps = tuple(
+        Gap(first, last, gap.reason)
+        for gap in batch.gaps
+        for first, last in known.missing(gap.from_seq, gap.to_seq)
+    )
     arrivals = known.add([*_runs(numbers), *((gap.from_seq, gap.to_seq) for gap in batch.gaps)])
     return Intake(
         arrivals=arrivals,

@@ -59,6 +59,21 @@ class Arrivals:
                 return True
         return False
 
+    def missing(self, first: int, last: int) -> tuple[Range, ...]:
+        """Return the parts of an inclusive range that have not been seen."""
+        holes: list[Range] = []
+        for low, high in self.seen:
+            if high < first:
+                continue
+            if low > last:
+                break
+            if low > first:
+                holes.append((first, low - 1))
+            first = high + 1
+        if first <= last:
+            holes.append((first, last))
+        return tuple(holes)
+
     def add(self, ranges: Iterable[Range]) -> Arrivals:
         """Return the arrivals with these inclusive ranges too. Raise `TooManyIslands` over the bound."""
         merged: list[Range] = []

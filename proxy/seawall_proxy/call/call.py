@@ -194,7 +194,7 @@ class Call(CallEnd):
         state.counters.retries += 1
         self.failed_code = code
         self.failed_reason = attempt.reason
-        self.tried |= 1 << attempt.endpoint.index
+        self.tried |= attempt.cluster.bit(attempt.endpoint)
         self._drop_held()
         if wait > 0.0:
             self.retry_at = now + wait

@@ -25,7 +25,7 @@ class UpstreamEndpoint:
     def __init__(self, address: str, index: int) -> None:
         self.address: str = address
         self.index: int = index
-        """Position in the cluster; bit number in the mask of endpoints already tried."""
+        """Position in the cluster of the policy in force."""
         self.in_flight: int = 0
         """Attempts that hold this endpoint, waiting ones included."""
         self.attempts: int = 0
@@ -50,3 +50,7 @@ class UpstreamCluster:
     def pick(self, tried: int) -> UpstreamEndpoint | None:
         """Choose an endpoint, one outside the mask `tried` if possible; None when none can be reached."""
         return None
+
+    def bit(self, endpoint: UpstreamEndpoint) -> int:
+        """Return the bit of `endpoint` in the mask of tried ones."""
+        return 1 << endpoint.index

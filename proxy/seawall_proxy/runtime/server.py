@@ -40,6 +40,7 @@ from seawall_proxy.runtime.status import stats_report
 from seawall_proxy.runtime.worker import Worker, split_address
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.events import policy_refused
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.traces import make_trace_sink
 from seawall_proxy.upstream.cluster import ClusterSet
@@ -316,6 +317,7 @@ class ProxyServer:
                 why,
                 render_violations(report).rstrip("\n"),
             )
+            self.recorder.system(policy_refused(0, self.holder.refused, monotonic()))
             return
         if self.control_target:
             log.info(
@@ -326,6 +328,7 @@ class ProxyServer:
         refused = await self.holder.apply(report.document, revision=0, source=FROM_FILE, patient=True)
         if refused:
             log.error("%s: not reloaded, the policy in force stays: %s", why, "; ".join(refused))
+            self.recorder.system(policy_refused(0, refused, monotonic()))
         else:
             self.report = report
             log.info("%s: policy reloaded (%s)", why, self.holder.digest[:12])
@@ -355,7 +358,7 @@ class ProxyServer:
 
     async def _stop_background(self) -> None:
         """Ship what is recorded, if the control plane listens; the rest stays in the spool."""
-        await self.pump.pump()
+        await self.pump.drain()
         if self.link is not None and not self.hurry.is_set():
             await self.link.flush()
         tasks = list(self._tasks)

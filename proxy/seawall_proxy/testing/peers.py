@@ -267,7 +267,8 @@ class Server:
         self.address: str = address
         self.world: World = world
         self.mode: str = "accept"
-        self.limits: Limits = limits or Limits()
+        # A scripted server does not mind how often it is cancelled.
+        self.limits: Limits = limits or Limits(premature_age_s=0.0)
         self.connections: list[ServerConnection] = []
         self.calls: list[ServerCall] = []
         self.dials: int = 0

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from difflib import ndiff
 from types import TracebackType
+from typing import Final
 
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.ports import TraceSink
@@ -29,6 +30,7 @@ from seawall_proxy.testing import transcript
 from seawall_proxy.testing.peers import RESPONSE_FIELDS, Client, ClientCall, Server, ServerCall
 from seawall_proxy.testing.world import World
 
+_MOST_DIALS: Final = 1000
 _UNFINISHED: list[Playbook] = []
 
 
@@ -289,11 +291,12 @@ class Playbook:
 
     def settle(self) -> None:
         """Let all bytes move, dials be answered and held calls be settled, without time passing."""
-        while True:
+        for _ in range(_MOST_DIALS):
             self.world.pump()
             if not any([scripted.server.answer_dials() for scripted in self._servers.values()]):
                 return
             self.world.batch()
+        raise PlaybookMismatch(self._conversation() + "\nthe proxy dials without end")
 
     def advance(self, seconds: float) -> None:
         """Let time pass, from timer to timer."""

@@ -32,18 +32,44 @@ class Cluster(UpstreamCluster):
         self.eligible: list[bool] = []
         self._draw: Callable[[], float] = draw
         self._turn: int = 0
+        self._current: bool = False
         self._listener: _Eligibility = _Eligibility(self)
         for index in range(len(spec.endpoints)):
             address = spec.endpoints[index]
             endpoint = keep.pop(address, None)
             if endpoint is None:
                 endpoint = Endpoint(address, index, spec.connect_timeout_s, dialer, timers, draw)
+            self.endpoints.append(endpoint)
+            self.eligible.append(True)
+
+    def take_over(self) -> None:
+        """Become the cluster that its endpoints report to."""
+        self._current = True
+        for index in range(len(self.endpoints)):
+            endpoint = self.endpoints[index]
             endpoint.index = index
             endpoint.on_state = self._listener
-            self.endpoints.append(endpoint)
-            self.eligible.append(endpoint.state != BACKOFF)
+        self._look()
+
+    def step_down(self) -> None:
+        """Leave the policy: from now on only calls that were born before ask for endpoints."""
+        self._current = False
+
+    def _look(self) -> None:
+        for index in range(len(self.endpoints)):
+            endpoint = self.endpoints[index]
+            self.eligible[index] = endpoint.state != BACKOFF and not endpoint.retired
+
+    def bit(self, endpoint: UpstreamEndpoint) -> int:
+        # Not by its index, which belongs to the policy in force, and that may not be the caller's.
+        for index in range(len(self.endpoints)):
+            if self.endpoints[index] is endpoint:
+                return 1 << index
+        return 0
 
     def pick(self, tried: int) -> UpstreamEndpoint | None:
+        if not self._current:
+            self._look()
         index = self._pick(tried)
         if index < 0 and tried != 0:
             index = self._pick(0)
@@ -105,7 +131,10 @@ class ClusterSet:
     def adopt(self, clusters: dict[str, Cluster]) -> None:
         """Make `clusters` current and retire every endpoint that is in none of them."""
         current = set()
+        for cluster in self.clusters.values():
+            cluster.step_down()
         for cluster in clusters.values():
+            cluster.take_over()
             for endpoint in cluster.endpoints:
                 current.add(id(endpoint))
         for cluster in self.clusters.values():

@@ -240,8 +240,7 @@ class Endpoint(UpstreamEndpoint):
             self.links.remove(link)
             self.draining.append(link)
             if not self.links and not self.retired:
-                self._set_state(IDLE)
-                self.dial()
+                self._lost(self.timers.now - link.ready_at)
 
     def link_gone(self, link: Link, reason: str) -> None:
         """A connection has ended; its streams have been told."""
@@ -259,15 +258,19 @@ class Endpoint(UpstreamEndpoint):
         if link in self.links:
             self.links.remove(link)
             self.last_error = reason
-            if not self.links and not self.retired:
+            if self.links:
+                # Those who wait may have a right to another connection now.
+                self.serve()
+            elif not self.retired:
                 self._lost(self.timers.now - link.ready_at)
 
     def _lost(self, lived_s: float) -> None:
         """The last connection is gone. One try at once, since a restarted server is often back already; but a
-        server that accepts and hangs up, again and again, is left alone for a while.
+        server that accepts and hangs up or says GOAWAY, again and again, is left alone for a while.
         """
         if lived_s >= STEADY_S:
             self._failures = 0
+        if lived_s >= STEADY_S or self.dialling is not None:
             self._set_state(CONNECTING)
             self.dial()
         else:
