@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 
 from seawall_policy import status
@@ -68,17 +69,24 @@ def snapshot(
     fallback: tuple[FallbackStep, ...] = (),
     timeout_s: float = inf,
     per_try_timeout_s: float = inf,
-    clusters: dict[str, tuple[str, ...] | ClusterSpec] | None = None,
+    clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
     revision: int = 1,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
-        timeout_s=timeout_s, per_try_timeout_s=per_try_timeout_s, retry=retry, breaker=breaker, fallback=fallback
+        timeout_s=timeout_s,
+        per_try_timeout_s=per_try_timeout_s,
+        retry=retry,
+        breaker=breaker,
+        fallback=fallback,
     )
     return make_snapshot(
-        make_route(policy, idempotent=idempotent), clusters=clusters or ONE, methods=methods, revision=revision
+        make_route(policy, idempotent=idempotent),
+        clusters=clusters or ONE,
+        methods=methods,
+        revision=revision,
     )
 
 
@@ -89,7 +97,7 @@ def playing(
     fallback: tuple[FallbackStep, ...] = (),
     timeout_s: float = inf,
     per_try_timeout_s: float = inf,
-    clusters: dict[str, tuple[str, ...] | ClusterSpec] | None = None,
+    clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
 ) -> Playbook:
@@ -108,7 +116,9 @@ def playing(
     )
 
 
-def begin(play: Playbook, body: bytes = b"ping", *fields: Field, path: str = GET, timeout: bytes = b"") -> ScriptedCall:
+def begin(
+    play: Playbook, body: bytes = b"ping", *fields: Field, path: str = GET, timeout: bytes = b""
+) -> ScriptedCall:
     """Start a unary call whose request is of no interest here."""
     call = play.call(path, body, *fields, timeout=timeout)
     play.forget()

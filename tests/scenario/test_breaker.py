@@ -5,6 +5,15 @@ from __future__ import annotations
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.rpc import error_details_pb2, status_pb2
+
+from seawall_policy import breaker as states
+from seawall_policy import status
+from seawall_policy.breaker import Breaker, BreakerOptions
+from seawall_policy.budget import BudgetOptions
+from seawall_proxy.http2.limits import Limits
+from seawall_proxy.testing import Playbook
+from seawall_proxy.testing.playbook import ScriptedCall
+from seawall_proxy.testing.policies import make_cluster, to_cluster
 from tests.scenario.scenes import (
     GET,
     REFUSED_STREAM,
@@ -16,15 +25,6 @@ from tests.scenario.scenes import (
     snapshot,
     tripping,
 )
-
-from seawall_policy import breaker as states
-from seawall_policy import status
-from seawall_policy.breaker import Breaker, BreakerOptions
-from seawall_policy.budget import BudgetOptions
-from seawall_proxy.http2.limits import Limits
-from seawall_proxy.testing import Playbook
-from seawall_proxy.testing.playbook import ScriptedCall
-from seawall_proxy.testing.policies import make_cluster, to_cluster
 
 
 def breaker_of(play: Playbook) -> Breaker:
@@ -176,7 +176,9 @@ def test_probes_close_it() -> None:
 
 
 def test_a_hanging_probe_does_not_let_others_through() -> None:
-    """While probes hang no further call is sent: at most half_open_calls are in flight (Polly #216, opossum #119)."""
+    """While probes hang no further call is sent: at most half_open_calls are in flight (Polly #216, opossum
+    #119).
+    """
     with playing(breaker=tripping(1, open_for_s=1.0, half_open_calls=2, success_threshold=2)) as play:
         fail(play)
         play.advance(1.02)
@@ -206,7 +208,9 @@ def test_a_cancelled_probe_gives_its_place_back() -> None:
 
 
 def test_a_probe_that_was_not_sent_gives_its_place_back() -> None:
-    """A probe that another limit turns away does not leave the breaker half open for ever (Sentinel #1638)."""
+    """A probe that another limit turns away does not leave the breaker half open for ever (Sentinel
+    #1638).
+    """
     clusters = {"main": make_cluster("main", ("a",), max_in_flight=1)}
     options = tripping(1, open_for_s=1.0)
     with playing(breaker=options, clusters=clusters) as play:
@@ -227,7 +231,9 @@ def test_a_probe_that_was_not_sent_gives_its_place_back() -> None:
 
 
 def test_an_old_result_does_not_close_it() -> None:
-    """A call that was admitted before the breaker opened teaches the half-open breaker nothing (Polly #217)."""
+    """A call that was admitted before the breaker opened teaches the half-open breaker nothing (Polly
+    #217).
+    """
     with playing(breaker=tripping(1, open_for_s=1.0)) as play:
         begin(play)
         fail(play)
@@ -286,7 +292,9 @@ def test_a_new_policy_keeps_an_open_breaker_open() -> None:
 
 
 def test_permits_of_the_old_policy_return_to_the_new_breaker() -> None:
-    """Calls that were in flight when the policy changed teach the breaker of the new one, and it is told at once."""
+    """Calls that were in flight when the policy changed teach the breaker of the new one, and it is told at
+    once.
+    """
     with Playbook(snapshot(breaker=tripping(2))) as play:
         begin(play)
         begin(play)
@@ -310,7 +318,9 @@ def test_an_old_call_is_rejected_in_the_words_of_the_new_breaker() -> None:
         play.apply(snapshot(breaker=tripping(9), revision=2))
         breaker_of(play).trip(play.now, 5.0)
         play.advance(0.11)
-        play.expect("client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4900 attempts=1")
+        play.expect(
+            "client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4900 attempts=1"
+        )
 
 
 def test_shadow_rejects_nothing() -> None:
@@ -341,10 +351,13 @@ def test_fallbacks_pass_the_breaker_by() -> None:
 
 
 def test_total_failure_does_not_amplify() -> None:
-    """Under total failure an upstream sees at most its calls, the budget's share of retries and the floor (F34)."""
+    """Under total failure an upstream sees at most its calls, the budget's share of retries and the floor
+    (F34).
+    """
     budget = BudgetOptions(percent=20.0, min_per_second=1.0, interval_s=10.0)
     with Playbook(
-        snapshot(retry=retrying(3, initial_s=0.01, budget=budget)), server_limits=Limits(max_concurrent_streams=1000)
+        snapshot(retry=retrying(3, initial_s=0.01, budget=budget)),
+        server_limits=Limits(max_concurrent_streams=1000),
     ) as play:
         started = play.now
         answered = 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenario.scenes import CHAT, GET, UPLOAD, begin, plain, playing, retrying
-
 from seawall_policy import status
+from tests.scenario.scenes import CHAT, GET, UPLOAD, begin, plain, playing, retrying
 
 
 def test_client_cancel_reaches_the_server() -> None:
@@ -99,7 +98,9 @@ def test_goaway_lets_calls_finish() -> None:
 
 
 def test_mass_cancellation_is_no_attack() -> None:
-    """A thousand calls that reached a server and are cancelled at once do not cost the client its connection."""
+    """A thousand calls that reached a server and are cancelled at once do not cost the client its
+    connection.
+    """
     with plain() as play:
         for _ in range(12):
             calls = [play.call(GET, b"ping") for _ in range(90)]
@@ -116,7 +117,9 @@ def test_mass_cancellation_is_no_attack() -> None:
 
 
 def test_calls_that_are_taken_back_at_once_are_an_attack() -> None:
-    """HEADERS and RST_STREAM in one breath, again and again, end the connection although a server is there (T1)."""
+    """HEADERS and RST_STREAM in one breath, again and again, end the connection although a server is there
+    (T1).
+    """
     with plain() as play:
         client = play.client()
         for _ in range(60):
@@ -129,7 +132,9 @@ def test_calls_that_are_taken_back_at_once_are_an_attack() -> None:
 
 
 def test_rapid_reset_is_one() -> None:
-    """Calls that are reset before they could reach a server are told apart from it, and end the connection."""
+    """Calls that are reset before they could reach a server are told apart from it, and end the
+    connection.
+    """
     with plain() as play:
         client = play.client()
         play.server().set_mode("blackhole")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenario.scenes import CANCEL, CHAT, GET, METHODS, TWO, UPLOAD, begin, playing, plain, retrying
-
 from seawall_proxy.call.context import HOLD_BYTES
+from tests.scenario.scenes import CANCEL, CHAT, GET, METHODS, TWO, UPLOAD, begin, plain, playing, retrying
 
 
 def test_without_retries_nothing_is_held() -> None:

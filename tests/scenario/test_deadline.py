@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from tests.scenario.scenes import GET, LIST, METHODS, TWO, UPLOAD, begin, playing, retrying, snapshot, tripping
 
 from seawall_policy import status
 from seawall_policy.deadline import parse_grpc_timeout
@@ -11,6 +12,18 @@ from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook
 from seawall_proxy.testing.playbook import ScriptedRequest
 from seawall_proxy.testing.policies import make_cluster
+from tests.scenario.scenes import (
+    GET,
+    LIST,
+    METHODS,
+    TWO,
+    UPLOAD,
+    begin,
+    playing,
+    retrying,
+    snapshot,
+    tripping,
+)
 
 
 def left(request: ScriptedRequest) -> float:
@@ -30,7 +43,8 @@ def test_no_deadline_no_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "limit_s", "forwarded_s"), [(b"2S", 5.0, 2.0), (b"10S", 5.0, 5.0), (b"", 5.0, 5.0), (b"2S", 1e9, 2.0)]
+    ("asked", "limit_s", "forwarded_s"),
+    [(b"2S", 5.0, 2.0), (b"10S", 5.0, 5.0), (b"", 5.0, 5.0), (b"2S", 1e9, 2.0)],
 )
 def test_the_smaller_limit_is_forwarded(asked: bytes, limit_s: float, forwarded_s: float) -> None:
     """The client's timeout and the route's: the smaller counts, and is what the server is told (P5)."""
@@ -52,7 +66,7 @@ def test_the_remaining_time_never_grows() -> None:
             if play.server().count == len(seen) + 1:
                 seen.append(left(play.server().last))
         assert len(seen) >= 3
-        assert all(later <= before - 0.05 for before, later in zip(seen, seen[1:], strict=False))
+        assert all(later <= before - 0.05 for before, later in pairwise(seen))
         play.advance(1.0)
         play.forget()
 
@@ -144,7 +158,9 @@ def test_per_try_timeout_without_retries() -> None:
 
 
 def test_a_stream_that_comes_free_too_late_is_not_used() -> None:
-    """Room that comes between the deadline and its timer is not used: nothing is sent upstream after the deadline."""
+    """Room that comes between the deadline and its timer is not used: nothing is sent upstream after the
+    deadline.
+    """
     with Playbook(snapshot(), host_limits=Limits(max_concurrent_streams=1)) as play:
         first = begin(play)
         for connection in range(7):
@@ -161,7 +177,10 @@ def test_a_stream_that_comes_free_too_late_is_not_used() -> None:
         play.advance(0.02)
         for number in range(2, 9):
             play.server().request(number).trailers_only(0)
-        assert "client#9 <- TRAILERS-ONLY DEADLINE_EXCEEDED LOCAL DEADLINE_EXCEEDED failed attempts=1" in play.forget()
+        assert (
+            "client#9 <- TRAILERS-ONLY DEADLINE_EXCEEDED LOCAL DEADLINE_EXCEEDED failed attempts=1"
+            in play.forget()
+        )
 
 
 def test_connecting_counts_against_the_deadline() -> None:
@@ -194,7 +213,9 @@ def test_a_per_try_timeout_moves_on_to_another_endpoint() -> None:
     ("cancelled_after_s", "counted"), [(0.5, False), (0.9, False), (0.985, True), (1.0, True)]
 )
 def test_a_client_that_gives_up_at_its_deadline_is_a_timeout(cancelled_after_s: float, counted: bool) -> None:
-    """Client and proxy time the same deadline; a hanging server counts as failed whoever is first (envoy #6566)."""
+    """Client and proxy time the same deadline; a hanging server counts as failed whoever is first (envoy
+    #6566).
+    """
     with playing(breaker=tripping(1)) as play:
         call = begin(play, timeout=b"1S")
         play.advance(cancelled_after_s)
@@ -219,9 +240,13 @@ def test_a_disconnect_near_the_deadline_is_no_timeout() -> None:
         assert play.world.counters["all"].by_code[status.DEADLINE_EXCEEDED] == 0
 
 
-@pytest.mark.parametrize("value", [b"1", b"-1S", b"1 S", b"123456789S", b"S", b"1.5S", b"1x", b"+1S", b"0x1S", b"1s"])
+@pytest.mark.parametrize(
+    "value", [b"1", b"-1S", b"1 S", b"123456789S", b"S", b"1.5S", b"1x", b"+1S", b"0x1S", b"1s"]
+)
 def test_malformed_timeout(value: bytes) -> None:
-    """A malformed grpc-timeout is the caller's error, never "no deadline", and does not reach a server (P4)."""
+    """A malformed grpc-timeout is the caller's error, never "no deadline", and does not reach a server
+    (P4).
+    """
     with playing(methods=METHODS) as play:
         call = play.call(GET, b"ping", timeout=value)
         play.forget()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import GET, UPLOAD, begin, plain, snapshot
 
 from seawall_policy import status
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook
 from seawall_proxy.testing.playbook import request_fields
 from seawall_proxy.testing.world import World
+from tests.scenario.scenes import GET, UPLOAD, begin, plain, snapshot
 
 Fields = list[Field]
 
 
 def changed(**changes: bytes | None) -> Fields:
     """Return an ordinary request with some fields replaced (None: left out); `_` stands for `:` and `-`."""
-    named = {b":" + key[1:].encode() if key[0] == "_" else key.replace("_", "-").encode(): value for key, value in changes.items()}
+    named = {
+        b":" + key[1:].encode() if key[0] == "_" else key.replace("_", "-").encode(): value
+        for key, value in changes.items()
+    }
     fields: Fields = []
     for name, value in request_fields(GET):
         replaced = named.pop(name, value)
@@ -28,19 +31,36 @@ def changed(**changes: bytes | None) -> Fields:
 
 @pytest.mark.parametrize(
     "path",
-    [b"*", b"/", b"//", b"/Get", b"/shop.v1.Orders/", b"//Get", b"/a/b/c", b"/a%2fb/c", b"/a/b?x=1", b"/a/b#f"],
+    [
+        b"*",
+        b"/",
+        b"//",
+        b"/Get",
+        b"/shop.v1.Orders/",
+        b"//Get",
+        b"/a/b/c",
+        b"/a%2fb/c",
+        b"/a/b?x=1",
+        b"/a/b#f",
+    ],
 )
 def test_a_path_that_is_none(path: bytes) -> None:
-    """A path that is not /Service/Method is UNIMPLEMENTED, whatever routes there are, and goes nowhere (P1)."""
+    """A path that is not /Service/Method is UNIMPLEMENTED, whatever routes there are, and goes nowhere
+    (P1).
+    """
     with plain() as play:
         play.call(raw=changed(_path=path))
         play.expect("client#1 <- TRAILERS-ONLY UNIMPLEMENTED LOCAL INVALID_REQUEST rejected")
         assert play.server().count == 0
 
 
-@pytest.mark.parametrize("path", [b"a.B/C", b"http://x/a/b", b"/a /b", b"/caf\xe9/b", b"/a\x7f/b", b"", b"/a\x00/b"])
+@pytest.mark.parametrize(
+    "path", [b"a.B/C", b"http://x/a/b", b"/a /b", b"/caf\xe9/b", b"/a\x7f/b", b"", b"/a\x00/b"]
+)
 def test_a_path_that_kills_servers(path: bytes) -> None:
-    """A path with octets outside 0x21-0x7e, or without its slash, is refused at the door; the connection lives on."""
+    """A path with octets outside 0x21-0x7e, or without its slash, is refused at the door; the connection
+    lives on.
+    """
     with plain() as play:
         play.call(raw=changed(_path=path))
         assert play.forget() in (
@@ -55,7 +75,7 @@ def test_a_path_that_kills_servers(path: bytes) -> None:
 
 @pytest.mark.parametrize("method", [b"GET", b"PUT", b"OPTIONS"])
 def test_another_method(method: bytes) -> None:
-    """gRPC requests are POST; others hear 405 (P1)."""
+    """GRPC requests are POST; others hear 405 (P1)."""
     with plain() as play:
         call = play.call(raw=changed(_method=method))
         play.forget()
@@ -65,7 +85,8 @@ def test_another_method(method: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", [b"text/html", b"application/json", b"application/grpc-web", b"application/grpc-web+proto", None]
+    "content_type",
+    [b"text/html", b"application/json", b"application/grpc-web", b"application/grpc-web+proto", None],
 )
 def test_another_content_type(content_type: bytes | None) -> None:
     """What is not gRPC hears 415 (P3)."""
@@ -89,7 +110,9 @@ def test_te_is_added_and_others_are_malformed() -> None:
         play.expect("client#2 <- RST PROTOCOL_ERROR")
 
 
-@pytest.mark.parametrize("name", [b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"proxy-connection"])
+@pytest.mark.parametrize(
+    "name", [b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"proxy-connection"]
+)
 def test_connection_fields_are_malformed(name: bytes) -> None:
     """Connection-specific fields cost the stream and reach nobody (P26)."""
     with plain() as play:
@@ -99,7 +122,7 @@ def test_connection_fields_are_malformed(name: bytes) -> None:
 
 
 def test_host_gives_way_to_authority() -> None:
-    """host does not travel beside :authority (P26)."""
+    """Host does not travel beside :authority (P26)."""
     with plain() as play:
         play.call(raw=[*request_fields(GET), (b"host", b"shop:443")])
         seen = play.server().last.seen
@@ -144,7 +167,9 @@ MALFORMED: list[Field] = [
 @pytest.mark.parametrize("field", MALFORMED, ids=lambda field: f"{field[0].decode()}={field[1][:12]!r}")
 @pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "never-indexed"])
 def test_malformed_fields_stay_at_the_door(field: Field, indexed: bool) -> None:
-    """A malformed field with a meaning in gRPC fails its own call and never reaches a shared connection (P7, I10)."""
+    """A malformed field with a meaning in gRPC fails its own call and never reaches a shared connection (P7,
+    I10).
+    """
     with plain() as play:
         begin(play, b"ping", (b"x-good-bin", b"AAEC"))
         bad = play.call(GET, b"ping", field, client="bad", never_indexed=() if indexed else (field[0],))
@@ -197,7 +222,10 @@ def test_reserved_names_pass() -> None:
         seen = play.server().last.seen
         assert seen.field(b"grpc-future") == b"1"
         assert seen.field(b"grpc-message-type") == b"shop.v1.Get"
-        assert {name for name, _ in seen.fields if name.startswith(b"grpc-")} == {b"grpc-future", b"grpc-message-type"}
+        assert {name for name, _ in seen.fields if name.startswith(b"grpc-")} == {
+            b"grpc-future",
+            b"grpc-message-type",
+        }
         play.server().last.trailers_only(0)
         play.forget()
 

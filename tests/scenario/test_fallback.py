@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import GET, LIST, METHODS, REFUSED_STREAM, UPLOAD, begin, playing, retrying, tripping
 
 from seawall_policy import status
+from seawall_policy.model import ClusterSpec
 from seawall_proxy.testing.policies import make_cluster, to_cluster, to_static
+from tests.scenario.scenes import (
+    GET,
+    LIST,
+    METHODS,
+    REFUSED_STREAM,
+    UPLOAD,
+    begin,
+    playing,
+    retrying,
+    tripping,
+)
 
 WITH_DR = {"main": ("a",), "dr": ("d",)}
 PAYLOAD = b"\x00\x00\x00\x00\x04full"
@@ -20,7 +31,9 @@ def test_to_another_cluster() -> None:
     with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
         begin(play)
         play.server("a").last.trailers_only(14, (b"x-from", b"a"))
-        play.expect("d#1 <- HEADERS /shop.v1.Orders/Get grpc-previous-rpc-attempts=1", 'd#1 <- DATA "ping" END')
+        play.expect(
+            "d#1 <- HEADERS /shop.v1.Orders/Get grpc-previous-rpc-attempts=1", 'd#1 <- DATA "ping" END'
+        )
         play.server("d").last.reply(b"pong", (b"x-from", b"d"))
         play.expect(
             "client#1 <- HEADERS",
@@ -119,9 +132,7 @@ def test_only_when_the_step_says_so(code: int) -> None:
 
 def test_by_reason() -> None:
     """A step may name a reason of ours: an open breaker is answered, the same code from a server is not."""
-    with playing(
-        breaker=tripping(1), fallback=(to_static(PAYLOAD, GET.encode(), 0, REASON),)
-    ) as play:
+    with playing(breaker=tripping(1), fallback=(to_static(PAYLOAD, GET.encode(), 0, REASON),)) as play:
         begin(play)
         play.server().last.trailers_only(14)
         play.expect("client#1 <- TRAILERS-ONLY UNAVAILABLE")
@@ -145,7 +156,9 @@ def test_none_after_the_commit() -> None:
 
 
 def test_a_request_too_large_to_repeat_goes_to_no_cluster() -> None:
-    """What does not fit into the replay buffer cannot be sent elsewhere; a static answer still can be given."""
+    """What does not fit into the replay buffer cannot be sent elsewhere; a static answer still can be
+    given.
+    """
     steps = (to_cluster("dr"), to_static(PAYLOAD, UPLOAD.encode()))
     with playing(fallback=steps, clusters=WITH_DR) as play:
         call = play.call(UPLOAD, end=False)
@@ -185,7 +198,9 @@ def test_a_static_answer_after_the_routes_own_timeout() -> None:
 
 def test_when_nobody_can_be_reached() -> None:
     """An unreachable cluster falls back, with the reason."""
-    with playing(fallback=(to_cluster("dr", 0, frozenset({"NO_HEALTHY_BACKEND"})),), clusters=WITH_DR) as play:
+    with playing(
+        fallback=(to_cluster("dr", 0, frozenset({"NO_HEALTHY_BACKEND"})),), clusters=WITH_DR
+    ) as play:
         play.server("a").set_mode("refuse")
         play.server("a").cut()
         begin(play)
@@ -193,13 +208,17 @@ def test_when_nobody_can_be_reached() -> None:
         play.expect(
             "client#1 <- HEADERS",
             'client#1 <- DATA "pong"',
-            "client#1 <- TRAILERS OK seawall-outcome=fallback seawall-attempts=1 seawall-reason=NO_HEALTHY_BACKEND",
+            "client#1 <- TRAILERS OK"
+            " seawall-outcome=fallback seawall-attempts=1 seawall-reason=NO_HEALTHY_BACKEND",
         )
 
 
 def test_the_fallback_has_limits_of_its_own() -> None:
     """The other cluster's max_in_flight holds for fallbacks too."""
-    clusters = {"main": ("a",), "dr": make_cluster("dr", ("d",), max_in_flight=1)}
+    clusters: dict[str, tuple[str, ...] | ClusterSpec] = {
+        "main": ("a",),
+        "dr": make_cluster("dr", ("d",), max_in_flight=1),
+    }
     with playing(fallback=(to_cluster("dr", CODES),), clusters=clusters) as play:
         for _ in range(2):
             begin(play)
@@ -231,4 +250,18 @@ def test_transparent_retries_come_first() -> None:
         play.forget()
         assert (play.server("a").count, play.server("d").count) == (2, 0)
         play.server("a").last.trailers_only(0)
+        play.forget()
+
+
+def test_the_other_cluster_is_chosen_from_afresh() -> None:
+    """Which endpoints of the first cluster were tried says nothing about those of the second."""
+    clusters = {"main": ("a", "b"), "dr": ("d", "e")}
+    with playing(retry=retrying(2), fallback=(to_cluster("dr", CODES),), clusters=clusters) as play:
+        begin(play)
+        play.server("a").last.trailers_only(14)
+        play.advance(0.03)
+        play.server("b").last.trailers_only(14)
+        play.forget()
+        assert (play.server("d").count, play.server("e").count) == (1, 0)
+        play.server("d").last.trailers_only(0)
         play.forget()

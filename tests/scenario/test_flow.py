@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, begin, plain, playing, retrying, snapshot
 
 from seawall_proxy.http2.limits import CLIENT_STREAM_WINDOW_BYTES, SERVER_STREAM_WINDOW_BYTES, Limits
 from seawall_proxy.testing import Playbook
+from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, begin, plain, playing, retrying, snapshot
 
 MEGABYTE = b"m" * (1 << 20)
 
@@ -72,9 +72,7 @@ def test_a_client_that_reads_nothing_at_all() -> None:
         client = play.client("slow")
         play.client("quick")
         client.wire.far_reads = False
-        calls = []
-        for _ in range(8):
-            calls.append(play.call(LIST, b"all", client="slow"))
+        calls = [play.call(LIST, b"all", client="slow") for _ in range(8)]
         for number in range(1, 9):
             play.server().request(number).headers()
             play.server().request(number).data(MEGABYTE)
@@ -94,7 +92,9 @@ def test_a_client_that_reads_nothing_at_all() -> None:
 @pytest.mark.parametrize("window", [70, 1000, 65535])
 @pytest.mark.parametrize("retries", [1, 3])
 def test_credit_comes_back_exactly(window: int, retries: int) -> None:
-    """Whatever the windows, large bodies pass in both directions and every window is whole again afterwards."""
+    """Whatever the windows, large bodies pass in both directions and every window is whole again
+    afterwards.
+    """
     body = bytes(range(256)) * 40
     limits = Limits(stream_window_bytes=window)
     with Playbook(
@@ -172,7 +172,9 @@ def test_the_replay_store_is_bounded_for_all_calls_together() -> None:
 
 def test_held_bytes_need_no_credit() -> None:
     """A response that is held back is let go before its server runs out of credit."""
-    with Playbook(snapshot(retry=retrying(), methods=METHODS), client_limits=Limits(stream_window_bytes=1000)) as play:
+    with Playbook(
+        snapshot(retry=retrying(), methods=METHODS), client_limits=Limits(stream_window_bytes=1000)
+    ) as play:
         call = begin(play)
         play.server().last.headers()
         play.server().last.data(b"x" * 5000)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, plain, playing, retrying
 
 from seawall_proxy.testing import Playbook
 from seawall_proxy.testing.playbook import request_fields
+from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, plain, playing, retrying
 
 
 def known_and_retrying() -> Playbook:
@@ -18,7 +20,7 @@ both = pytest.mark.parametrize("begun", [plain, known_and_retrying], ids=["plain
 
 
 @both
-def test_unary(begun) -> None:
+def test_unary(begun: Callable[[], Playbook]) -> None:
     """A unary call: one message each way, and the trailers as they came (P10)."""
     with begun() as play:
         play.call(GET, b"ping")
@@ -28,7 +30,7 @@ def test_unary(begun) -> None:
 
 
 @both
-def test_server_streaming(begun) -> None:
+def test_server_streaming(begun: Callable[[], Playbook]) -> None:
     """A server stream: each message goes on as it comes, behind the headers."""
     with begun() as play:
         play.call(LIST, b"all")
@@ -44,7 +46,7 @@ def test_server_streaming(begun) -> None:
 
 
 @both
-def test_client_streaming(begun) -> None:
+def test_client_streaming(begun: Callable[[], Playbook]) -> None:
     """A client stream: each message goes on as it comes; an empty DATA frame ends it (P18)."""
     with begun() as play:
         call = play.call(UPLOAD, end=False)
@@ -60,7 +62,7 @@ def test_client_streaming(begun) -> None:
 
 
 @both
-def test_bidirectional_streaming(begun) -> None:
+def test_bidirectional_streaming(begun: Callable[[], Playbook]) -> None:
     """Both directions flow independently; the server may end while it has not yet heard everything."""
     with begun() as play:
         call = play.call(CHAT, b"hello", end=False)
@@ -79,17 +81,19 @@ def test_bidirectional_streaming(begun) -> None:
 
 
 @both
-def test_trailers_only_stays_trailers_only(begun) -> None:
+def test_trailers_only_stays_trailers_only(begun: Callable[[], Playbook]) -> None:
     """A response that is nothing but a status keeps its shape, order and fields (P10)."""
     with begun() as play:
         play.call(GET, b"ping")
         play.forget()
-        play.server().last.trailers_only(5, (b"grpc-message", b"no such order"), (b"x-a", b"1"), (b"x-a", b"2"))
+        play.server().last.trailers_only(
+            5, (b"grpc-message", b"no such order"), (b"x-a", b"1"), (b"x-a", b"2")
+        )
         play.expect('client#1 <- TRAILERS-ONLY NOT_FOUND "no such order" x-a=1 x-a=2')
 
 
 @both
-def test_headers_and_trailers_stay_apart(begun) -> None:
+def test_headers_and_trailers_stay_apart(begun: Callable[[], Playbook]) -> None:
     """A response with headers, no message and trailers does not become trailers-only (P10)."""
     with begun() as play:
         play.call(GET, b"ping")
@@ -101,7 +105,7 @@ def test_headers_and_trailers_stay_apart(begun) -> None:
 
 
 @both
-def test_metadata_passes_in_order(begun) -> None:
+def test_metadata_passes_in_order(begun: Callable[[], Playbook]) -> None:
     """Duplicates keep their order, binary values their form, in all three header lists (P7, P8, P9)."""
     sent = (
         (b"x-one", b"1"),
@@ -110,7 +114,7 @@ def test_metadata_passes_in_order(begun) -> None:
         (b"x-data-bin", b"AAE="),
         (b"x-data-bin", b"AA,AAE"),
         (b"authorization", b"secret"),
-        (b"x-text", b"a, b;c=\"d\" \t e"),
+        (b"x-text", b'a, b;c="d" \t e'),
         (b"x-latin", b"caf\xe9"),
         (b"grpc-unknown-to-us", b"kept"),
         (b"user-agent", b"tests/1.0"),
@@ -134,7 +138,8 @@ def test_metadata_passes_in_order(begun) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", [b"application/grpc", b"application/grpc+proto", b"application/grpc+json", b"application/grpc;x=y"]
+    "content_type",
+    [b"application/grpc", b"application/grpc+proto", b"application/grpc+json", b"application/grpc;x=y"],
 )
 def test_content_type_is_forwarded_unchanged(content_type: bytes) -> None:
     """Any gRPC content type goes on as it is (P3)."""

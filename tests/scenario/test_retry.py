@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import GET, LIST, METHODS, REFUSED_STREAM, TWO, UPLOAD, begin, playing, retrying, tripping
 
 from seawall_policy.budget import BudgetOptions
 from seawall_proxy.testing import Playbook
+from tests.scenario.scenes import (
+    GET,
+    LIST,
+    METHODS,
+    REFUSED_STREAM,
+    TWO,
+    UPLOAD,
+    begin,
+    playing,
+    retrying,
+    tripping,
+)
 
 
 def test_a_status_in_the_trailers_is_retried() -> None:
-    """UNAVAILABLE behind headers and a message is retried, and the client sees nothing of the first answer."""
+    """UNAVAILABLE behind headers and a message is retried, and the client sees nothing of the first
+    answer.
+    """
     with playing(retry=retrying(), methods=METHODS) as play:
         begin(play)
         play.server().last.reply(b"half", code=14)
@@ -28,7 +41,9 @@ def test_a_status_in_the_trailers_is_retried() -> None:
 
 
 def test_the_same_without_a_descriptor() -> None:
-    """A unary answer that comes in one write is judged by its trailers although nobody knows that it is unary."""
+    """A unary answer that comes in one write is judged by its trailers although nobody knows that it is
+    unary.
+    """
     with playing(retry=retrying()) as play:
         begin(play)
         play.server().last.reply(b"half", code=14)
@@ -50,7 +65,8 @@ def test_attempts_run_out() -> None:
         play.forget()
         play.server().last.trailers_only(14, (b"grpc-message", b"second"), (b"x-why", b"tired"))
         play.expect(
-            'client#1 <- TRAILERS-ONLY UNAVAILABLE "second" x-why=tired seawall-outcome=failed seawall-attempts=2'
+            'client#1 <- TRAILERS-ONLY UNAVAILABLE "second" x-why=tired'
+            " seawall-outcome=failed seawall-attempts=2"
         )
 
 
@@ -70,7 +86,9 @@ def test_backoff_grows() -> None:
 
 
 def test_refused_stream_is_repeated_at_once_elsewhere() -> None:
-    """REFUSED_STREAM was not processed: it is repeated at once, once, elsewhere, and counts as no attempt (P19)."""
+    """REFUSED_STREAM was not processed: it is repeated at once, once, elsewhere, and counts as no attempt
+    (P19).
+    """
     with playing(clusters=TWO) as play:
         begin(play)
         play.server("a").last.reset(REFUSED_STREAM)
@@ -90,12 +108,15 @@ def test_goaway_repeats_what_it_excludes() -> None:
         play.expect(
             "client#1 <- HEADERS",
             'client#1 <- DATA "pong"',
-            "client#1 <- TRAILERS OK seawall-outcome=retried seawall-attempts=2 seawall-reason=UPSTREAM_RESET",
+            "client#1 <- TRAILERS OK"
+            " seawall-outcome=retried seawall-attempts=2 seawall-reason=UPSTREAM_RESET",
         )
 
 
 def test_a_lost_connection_is_not_repeated_by_default() -> None:
-    """A call whose connection dies may have been seen; without a policy that allows it, it is not sent twice."""
+    """A call whose connection dies may have been seen; without a policy that allows it, it is not sent
+    twice.
+    """
     with playing(clusters=TWO) as play:
         begin(play)
         play.server("a").cut()
@@ -187,12 +208,16 @@ def test_budget_exhausted() -> None:
         play.advance(0.03)
         play.forget()
         play.server().last.trailers_only(14, (b"x-last", b"1"))
-        play.expect("client#1 <- TRAILERS-ONLY UNAVAILABLE x-last=1 seawall-outcome=failed seawall-attempts=2")
+        play.expect(
+            "client#1 <- TRAILERS-ONLY UNAVAILABLE x-last=1 seawall-outcome=failed seawall-attempts=2"
+        )
         assert play.world.counters["all"].budget_exhausted == 1
 
 
 def test_retries_in_backoff_are_paid_for() -> None:
-    """A retry counts from the moment it waits: a thousand failures at once do not queue a thousand retries."""
+    """A retry counts from the moment it waits: a thousand failures at once do not queue a thousand
+    retries.
+    """
     budget = BudgetOptions(percent=20.0, min_per_second=0.0, interval_s=10.0)
     with playing(retry=retrying(2, initial_s=1.0, budget=budget)) as play:
         calls = [play.call(GET, b"ping", client=f"c{n % 10}") for n in range(100)]
@@ -315,12 +340,16 @@ def test_retry_meets_an_open_breaker() -> None:
         begin(play)
         play.server().last.trailers_only(14)
         play.advance(0.03)
-        play.expect("client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4975 attempts=1")
+        play.expect(
+            "client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4975 attempts=1"
+        )
         assert play.server().count == 1
 
 
 def test_per_try_timeout_is_retried() -> None:
-    """An attempt that takes too long is cancelled and repeated; the client's own time is what counts in the end."""
+    """An attempt that takes too long is cancelled and repeated; the client's own time is what counts in the
+    end.
+    """
     with playing(retry=retrying(), per_try_timeout_s=0.1, timeout_s=1.0) as play:
         begin(play)
         play.advance(0.11)
@@ -332,7 +361,8 @@ def test_per_try_timeout_is_retried() -> None:
         play.expect(
             "client#1 <- HEADERS",
             'client#1 <- DATA "pong"',
-            "client#1 <- TRAILERS OK seawall-outcome=retried seawall-attempts=2 seawall-reason=PER_TRY_TIMEOUT",
+            "client#1 <- TRAILERS OK"
+            " seawall-outcome=retried seawall-attempts=2 seawall-reason=PER_TRY_TIMEOUT",
         )
 
 
@@ -341,16 +371,19 @@ def test_a_playbook_shows_the_difference() -> None:
     with playing() as play:
         begin(play)
         play.server().last.trailers_only(0)
-        with pytest.raises(AssertionError, match=r"(?s)client#1 -> HEADERS.*- client#1 <- TRAILERS-ONLY CANCELLED"):
+        with pytest.raises(
+            AssertionError, match=r"(?s)client#1 -> HEADERS.*- client#1 <- TRAILERS-ONLY CANCELLED"
+        ):
             play.expect("client#1 <- TRAILERS-ONLY CANCELLED")
 
 
 def test_a_playbook_insists_on_being_read() -> None:
     """What was seen and never expected fails the playbook at its end."""
     play: Playbook = playing()
+    begin(play)
+    play.server().last.trailers_only(0)
     with pytest.raises(AssertionError, match=r"\+ client#1 <- TRAILERS-ONLY OK"), play:
-        begin(play)
-        play.server().last.trailers_only(0)
+        pass
 
 
 def test_a_playbook_insists_on_an_end() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import begin
 
 from seawall_policy.model import Route
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from seawall_proxy.testing.policies import make_cluster
 from seawall_proxy.testing.world import Dice, World
+from tests.scenario.scenes import begin
 
 PLAIN = make_policy()
 
@@ -91,7 +91,9 @@ def test_metadata_of_a_volatile_name() -> None:
 def test_weights() -> None:
     """Backends share the calls by weight, decided by one draw a call."""
     dice = Dice()
-    snapshot = make_snapshot(make_route(PLAIN, backends=(("one", 90), ("two", 9), ("three", 1))), clusters=CLUSTERS)
+    snapshot = make_snapshot(
+        make_route(PLAIN, backends=(("one", 90), ("two", 9), ("three", 1))), clusters=CLUSTERS
+    )
     with Playbook(snapshot, world=World(draw=dice)) as play:
         for draw, address in ((0.0, "a"), (0.899, "a"), (0.9, "b"), (0.989, "b"), (0.99, "c"), (0.9999, "c")):
             dice.next = [draw]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.scenes import GET, UPLOAD, begin, plain, playing
 
 from seawall_policy import status
 from seawall_proxy.call.local_reply import REASONS
+from tests.scenario.scenes import GET, UPLOAD, begin, plain, playing
 
 HTTP = [
     (400, status.INTERNAL),
@@ -31,7 +31,9 @@ def test_http_status_without_grpc_status_at_once(http: int, code: int) -> None:
     """A header block that ends the stream without grpc-status takes its status from HTTP (P12)."""
     with plain() as play:
         call = begin(play)
-        play.server().last.raw_headers((b":status", b"%d" % http), (b"content-type", b"application/grpc"), end=True)
+        play.server().last.raw_headers(
+            (b":status", b"%d" % http), (b"content-type", b"application/grpc"), end=True
+        )
         play.expect(
             f"client#1 <- TRAILERS-ONLY {status.name(code)} LOCAL UPSTREAM_PROTOCOL_ERROR failed attempts=1"
         )
@@ -56,7 +58,10 @@ def test_grpc_status_wins_over_http(http: int) -> None:
     with plain() as play:
         call = begin(play)
         play.server().last.raw_headers(
-            (b":status", b"%d" % http), (b"content-type", b"application/grpc"), (b"grpc-status", b"5"), end=True
+            (b":status", b"%d" % http),
+            (b"content-type", b"application/grpc"),
+            (b"grpc-status", b"5"),
+            end=True,
         )
         play.forget()
         assert call.seen.status == 5
@@ -141,7 +146,9 @@ def test_unreadable_status_is_no_success(value: bytes) -> None:
 
 
 def test_reset_no_error_behind_an_early_answer() -> None:
-    """Trailers before the end of the request, then RST(NO_ERROR): the answer stands and nothing else happens (P14)."""
+    """Trailers before the end of the request, then RST(NO_ERROR): the answer stands and nothing else happens
+    (P14).
+    """
     with plain() as play:
         call = play.call(UPLOAD, b"one", end=False)
         play.forget()
@@ -158,7 +165,9 @@ def test_reset_no_error_behind_an_early_answer() -> None:
 
 
 def test_malformed_response_costs_its_stream_only() -> None:
-    """A response that breaks HTTP/2 is that call's failure; its neighbour on the connection is served (I10)."""
+    """A response that breaks HTTP/2 is that call's failure; its neighbour on the connection is served
+    (I10).
+    """
     with plain() as play:
         begin(play)
         begin(play)
@@ -172,8 +181,16 @@ def test_malformed_response_costs_its_stream_only() -> None:
 
 
 def test_only_allowed_codes_are_invented() -> None:
-    """For its own failures the proxy uses the codes of A54 only; each has a reason that it can explain (P24, P25)."""
-    assert set(REASONS) >= {"NO_ROUTE", "BREAKER_OPEN", "NO_HEALTHY_BACKEND", "DEADLINE_EXCEEDED", "CONCURRENCY_LIMITED"}
+    """For its own failures the proxy uses the codes of A54 only; each has a reason that it can explain (P24,
+    P25).
+    """
+    assert set(REASONS) >= {
+        "NO_ROUTE",
+        "BREAKER_OPEN",
+        "NO_HEALTHY_BACKEND",
+        "DEADLINE_EXCEEDED",
+        "CONCURRENCY_LIMITED",
+    }
     with playing(timeout_s=0.05) as play:
         calls = [begin(play)]
         play.advance(0.1)

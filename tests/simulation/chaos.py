@@ -1,8 +1,9 @@
-"""A proxy among random clients, servers and policies, in virtual time, with what must hold checked at each step.
+"""A proxy among random clients, servers and policies, in virtual time, with what must hold checked at each
+step.
 
-Everything random comes from one seed. Parameters are drawn from tiny ranges, so that limits are met all the time. Each
-call carries an id, each body is a text that only this call can have, and each answer names the request that it answers, so
-that whatever arrives anywhere can be judged for itself.
+Everything random comes from one seed. Parameters are drawn from tiny ranges, so that limits are met all
+the time. Each call carries an id, each body is a text that only this call can have, and each answer names
+the request that it answers, so that whatever arrives anywhere can be judged for itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
 from seawall_policy.deadline import parse_grpc_timeout
-from seawall_policy.model import BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN, FallbackStep, MethodInfo, Snapshot
+from seawall_policy.model import (
+    BALANCE_LEAST_REQUEST,
+    BALANCE_ROUND_ROBIN,
+    FallbackStep,
+    MethodInfo,
+    Snapshot,
+)
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.call.call import Call
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
@@ -22,7 +29,14 @@ from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing.network import Wire
 from seawall_proxy.testing.peers import RESPONSE_FIELDS, Client, ClientCall, Server, ServerCall
 from seawall_proxy.testing.playbook import request_fields
-from seawall_proxy.testing.policies import make_cluster, make_policy, make_route, make_snapshot, to_cluster, to_static
+from seawall_proxy.testing.policies import (
+    make_cluster,
+    make_policy,
+    make_route,
+    make_snapshot,
+    to_cluster,
+    to_static,
+)
 from seawall_proxy.testing.world import World
 
 PATHS = ("/s.A/Unary", "/s.A/Server", "/s.A/Client", "/s.A/Bidi", "/s.B/Any")
@@ -119,7 +133,12 @@ class Chaos:
             codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
             reasons = pick((frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT"})))
             fallback.append(
-                pick((to_cluster("dr", codes, reasons), to_static(STATIC, pick(PATHS).encode(), codes, reasons)))
+                pick(
+                    (
+                        to_cluster("dr", codes, reasons),
+                        to_static(STATIC, pick(PATHS).encode(), codes, reasons),
+                    )
+                )
             )
         breaker = pick(
             (
@@ -202,7 +221,9 @@ class Chaos:
         ident = b"%d" % len(self.books)
         body = (b"<body of call " + ident + b">") * pick((0, 1, 1, 3, 30))
         fields = [(b"x-id", ident)]
-        timeout = pick((b"", b"", b"", b"", b"10m", b"80m", b"1S", b"1S")) if self.random.random() < 0.98 else b"0n"
+        timeout = (
+            pick((b"", b"", b"", b"", b"10m", b"80m", b"1S", b"1S")) if self.random.random() < 0.98 else b"0n"
+        )
         path = pick(PATHS)
         book = Book(ClientCall(f"call{ident.decode()}", self._ignore), body, client)
         self.books[ident] = book
@@ -265,7 +286,18 @@ class Chaos:
         elif what < 0.15:
             seen.resume()
         elif what < 0.27:
-            code = pick((REFUSED_STREAM, REFUSED_STREAM, REFUSED_STREAM, REFUSED_STREAM, CANCEL, INTERNAL_ERROR, ENHANCE_YOUR_CALM, NO_ERROR))
+            code = pick(
+                (
+                    REFUSED_STREAM,
+                    REFUSED_STREAM,
+                    REFUSED_STREAM,
+                    REFUSED_STREAM,
+                    CANCEL,
+                    INTERNAL_ERROR,
+                    ENHANCE_YOUR_CALM,
+                    NO_ERROR,
+                )
+            )
             self.note(f"{seen.name} -> reset {code}")
             request.refused = code == REFUSED_STREAM and not request.headers_sent
             if code == REFUSED_STREAM and request.headers_sent:
@@ -284,7 +316,11 @@ class Chaos:
         if self.random.random() < 0.5:
             self.note(f"{request.seen.name} -> trailers-only {code}")
             request.code = code
-            fields = (*RESPONSE_FIELDS, (b"grpc-status", b"%d" % code), (b"x-from", request.seen.name.encode()))
+            fields = (
+                *RESPONSE_FIELDS,
+                (b"grpc-status", b"%d" % code),
+                (b"x-from", request.seen.name.encode()),
+            )
             request.seen.put_trailers_only(fields)
             return
         self._headers(request)
@@ -297,7 +333,11 @@ class Chaos:
         request.seen.put_headers((*RESPONSE_FIELDS, (b"x-from", request.seen.name.encode())))
 
     def _data(self, request: Request) -> None:
-        piece = b"[%s says %d]" % (request.seen.name.encode(), len(request.data)) * self.random.choice((1, 1, 5, 40))
+        piece = (
+            b"[%s says %d]"
+            % (request.seen.name.encode(), len(request.data))
+            * self.random.choice((1, 1, 5, 40))
+        )
         request.data += piece
         self.note(f"{request.seen.name} -> {len(piece)} bytes")
         request.seen.put_data(piece)
@@ -316,7 +356,20 @@ class Chaos:
             self.world.batch()
             return
         if what < 0.7:
-            server.mode = self.random.choice(("accept", "accept", "accept", "accept", "accept", "accept", "refuse", "silent", "blackhole", "hang_up"))
+            server.mode = self.random.choice(
+                (
+                    "accept",
+                    "accept",
+                    "accept",
+                    "accept",
+                    "accept",
+                    "accept",
+                    "refuse",
+                    "silent",
+                    "blackhole",
+                    "hang_up",
+                )
+            )
             self.note(f"{server.address} -> {server.mode}")
         elif what < 0.73:
             self.note(f"{server.address} -> cut")
@@ -337,7 +390,7 @@ class Chaos:
             )
             last = ids[0] - 1 if ids and self.random.random() < 0.5 else -1
             self.note(f"{server.address} -> goaway {last}")
-            # A server that excludes a stream has not looked at it; what it answered before is no longer excluded.
+            # A server that excludes a stream has not looked at it.
             if last >= 0 and any(
                 request.seen.stream.id > last and (request.headers_sent or request.seen.answered)
                 for request in self.by_request.values()
@@ -345,7 +398,11 @@ class Chaos:
             ):
                 last = -1
             for request in self.by_request.values():
-                if last >= 0 and request.connection_id == id(connection.connection) and request.seen.stream.id > last:
+                if (
+                    last >= 0
+                    and request.connection_id == id(connection.connection)
+                    and request.seen.stream.id > last
+                ):
                     request.refused = True
                     request.seen.answered = True
             connection.connection.goaway(NO_ERROR, last)
@@ -425,7 +482,9 @@ class Chaos:
         alive = [call for call in self.world.calls if not call.finished]
         self.world.calls[:] = alive
         for call in alive:
-            assert now <= call.deadline + SLACK_S, f"a call is alive {now - call.deadline} s after its deadline"
+            assert now <= call.deadline + SLACK_S, (
+                f"a call is alive {now - call.deadline} s after its deadline"
+            )
 
     def check(self) -> None:
         """Check what holds at any moment."""
@@ -537,7 +596,9 @@ class Chaos:
             assert book.body.startswith(data), f"{request.seen.name} got another body"
             if request.seen.done:
                 assert data == book.body[: len(data)]
-                assert len(data) == len(book.body), f"{request.seen.name} got {len(data)} of {len(book.body)} bytes"
+                assert len(data) == len(book.body), (
+                    f"{request.seen.name} got {len(data)} of {len(book.body)} bytes"
+                )
         if not requests:
             return
         authority = requests[0].seen.field(b":authority")
@@ -553,7 +614,9 @@ class Chaos:
         idempotent = route.idempotent or (info is not None and info.idempotent)
         if (policy.retry.only_idempotent and not idempotent) or policy.retry.max_attempts == 1:
             processed = [request for request in primary if not request.refused]
-            assert len(processed) <= 1, f"{book.call.name} was processed by {[r.seen.name for r in processed]}"
+            assert len(processed) <= 1, (
+                f"{book.call.name} was processed by {[r.seen.name for r in processed]}"
+            )
 
     def _judge_response(self, book: Book) -> None:
         call = book.call

@@ -1,10 +1,13 @@
-"""Many random lives of a proxy; the seed of a failure is printed, `SEED=n` plays it alone, `SEEDS=n` plays more."""
+"""Many random lives of a proxy; the seed of a failure is printed, `SEED=n` plays it alone, `SEEDS=n` plays
+more.
+"""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+
 from tests.simulation.chaos import Chaos, run
 
 SEEDS = int(os.environ.get("SEEDS", "320"))

@@ -1,7 +1,7 @@
 """A test kit: the proxy's data path between scripted clients and upstreams, in memory and in virtual time.
 
-`Playbook` is where a test begins. Everything below the sockets is the real thing: HTTP/2 connections on both ends, the
-call machine, breakers, budgets, clusters. Only transports, the clock and the dice are ours.
+`Playbook` is where a test begins. Everything below the sockets is the real thing: HTTP/2 connections on
+both ends, the call machine, breakers, budgets, clusters. Only transports, the clock and the dice are ours.
 """
 
 from __future__ import annotations

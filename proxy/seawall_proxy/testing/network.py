@@ -1,8 +1,9 @@
-"""An in-memory network: wires between two HTTP/2 connections, and a dialer that connects the proxy to scripted hosts.
+"""An in-memory network: wires between two HTTP/2 connections, and a dialer that connects the proxy to
+scripted hosts.
 
-A wire keeps the bytes of each direction until somebody moves them: a playbook moves everything at once, a simulation any
-number of bytes at any moment. Like a socket it takes only so much before the proxy is told to pause, it delivers the end of
-a transport behind its last bytes, and it can be cut.
+A wire keeps the bytes of each direction until somebody moves them: a playbook moves everything at once, a
+simulation any number of bytes at any moment. Like a socket it takes only so much before the proxy is told
+to pause, it delivers the end of a transport behind its last bytes, and it can be cut.
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ class Host(Protocol):
     """Whoever answers at an address."""
 
     def dialled(self, link: Link, timeout_s: float) -> None:
-        """Learn of a dial; answer it now or later through the link, with `FakeDialer.connect` or `link.failed`."""
+        """Learn of a dial; answer it now or later through the link, with `FakeDialer.connect` or
+        `link.failed`.
+        """
 
 
 class FakeDialer(Dialer):

@@ -1,7 +1,7 @@
 """Scripted peers: a client on one side, servers on the other, each behind a real HTTP/2 connection.
 
-They do what they are told and write down what they see. Both read by default and give credit back at once; `reading =
-False` on a call makes a slow reader of that stream, `stop_reading` one of the whole connection.
+They do what they are told and write down what they see. Both read by default and give credit back at once;
+`reading = False` on a call makes a slow reader of that stream, `stop_reading` one of the whole connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ Saw = Callable[[str, str], None]
 RESPONSE_FIELDS: Final[tuple[Field, ...]] = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 
 
-def block_of(fields: Sequence[Field], never_indexed: Sequence[bytes] = ()) -> tuple[HeaderBlock, tuple[Field, ...]]:
+def block_of(
+    fields: Sequence[Field], never_indexed: Sequence[bytes] = ()
+) -> tuple[HeaderBlock, tuple[Field, ...]]:
     """Split fields into those that may be indexed and, behind them, those that must not be."""
     stable = tuple(field for field in fields if field[0] not in never_indexed)
     return HeaderBlock(stable), tuple(field for field in fields if field[0] in never_indexed)
@@ -153,7 +155,9 @@ class Client(ConnectionHandler):
 class ServerCall(StreamHandler):
     """One request as a server sees it, and the server's verbs for its answer."""
 
-    def __init__(self, name: str, stream: Stream, fields: tuple[Field, ...], end: bool, at: float, saw: Saw) -> None:
+    def __init__(
+        self, name: str, stream: Stream, fields: tuple[Field, ...], end: bool, at: float, saw: Saw
+    ) -> None:
         self.name: str = name
         self.stream: Stream = stream
         self.fields: tuple[Field, ...] = fields
@@ -246,7 +250,9 @@ class ServerConnection(ConnectionHandler):
             dirty=server.world.dirty,
         )
 
-    def on_request(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
+    def on_request(
+        self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool
+    ) -> None:
         stream.handler = self.server.took(self, stream, block.fields + extra, end_stream)
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
@@ -259,8 +265,8 @@ class ServerConnection(ConnectionHandler):
 class Server:
     """A host that the proxy may dial.
 
-    `mode` says what a dial meets: "accept"; "refuse" (no transport); "silent" (a transport without a word); "blackhole"
-    (no answer at all); "hang_up" (accepts, says SETTINGS, and closes).
+    `mode` says what a dial meets: "accept"; "refuse" (no transport); "silent" (a transport without a word);
+    "blackhole" (no answer at all); "hang_up" (accepts, says SETTINGS, and closes).
     """
 
     def __init__(self, address: str, world: World, saw: Saw, limits: Limits | None = None) -> None:

@@ -1,9 +1,10 @@
 """Scripted conversations: who says what, and what the others must have seen of it.
 
-A playbook is a context manager. Its verbs act at once and let all bytes move until nothing more happens without time
-passing; `expect` then compares everything that peers have *seen* since the last `expect` with the lines it is given. When
-they differ, the whole conversation so far is shown with a diff of the part in question. At its end a playbook insists
-that nothing was seen that was not expected, and that calls, permits, timers and buffers have gone back to nothing.
+A playbook is a context manager. Its verbs act at once and let all bytes move until nothing more happens
+without time passing; `expect` then compares everything that peers have *seen* since the last `expect` with
+the lines it is given. When they differ, the whole conversation so far is shown with a diff of the part in
+question. At its end a playbook insists that nothing was seen that was not expected, and that calls,
+permits, timers and buffers have gone back to nothing.
 
     with Playbook(snapshot) as play:
         call = play.call("/shop.v1.Orders/Get", b"ping")
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from difflib import ndiff
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.ports import TraceSink
@@ -35,7 +36,9 @@ _UNFINISHED: list[Playbook] = []
 
 
 def unfinished() -> list[Playbook]:
-    """Return the playbooks that were begun and not ended, and forget them; a test suite asks after each test."""
+    """Return the playbooks that were begun and not ended, and forget them; a test suite asks after
+    each test.
+    """
     begun = list(_UNFINISHED)
     _UNFINISHED.clear()
     return begun
@@ -87,7 +90,9 @@ class ScriptedRequest:
         self._play: Playbook = play
         self.seen: ServerCall = seen
 
-    def headers(self, *fields: Field, status: bytes = b"200", content_type: bytes = b"application/grpc") -> None:
+    def headers(
+        self, *fields: Field, status: bytes = b"200", content_type: bytes = b"application/grpc"
+    ) -> None:
         """Send response headers."""
         whole = ((b":status", status), (b"content-type", content_type), *fields)
         self._do(transcript.response(whole, False), lambda: self.seen.put_headers(whole))
@@ -212,7 +217,9 @@ class Playbook:
         tracer: TraceSink | None = None,
         warm: bool = True,
     ) -> None:
-        self.world: World = world or World(server_limits=server_limits, client_limits=client_limits, tracer=tracer)
+        self.world: World = world or World(
+            server_limits=server_limits, client_limits=client_limits, tracer=tracer
+        )
         self.log: list[str] = []
         self._seen: list[str] = []
         """What was seen since the last `expect`."""
@@ -230,7 +237,7 @@ class Playbook:
 
     # the frame of a playbook
 
-    def __enter__(self) -> Playbook:
+    def __enter__(self) -> Self:
         self._entered = True
         return self
 
@@ -293,10 +300,16 @@ class Playbook:
         """Let all bytes move, dials be answered and held calls be settled, without time passing."""
         for _ in range(_MOST_DIALS):
             self.world.pump()
-            if not any([scripted.server.answer_dials() for scripted in self._servers.values()]):
+            if not self._answer_dials():
                 return
             self.world.batch()
         raise PlaybookMismatch(self._conversation() + "\nthe proxy dials without end")
+
+    def _answer_dials(self) -> bool:
+        answered = False
+        for scripted in self._servers.values():
+            answered = scripted.server.answer_dials() or answered
+        return answered
 
     def advance(self, seconds: float) -> None:
         """Let time pass, from timer to timer."""
@@ -362,7 +375,9 @@ class Playbook:
         never_indexed: Sequence[bytes] = (),
         raw: Sequence[Field] | None = None,
     ) -> ScriptedCall:
-        """Start a call: headers, with `body` also a DATA frame, in one write; `end` half-closes behind them."""
+        """Start a call: headers, with `body` also a DATA frame, in one write; `end` half-closes behind
+        them.
+        """
         sender = self.client(client)
         self._calls += 1
         name = f"{client}#{self._calls}"

@@ -75,7 +75,9 @@ def make_snapshot(
     methods: Mapping[bytes, MethodInfo] | None = None,
     revision: int = 1,
 ) -> Snapshot:
-    """Return a snapshot; clusters are given as their endpoints' addresses or as specs, `main` with `a` if not at all."""
+    """Return a snapshot; clusters are given as their endpoints' addresses or as specs, `main` with `a` if not
+    at all.
+    """
     specs: dict[str, ClusterSpec] = {}
     for name, given in (clusters or {"main": ("a",)}).items():
         specs[name] = given if isinstance(given, ClusterSpec) else make_cluster(name, given)

@@ -1,7 +1,8 @@
 """How a conversation is written down: one line for each thing that a peer sent (`->`) or saw (`<-`).
 
-What every gRPC message carries is left out (POST, http, te: trailers, content-type application/grpc, :status 200, the usual
-authority), so a line shows what is special; if one of those is missing or different, that is special too.
+What every gRPC message carries is left out (POST, http, te: trailers, content-type application/grpc,
+:status 200, the usual authority), so a line shows what is special; if one of those is missing or
+different, that is special too.
 """
 
 from __future__ import annotations

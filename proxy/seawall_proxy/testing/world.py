@@ -1,7 +1,8 @@
 """The proxy's data path with everything around it under control: transports, time and dice.
 
-It does what one worker of the runtime does, in the same order: tell the time, feed a connection, settle held calls, write,
-report breakers. Time moves from timer to timer, with a sweep of the endpoints each second.
+It does what one worker of the runtime does, in the same order: tell the time, feed a connection, settle
+held calls, write, report breakers. Time moves from timer to timer, with a sweep of the endpoints each
+second.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ class World:
         self.wires: list[Wire] = []
         self.downstream: list[Connection] = []
         self.calls: list[Call] = []
-        """Every call that was begun and not ended before its acceptor returned; tests clear it as they like."""
+        """Every call that was begun and not ended before its acceptor returned; tests clear it as they like.
+        """
         self.counters: dict[str, RouteCounters] = {}
         self.dialer: FakeDialer = FakeDialer(self._make_link_connection, self._host)
         self.clusters: ClusterSet = ClusterSet(self.dialer, self.context.timers, self.draw)

@@ -86,7 +86,9 @@ def test_tried_endpoints_are_avoided(balance: int) -> None:
             before = counts(play)
             play.call(body=b"x")
             for _ in range(3):
-                busy = next(s for s in "abc" if play.server(s).count and not play.server(s).last.seen.answered)
+                busy = next(
+                    s for s in "abc" if play.server(s).count and not play.server(s).last.seen.answered
+                )
                 play.server(busy).last.trailers_only(14)
                 play.advance(0.25)
             play.forget()
@@ -211,7 +213,9 @@ def test_retries_of_an_old_call_avoid_what_they_tried() -> None:
 
 
 def test_the_old_cluster_learns_who_is_unreachable() -> None:
-    """A call that was born before a change of policy is not sent to an endpoint that has become unreachable since."""
+    """A call that was born before a change of policy is not sent to an endpoint that has become unreachable
+    since.
+    """
     with Playbook(with_endpoints("a", "b", retry=RETRY)) as play:
         call: ScriptedCall = play.call(body=b"x")
         play.apply(with_endpoints("b", "a", revision=2, authority=b"new"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from seawall_proxy.http2.limits import Limits
@@ -31,7 +33,7 @@ SNAPSHOT = make_snapshot(make_route(make_policy()))
 def waits(server: Server) -> list[float]:
     """Return the times between dials."""
     times = server.dial_times
-    return [later - before for before, later in zip(times, times[1:], strict=False)]
+    return [later - before for before, later in pairwise(times)]
 
 
 def test_nothing_is_dialled_before_it_is_needed() -> None:
@@ -81,7 +83,9 @@ def test_backoff_grows_to_its_cap(mode: str) -> None:
         assert play.world.endpoint("a").state == READY
 
 
-@pytest.mark.parametrize(("draw", "factor"), [(0.0, 1 - BACKOFF_JITTER), (0.5, 1.0), (0.9999, 1 + BACKOFF_JITTER)])
+@pytest.mark.parametrize(
+    ("draw", "factor"), [(0.0, 1 - BACKOFF_JITTER), (0.5, 1.0), (0.9999, 1 + BACKOFF_JITTER)]
+)
 def test_backoff_is_spread(draw: float, factor: float) -> None:
     """The jitter spreads each wait by a fifth either way."""
     with Playbook(SNAPSHOT, world=World(draw=Dice(draw)), warm=False) as play:
@@ -140,7 +144,9 @@ def test_more_connections_when_streams_run_out() -> None:
         assert play.server().dials == MAX_CONNECTIONS
         assert play.server().count == 2 * MAX_CONNECTIONS
         assert len(endpoint.waiting) == 3
-        assert all(connection.connection.active_streams == 2 for connection in play.server().server.connections)
+        assert all(
+            connection.connection.active_streams == 2 for connection in play.server().server.connections
+        )
         play.server().request(5).trailers_only(0)
         assert play.server().count == 2 * MAX_CONNECTIONS + 1
         for number in range(1, 2 * MAX_CONNECTIONS + 4):
