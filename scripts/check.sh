@@ -9,7 +9,7 @@ failed=()
 
 generated() {
     local script result=0
-    for script in scripts/gen_*_reference.py; do "$python" "$script" --check || result=1; done
+    for script in scripts/gen_*_reference.py scripts/gen_docs_tables.py; do "$python" "$script" --check || result=1; done
     return $result
 }
 

@@ -28,7 +28,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_every_page_is_reached_from_the_map() -> None:
-    """Following links from docs/README.md leads to every page."""
+    """Following links from docs/README.md leads to every page, but for what a benchmark leaves."""
     reached = {DOCS / "README.md"}
     waiting = list(reached)
     while waiting:
@@ -38,7 +38,8 @@ def test_every_page_is_reached_from_the_map() -> None:
             if "://" not in target and file.suffix == ".md" and file.is_file() and file not in reached:
                 reached.add(file)
                 waiting.append(file)
-    assert not [page.relative_to(ROOT).as_posix() for page in pages() if page not in reached]
+    written = [page for page in pages() if page != DOCS / "performance.md"]
+    assert not [page.relative_to(ROOT).as_posix() for page in written if page not in reached]
 
 
 def test_generated_parts_are_fresh() -> None:
@@ -91,11 +92,8 @@ def _commands() -> list[tuple[str, str]]:
             words = line.split("#")[0].strip()
             words = words.partition(" 2> ")[0].partition(" || ")[0].partition("; do ")[0]
             start = words.find("seawall ")
-            if (
-                start == 0
-                or (start > 0 and words[:start].split(" ")[0] in {"until", "curl"})
-                or (words.partition(" ")[0].startswith("OTEL_") and start > 0)
-            ):
+            before = words.partition(" ")[0]
+            if start == 0 or (start > 0 and (before == "until" or before.startswith("OTEL_"))):
                 found.append((block.name, words[start:]))
     return found
 

@@ -48,7 +48,8 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         if not known.has(seq):
             events.setdefault(seq, event)
     refusals = {r.seq: r for r in batch.refusals if not known.has(r.seq) and r.seq not in events}
-    # An acknowledgement that was lost on the way leaves a sender with events that are stored here; if it then has
+    # An acknowledgement that was lost on the way leaves a sender with events that are stored here; if it then
+    # has
     # to drop them, its gap covers them too, and only the rest was lost.
     gaps = tuple(
         Gap(first, last, gap.reason)

@@ -151,7 +151,7 @@ class Attempt(StreamSeeker):
             stream.consume(n)
 
     def is_tight(self) -> bool:
-        """Tell whether the endpoint can say little more without credit, so that holding back may hold it up."""
+        """Tell whether the endpoint can say little more without credit: holding back may hold it up."""
         stream = self.stream
         return stream is not None and stream.recv_window * 4 < stream.connection.recv_stream_window
 

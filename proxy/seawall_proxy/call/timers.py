@@ -3,12 +3,13 @@
 A wheel of buckets, one per tick, with a heap of the ticks in use. Arming and cancelling are a dictionary
 insert and delete, so a deadline that never fires costs next to nothing and leaves nothing behind. Ticks are 1
 ms; whatever is more than half a second away is rounded up to 16 ms, so that steady traffic with long timeouts
-shares few buckets. A timer never fires early.
+shares few buckets. A timer never fires early. Buckets whose timers were all cancelled are swept out when they
+may be half of all, so memory follows the timers that are armed, not the moments that were ever asked for.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from seawall_proxy.http2.handlers import StreamHandler
@@ -19,6 +20,7 @@ _TICKS_PER_SECOND: Final = 1000.0
 _ROUNDING: Final = 1e-6
 _COARSE_FROM_S: Final = 0.5
 _COARSE_MASK: Final = 15
+_LEAST_BUCKETS: Final = 1024
 
 
 class Timed(StreamHandler):
@@ -37,6 +39,7 @@ class TimerWheel:
     def __init__(self) -> None:
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._ticks: list[int] = []
+        self._sweep_at: int = _LEAST_BUCKETS
         self.now: float = 0.0
         """The latest time it was told."""
 
@@ -51,6 +54,8 @@ class TimerWheel:
             tick = (tick | _COARSE_MASK) + 1
         bucket = self._buckets.get(tick)
         if bucket is None:
+            if len(self._ticks) >= self._sweep_at:
+                self._sweep()
             self._buckets[tick] = {timed: None}
             heappush(self._ticks, tick)
         else:
@@ -86,14 +91,27 @@ class TimerWheel:
         ticks = self._ticks
         fired = 0
         while ticks and ticks[0] <= due:
-            tick = heappop(ticks)
-            for timed in list(self._buckets.pop(tick)):
-                # One that fired before it may have cancelled this one, or armed it for another moment.
-                if timed.tick == tick:
-                    timed.tick = UNARMED
-                    fired += 1
-                    timed.fire(now)
+            bucket = self._buckets[ticks[0]]
+            if not bucket:
+                del self._buckets[heappop(ticks)]
+                continue
+            # Taken out one by one: those that are left are still armed if this one raises.
+            timed = next(iter(bucket))
+            del bucket[timed]
+            timed.tick = UNARMED
+            fired += 1
+            timed.fire(now)
         return fired
+
+    def _sweep(self) -> None:
+        empty = [tick for tick, bucket in self._buckets.items() if not bucket]
+        for tick in empty:
+            del self._buckets[tick]
+        ticks = self._ticks
+        ticks.clear()
+        ticks.extend(self._buckets)
+        heapify(ticks)
+        self._sweep_at = max(_LEAST_BUCKETS, 2 * len(ticks))
 
     def armed(self) -> int:
         """Return how many timers are armed."""

@@ -158,10 +158,16 @@ class Connection:
             stream.local_closed = True
             stream.remote_closed = True
             stream.drop_queue()
+        failure: Exception | None = None
         for stream in open_streams:
             if not stream.done:
-                self.end_with_reset(stream, CONNECTION_LOST, unprocessed=False)
+                try:
+                    self.end_with_reset(stream, CONNECTION_LOST, unprocessed=False)
+                except Exception as error:  # one handler's mistake must not keep the others waiting for ever
+                    failure = error
         self.handler.on_terminated(code, reason)
+        if failure is not None:
+            raise failure
 
     # ---- output and time ----
 

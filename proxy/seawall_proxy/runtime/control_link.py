@@ -230,7 +230,9 @@ class ControlLink:
                 error = f"{failure.code().name}: {failure.details()}"
             except TimeoutError:
                 error = f"the control plane did not answer within {WELCOME_LIMIT_S:g} s"
-            except (OSError, ValueError, grpc.aio.UsageError) as failure:
+            except Exception as failure:
+                # Whatever it was, the link goes on: nobody would open another one.
+                log.exception("the stream to the control plane failed")
                 error = f"{type(failure).__name__}: {failure}"
             self._ended(error)
             spool = self._pump.spool_status()

@@ -78,25 +78,30 @@ class PolicyHolder:
         effect without them, and `learn_pending` goes on asking.
         """
         async with self._lock:
-            began = monotonic()
+            return await self._apply(document, revision, source, patient)
+
+    async def _apply(
+        self, document: policy_pb2.PolicyDocument, revision: int, source: str, patient: bool
+    ) -> list[str]:
+        began = monotonic()
+        result = await asyncio.to_thread(self._compile, document, revision)
+        missing = result.missing
+        if missing and result.snapshot is not None:
+            asked = await self._learn(document, missing)
             result = await asyncio.to_thread(self._compile, document, revision)
             missing = result.missing
-            if missing and result.snapshot is not None:
-                asked = await self._learn(document, missing)
-                result = await asyncio.to_thread(self._compile, document, revision)
-                missing = result.missing
-                if missing and not patient:
-                    return self._refuse(asked)
-            if result.snapshot is None:
-                return self._refuse(
-                    [_line(v.field, v.code, v.message) for v in result.violations if not v.warning]
-                )
-            self._install(document, result.snapshot, source)
-            self.pending = missing
-            self.refused = []
-            self._counters.policy_applied += 1
-            self._counters.policy_apply_s = monotonic() - began
-            return []
+            if missing and not patient:
+                return self._refuse(asked)
+        if result.snapshot is None:
+            return self._refuse(
+                [_line(v.field, v.code, v.message) for v in result.violations if not v.warning]
+            )
+        self._install(document, result.snapshot, source)
+        self.pending = missing
+        self.refused = []
+        self._counters.policy_applied += 1
+        self._counters.policy_apply_s = monotonic() - began
+        return []
 
     def _compile(self, document: policy_pb2.PolicyDocument, revision: int) -> CompileResult:
         return compile_document(document, revision=revision, descriptors=self._learned)
@@ -130,10 +135,19 @@ class PolicyHolder:
         """Go on asking for the descriptors that static fallbacks wait for; runs until cancelled."""
         while True:
             await asyncio.sleep(_REFLECTION_RETRY_S)
-            if self.pending:
-                await self.apply(self.document, revision=self.revision, source=self.source, patient=True)
-                if not self.pending:
-                    log.info("static fallbacks are ready: the upstream's reflection has answered")
+            try:
+                await self._learn_pending()
+            except Exception:
+                log.exception("asking for descriptors failed; it is tried again")
+
+    async def _learn_pending(self) -> None:
+        # Which document is in force is asked with the turn in hand: another one may be on its way in.
+        async with self._lock:
+            if not self.pending:
+                return
+            await self._apply(self.document, self.revision, self.source, True)
+            if not self.pending:
+                log.info("static fallbacks are ready: the upstream's reflection has answered")
 
     async def _learn(
         self, document: policy_pb2.PolicyDocument, missing: tuple[MissingDescriptor, ...]
@@ -147,9 +161,7 @@ class PolicyHolder:
         )
         sets = [answer for answer in answers if isinstance(answer, bytes)]
         if sets:
-            known = [] if self._learned is None else [self._learned.file_descriptor_set()]
-            self._learned = DescriptorSource([*known, *sets])
-            _save(self._cache, self._learned)
+            self._learned = await asyncio.to_thread(_merge, self._learned, sets, self._cache)
         reasons = []
         for (cluster, service), answer in zip(wanted, answers, strict=True):
             if isinstance(answer, str):
@@ -189,6 +201,12 @@ def _load(path: Path | None) -> DescriptorSource | None:
         return None
     # A damaged cache is only a cache: the upstream is asked again.
     return None if source.problems else source
+
+
+def _merge(known: DescriptorSource | None, sets: list[bytes], cache: Path | None) -> DescriptorSource:
+    merged = DescriptorSource([*([] if known is None else [known.file_descriptor_set()]), *sets])
+    _save(cache, merged)
+    return merged
 
 
 def _save(path: Path | None, source: DescriptorSource) -> None:

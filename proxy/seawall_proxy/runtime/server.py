@@ -101,6 +101,8 @@ class ProxyServer:
         self.hurry: asyncio.Event = asyncio.Event()
         self._watch: FileWatch = FileWatch(settings.config_path)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reload_turn: asyncio.Lock = asyncio.Lock()
+        self._reload_waits: bool = False
 
     # start
 
@@ -296,15 +298,33 @@ class ProxyServer:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now = self.worker.tell_time()
-            self.clusters.sweep(now)
-            self.worker.sweep(now)
-            self.worker.after_batch()
-            if self._watch.changed():
-                await self.reload("the file has changed")
+            try:
+                self._look_after()
+            except Exception:
+                # The next look is what ends dead connections; there must be one.
+                log.exception("looking after connections and the policy file failed")
+
+    def _look_after(self) -> None:
+        now = self.worker.tell_time()
+        self.clusters.sweep(now)
+        self.worker.sweep(now)
+        self.worker.after_batch()
+        if self._watch.changed():
+            # Not awaited: a reload may have to wait for an upstream's reflection.
+            self._spawn(self.reload("the file has changed"))
 
     async def reload(self, why: str) -> None:
-        """Read the policy file again; a file with mistakes changes nothing."""
+        """Read the policy file again; a file with mistakes changes nothing. One at a time, so that what was read
+        last is in force last; one that waits for its turn stands for all who ask meanwhile.
+        """
+        if self._reload_waits:
+            return
+        self._reload_waits = True
+        async with self._reload_turn:
+            self._reload_waits = False
+            await self._reload(why)
+
+    async def _reload(self, why: str) -> None:
         self._watch.accept()
         report = await asyncio.to_thread(lint_file, self.settings.config_path)
         if not report.ok:

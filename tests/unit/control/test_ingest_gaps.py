@@ -13,7 +13,9 @@ RANGES = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=6)
 
 
 def test_a_gap_over_stored_events_is_only_the_rest() -> None:
-    """A sender that lost an acknowledgement and then dropped those events has lost nothing but what came after."""
+    """A sender that lost an acknowledgement and then dropped those events has lost nothing but what came
+    after.
+    """
     known = Arrivals().add([(1, 10)])
     intake = take_in(known, Batch("p", "s", gaps=(Gap(5, 20, "spool_full"),)))
     assert intake.gaps == (Gap(11, 20, "spool_full"),)
