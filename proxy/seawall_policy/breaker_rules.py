@@ -144,7 +144,7 @@ class BreakerOptions:
         open_jitter: float = 0.0,
         half_open_calls: int = 5,
         success_threshold: int = 3,
-        half_open_timeout_s: float = 0.0,
+        half_open_timeout_s: float = 30.0,
         failure_mask: int = DEFAULT_FAILURE_MASK,
         mode: int = ENFORCE,
     ) -> None:

@@ -16,6 +16,8 @@ from seawall_proxy.testing.playbook import ScriptedCall
 from seawall_proxy.testing.policies import make_cluster, to_cluster
 from tests.scenario.scenes import (
     GET,
+    LIST,
+    METHODS,
     REFUSED_STREAM,
     TWO,
     UNAVAILABLE,
@@ -335,7 +337,10 @@ def test_shadow_rejects_nothing() -> None:
 def test_fallbacks_pass_the_breaker_by() -> None:
     """An open breaker sends calls to the fallback; its failures are not the route's."""
     with playing(
-        breaker=tripping(1), fallback=(to_cluster("dr"),), clusters={"main": ("a",), "dr": ("d",)}
+        breaker=tripping(1),
+        fallback=(to_cluster("dr"),),
+        clusters={"main": ("a",), "dr": ("d",)},
+        idempotent=True,
     ) as play:
         begin(play)
         play.server("a").last.trailers_only(14)
@@ -373,3 +378,21 @@ def test_total_failure_does_not_amplify() -> None:
         assert calls == 500
         assert play.server().count <= 1.2 * calls + 10.0 + 1.0 * (play.now - started)
         assert play.server().count >= 1.2 * calls
+
+
+def test_a_probe_that_streams_has_answered_with_its_first_message() -> None:
+    """A half-open breaker does not wait for the end of streams that may go on for days."""
+    with playing(breaker=tripping(1, open_for_s=1.0), methods=METHODS) as play:
+        begin(play)
+        play.server().last.trailers_only(14)
+        play.advance(1.1)
+        assert breaker_of(play).state == states.HALF_OPEN
+        stream = begin(play, path=LIST)
+        play.server().last.headers()
+        play.server().last.data(b"first")
+        play.forget()
+        assert breaker_of(play).state == states.CLOSED
+        play.server().last.trailers(0)
+        play.forget()
+        assert stream.seen.status == 0
+        assert breaker_of(play).in_flight == 0

@@ -243,3 +243,12 @@ def test_messages_are_not_looked_into() -> None:
         play.forget()
         assert bytes(call.seen.data) == b"\x07not a message"
         assert call.seen.status == 0
+
+
+def test_a_request_that_is_not_grpc_is_not_waited_for() -> None:
+    """An upload of something else hears 415 and that nobody reads the rest."""
+    with plain() as play:
+        call = play.call(body=b"x" * 1000, end=False, raw=changed(content_type=b"text/plain"))
+        assert play.forget()[-1] == "client#1 <- RST NO_ERROR"
+        assert bytes(call.seen.data).startswith(b"this port serves gRPC")
+        assert play.world.downstream[0].active_streams == 0

@@ -6,6 +6,7 @@ import pytest
 
 from seawall_policy import status
 from seawall_policy.model import ClusterSpec
+from seawall_policy.retry import RetryOptions
 from seawall_proxy.testing.policies import make_cluster, to_cluster, to_static
 from tests.scenario.scenes import (
     GET,
@@ -28,7 +29,7 @@ NEVER_CODE = 1 << status.DATA_LOSS
 
 def test_to_another_cluster() -> None:
     """A failure that the step answers is served by the other cluster, and the trailers say so."""
-    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR, idempotent=True) as play:
         begin(play)
         play.server("a").last.trailers_only(14, (b"x-from", b"a"))
         play.expect(
@@ -45,7 +46,7 @@ def test_to_another_cluster() -> None:
 
 def test_a_status_in_trailers_is_answered() -> None:
     """A failure behind headers and a message is answered as well: nothing of it was delivered."""
-    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR, idempotent=True) as play:
         begin(play)
         play.server("a").last.reply(b"half", code=14)
         play.forget()
@@ -85,7 +86,7 @@ def test_a_chain() -> None:
         to_cluster("dr", CODES),
         to_static(PAYLOAD, GET.encode(), 1 << status.INTERNAL),
     )
-    with playing(fallback=steps, clusters=WITH_DR) as play:
+    with playing(fallback=steps, clusters=WITH_DR, idempotent=True) as play:
         call = begin(play)
         play.server("a").last.trailers_only(14)
         play.server("d").last.reset(0x2)
@@ -96,7 +97,7 @@ def test_a_chain() -> None:
 
 def test_when_the_chain_ends_the_last_failure_is_told() -> None:
     """After the last step the client gets that step's failure."""
-    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR, idempotent=True) as play:
         begin(play)
         play.server("a").last.trailers_only(14, (b"x-from", b"a"))
         play.forget()
@@ -108,7 +109,9 @@ def test_when_the_chain_ends_the_last_failure_is_told() -> None:
 
 def test_after_the_retries() -> None:
     """Retries come first, the fallback when they have run out; it is not itself retried."""
-    with playing(retry=retrying(2), fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+    with playing(
+        retry=retrying(2), fallback=(to_cluster("dr", CODES),), clusters=WITH_DR, idempotent=True
+    ) as play:
         begin(play)
         play.server("a").last.trailers_only(14)
         play.advance(0.03)
@@ -144,7 +147,9 @@ def test_by_reason() -> None:
 
 def test_none_after_the_commit() -> None:
     """Once something of an answer is delivered there is no other answer."""
-    with playing(fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())), clusters=WITH_DR) as play:
+    with playing(
+        fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())), clusters=WITH_DR, idempotent=True
+    ) as play:
         begin(play)
         play.server("a").last.headers()
         play.server("a").last.data(b"one")
@@ -160,7 +165,7 @@ def test_a_request_too_large_to_repeat_goes_to_no_cluster() -> None:
     given.
     """
     steps = (to_cluster("dr"), to_static(PAYLOAD, UPLOAD.encode()))
-    with playing(fallback=steps, clusters=WITH_DR) as play:
+    with playing(fallback=steps, clusters=WITH_DR, idempotent=True) as play:
         call = play.call(UPLOAD, end=False)
         for _ in range(40):
             call.send(b"x" * 32768)
@@ -173,7 +178,9 @@ def test_a_request_too_large_to_repeat_goes_to_no_cluster() -> None:
 
 def test_no_cluster_after_the_deadline() -> None:
     """When the client's time is up nothing is sent anywhere and nobody waits for a static answer."""
-    with playing(fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())), clusters=WITH_DR) as play:
+    with playing(
+        fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())), clusters=WITH_DR, idempotent=True
+    ) as play:
         begin(play, timeout=b"100m")
         play.advance(0.12)
         play.expect(
@@ -186,7 +193,10 @@ def test_no_cluster_after_the_deadline() -> None:
 def test_a_static_answer_after_the_routes_own_timeout() -> None:
     """The route's timeout leaves the client time for a static answer, but not for another server."""
     with playing(
-        timeout_s=0.1, fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())), clusters=WITH_DR
+        timeout_s=0.1,
+        fallback=(to_cluster("dr"), to_static(PAYLOAD, GET.encode())),
+        clusters=WITH_DR,
+        idempotent=True,
     ) as play:
         call = begin(play, timeout=b"1S")
         play.advance(0.12)
@@ -199,7 +209,7 @@ def test_a_static_answer_after_the_routes_own_timeout() -> None:
 def test_when_nobody_can_be_reached() -> None:
     """An unreachable cluster falls back, with the reason."""
     with playing(
-        fallback=(to_cluster("dr", 0, frozenset({"NO_HEALTHY_BACKEND"})),), clusters=WITH_DR
+        fallback=(to_cluster("dr", 0, frozenset({"NO_HEALTHY_BACKEND"})),), clusters=WITH_DR, idempotent=True
     ) as play:
         play.server("a").set_mode("refuse")
         play.server("a").cut()
@@ -219,7 +229,7 @@ def test_the_fallback_has_limits_of_its_own() -> None:
         "main": ("a",),
         "dr": make_cluster("dr", ("d",), max_in_flight=1),
     }
-    with playing(fallback=(to_cluster("dr", CODES),), clusters=clusters) as play:
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=clusters, idempotent=True) as play:
         for _ in range(2):
             begin(play)
             play.server("a").last.trailers_only(14)
@@ -234,7 +244,7 @@ def test_the_fallback_has_limits_of_its_own() -> None:
 def test_a_held_fallback_is_judged_by_its_trailers() -> None:
     """With another step behind it a fallback's own answer is held back until it is known to be good."""
     steps = (to_cluster("dr", CODES), to_static(PAYLOAD, GET.encode(), CODES))
-    with playing(fallback=steps, clusters=WITH_DR, methods=METHODS) as play:
+    with playing(fallback=steps, clusters=WITH_DR, methods=METHODS, idempotent=True) as play:
         call = begin(play)
         play.server("a").last.trailers_only(14)
         play.server("d").last.reply(b"half", code=14)
@@ -244,7 +254,7 @@ def test_a_held_fallback_is_judged_by_its_trailers() -> None:
 
 def test_transparent_retries_come_first() -> None:
     """What the server has not processed is repeated before any fallback is asked."""
-    with playing(fallback=(to_cluster("dr"),), clusters=WITH_DR) as play:
+    with playing(fallback=(to_cluster("dr"),), clusters=WITH_DR, idempotent=True) as play:
         begin(play)
         play.server("a").last.reset(REFUSED_STREAM)
         play.forget()
@@ -256,7 +266,9 @@ def test_transparent_retries_come_first() -> None:
 def test_the_other_cluster_is_chosen_from_afresh() -> None:
     """Which endpoints of the first cluster were tried says nothing about those of the second."""
     clusters = {"main": ("a", "b"), "dr": ("d", "e")}
-    with playing(retry=retrying(2), fallback=(to_cluster("dr", CODES),), clusters=clusters) as play:
+    with playing(
+        retry=retrying(2), fallback=(to_cluster("dr", CODES),), clusters=clusters, idempotent=True
+    ) as play:
         begin(play)
         play.server("a").last.trailers_only(14)
         play.advance(0.03)
@@ -265,3 +277,36 @@ def test_the_other_cluster_is_chosen_from_afresh() -> None:
         assert (play.server("d").count, play.server("e").count) == (1, 0)
         play.server("d").last.trailers_only(0)
         play.forget()
+
+
+def test_what_a_server_may_have_done_is_not_done_again_elsewhere() -> None:
+    """A call that is not idempotent goes elsewhere only if no server can have carried it out (I8)."""
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+        call = begin(play)
+        play.server().last.trailers_only(14)
+        play.forget()
+        assert call.seen.status == 14
+        assert play.server("d").count == 0
+
+
+def test_what_no_server_has_seen_goes_elsewhere_whatever_it_is() -> None:
+    """A request that could not be sent anywhere is nobody's second execution."""
+    with playing(fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+        play.server().set_mode("refuse")
+        play.server().cut()
+        play.advance(0.01)
+        call = begin(play)
+        play.server("d").last.reply(b"done")
+        play.forget()
+        assert call.seen.status == 0
+
+
+def test_a_policy_may_say_that_twice_is_fine() -> None:
+    """`only_idempotent: false` is the word for it, for retries and fallbacks alike."""
+    retry = RetryOptions(only_idempotent=False)
+    with playing(retry=retry, fallback=(to_cluster("dr", CODES),), clusters=WITH_DR) as play:
+        call = begin(play)
+        play.server().last.trailers_only(14)
+        play.server("d").last.reply(b"done")
+        play.forget()
+        assert call.seen.status == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seawall_proxy.http2.limits import CLIENT_STREAM_WINDOW_BYTES, SERVER_STREAM_WINDOW_BYTES, Limits
-from seawall_proxy.testing import Playbook
+from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, begin, plain, playing, retrying, snapshot
 
 MEGABYTE = b"m" * (1 << 20)
@@ -213,3 +213,44 @@ def test_an_early_end_waits_for_its_trailers() -> None:
         assert play.forget()[-2:] == ["client#1 <- TRAILERS OK", "client#1 <- RST NO_ERROR"]
         assert len(call.seen.data) == 500_000
         assert play.world.downstream[0].active_streams == 0
+
+
+def test_repeated_bytes_earn_no_credit_for_new_ones() -> None:
+    """While the second server does not read, the client cannot send more than a window beyond the first's."""
+    limits = Limits(stream_window_bytes=1000)
+    with Playbook(snapshot(retry=retrying(3)), server_limits=limits, host_limits=limits) as play:
+        call = play.call(UPLOAD, end=False)
+        call.send(b"a" * 2500)
+        play.server().last.trailers_only(14)
+        play.server().server.reads = False
+        call.send(b"b" * 5000, end=True)
+        assert call.seen.sent == 3500
+        play.advance(0.03)
+        assert play.server().count == 2
+        assert call.seen.sent == 3500
+        play.server().last.resume()
+        assert bytes(play.server().last.seen.data) == b"a" * 2500 + b"b" * 5000
+        play.server().last.trailers_only(0)
+        play.forget()
+
+
+def test_a_full_replay_store_loses_nothing_that_waits() -> None:
+    """What comes for a call that has no stream yet is kept even when the store for repetition is full."""
+    routes = (
+        make_route(make_policy(retry=retrying()), name="full", service="s.Full"),
+        make_route(make_policy(retry=retrying()), name="late", backends=(("late", 1),)),
+    )
+    with Playbook(make_snapshot(*routes, clusters={"main": ("a",), "late": ("b",)}), warm=False) as play:
+        play.server("b").server.mode = "blackhole"
+        for number in range(17):
+            call = play.call("/s.Full/M", end=False, client=f"c{number % 4}")
+            call.send(b"x" * ((1 << 20) - 10))
+        late = play.call(UPLOAD, b"y" * 30_000, end=False)
+        late.send(b"z" * 30_000, end=True)
+        play.server("b").set_mode("accept")
+        play.forget()
+        assert bytes(play.server("b").last.seen.data) == b"y" * 30_000 + b"z" * 30_000
+        for number in range(1, 18):
+            play.server("a").request(number).trailers_only(0)
+        play.server("b").last.trailers_only(0)
+        play.forget()

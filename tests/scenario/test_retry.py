@@ -16,6 +16,7 @@ from tests.scenario.scenes import (
     begin,
     playing,
     retrying,
+    snapshot,
     tripping,
 )
 
@@ -391,3 +392,20 @@ def test_a_playbook_insists_on_an_end() -> None:
     play = playing()
     with pytest.raises(AssertionError, match="calls in flight: 1"), play:
         begin(play)
+
+
+def test_the_budget_outlives_a_policy() -> None:
+    """A policy push with the same budget does not fill it again."""
+    budget = BudgetOptions(percent=0.0, min_per_second=0.1, interval_s=10.0)
+    with Playbook(snapshot(retry=retrying(2, budget=budget))) as play:
+        begin(play)
+        play.server().last.trailers_only(14)
+        play.advance(0.03)
+        play.server().last.trailers_only(0)
+        play.apply(snapshot(retry=retrying(3, budget=budget), revision=2))
+        begin(play)
+        play.server().last.trailers_only(14)
+        play.advance(0.03)
+        play.forget()
+        assert play.server().count == 3
+        assert play.world.counters["all"].budget_exhausted == 1

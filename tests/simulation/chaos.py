@@ -11,7 +11,6 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
-from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
 from seawall_policy.deadline import parse_grpc_timeout
@@ -23,7 +22,6 @@ from seawall_policy.model import (
     Snapshot,
 )
 from seawall_policy.retry import RetryOptions
-from seawall_proxy.call.call import Call
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing.network import Wire
@@ -38,6 +36,7 @@ from seawall_proxy.testing.policies import (
     to_static,
 )
 from seawall_proxy.testing.world import World
+from tests.simulation.verdict import STATIC, Book, Request, judge
 
 PATHS = ("/s.A/Unary", "/s.A/Server", "/s.A/Client", "/s.A/Bidi", "/s.B/Any")
 METHODS = {
@@ -46,38 +45,9 @@ METHODS = {
     b"/s.A/Client": MethodInfo(True, False, True),
     b"/s.A/Bidi": MethodInfo(True, True, False),
 }
-STATIC = b"static answer"
 SLACK_S = 0.0175
 """A far timer is rounded up to 16 ms and fires within the next millisecond."""
 CODES = (0, 0, 0, 4, 5, 8, 13, 14, 14, 14, 14)
-
-
-class Book:
-    """What is known of one call from outside."""
-
-    def __init__(self, call: ClientCall, body: bytes, client: Client) -> None:
-        self.call: ClientCall = call
-        self.body: bytes = body
-        self.client: Client = client
-        self.offset: int = 0
-        self.closed: bool = False
-        self.cancelled: bool = False
-        self.lost: bool = False
-        self.requests: list[Request] = []
-        self.call_object: Call | None = None
-
-
-class Request:
-    """One request that a server has seen, and what it answered."""
-
-    def __init__(self, seen: ServerCall, server: Server, connection_id: int) -> None:
-        self.seen: ServerCall = seen
-        self.server: Server = server
-        self.connection_id: int = connection_id
-        self.refused: bool = False
-        self.headers_sent: bool = False
-        self.data: bytes = b""
-        self.code: int = -1
 
 
 class Chaos:
@@ -554,7 +524,7 @@ class Chaos:
         assert not left, "; ".join(left)
         assert self.world.context.timers.armed() == 0, f"{self.world.context.timers.armed()} timers are left"
         for book in self.books.values():
-            self.judge(book)
+            judge(book, self.snapshots)
 
     def _calm(self) -> None:
         for _ in range(3):
@@ -578,79 +548,6 @@ class Chaos:
                 self.world.batch()
             self.world.pump()
         self.world.fire(until)
-
-    def judge(self, book: Book) -> None:
-        """Judge one call that has ended."""
-        call = book.call
-        if not book.lost:
-            assert call.ends == 1, f"{call.name} ended {call.ends} times"
-        self._judge_requests(book)
-        self._judge_response(book)
-
-    def _judge_requests(self, book: Book) -> None:
-        requests = book.requests
-        authorities = {request.seen.field(b":authority") for request in requests}
-        assert len(authorities) <= 1, f"{book.call.name} was served under {authorities}"
-        for request in requests:
-            data = bytes(request.seen.data)
-            assert book.body.startswith(data), f"{request.seen.name} got another body"
-            if request.seen.done:
-                assert data == book.body[: len(data)]
-                assert len(data) == len(book.body), (
-                    f"{request.seen.name} got {len(data)} of {len(book.body)} bytes"
-                )
-        if not requests:
-            return
-        authority = requests[0].seen.field(b":authority")
-        assert authority is not None
-        snapshot = self.snapshots[int(authority[4:])]
-        route = snapshot.routes[0 if requests[0].seen.path.startswith(b"/s.A/") else 1]
-        policy = route.policy
-        primary = [request for request in requests if request.server.address != "dr"]
-        steps = sum(1 for step in policy.fallback if step.cluster)
-        assert len(primary) <= policy.retry.max_attempts + 1, f"{book.call.name}: {len(primary)} attempts"
-        assert len(requests) - len(primary) <= steps
-        info = snapshot.methods.get(requests[0].seen.path)
-        idempotent = route.idempotent or (info is not None and info.idempotent)
-        if (policy.retry.only_idempotent and not idempotent) or policy.retry.max_attempts == 1:
-            processed = [request for request in primary if not request.refused]
-            assert len(processed) <= 1, (
-                f"{book.call.name} was processed by {[r.seen.name for r in processed]}"
-            )
-
-    def _judge_response(self, book: Book) -> None:
-        call = book.call
-        data = bytes(call.data)
-        origin = _origin(call)
-        if call.trailers is None:
-            # Cancelled or lost: what has come is a part of one answer.
-            assert any(r.data.startswith(data) for r in book.requests) or STATIC.startswith(data)
-            return
-        code = call.status
-        assert code is not None
-        answered = [request for request in book.requests if request.seen.name.encode() == origin]
-        if origin is None:
-            assert call.field(b"seawall-outcome") is not None, f"{call.name}: a status from nowhere"
-            if code == 0:
-                assert data == STATIC
-            else:
-                assert code in status.LOCAL_ALLOWED or code in (2, 7, 8, 12, 13, 16)
-                assert any(r.data.startswith(data) for r in book.requests) or data == b""
-            return
-        assert len(answered) == 1
-        assert code == answered[0].code
-        if call.trailers_only:
-            assert data == b""
-        else:
-            assert data == answered[0].data, f"{call.name}: the answer is not that of {origin!r}"
-            assert call.headers is not None
-            assert (b"x-from", origin) in call.headers
-        if code == 0:
-            assert not book.cancelled
-
-
-def _origin(call: ClientCall) -> bytes | None:
-    return call.field(b"x-from")
 
 
 def run(seed: int, steps: int = 120) -> Chaos:

@@ -122,7 +122,8 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                         state=codec.enum(pb.RolloutState, row.standing),
                         applied_revision=row.proxy.applied_revision,
                         last_verdict=codec.enum(fleet_pb2.PolicyVerdict, row.proxy.last_verdict),
-                        reasons=row.proxy.reasons,
+                        # Those of an earlier revision say nothing about this one.
+                        reasons=row.proxy.reasons if row.standing is Standing.REJECTED else (),
                         update_time=codec.optional_time(row.proxy.answered_us),
                     )
                     for row in rows

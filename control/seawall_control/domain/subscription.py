@@ -8,8 +8,9 @@ known traps closed:
 - ACK and NACK are said, never inferred from a version (X2);
 - a reconnecting proxy states what it has in effect, and the same revision is not sent again (X3, X5); equal
   content under a newer number is, since what a proxy records names the revision that decided;
-- refused content is never sent again to the same run of the process; it is parked until the content changes
-  (X5). Whoever refuses everything for ever is sent each content at most once;
+- refused content is never sent again by itself to the same run of the process; it is parked until the content
+  changes (X5), or until somebody applies it again: what the proxy missed (descriptors of a service that was
+  away) may be there by then. Whoever refuses everything for ever is sent each content once per request;
 - one push is under way at a time. What is published meanwhile waits, and only the newest is sent then. A
   proxy that does not answer within the limit may be sent newer content, but not the same again.
 
@@ -133,6 +134,10 @@ class Subscription:
     def next_deadline(self) -> float | None:
         """When to call with `Overdue`, in monotonic seconds."""
         return self._answer_by
+
+    def forget_refusal(self, content_hash: str) -> None:
+        """Let refused content be sent once more, because somebody has asked for it again."""
+        self._refused.pop(content_hash, None)
 
     def handle(self, happened: Input, *, now: float) -> tuple[Output, ...]:
         """Return what is to be done about what happened."""

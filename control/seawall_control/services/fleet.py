@@ -231,15 +231,37 @@ class Fleet:
         return self._newest[policy_set]
 
     def published(self, revision: Revision) -> None:
-        """Take a new revision and push it soon; several within the debounce time become one push."""
+        """Take a revision that was applied and push it soon; several within the debounce time become one
+        push. The newest one may be applied again: that asks those once more who refused its content.
+        """
         known = self._newest.get(revision.policy_set)
-        if known is not None and known.revision >= revision.revision:
+        if known is not None and known.revision > revision.revision:
+            return
+        asked_again = self._forget_refusals(revision)
+        if known is not None and known.revision == revision.revision and not asked_again:
             return
         self._newest[revision.policy_set] = revision
         self._documents.pop(revision.policy_set, None)
         if revision.policy_set not in self._dirty:
             self._dirty.add(revision.policy_set)
             asyncio.get_running_loop().call_later(DEBOUNCE_S, self._push_all, revision.policy_set)
+
+    def _forget_refusals(self, revision: Revision) -> bool:
+        """Let the content be offered to those who refused it; return whether there are any."""
+        refusing = [
+            record
+            for record in self._known.values()
+            if record.policy_set == revision.policy_set and revision.hash in record.refused
+        ]
+        for record in refusing:
+            kept = tuple(content for content in record.refused if content != revision.hash)
+            self._known[record.node] = replace(record, refused=kept)
+            session = self._sessions.get(record.node)
+            if session is not None:
+                session.record = self._known[record.node]
+                session.subscription.forget_refusal(revision.hash)
+            self._remember(record)
+        return bool(refusing)
 
     def _push_all(self, policy_set: str) -> None:
         self._dirty.discard(policy_set)

@@ -179,8 +179,7 @@ class PolicyService:
         if validate_only:
             return next_revision(await self._store.latest(draft.policy_set), draft)
         applied = await self._store.apply(draft)
-        if applied.changed:
-            self._published(applied.revision)
+        self._published(applied.revision)
         return applied
 
     async def revision(self, *, policy_set: str = "", number: int = 0) -> Revision:

@@ -116,6 +116,9 @@ def read_breaker(scope: Scope, policy: policy_pb2.Policy) -> BreakerOptions | No
         half_open_calls=(scope / "half_open_calls").integer(
             settings.half_open_calls if settings.HasField("half_open_calls") else None, 1, 10_000, 5
         ),
+        half_open_timeout_s=(scope / "half_open_timeout").duration(
+            settings.half_open_timeout if settings.HasField("half_open_timeout") else None, "0s", "24h", 30.0
+        ),
         success_threshold=(scope / "success_threshold").integer(
             settings.success_threshold if settings.HasField("success_threshold") else None, 1, 10_000, 3
         ),

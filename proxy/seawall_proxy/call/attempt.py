@@ -20,6 +20,8 @@ from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
+NO_PERMIT: Final = -1
+"""No breaker watches."""
 NO_EXTRA: Final[tuple[Field, ...]] = ()
 
 

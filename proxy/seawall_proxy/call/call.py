@@ -20,7 +20,7 @@ from seawall_policy import retry, status
 from seawall_policy.model import FallbackStep
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
-from seawall_proxy.call.attempt import NO_EXTRA, Attempt
+from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_end import CallEnd
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
@@ -29,7 +29,6 @@ from seawall_proxy.http2.errors import CANCEL
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
-_NO_PERMIT: Final = -1
 _MEANT_AFTER_S: Final = 0.05
 """A call cancelled later than this is not counted as rapid reset (CVE-2023-44487) once it was sent on."""
 _DEADLINE_SLACK_S: Final = 0.02
@@ -59,7 +58,7 @@ class Call(CallEnd):
     def _start_attempt(self) -> None:
         context = self.context
         now = context.now
-        permit = _NO_PERMIT
+        permit = NO_PERMIT
         breaker = self.state.breaker
         if breaker is not None and not self.in_fallback:
             permit = breaker.admit(now)
@@ -112,6 +111,8 @@ class Call(CallEnd):
         self._teach_breaker(attempt, code, now)
         if code != status.OK or self.records is not None or self.trace is not None:
             self._note(attempt, code, now)
+        if attempt.seen == retry.SEEN:
+            self.maybe_executed = True
         if code != status.OK and not self.committed:
             self._attempt_failed(attempt, code, block, extra, trailers_only)
             return
@@ -225,7 +226,7 @@ class Call(CallEnd):
             self._remember_failure(code, reason)
             self._answer_static(payload)
             return True
-        if self.replay is None or now >= self.deadline:
+        if self.replay is None or now >= self.deadline or not self._may_repeat():
             return False
         self._remember_failure(code, reason)
         self._drop_held()
@@ -234,6 +235,10 @@ class Call(CallEnd):
         self.tried = 0
         self._start_attempt()
         return True
+
+    def _may_repeat(self) -> bool:
+        """Tell whether another server may be given the call: none has seen it, or twice is fine."""
+        return not self.maybe_executed or not self.state.policy.retry.only_idempotent or self._idempotent()
 
     def _remember_failure(self, code: int, reason: str) -> None:
         if not self.in_fallback:

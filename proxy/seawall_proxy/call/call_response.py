@@ -7,7 +7,9 @@ call is *committed*.
 
 from __future__ import annotations
 
-from seawall_proxy.call.attempt import NO_EXTRA, Attempt
+from seawall_policy import status
+from seawall_policy.breaker import HALF_OPEN
+from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
@@ -43,6 +45,8 @@ class ResponseSide(RequestSide):
             else:
                 self._list_held()
             return
+        if attempt.permit >= 0:
+            self._answer_probe(attempt)
         attempt.consume(self.stream.send_data(data, False))
 
     def _list_held(self) -> None:
@@ -72,6 +76,17 @@ class ResponseSide(RequestSide):
             self._rearm()
         self.stream.send_headers(block, extra, False)
 
+    def _answer_probe(self, attempt: Attempt) -> None:
+        """Count a half-open breaker's probe as answered by its first message: streams may go on for days."""
+        breaker = self.state.breaker
+        if breaker is None or breaker.state != HALF_OPEN:
+            return
+        now = self.context.now
+        breaker.record(attempt.permit, status.OK, now - attempt.started, now)
+        attempt.permit = NO_PERMIT
+        if breaker.has_transitions():
+            self.context.changed_breakers.append(self.state)
+
     def _commit_held(self) -> None:
         block = self.held_block
         assert block is not None
@@ -84,6 +99,8 @@ class ResponseSide(RequestSide):
             sent += self.stream.send_data(piece, False)
         attempt = self.attempt
         if attempt is not None:
+            if sent > 0 and attempt.permit >= 0:
+                self._answer_probe(attempt)
             attempt.consume(sent)
 
     def _drop_held(self) -> None:

@@ -75,6 +75,8 @@ class CallState(AttemptOwner):
         self.held_data: list[bytes] = []
         self.held_size: int = 0
         self.fallback_index: int = 0
+        self.maybe_executed: bool = False
+        """Some server may have carried the call out, or begun to."""
         self.in_fallback: bool = False
         self.answered_static: bool = False
         self.failed_code: int = 0

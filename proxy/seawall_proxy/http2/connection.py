@@ -83,6 +83,7 @@ class Connection:
             self.control,
             max_frame_bytes=max(limits.max_frame_bytes, MIN_MAX_FRAME_BYTES),
             expect_preface=not is_client,
+            frames_per_turn=limits.frames_per_turn,
         )
 
     # ---- lifecycle ----
@@ -163,7 +164,7 @@ class Connection:
             if not stream.done:
                 try:
                     self.end_with_reset(stream, CONNECTION_LOST, unprocessed=False)
-                except Exception as error:  # one handler's mistake must not keep the others waiting for ever
+                except Exception as error:  # noqa: BLE001 - raised below, once the others have been told
                     failure = error
         self.handler.on_terminated(code, reason)
         if failure is not None:
@@ -321,6 +322,11 @@ class Connection:
         self.table.streams.pop(stream.id, None)
 
     # ---- counters for status pages ----
+
+    @property
+    def has_more(self) -> bool:
+        """Whether whole frames wait for the next `receive`, whose data may be empty."""
+        return self.reader.more
 
     @property
     def active_streams(self) -> int:

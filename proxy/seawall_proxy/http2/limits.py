@@ -47,6 +47,7 @@ class Limits:
         empty_data_frames: int = 1,
         settings_entries: int = 32,
         remembered_resets: int = 1024,
+        frames_per_turn: int = 0,
     ) -> None:
         self.max_concurrent_streams: int = max_concurrent_streams
         self.assumed_peer_streams: int = assumed_peer_streams
@@ -75,6 +76,8 @@ class Limits:
         self.empty_data_frames: int = empty_data_frames
         self.settings_entries: int = settings_entries
         self.remembered_resets: int = remembered_resets
+        self.frames_per_turn: int = frames_per_turn
+        """Frames that one `receive` takes before it leaves the rest for the next; 0 for all."""
 
     def stream_window(self, is_client: bool) -> int:
         """Return the receive window of a stream in bytes."""

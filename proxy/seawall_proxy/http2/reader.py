@@ -29,13 +29,20 @@ HEADER_BYTES: Final = 9
 _ANY: Final = 0
 _FIRST_SETTINGS: Final = 1
 _CONTINUATION: Final = 2
+_UNLIMITED: Final = 1 << 62
 
 
 class FrameReader:
     """Feed the frames of one connection to the two objects that take them."""
 
     def __init__(
-        self, messages: MessageFrames, control: ControlFrames, *, max_frame_bytes: int, expect_preface: bool
+        self,
+        messages: MessageFrames,
+        control: ControlFrames,
+        *,
+        max_frame_bytes: int,
+        expect_preface: bool,
+        frames_per_turn: int,
     ) -> None:
         self._messages: MessageFrames = messages
         self._control: ControlFrames = control
@@ -48,6 +55,9 @@ class FrameReader:
         self._state: int = _FIRST_SETTINGS
         self._continued_id: int = 0
         self.frames: int = 0
+        self._frames_per_turn: int = frames_per_turn if frames_per_turn > 0 else _UNLIMITED
+        self.more: bool = False
+        """Whole frames are left for the next turn."""
 
     def expect_continuation(self, stream_id: int) -> None:
         """Accept nothing but CONTINUATION frames of this stream; 0 ends that."""
@@ -57,10 +67,12 @@ class FrameReader:
     def stop(self) -> None:
         """Parse no further, not even what was already fed."""
         self._stopped = True
+        self.more = False
         self._chunks.clear()
 
     def feed(self, data: bytes) -> None:
         """Parse bytes as they came; raises ConnectionFault on a framing error."""
+        self.more = False
         if self._chunks:
             self._chunks.append(data)
             self._have += len(data)
@@ -101,6 +113,7 @@ class FrameReader:
         messages = self._messages
         control = self._control
         end = len(data)
+        last = self.frames + self._frames_per_turn
         while end - pos >= HEADER_BYTES:
             length = data[pos] << 16 | data[pos + 1] << 8 | data[pos + 2]
             kind = data[pos + 3]
@@ -114,6 +127,9 @@ class FrameReader:
                 self._check_order(kind, flags, stream_id)
             start = pos + HEADER_BYTES
             if end - start < length:
+                return pos
+            if self.frames >= last:
+                self.more = True
                 return pos
             pos = start + length
             self.frames += 1

@@ -8,6 +8,7 @@ from seawall.v1 import fleet_pb2
 from seawall_policy.breaker import Breaker
 from seawall_proxy.runtime.worker import Worker
 
+MAX_REASON: Final = 200
 MAX_TRIP_S: Final = 86_400.0
 MIN_TRIP_S: Final = 1.0
 
@@ -38,7 +39,8 @@ def _trip(worker: Worker, command: fleet_pb2.TripBreakerCommand) -> tuple[bool, 
     seconds = command.duration.ToTimedelta().total_seconds()
     if not MIN_TRIP_S <= seconds <= MAX_TRIP_S:
         return False, f"a breaker is held open for {MIN_TRIP_S:g} s to {MAX_TRIP_S:g} s, not {seconds:g} s"
-    breaker.trip(worker.tell_time(), seconds, "manual")
+    said = command.reason[:MAX_REASON]
+    breaker.trip(worker.tell_time(), seconds, f"manual: {said}" if said else "manual")
     _settle(worker, command.breaker, breaker)
     return True, ""
 

@@ -230,6 +230,8 @@ class ControlLink:
                 error = f"{failure.code().name}: {failure.details()}"
             except TimeoutError:
                 error = f"the control plane did not answer within {WELCOME_LIMIT_S:g} s"
+            except (OSError, ValueError, grpc.aio.UsageError, asyncio.InvalidStateError) as failure:
+                error = f"{type(failure).__name__}: {failure}"
             except Exception as failure:
                 # Whatever it was, the link goes on: nobody would open another one.
                 log.exception("the stream to the control plane failed")
@@ -267,7 +269,9 @@ class ControlLink:
                 async with asyncio.timeout(WELCOME_LIMIT_S):
                     await stream.write(fleet_pb2.ConnectRequest(hello=self._hello()))
                     first = await stream.read()
-                if first is not grpc.aio.EOF:
+                if isinstance(first, fleet_pb2.ConnectResponse):
+                    if first.WhichOneof("kind") != "welcome":
+                        return "the control plane did not begin with a welcome"
                     await self._use(stream, first)
                 code = await stream.code()
                 return f"{code.name}: {await stream.details() or 'the stream was ended'}"

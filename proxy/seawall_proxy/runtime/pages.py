@@ -68,6 +68,7 @@ def _config(server: ProxyServer) -> dict[str, object]:
 
 
 def _metrics(server: ProxyServer) -> Page:
+    server.worker.fold_counters()
     page = prometheus.Exposition()
     prometheus.add_routes(page, server.routes)
     prometheus.add_breakers(

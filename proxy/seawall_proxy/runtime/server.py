@@ -314,8 +314,8 @@ class ProxyServer:
             self._spawn(self.reload("the file has changed"))
 
     async def reload(self, why: str) -> None:
-        """Read the policy file again; a file with mistakes changes nothing. One at a time, so that what was read
-        last is in force last; one that waits for its turn stands for all who ask meanwhile.
+        """Read the policy file again; a file with mistakes changes nothing. One at a time, so that what was
+        read last is in force last; one that waits for its turn stands for all who ask meanwhile.
         """
         if self._reload_waits:
             return

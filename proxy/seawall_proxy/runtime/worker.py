@@ -8,6 +8,7 @@ arm the loop's timer for the earliest deadline. Nothing here decides anything ab
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from time import monotonic
@@ -20,15 +21,28 @@ from seawall_proxy.call.context import Context
 from seawall_proxy.call.ports import BreakerRecord, EventSink, TraceSink
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.connection import Connection
+from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR
 from seawall_proxy.http2.headers import BlockCache
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.upstream.endpoint import Dialer, Link
 
+log = logging.getLogger("seawall.proxy")
+
 _WRITE_HIGH_BYTES: Final = 1 << 20
 _WRITE_LOW_BYTES: Final = 256 << 10
 _MAX_CONNECTIONS: Final = 10_000
 _DELAYED_CLOSE_S: Final = 1.0
+_FRAMES_PER_TURN: Final = 256
+FLUSH_LIMIT_S: Final = 30.0
+"""How long a peer may leave what was written to it unread."""
+RESPONSE_LIMIT_S: Final = 300.0
+"""How long a client may keep its window closed for the rest of a response that has ended (Envoy: 5 min)."""
+IDLE_LIMIT_S: Final = 3600.0
+"""How long a client may stay without any stream."""
+_KEEPALIVE_S: Final = 60
+_KEEPALIVE_PROBES: Final = 4
+_KEEPALIVE_INTERVAL_S: Final = 15
 
 
 class Worker:
@@ -49,8 +63,12 @@ class Worker:
         self.dirty: list[Connection] = []
         self.counters: ProxyCounters = counters
         self.downstream: set[DownstreamProtocol] = set()
-        self.server_limits: Limits = Limits()
-        self.client_limits: Limits = Limits()
+        self.server_limits: Limits = Limits(frames_per_turn=_FRAMES_PER_TURN)
+        # An upstream's connection carries many clients' calls, and one of them can make its answers go wrong
+        # (metadata that is echoed and too large): that must not end the connection for the others soon.
+        self.client_limits: Limits = Limits(
+            frames_per_turn=_FRAMES_PER_TURN, reset_burst=10_000, reset_rate_per_s=1_000.0
+        )
         self.dialer: TcpDialer = TcpDialer(self)
         self.draining: bool = False
         self.breaker_clock: BreakerClock = BreakerClock(self.context)
@@ -96,7 +114,11 @@ class Worker:
         now = max(self.tell_time(), self._armed_at)
         self._armed_at = NEVER
         self.context.now = now
-        self.context.timers.advance(now)
+        try:
+            self.context.timers.advance(now)
+        except Exception:
+            # What else is due stays armed and is served at once, by the timer that is armed below.
+            log.exception("a timer of the data path failed")
         self.after_batch()
 
     def report_breakers(self) -> None:
@@ -139,6 +161,11 @@ class Worker:
         for protocol in list(self.downstream):
             protocol.sweep(now)
 
+    def fold_counters(self) -> None:
+        """Bring the counters up to date with the connections that are open."""
+        for protocol in self.downstream:
+            protocol.fold_counters()
+
     def start_drain(self) -> None:
         """Tell every client to go elsewhere, in the two steps of gRFC A9's server side; `finish_drain` is the
         second.
@@ -175,6 +202,8 @@ class _Transported(asyncio.Protocol):
     connection: Connection
     worker: Worker
     transport: asyncio.Transport | None
+    behind: bool = False
+    """Frames that were read wait for the next turn of the loop."""
 
     def write(self, data: bytes) -> None:
         """Send output, and close once the connection is finished."""
@@ -191,8 +220,30 @@ class _Transported(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         worker = self.worker
-        self.connection.receive(data, worker.tell_time())
+        now = worker.tell_time()
+        try:
+            self.connection.receive(data, now)
+        except Exception:
+            log.exception("a connection has met a mistake of the proxy's and is closed")
+            self._give_up()
         worker.after_batch()
+        if self.connection.has_more and self.transport is not None and not self.behind:
+            # A peer that sends thousands of small frames waits for its next turn; the others have theirs.
+            self.behind = True
+            self.transport.pause_reading()
+            worker.loop.call_soon(self._take_more)
+
+    def _take_more(self) -> None:
+        self.behind = False
+        self.data_received(b"")
+        if self.transport is not None and not self.behind:
+            self.transport.resume_reading()
+
+    def _give_up(self) -> None:
+        try:
+            self.connection.terminate(INTERNAL_ERROR, "internal error")
+        except Exception:
+            log.exception("closing it has met another one")
 
     def pause_writing(self) -> None:
         self.connection.set_write_paused(True)
@@ -205,8 +256,32 @@ class _Transported(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         worker = self.worker
-        self.connection.eof(worker.tell_time())
+        now = worker.tell_time()
+        try:
+            self.connection.eof(now)
+        except Exception:
+            log.exception("the end of a connection has met a mistake of the proxy's")
         worker.after_batch()
+
+
+class Progress:
+    """For how long a number has not changed."""
+
+    def __init__(self) -> None:
+        self._value = -1
+        self._since = 0.0
+
+    def touch(self, now: float) -> None:
+        """Count from now, whatever the number is."""
+        self._value = -1
+        self._since = now
+
+    def lasts(self, value: int, now: float) -> float:
+        """Return for how many seconds it has been `value`."""
+        if value != self._value:
+            self._value = value
+            self._since = now
+        return now - self._since
 
 
 class DownstreamProtocol(_Transported):
@@ -216,6 +291,10 @@ class DownstreamProtocol(_Transported):
         self.worker = worker
         self.transport = None
         self.drained = False
+        self._folded: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
+        self._flushed = Progress()
+        self._busy = Progress()
+        self._responses: dict[int, Progress] = {}
         self.acceptor = Acceptor(worker.context)
         self.connection = Connection(
             is_client=False,
@@ -248,16 +327,31 @@ class DownstreamProtocol(_Transported):
             worker.downstream.discard(self)
             self._settle_counters()
 
-    def _settle_counters(self) -> None:
+    def fold_counters(self) -> None:
+        """Add what this connection has done since the last time to the worker's counters."""
         counters = self.worker.counters
         connection = self.connection
+        done = (
+            connection.bytes_in,
+            connection.bytes_out,
+            connection.frames_in,
+            connection.frames_out,
+            connection.resets_received,
+            connection.resets_sent,
+        )
+        before = self._folded
+        self._folded = done
+        counters.bytes_received += done[0] - before[0]
+        counters.bytes_sent += done[1] - before[1]
+        counters.frames_received += done[2] - before[2]
+        counters.frames_sent += done[3] - before[3]
+        counters.resets_received += done[4] - before[4]
+        counters.resets_sent += done[5] - before[5]
+
+    def _settle_counters(self) -> None:
+        counters = self.worker.counters
         counters.connections_open -= 1
-        counters.bytes_received += connection.bytes_in
-        counters.bytes_sent += connection.bytes_out
-        counters.frames_received += connection.frames_in
-        counters.frames_sent += connection.frames_out
-        counters.resets_received += connection.resets_received
-        counters.resets_sent += connection.resets_sent
+        self.fold_counters()
         acceptor = self.acceptor
         if acceptor.terminated and acceptor.terminated_code > 0:
             counters.protocol_error(acceptor.terminated_reason)
@@ -267,13 +361,50 @@ class DownstreamProtocol(_Transported):
         connection = self.connection
         if connection.next_deadline() <= now:
             connection.handle_timer(now)
-        if self.drained or (self.acceptor.goaway_received and not connection.closed):
+        if connection.closed:
+            return
+        if self.drained or self.acceptor.goaway_received:
             self.close_if_idle()
+        self._expect_reading(now)
+        self._expect_use(now)
+
+    def _expect_reading(self, now: float) -> None:
+        """End a connection whose client does not read, and streams that keep the rest of a response: no
+        timer of a call watches over either.
+        """
+        connection = self.connection
+        unread = self._unread_bytes()
+        if unread == 0:
+            self._flushed.touch(now)
+        elif self._flushed.lasts(connection.bytes_out - unread, now) >= FLUSH_LIMIT_S:
+            connection.terminate(ENHANCE_YOUR_CALM, "client does not read")
+            return
+        known = self._responses
+        self._responses = {}
+        for stream in list(connection.table.streams.values()):
+            if not stream.end_queued:
+                continue
+            progress = known.get(stream.id) or Progress()
+            if progress.lasts(stream.queued_bytes, now) >= RESPONSE_LIMIT_S:
+                stream.reset(CANCEL)
+            else:
+                self._responses[stream.id] = progress
+
+    def _expect_use(self, now: float) -> None:
+        connection = self.connection
+        if connection.active_streams > 0:
+            self._busy.touch(now)
+        elif self._busy.lasts(connection.streams_opened, now) >= IDLE_LIMIT_S:
+            connection.terminate(0, "idle")
+
+    def _unread_bytes(self) -> int:
+        transport = self.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
 
     def close_if_idle(self) -> None:
-        """End the connection when it has no streams left."""
+        """End the connection when it has no streams left and the client has what was written to it."""
         connection = self.connection
-        if connection.active_streams == 0 and not connection.closed:
+        if connection.active_streams == 0 and not connection.closed and self._unread_bytes() == 0:
             connection.terminate(0, "drained")
 
 
@@ -326,8 +457,8 @@ class TcpDialer(Dialer):
                 await worker.loop.create_connection(lambda: UpstreamProtocol(worker, link), host, port)
         except TimeoutError:
             self._fail(link, f"connecting to {address} took longer than {timeout_s:g} s")
-        except OSError as error:
-            self._fail(link, f"connecting to {address} failed: {error.strerror or error}")
+        except (OSError, UnicodeError) as error:
+            self._fail(link, f"connecting to {address} failed: {getattr(error, 'strerror', '') or error}")
 
     def _fail(self, link: Link, reason: str) -> None:
         self._worker.tell_time()
@@ -348,6 +479,12 @@ def prepare_socket(transport: asyncio.Transport) -> None:
     raw = transport.get_extra_info("socket")
     if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A peer that lost its power says nothing; a stream without a deadline would wait for it for ever.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL_S)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
     transport.set_write_buffer_limits(_WRITE_HIGH_BYTES, _WRITE_LOW_BYTES)
 
 

@@ -139,30 +139,6 @@ class RouteCounters:
         add_reason(self.fallback_by_kind, kind)
 
 
-class EndpointCounters:
-    """What happened to the attempts that went to one endpoint of one cluster."""
-
-    def __init__(self, cluster: str, address: str) -> None:
-        self.cluster: str = cluster
-        self.address: str = address
-        self.attempts: int = 0
-        self.in_flight: int = 0
-        self.by_code: list[int] = [0] * CODES
-        """Finished attempts by status, the server's or the one we made of a broken connection."""
-        self.latency: LatencyHistogram = LatencyHistogram()
-        self.connects: int = 0
-        """Connections that became ready."""
-        self.connect_failures: int = 0
-        self.disconnects: int = 0
-        """Ready connections that ended."""
-
-    def finish(self, code: int, seconds: float) -> None:
-        """Count a finished attempt: out of flight, its status, its duration."""
-        self.in_flight -= 1
-        self.by_code[code] += 1
-        self.latency.add(seconds)
-
-
 class ProxyCounters:
     """What belongs to no route: connections, protocol, policy, events."""
 
@@ -181,8 +157,6 @@ class ProxyCounters:
         """The same by reason."""
         self.resets_received: int = 0
         self.resets_sent: int = 0
-        self.unrouted: int = 0
-        """Calls that matched no route."""
         self.policy_applied: int = 0
         self.policy_refused: int = 0
         self.policy_apply_s: float = 0.0

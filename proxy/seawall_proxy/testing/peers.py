@@ -273,6 +273,8 @@ class Server:
         self.address: str = address
         self.world: World = world
         self.mode: str = "accept"
+        self.reads: bool = True
+        """Whether new requests are read from the start."""
         # A scripted server does not mind how often it is cancelled.
         self.limits: Limits = limits or Limits(premature_age_s=0.0)
         self.connections: list[ServerConnection] = []
@@ -325,6 +327,7 @@ class Server:
         """Make the record of a new request."""
         name = f"{self.address}#{len(self.calls) + 1}"
         call = ServerCall(name, stream, fields, end, self.world.now, self._saw)
+        call.reading = self.reads
         self.calls.append(call)
         self._saw(name, transcript.request(fields, end))
         return call

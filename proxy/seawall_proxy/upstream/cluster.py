@@ -80,7 +80,8 @@ class Cluster(UpstreamCluster):
         count = len(endpoints)
         if self.spec.balance != BALANCE_LEAST_REQUEST or count == 1:
             index = pick_round_robin(self._turn, count, self.eligible, excluded)
-            if index >= 0:
+            if index >= 0 and excluded == 0:
+                # Repeats do not move the turn: one failing endpoint would draw first attempts to itself.
                 self._turn = index + 1
             return index
         first = pick_random(count, self.eligible, self._draw(), excluded)

@@ -110,6 +110,43 @@ async def test_refused_content_is_never_sent_again_and_leaves_one_event(stubs: S
     assert "no descriptor" in found[0].message
 
 
+async def test_applying_refused_content_again_asks_the_proxy_again(stubs: Stubs) -> None:
+    """What a refusal was about may be mended without a new policy: applying it again is pushed, the proxy counts
+    as pending until it answers, and reasons are shown for the newest revision only.
+    """
+    await apply(stubs, 1)
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    await proxy.ack((await proxy.hear("policy")).policy)
+    await apply(stubs, 2)
+    await proxy.nack((await proxy.hear("policy")).policy, "the service is away")
+
+    async def refused() -> bool:
+        return bool((await rollout(stubs)).proxies[0].state == policies_pb.ROLLOUT_STATE_REJECTED)
+
+    await until(refused, what="the refusal shows")
+    assert (await apply(stubs, 2)).revision == 2
+    row = (await rollout(stubs)).proxies[0]
+    assert (row.state, list(row.reasons)) == (policies_pb.ROLLOUT_STATE_PENDING, [])
+    push = (await proxy.hear("policy")).policy
+    assert push.revision == 2
+    await proxy.nack(push, "still away")
+    await until(refused, what="the second refusal shows")
+    assert list((await rollout(stubs)).proxies[0].reasons) == ["still away"]
+
+    back = await apply(stubs, 1)
+    row = (await rollout(stubs)).proxies[0]
+    assert (row.state, list(row.reasons)) == (policies_pb.ROLLOUT_STATE_APPLIED, [])
+    await proxy.ack((await proxy.hear("policy")).policy)
+    assert (await apply(stubs, 2)).revision == back.revision + 1
+    await proxy.ack((await proxy.hear("policy")).policy)
+
+    async def applied() -> bool:
+        return bool((await rollout(stubs)).applied == 1)
+
+    await until(applied, what="the proxy took it")
+
+
 async def test_new_run_of_a_proxy_is_offered_refused_content_once_more(stubs: Stubs) -> None:
     """After a restart, maybe as a newer version, a proxy may understand what it refused before."""
     await apply(stubs, 1)

@@ -207,6 +207,8 @@ async def test_admin_pages(stand: Stand) -> None:
     code, text = http_get(proxy.admin, "/metrics")
     assert code == 200
     assert 'route="all"' in text
+    received = next(line for line in text.splitlines() if line.startswith("seawall_received_bytes_total "))
+    assert int(received.split()[1]) > 100, "counted while the connection is open"
 
     def recorded() -> bool:
         code, events = http_get(proxy.admin, "/events")

@@ -105,7 +105,7 @@ async def test_spans_of_a_call_with_retries(stand: Stand, collector: Collector) 
 
 
 async def test_the_upstream_sees_the_attempt_as_its_parent(stand: Stand, collector: Collector) -> None:
-    """The traceparent that leaves names the caller's trace and our span; an unsampled one passes untouched."""
+    """What leaves names the caller's trace and our span; an unsampled traceparent passes untouched."""
     _, address = stand.upstream()
     document = {
         "clusters": [{"name": "up", "endpoints": [address]}],

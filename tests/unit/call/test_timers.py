@@ -128,3 +128,13 @@ def test_a_wheel_is_shared() -> None:
     wheel = TimerWheel()
     endpoint = Endpoint("a", 0, 1.0, Dialer(), wheel, lambda: 0.5)
     assert endpoint.timers is wheel
+
+
+def test_an_ended_call_leaves_no_timer() -> None:
+    """A call that ends long before its deadline takes its timer with it."""
+    with Playbook(make_snapshot(make_route(make_policy(timeout_s=3600.0)))) as play:
+        play.call(body=b"x")
+        assert play.world.context.timers.armed() == 1
+        play.server().last.trailers_only(0)
+        play.forget()
+        assert play.world.context.timers.armed() == 0

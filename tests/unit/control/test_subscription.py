@@ -61,6 +61,17 @@ def test_refused_content_waits_for_a_change() -> None:
     assert (machine.applied_revision, machine.applied_hash, machine.refused) == (1, "a", ("b",))
 
 
+def test_refused_content_is_sent_once_more_when_it_is_asked_for() -> None:
+    """Whoever applies refused content again gets one more answer to it, not more."""
+    machine = Subscription(applied_revision=1, applied_hash="a")
+    machine.handle(Published(2, "b"), now=0)
+    machine.handle(Answered(1, accepted=False, reasons=("why",)), now=0)
+    machine.forget_refusal("b")
+    assert machine.handle(Published(2, "b"), now=0) == (Push(2, 2, "b"),)
+    machine.handle(Answered(2, accepted=False, reasons=("why",)), now=0)
+    assert machine.handle(Published(2, "b"), now=0) == ()
+
+
 def test_refusals_of_earlier_streams_are_remembered() -> None:
     """A stream that resumes a run of a proxy starts with what that run refused."""
     machine = Subscription(refused=("b",))

@@ -961,5 +961,5 @@ def test_defaults_are_those_of_the_documentation() -> None:
     assert (options.kind, options.size, options.min_calls, options.failure_rate) == ("count", 100, 20, 50.0)
     assert (options.consecutive, options.slow_call_duration_s, options.slow_call_rate) == (0, inf, 100.0)
     assert (options.open_for_s, options.open_for_max_s, options.open_multiplier) == (5.0, 60.0, 1.0)
-    assert (options.half_open_calls, options.success_threshold, options.half_open_timeout_s) == (5, 3, 0.0)
+    assert (options.half_open_calls, options.success_threshold, options.half_open_timeout_s) == (5, 3, 30.0)
     assert options.mode == ENFORCE

@@ -11,7 +11,6 @@ from seawall_proxy.telemetry.counters import (
     LATENCY_BOUNDS,
     MAX_REASONS,
     OTHER,
-    EndpointCounters,
     LatencyHistogram,
     ProxyCounters,
     RouteCounters,
@@ -50,12 +49,12 @@ def test_negative_durations_count_as_zero() -> None:
 
 def test_finishing_a_call_counts_code_time_and_flight() -> None:
     """One finish moves one call from the gauge to its code and its bucket."""
-    for counters in (RouteCounters("a"), EndpointCounters("c", "h:1")):
-        counters.in_flight = 2
-        counters.finish(14, 0.002)
-        assert counters.in_flight == 1
-        assert counters.by_code[14] == 1
-        assert counters.latency.count() == 1
+    counters = RouteCounters("a")
+    counters.in_flight = 2
+    counters.finish(14, 0.002)
+    assert counters.in_flight == 1
+    assert counters.by_code[14] == 1
+    assert counters.latency.count() == 1
 
 
 def test_reasons_are_bounded() -> None:

@@ -270,3 +270,37 @@ def test_close_ends_everything() -> None:
         assert call.seen.status == 14
         assert not play.server().server.connections[0].open
         play.forget()
+
+
+def test_a_good_connection_ends_the_memory_of_bad_dials() -> None:
+    """After a connection that lasted, the waits start over at the first."""
+    with Playbook(SNAPSHOT, warm=False) as play:
+        play.server().server.mode = "refuse"
+        play.world.clusters.warm()
+        play.advance(20.0)
+        play.server().set_mode("accept")
+        play.advance(MAX_BACKOFF_S + 3.0)
+        assert play.world.endpoint("a").state == READY
+        play.server().set_mode("refuse")
+        play.server().cut()
+        lost = play.now
+        play.advance(1.0)
+        first, second, *_ = [at for at in play.server().server.dial_times if at >= lost]
+        assert second - first == pytest.approx(INITIAL_BACKOFF_S, abs=0.002)
+
+
+def test_one_of_several_connections_is_replaced() -> None:
+    """When a connection is lost while calls wait for the limit of connections, another is made for them."""
+    with Playbook(SNAPSHOT, host_limits=Limits(max_concurrent_streams=1)) as play:
+        for _ in range(MAX_CONNECTIONS + 1):
+            play.call(body=b"x")
+        assert play.server().count == MAX_CONNECTIONS
+        connection = play.server().server.connections[0]
+        assert connection.wire is not None
+        connection.wire.sever()
+        play.settle()
+        assert play.server().count == MAX_CONNECTIONS + 1
+        assert len(play.world.endpoint("a").links) == MAX_CONNECTIONS
+        for number in range(2, MAX_CONNECTIONS + 2):
+            play.server().request(number).trailers_only(0)
+        play.forget()

@@ -206,7 +206,7 @@ class Budget(_message.Message):
     def __init__(self, percent: _Optional[float] = ..., min_per_second: _Optional[float] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Breaker(_message.Message):
-    __slots__ = ("window", "min_calls", "failure_rate", "consecutive", "slow_call", "open_for", "open_multiplier", "open_for_max", "half_open_calls", "success_threshold", "failure_codes", "mode")
+    __slots__ = ("window", "min_calls", "failure_rate", "consecutive", "slow_call", "open_for", "open_multiplier", "open_for_max", "half_open_calls", "success_threshold", "failure_codes", "mode", "half_open_timeout")
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,7 @@ class Breaker(_message.Message):
     SUCCESS_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     FAILURE_CODES_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    HALF_OPEN_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     window: Window
     min_calls: int
     failure_rate: float
@@ -231,7 +232,8 @@ class Breaker(_message.Message):
     success_threshold: int
     failure_codes: _containers.RepeatedScalarFieldContainer[str]
     mode: BreakerMode
-    def __init__(self, window: _Optional[_Union[Window, _Mapping]] = ..., min_calls: _Optional[int] = ..., failure_rate: _Optional[float] = ..., consecutive: _Optional[int] = ..., slow_call: _Optional[_Union[SlowCall, _Mapping]] = ..., open_for: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., open_multiplier: _Optional[float] = ..., open_for_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., half_open_calls: _Optional[int] = ..., success_threshold: _Optional[int] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[BreakerMode, str]] = ...) -> None: ...
+    half_open_timeout: _duration_pb2.Duration
+    def __init__(self, window: _Optional[_Union[Window, _Mapping]] = ..., min_calls: _Optional[int] = ..., failure_rate: _Optional[float] = ..., consecutive: _Optional[int] = ..., slow_call: _Optional[_Union[SlowCall, _Mapping]] = ..., open_for: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., open_multiplier: _Optional[float] = ..., open_for_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., half_open_calls: _Optional[int] = ..., success_threshold: _Optional[int] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[BreakerMode, str]] = ..., half_open_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Window(_message.Message):
     __slots__ = ("kind", "size", "duration")

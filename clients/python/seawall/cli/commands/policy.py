@@ -196,7 +196,7 @@ def follow_rollout(
             pending = pending or shape["state"] == "pending"
             if not quiet and shape["state"] != "pending" and printed.get(item.proxy) != shape["state"]:
                 printed[item.proxy] = shape["state"]
-                click.echo(proxy_line(shape, revision))
+                click.echo(proxy_line(shape, rollout.revision))
         if rollout.revision > revision:
             say(f"Revision {rollout.revision} has come after this one.")
             return rollout
@@ -214,7 +214,7 @@ def proxy_line(shape: dict[str, Any], revision: int) -> str:
     """Return a proxy's answer as one line, with its reasons below."""
     cell = render.rollout(shape["state"])
     text = {
-        "applied": f"revision {shape['applied_revision']} in effect",
+        "applied": f"revision {revision} in effect",
         "rejected": f"refused revision {revision}; revision {shape['applied_revision']} stays in effect",
         "disconnected": "not connected; it gets the revision when it is back",
     }.get(shape["state"], "")

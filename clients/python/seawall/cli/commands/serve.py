@@ -35,8 +35,7 @@ _log = click.option(
     "--control",
     "target",
     metavar="TARGET",
-    envvar="SEAWALL_CONTROL",
-    help="Control plane to follow; none: stand-alone.",
+    help="Control plane to follow; default is what FILE says, empty makes the proxy stand-alone.",
 )
 @click.option("--node", metavar="NAME", help="This proxy's name in the fleet; default the host name.")
 @_data_dir
