@@ -50,6 +50,8 @@ from seawall_control.services.health import HealthService
 from seawall_control.services.tail import Hub
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+FILTERS: Final = ("severity", "component", "job_id", "resolved", "route", "proxy", "code")
+"""Fields that a query may name plainly, beside `filter`."""
 _WAL_NOTE: Final = (
     "one connection writes and checkpoints, which keeps clear of SQLite's WAL-reset bug (before 3.51.3)"
 )
@@ -129,6 +131,28 @@ def _text(body: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _switch(body: Mapping[str, Any], key: str) -> bool:
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{key} must be true or false")
+    return value
+
+
+def _flag(request: Request, key: str) -> bool:
+    """Return a switch of the query; what is neither true nor false must not pass for false."""
+    value = request.query_params.get(key, "false")
+    if value not in {"true", "false"}:
+        raise InvalidRequest(f"{key} must be true or false")
+    return value == "true"
+
+
+def _only(request: Request, *known: str) -> None:
+    """Refuse a query parameter that is none of ours: a misspelt condition must not select everything."""
+    for key in request.query_params:
+        if key not in known:
+            raise InvalidRequest(f"there is no parameter {key[:64]!r} here; known are {', '.join(known)}")
+
+
 def _number(request: Request, key: str, default: float) -> float:
     try:
         found = float(request.query_params.get(key, default))
@@ -149,7 +173,7 @@ def _filter(request: Request) -> str:
     parts = [f"({request.query_params['filter']})"] if request.query_params.get("filter", "").strip() else []
     parts += [
         f"{key} = {_quoted(request.query_params[key])}"
-        for key in ("severity", "component", "job_id", "resolved", "route", "proxy", "code")
+        for key in FILTERS
         if request.query_params.get(key)
     ]
     return " AND ".join(parts)
@@ -264,6 +288,7 @@ class Endpoints:
 
     async def list(self, request: Request) -> Response:
         """Answer with a page of events."""
+        _only(request, "filter", *FILTERS, "page_size", "limit", "page_token", "order_by")
         query = request.query_params
         size = _number(request, "page_size", _number(request, "limit", 0))
         page = await self._parts.events.page(
@@ -312,16 +337,17 @@ class Endpoints:
             ids=ids,
             filter_text=_text(body, "filter"),
             resolution=_text(body, "resolution"),
-            validate_only=body.get("validate_only") is True,
+            validate_only=_switch(body, "validate_only"),
         )
         return JSONResponse({"resolved": number})
 
     async def delete(self, request: Request) -> Response:
         """Delete resolved events older than some days."""
+        _only(request, "older_than_days", "validate_only")
         days = _number(request, "older_than_days", 0)
         number = await self._parts.events.delete_resolved(
             older_than_us=int(min(days, 1e6) * 86400 * MICROS),
-            validate_only=request.query_params.get("validate_only") == "true",
+            validate_only=_flag(request, "validate_only"),
         )
         return JSONResponse({"deleted": number})
 
@@ -357,6 +383,8 @@ class Guard:
 async def _http_failure(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else "internal error"
+    if status == 404:
+        detail = "no such page; there are /health, /ready, /metrics, /status and /api/v1/errors"
     return _failure(status, "HTTP_ERROR" if status != 404 else "NOT_FOUND", detail)
 
 

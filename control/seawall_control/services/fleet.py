@@ -423,7 +423,8 @@ class Fleet:
     def chosen(self, node: str) -> list[str]:
         """Return one connected proxy, or all of them; none when that one is away. Raise `NotFound`."""
         if node:
-            return [self.proxy(node).node] if self.is_connected(node) else []
+            name = self.proxy(node).node
+            return [name] if self.is_connected(name) else []
         return sorted(self._sessions)
 
     # ----------------------------------------------------------------------------------------------- commands

@@ -40,6 +40,8 @@ class TimerWheel:
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._ticks: list[int] = []
         self._sweep_at: int = _LEAST_BUCKETS
+        self._due: int = UNARMED
+        """The tick up to which everything has fired, or is firing now."""
         self.now: float = 0.0
         """The latest time it was told."""
 
@@ -52,6 +54,8 @@ class TimerWheel:
         tick = int(at * _TICKS_PER_SECOND) + 1
         if at - self.now > _COARSE_FROM_S:
             tick = (tick | _COARSE_MASK) + 1
+        # Whoever is woken a rounding error too early and arms again must not be woken by the same turn.
+        tick = max(tick, self._due + 1)
         bucket = self._buckets.get(tick)
         if bucket is None:
             if len(self._ticks) >= self._sweep_at:
@@ -88,6 +92,7 @@ class TimerWheel:
         self.now = now
         # A tick that went through a division and came back may have lost its last bit.
         due = int(now * _TICKS_PER_SECOND + _ROUNDING)
+        self._due = due
         ticks = self._ticks
         fired = 0
         while ticks and ticks[0] <= due:

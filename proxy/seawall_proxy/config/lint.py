@@ -21,7 +21,16 @@ from seawall_proxy.config.load import LoadedDocument, load_file, load_text
 from seawall_proxy.config.nodes import Position
 from seawall_proxy.config.problems import Finding
 
-_REFERENCES: Final = frozenset({codes.NO_SUCH_CLUSTER, codes.NO_SUCH_POLICY, codes.NO_ROUTES})
+_SECTIONS: Final = {
+    codes.NO_SUCH_CLUSTER: "clusters",
+    codes.NO_SUCH_POLICY: "policies",
+    codes.NO_ROUTES: "routes",
+}
+"""The section whose absence would be the reason for a mistake."""
+_TOGETHER: Final = frozenset(
+    {codes.SINGLE_ATTEMPT, codes.TRY_NOT_SHORTER, codes.TRIES_OUTLAST_CALL, codes.NO_EFFECT}
+)
+"""Warnings about settings that do not go together, which a mistake in one of them decides about."""
 _UNUSED: Final = frozenset({codes.UNUSED_CLUSTER, codes.UNUSED_POLICY})
 
 
@@ -89,11 +98,14 @@ def lint_loaded(loaded: LoadedDocument, descriptors: DescriptorSource | None = N
     """Compile a document that has been read, and put both lists of mistakes together."""
     result = compile_document(loaded.document, descriptors=descriptors)
     broken = tuple(finding.violation.field for finding in loaded.findings)
+    errors = [*broken, *(violation.field for violation in result.violations if not violation.warning)]
+    mistaken = {_policy_of(field) for field in errors} - {""}
     findings = list(loaded.findings)
     findings.extend(
         Finding(violation, loaded.position_of(violation.field))
         for violation in result.violations
         if not _is_aftermath(violation, loaded, broken)
+        and not (violation.code in _TOGETHER and _policy_of(violation.field) in mistaken)
     )
     return LintReport(loaded, tuple(sorted(findings, key=_by_place)), result)
 
@@ -108,8 +120,9 @@ def _is_aftermath(violation: Violation, loaded: LoadedDocument, broken: tuple[st
         return True
     if violation.code in _UNUSED:
         return True
-    if violation.code in _REFERENCES and any(len(fieldpath.ancestors(field)) <= 2 for field in broken):
-        return True  # a whole section could not be read
+    section = _SECTIONS.get(violation.code)
+    if section is not None and any(_hides(field, section, loaded) for field in broken):
+        return True
     stands = violation.field
     absent = stands not in loaded.positions
     while stands not in loaded.positions and stands:
@@ -121,6 +134,22 @@ def _is_aftermath(violation: Violation, loaded: LoadedDocument, broken: tuple[st
         if absent and stands in above:
             return True
     return False
+
+
+def _policy_of(field: str) -> str:
+    """Return the path of the policy that a field belongs to; empty for a field of something else."""
+    above = fieldpath.ancestors(field)
+    return above[-3] if len(above) >= 3 and above[-2] == "policies" else ""
+
+
+def _hides(field: str, section: str, loaded: LoadedDocument) -> bool:
+    """Tell whether something may be missing from a section because of what is broken at `field`: an entry of the
+    section, the section, or a top-level key that may be a misspelling of it.
+    """
+    above = fieldpath.ancestors(field)
+    if section in above:
+        return len(above) <= 3
+    return len(above) <= 2 and section not in loaded.positions
 
 
 def _by_place(finding: Finding) -> tuple[int, int, bool]:

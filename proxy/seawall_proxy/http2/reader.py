@@ -29,7 +29,7 @@ HEADER_BYTES: Final = 9
 _ANY: Final = 0
 _FIRST_SETTINGS: Final = 1
 _CONTINUATION: Final = 2
-_UNLIMITED: Final = 1 << 62
+_UNLIMITED: Final = 1 << 60
 
 
 class FrameReader:

@@ -23,6 +23,8 @@ MAX_CONNECTIONS: Final = 64
 MAX_HEADER_BYTES: Final = 16 << 10
 IDLE_LIMIT_S: Final = 30.0
 REQUEST_LIMIT_S: Final = 10.0
+MAX_UNREAD_BYTES: Final = 8 << 20
+"""Answers that a client asks for and does not read, beyond which it gets no more."""
 CLOSE_LIMIT_S: Final = 5.0
 """How long a client gets to read what was written before its connection is cut."""
 
@@ -156,6 +158,9 @@ class _Connection(asyncio.Protocol):
             event = http.next_event()
             if isinstance(event, h11.Request):
                 self._send(self._admin.answer(event.method, event.target), head=event.method == b"HEAD")
+                if self._unread_bytes() > MAX_UNREAD_BYTES:
+                    self.close()
+                    return
             elif event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
                 if http.our_state is not h11.IDLE and http.our_state is not h11.SEND_RESPONSE:
                     self.close()
@@ -169,6 +174,9 @@ class _Connection(asyncio.Protocol):
             elif isinstance(event, h11.EndOfMessage) and http.our_state is h11.DONE:
                 http.start_next_cycle()
                 self._stay(IDLE_LIMIT_S)
+
+    def _unread_bytes(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def _send(self, page: Page, *, head: bool = False) -> None:
         headers = [

@@ -59,6 +59,21 @@ class StartFailed(Exception):
     """The proxy cannot start; the message says why and what to do."""
 
 
+def place_to_listen(address: str) -> tuple[str, int]:
+    """Split `host:port`; raise StartFailed when it is none. An empty host would mean every interface: that
+    has to be said.
+    """
+    try:
+        host, port = split_address(address)
+    except ValueError:
+        host, port = "", 0
+    if not host or not 0 <= port <= 65535:
+        raise StartFailed(
+            f"cannot listen on {address!r}: write host:port, such as 127.0.0.1:8080 or 0.0.0.0:8080"
+        )
+    return host, port
+
+
 class ProxyServer:
     """Everything of one proxy process."""
 
@@ -179,18 +194,21 @@ class ProxyServer:
                 "add `listeners: [{name: main, address: 127.0.0.1:8080}]`"
             )
         for address in wanted:
-            host, port = split_address(address)
+            host, port = place_to_listen(address)
             try:
                 server = await self.worker.listen(host, port)
             except OSError as error:
-                raise StartFailed(f"cannot listen on {address}: {error.strerror or error}") from error
+                raise StartFailed(
+                    f"cannot listen on {address}: {error.strerror or error}; "
+                    "choose another with --listen or `listeners:`"
+                ) from error
             self.listeners.append(server)
             bound = server.sockets[0].getsockname()
             self.addresses.append(f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}")
 
     async def _open_admin(self) -> None:
         address = self.settings.admin_address or self.report.document.admin.address or DEFAULT_ADMIN_ADDRESS
-        host, port = split_address(address)
+        host, port = place_to_listen(address)
         try:
             await self.admin.start(host, port)
         except OSError as error:
@@ -350,8 +368,24 @@ class ProxyServer:
             log.error("%s: not reloaded, the policy in force stays: %s", why, "; ".join(refused))
             self.recorder.system(policy_refused(0, refused, monotonic()))
         else:
+            self._warn_of_bootstrap(report)
             self.report = report
             log.info("%s: policy reloaded (%s)", why, self.holder.digest[:12])
+
+    def _warn_of_bootstrap(self, report: LintReport) -> None:
+        """Say which changed parts of the file only a start takes up, so that nobody waits for them."""
+        old, new = self.report.document, report.document
+        changed = [
+            name
+            for name, before, after in (
+                ("listeners", list(old.listeners), list(new.listeners)),
+                ("admin", old.admin, new.admin),
+                ("control", old.control, new.control),
+            )
+            if before != after
+        ]
+        if changed:
+            log.warning("%s changed in the file; that takes effect at the next start", ", ".join(changed))
 
     # stop
 

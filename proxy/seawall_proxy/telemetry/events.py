@@ -129,13 +129,14 @@ Record = CallRecord | BreakerRecord | SystemRecord
 
 
 def policy_refused(revision: int, reasons: list[str], at_s: float) -> SystemRecord:
-    """Return the record of a pushed policy that this proxy could not apply."""
+    """Return the record of a policy that this proxy could not apply; revision 0 is its own file."""
+    what = f"policy revision {revision}" if revision else "the policy file"
     return SystemRecord(
         event_pb2.EVENT_KIND_POLICY_REJECTED,
         event_pb2.SEVERITY_HIGH,
         "proxy/policy",
         "policy_refused",
-        f"policy revision {revision} was refused: {'; '.join(reasons)}",
+        f"{what} was refused: {'; '.join(reasons)}",
         at_s,
         {"revision": revision, "reasons": list(reasons)},
         revision,

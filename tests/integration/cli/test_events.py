@@ -73,7 +73,12 @@ def test_events_are_resolved_by_id_and_by_filter(run: Run, seawall: Seawall) -> 
         "resolved": 1,
         "dry_run": False,
     }
-    assert run("events", "resolve", first, "-o", "json").json()["resolved"] == 0
+    again = run("events", "resolve", first, "-o", "json")
+    assert (again.code, again.json()["resolved"]) == (0, 0)
+    unknown = run("events", "resolve", first, "no-such-id")
+    assert (unknown.code, "There is no event no-such-id" in unknown.err) == (1, True)
+    nothing = run("events", "resolve", "--filter", "route = nowhere")
+    assert (nothing.code, nothing.out.strip()) == (0, "0 events resolved")
     assert "mended" in run("events", "show", first).out
     dry = run("events", "resolve", "--filter", "severity = MEDIUM", "--dry-run")
     assert (dry.code, dry.out.strip()) == (0, "4 events would be resolved")

@@ -171,6 +171,13 @@ async def test_errors_over_http_have_the_columns_of_the_requirements(plane: Cont
         ("/api/v1/errors", "DELETE", None, {}, 400, "INVALID_REQUEST"),
         ("/api/v1/errors?older_than_days=nan", "DELETE", None, {}, 400, "INVALID_REQUEST"),
         ("/api/v1/errors?page_size=many", "GET", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?sevrity=HIGH", "GET", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?older_than_days=1&validate_only=1", "DELETE", None, {}, 400, "INVALID_REQUEST"),
+        ("/api/v1/errors?older_than_days=1&validate=true", "DELETE", None, {}, 400, "INVALID_REQUEST"),
+        (
+            *("/api/v1/errors/resolve", "POST", {"filter": "severity = HIGH", "validate_only": "true"}),
+            *({}, 400, "INVALID_REQUEST"),
+        ),
         ("/api/v1/errors?page_token=x", "GET", None, {}, 400, "INVALID_PAGE_TOKEN"),
     ],
 )

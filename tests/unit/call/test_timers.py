@@ -9,6 +9,7 @@ import pytest
 from seawall_proxy.call.context import Held
 from seawall_proxy.call.timers import NEVER, TimerWheel
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
+from seawall_proxy.testing.world import World
 from seawall_proxy.upstream.endpoint import Dialer, Endpoint
 
 
@@ -138,3 +139,26 @@ def test_an_ended_call_leaves_no_timer() -> None:
         play.server().last.trailers_only(0)
         play.forget()
         assert play.world.context.timers.armed() == 0
+
+
+def test_a_rounding_error_does_not_wake_for_ever() -> None:
+    """A call that is woken a fraction of a microsecond before its deadline ends at the next tick."""
+    world = World(start=0.0)
+    # Both moments are within the rounding of one tick, and the deadline is the later one.
+    with Playbook(make_snapshot(make_route(make_policy(timeout_s=0.2 - 5e-10))), world=world) as play:
+        play.call(body=b"x")
+        world.fire(0.2 - 9e-10)
+        assert world.context.calls == 1
+        play.advance(0.0011)
+        play.forget()
+        assert world.context.calls == 0
+
+
+def test_a_moment_that_has_passed_is_the_next_tick() -> None:
+    """What is armed for a moment that is over fires with the next turn, not with the one under way."""
+    wheel = TimerWheel()
+    wheel.advance(1.0)
+    late = timer(wheel)
+    wheel.arm(late, 0.5)
+    assert wheel.next_deadline() == 1.001
+    assert wheel.advance(1.001) == 1

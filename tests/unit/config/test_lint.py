@@ -55,6 +55,40 @@ routes:
     ]
 
 
+def test_a_misspelt_section_hides_no_references_to_others() -> None:
+    """Only what the misspelt key may have been about is kept back: a section that is there was read."""
+    text = """
+version: v1
+{key}:
+  - {{name: main, address: 127.0.0.1:8080}}
+clusters:
+  - {{name: shop, endpoints: ["127.0.0.1:50051"]}}
+routes:
+  - {{name: r, cluster: shpo, policy: q}}
+"""
+    listener = [(3, "SW0004", "listener"), (8, "SW0202", "routes[0].cluster")]
+    assert places(text.format(key="listener")) == listener, "the policies may be what was misspelt"
+    with_policies = text.format(key="listener") + "policies: {p: {timeout: 1s}}"
+    assert (8, "SW0203", "routes[0].policy") in places(with_policies)
+
+
+def test_a_section_entry_that_cannot_be_read_is_no_missing_name() -> None:
+    """A policy that is no mapping is one mistake, not also a reference to nothing."""
+    assert places(BASE + "policies: {p: 5}\nroutes: [{name: r, cluster: shop, policy: p}]") == [
+        (6, "SW0006", "policies.p")
+    ]
+
+
+def test_settings_with_mistakes_are_not_judged_together() -> None:
+    """Nothing is said about a combination one part of which has to be mended first."""
+    policy = "policies: {{p: {{timeout: 1s, per_try_timeout: {each}, retry: {{max_attempts: {most}, codes: [UNAVAILABLE]}}}}}}"
+    routes = "\nroutes: [{name: r, cluster: shop, policy: p, idempotent: true}]"
+    codes = [code for _, code, _ in places(BASE + policy.format(each="2s", most=9) + routes)]
+    assert codes == ["SW0102"]
+    codes = [code for _, code, _ in places(BASE + policy.format(each="2s", most=3) + routes)]
+    assert codes == ["SW0509"]
+
+
 def test_consequences_of_a_mistake_are_kept_back() -> None:
     """A misspelt key is one mistake, not also a missing setting or an empty list."""
     assert places(BASE + "routes: [{name: r, clutser: shop}]") == [(6, "SW0004", "routes[0].clutser")]

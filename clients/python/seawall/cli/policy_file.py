@@ -45,6 +45,13 @@ def load_or_exit(
     """Return the document; with mistakes, print them on stderr and exit. Warnings are printed and do not
     matter.
     """
+    return report_or_exit(ctx, path, code=code, done=done).document
+
+
+def report_or_exit(
+    ctx: click.Context, path: str, *, code: int = exits.FAILED, done: str = "nothing was sent"
+) -> LintReport:
+    """Return the document as `load_or_exit` does, with the warnings that were printed."""
     report = load(path)
     if report.findings:
         click.echo(text(report), err=True)
@@ -52,4 +59,4 @@ def load_or_exit(
         number = len(report.errors)
         click.echo(f"{path} has {number} {'mistake' if number == 1 else 'mistakes'}; {done}.", err=True)
         ctx.exit(code)
-    return report.document
+    return report

@@ -104,9 +104,11 @@ def latency(seconds: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Return a rate: `0`, `0.4`, `12.3`, `1240`."""
+    """Return a rate: `0`, `0.02`, `0.4`, `12.3`, `1240`."""
     if per_second == 0:
         return "0"
+    if per_second < 0.1:
+        return f"{max(per_second, 0.01):.2f}"
     return f"{per_second:.1f}" if per_second < 100 else f"{per_second:.0f}"
 
 

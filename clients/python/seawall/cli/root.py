@@ -127,9 +127,11 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("", err=True)
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`seawall events list | head`). What is buffered has nowhere to
-        # go.
+    except (BrokenPipeError, SystemExit) as error:
+        # The reader of our output went away (`seawall events list | head`), of which click makes a SystemExit.
+        # What is buffered has nowhere to go.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
     except Exception as error:

@@ -109,7 +109,10 @@ def reset(ctx: click.Context, name: str, proxy: str, target: str, output: str) -
 def trip(
     ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
 ) -> None:
-    """Hold breaker NAME open for a while; it then probes and closes by itself."""
+    """Hold breaker NAME open for a while.
+
+    It then probes, and closes by itself when the probes succeed.
+    """
     from seawall.client.calls import default_author
 
     who = default_author()

@@ -27,7 +27,10 @@ def describe() -> None:
 @control_option
 @output_option
 def route(name: str, policy_set: str, target: str, output: str) -> None:
-    """Say everything about route NAME: match, policy, statistics, breakers, recent events."""
+    """Say everything about route NAME.
+
+    That is its match, policy, statistics, breakers and recent events.
+    """
     from seawall.cli import shapes
     from seawall.cli.commands import breaker as breakers
     from seawall.cli.commands import events, get
@@ -135,7 +138,10 @@ def _stats_text(shape: dict[str, Any]) -> str:
 @control_option
 @output_option
 def breaker(name: str, target: str, output: str) -> None:
-    """Say everything about breaker NAME: its state at every proxy, and its recent transitions."""
+    """Say everything about breaker NAME.
+
+    That is its state at every proxy, and its recent transitions.
+    """
     from seawall.cli import shapes
     from seawall.cli.commands import breaker as breakers
     from seawall.cli.commands import events
@@ -168,7 +174,10 @@ def breaker(name: str, target: str, output: str) -> None:
 @control_option
 @output_option
 def proxy(node: str, target: str, output: str) -> None:
-    """Say everything about proxy NODE: connection, revision, endpoints, breakers."""
+    """Say everything about proxy NODE.
+
+    That is its connection, revision, endpoints and breakers.
+    """
     from seawall.cli import shapes
     from seawall.cli.commands import breaker as breakers
 

@@ -212,10 +212,21 @@ def _details(shape: dict[str, Any]) -> str:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before resolving by filter.")
 @control_option
 @output_option
+@click.pass_context
 def resolve(
-    ids: tuple[str, ...], filter_: str, resolution: str, dry_run: bool, yes: bool, target: str, output: str
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    filter_: str,
+    resolution: str,
+    dry_run: bool,
+    yes: bool,
+    target: str,
+    output: str,
 ) -> None:
-    """Mark events as dealt with, by ID or by filter."""
+    """Mark events as dealt with, by ID or by filter.
+
+    Exit code: 1 when an ID names no event.
+    """
     if bool(ids) == bool(filter_):
         raise click.UsageError("Name events by ID, or all that match with --filter.")
     from seawall.client.calls import default_author
@@ -226,18 +237,38 @@ def resolve(
         if filter_ and not dry_run and not yes:
             _confirm(seawall, filter_)
         number = seawall.events.resolve(ids, filter=filter_, resolution=text, validate_only=dry_run)
+        unknown = _unknown(seawall, ids) if number < len(set(ids)) else []
     emit(output, {"resolved": number, "dry_run": dry_run}, lambda: "")
     verb = "would be resolved" if dry_run else "resolved"
     if output == "table":
         click.echo(f"{render.count(number)} {'event' if number == 1 else 'events'} {verb}")
+    if unknown:
+        say(f"There is no event {', '.join(unknown)}.")
+        ctx.exit(exits.FAILED)
+
+
+def _unknown(seawall: Seawall, ids: Sequence[str]) -> list[str]:
+    """Return the IDs that name no event; one that was resolved before is no mistake."""
+    from seawall.errors import NotFound
+
+    unknown = []
+    for event_id in dict.fromkeys(ids):
+        try:
+            seawall.events.get(event_id)
+        except NotFound:
+            unknown.append(event_id)
+    return unknown
 
 
 def _confirm(seawall: Seawall, filter_: str) -> None:
     """Ask, when somebody is there to answer; refuse when not."""
     number = seawall.events.resolve(filter=filter_, validate_only=True)
+    if not number:
+        return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"This resolves {number} events; say --yes to do it without being asked.")
-    click.confirm(f"Resolve {number} events?", abort=True, err=True)
+        many = "1 event" if number == 1 else f"{render.count(number)} events"
+        raise click.UsageError(f"This resolves {many}; say --yes to do it without being asked.")
+    click.confirm(f"Resolve {'1 event' if number == 1 else f'{render.count(number)} events'}?", abort=True, err=True)
 
 
 @events.command()
@@ -286,7 +317,10 @@ def tail(
     target: str,
     output: str,
 ) -> None:
-    """Follow new events until Ctrl-C; a control plane that goes away is waited for."""
+    """Follow new events until Ctrl-C.
+
+    A control plane that goes away is waited for.
+    """
     ends = None if duration is None else time.monotonic() + duration
     follower = _Follower(filter_, backlog, most, output)
     with connect(target) as seawall:

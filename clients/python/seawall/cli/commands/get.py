@@ -25,7 +25,7 @@ def get() -> None:
 @control_option
 @output_option
 def policies(builtin: bool, policy_set: str, target: str, output: str) -> None:
-    """List the named policies of the newest revision, or the built-in ones."""
+    """List policies of the newest revision, or the built-in ones."""
     from seawall_policy.compile.friendly import to_plain
     from seawall_proxy.config import render_policies
 
@@ -129,7 +129,10 @@ def revisions(limit: int, policy_set: str, target: str, output: str) -> None:
     "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form."
 )
 def revision(number: int | None, policy_set: str, target: str, output: str) -> None:
-    """Print revision NUMBER (default: the newest) as a policy file; it can be edited and applied."""
+    """Print revision NUMBER (default: newest) as a policy file.
+
+    It can be edited and applied.
+    """
     from seawall_policy.compile.friendly import to_plain
     from seawall_proxy.config import render_document
 
@@ -147,7 +150,10 @@ def revision(number: int | None, policy_set: str, target: str, output: str) -> N
 @control_option
 @output_option
 def routes(policy_set: str, target: str, output: str) -> None:
-    """List the routes of the newest revision, in the order of the document; the most specific match wins."""
+    """List the routes of the newest revision.
+
+    They are in the order of the document; the most specific match wins.
+    """
     document = _newest(target, policy_set)
     shapes_ = [route_shape(item) for item in document.routes]
     rows = [

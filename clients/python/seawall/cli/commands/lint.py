@@ -41,7 +41,7 @@ def lint(ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str) 
 
     code = exits.OK
     everything: list[object] = []
-    mistakes = warnings = 0
+    read = mistakes = warnings = 0
     for path in files:
         try:
             report = policy_file.load(path)
@@ -49,6 +49,7 @@ def lint(ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str) 
             error.show()
             code = exits.USAGE
             continue
+        read += 1
         mistakes += len(report.errors)
         warnings += len(report.warnings)
         if output == "json":
@@ -58,7 +59,7 @@ def lint(ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str) 
     if output == "json":
         data = {"files": everything, "errors": mistakes, "warnings": warnings}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-    say(f"{_many(len(files), 'file')}: {_many(mistakes, 'mistake')}, {_many(warnings, 'warning')}")
+    say(f"{_many(read, 'file')} checked: {_many(mistakes, 'mistake')}, {_many(warnings, 'warning')}")
     if code == exits.OK and (mistakes or (warnings and fail_on == "warning")):
         code = exits.FAILED
     ctx.exit(code)

@@ -123,7 +123,9 @@ def apply(
     """
     from seawall.cli import policy_file, shapes
 
-    document = policy_file.load_or_exit(ctx, file)
+    report = policy_file.report_or_exit(ctx, file)
+    document = report.document
+    known = {(finding.violation.field, finding.violation.code) for finding in report.warnings}
     with connect(target) as seawall:
         base = _newest(seawall, policy_set)
         changes = seawall.policies.diff(document, from_revision=_number(base), policy_set=policy_set).changes
@@ -137,7 +139,8 @@ def apply(
             validate_only=dry_run,
         )
         for violation in answer.violations:
-            say(f"warning: {violation.field}: {violation.message} [{violation.code}]")
+            if (violation.field, violation.code) not in known:  # another version may see more
+                say(f"warning: {violation.field}: {violation.message} [{violation.code}]")
         _announce(answer, changed=bool(changes), dry_run=dry_run, base=_number(base))
         rollout = None
         if not dry_run:

@@ -27,7 +27,9 @@ def rollout() -> None:
 @output_option
 @click.pass_context
 def status(ctx: click.Context, wait: float, policy_set: str, target: str, output: str) -> None:
-    """Show what every proxy made of the newest revision, with its reasons, and which ones drift from it.
+    """Show what every proxy made of the newest revision.
+
+    A refusal comes with its reasons; DRIFT marks proxies that have something else in effect.
 
     Exit code: 1 when a connected proxy refused the newest revision or has not answered.
     """
@@ -151,7 +153,7 @@ def undo(
     target: str,
     output: str,
 ) -> None:
-    """Bring an older revision's content back, as a new revision, and push it."""
+    """Bring an older revision back, as a new one, and push it."""
     from seawall.cli import shapes
     from seawall.cli.commands.policy import change_lines, follow_rollout, verdict
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
+import socket
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -202,7 +204,45 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, None]) ->
     return False
 
 
+def refuse_taken(setup: Setup, document: PolicyDocument) -> None:
+    """Raise `StartFailed` when somebody else listens where a part would: its answers would pass for ours, and
+    the first policy would go to a control plane that is not ours.
+    """
+    from seawall.cli.supervisor import StartFailed
+
+    listens = [setup.listen] if setup.listen else [item.address for item in document.listeners]
+    wanted = [(setup.grpc, "--grpc"), (setup.http, "--http"), (setup.admin, "--admin")]
+    wanted += [(address, "--listen or in the file") for address in listens]
+    for address, option in wanted:
+        if _is_taken(address):
+            message = f"{address} is in use, perhaps by another `seawall up`; stop that, or choose another with {option}"
+            raise StartFailed(message)
+
+
+def _is_taken(address: str) -> bool:
+    """Tell whether an address cannot be bound because somebody has it; other mistakes are the part's to tell."""
+    from seawall.cli.http import split_address
+
+    try:
+        host, port = split_address(address)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, ValueError):
+        return False
+    for family, kind, protocol, _, place in found if port else ():
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(place)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+    return False
+
+
 async def _start(setup: Setup, document: PolicyDocument, control: Child, proxy: Child) -> None:
+    refuse_taken(setup, document)
     await control.start(ready_within_s=READY_WITHIN_S)
     await _first_revision(setup, document)
     await proxy.start(ready_within_s=READY_WITHIN_S)
