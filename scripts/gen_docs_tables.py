@@ -269,7 +269,7 @@ def categories() -> str:
 def limits_client() -> str:
     """Return what one client connection may cost."""
     from seawall_proxy.http2.limits import Limits
-    from seawall_proxy.runtime import worker
+    from seawall_proxy.runtime import downstream
 
     n = Limits()
     protocol = "`seawall_protocol_errors_total`"
@@ -281,8 +281,23 @@ def limits_client() -> str:
         [
             (
                 "client connections",
-                count(worker._MAX_CONNECTIONS),  # noqa: SLF001
+                count(downstream.MAX_CONNECTIONS),
                 "closed at once; `seawall_connections_refused_total`",
+            ),
+            (
+                "time without any stream",
+                length(downstream.IDLE_LIMIT_S),
+                "the connection ends with GOAWAY",
+            ),
+            (
+                "time for which written bytes stay unread",
+                length(downstream.FLUSH_LIMIT_S),
+                calm,
+            ),
+            (
+                "time for which a finished response waits for the client's window",
+                length(downstream.RESPONSE_LIMIT_S),
+                "the stream is reset with CANCEL",
             ),
             (
                 "streams at once on a connection",

@@ -30,7 +30,9 @@ _SECTIONS: Final = {
 _TOGETHER: Final = frozenset(
     {codes.SINGLE_ATTEMPT, codes.TRY_NOT_SHORTER, codes.TRIES_OUTLAST_CALL, codes.NO_EFFECT}
 )
-"""Warnings about settings that do not go together, which a mistake in one of them decides about."""
+"""Warnings about settings that do not go together..."""
+_DECISIVE: Final = (".max_attempts", ".timeout", ".per_try_timeout", ".kind")
+"""...and the settings that decide about the others; one with a mistake was read as if it were not there."""
 _UNUSED: Final = frozenset({codes.UNUSED_CLUSTER, codes.UNUSED_POLICY})
 
 
@@ -99,7 +101,7 @@ def lint_loaded(loaded: LoadedDocument, descriptors: DescriptorSource | None = N
     result = compile_document(loaded.document, descriptors=descriptors)
     broken = tuple(finding.violation.field for finding in loaded.findings)
     errors = [*broken, *(violation.field for violation in result.violations if not violation.warning)]
-    mistaken = {_policy_of(field) for field in errors} - {""}
+    mistaken = {_policy_of(field) for field in errors if field.endswith(_DECISIVE)} - {""}
     findings = list(loaded.findings)
     findings.extend(
         Finding(violation, loaded.position_of(violation.field))
@@ -143,8 +145,8 @@ def _policy_of(field: str) -> str:
 
 
 def _hides(field: str, section: str, loaded: LoadedDocument) -> bool:
-    """Tell whether something may be missing from a section because of what is broken at `field`: an entry of the
-    section, the section, or a top-level key that may be a misspelling of it.
+    """Tell whether something may be missing from a section because of what is broken at `field`: an entry of
+    the section, the section, or a top-level key that may be a misspelling of it.
     """
     above = fieldpath.ancestors(field)
     if section in above:

@@ -30,6 +30,7 @@ from seawall_proxy.config import LintReport, lint_file, render_violations
 from seawall_proxy.runtime.admin_http import AdminHttp
 from seawall_proxy.runtime.commands import run_command
 from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
+from seawall_proxy.runtime.dialing import split_address
 from seawall_proxy.runtime.file_watch import FileWatch
 from seawall_proxy.runtime.last_good import LastGood
 from seawall_proxy.runtime.link_events import EventPump
@@ -37,7 +38,7 @@ from seawall_proxy.runtime.pages import make_pages
 from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD, PolicyHolder
 from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
 from seawall_proxy.runtime.status import stats_report
-from seawall_proxy.runtime.worker import Worker, split_address
+from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.telemetry.events import policy_refused

@@ -35,7 +35,6 @@ def test_proxies_and_breakers_are_listed_and_described(run: Run, proxies: Connec
     assert [(one["name"], one["proxy"], one["state"]) for one in shown] == [("r", "p1", "open")]
     assert run("get", "breakers", "-o", "json").json()["breakers"] == shown
     assert "○ OPEN" in run("breaker", "list").out
-    assert run("breaker", "list", "--proxy", "other", "-o", "json").json() == {"breakers": []}
     (item,) = run("get", "proxies", "-o", "json").json()["proxies"]
     assert (item["node"], item["connected"], item["connections"]) == ("p1", True, 3)
     text = run("describe", "proxy", "p1").out
@@ -62,6 +61,13 @@ def test_a_breaker_is_reset_and_tripped_on_the_proxies(run: Run, proxies: Connec
 def test_a_breaker_command_without_a_proxy_fails(run: Run) -> None:
     """Nothing was done, and the exit code says so."""
     assert run("breaker", "reset", "r").code == 1
+
+
+def test_an_unknown_proxy_is_no_quiet_one(run: Run) -> None:
+    """A misspelt node name is an error, not an empty answer."""
+    for command in (["stat"], ["breaker", "list"]):
+        ran = run(*command, "--proxy", "nobody")
+        assert (ran.code, "there is no proxy nobody" in ran.err) == (1, True), command
 
 
 def test_statistics_of_routes(run: Run, proxies: Connect) -> None:

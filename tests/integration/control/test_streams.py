@@ -111,8 +111,8 @@ async def test_refused_content_is_never_sent_again_and_leaves_one_event(stubs: S
 
 
 async def test_applying_refused_content_again_asks_the_proxy_again(stubs: Stubs) -> None:
-    """What a refusal was about may be mended without a new policy: applying it again is pushed, the proxy counts
-    as pending until it answers, and reasons are shown for the newest revision only.
+    """What a refusal was about may be mended without a new policy: applying it again is pushed, the proxy
+    counts as pending until it answers, and reasons are shown for the newest revision only.
     """
     await apply(stubs, 1)
     proxy = Proxy(stubs, "p1")

@@ -114,6 +114,10 @@ async def test_reload_on_change_and_last_good_on_mistakes(stand: Stand) -> None:
         wait_until(lambda: proxy.status()["policy"]["refused"], "the refusal is reported")
         assert proxy.status()["policy"]["hash"] == good
         assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5) == b"x"
+    document["listeners"] = [{"name": "elsewhere", "address": "127.0.0.1:1"}]
+    config.write_text(yaml.safe_dump(document))
+    proxy.child.process.send_signal(signal.SIGHUP)
+    proxy.child.wait_for_log("listeners changed in the file; that takes effect at the next start", 10)
 
 
 async def test_sigterm_lets_calls_finish(stand: Stand) -> None:

@@ -156,6 +156,16 @@ def test_diff_never_takes_an_error_for_a_difference(policy_file: Path) -> None:
     assert main(["diff", str(policy_file), "--control", "127.0.0.1:1"]) == exits.USAGE
 
 
+def test_a_reader_that_goes_away_is_no_failure() -> None:
+    """`seawall ... | head` ends with 0 and without a word, as scripts with pipefail want it."""
+    command = [sys.executable, "-m", "seawall", "get", "policies", "--builtin", "-o", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        said = child.stderr.read()
+        assert (child.wait(30), said) == (0, b"")
+
+
 def test_builtin_policies_can_be_pasted_into_a_file(
     policy_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,12 +81,12 @@ def test_a_section_entry_that_cannot_be_read_is_no_missing_name() -> None:
 
 def test_settings_with_mistakes_are_not_judged_together() -> None:
     """Nothing is said about a combination one part of which has to be mended first."""
-    policy = "policies: {{p: {{timeout: 1s, per_try_timeout: {each}, retry: {{max_attempts: {most}, codes: [UNAVAILABLE]}}}}}}"
+    retry = "retry: {{max_attempts: {most}, codes: [UNAVAILABLE]}}"
+    policy = f"policies: {{{{p: {{{{timeout: 1s, per_try_timeout: {{each}}, {retry}}}}}}}}}"
     routes = "\nroutes: [{name: r, cluster: shop, policy: p, idempotent: true}]"
-    codes = [code for _, code, _ in places(BASE + policy.format(each="2s", most=9) + routes)]
-    assert codes == ["SW0102"]
-    codes = [code for _, code, _ in places(BASE + policy.format(each="2s", most=3) + routes)]
-    assert codes == ["SW0509"]
+    for most, expected in ((9, "SW0102"), (3, "SW0509")):
+        found = places(BASE + policy.format(each="2s", most=most) + routes)
+        assert [code for _, code, field in found if field.startswith("policies")] == [expected]
 
 
 def test_consequences_of_a_mistake_are_kept_back() -> None:

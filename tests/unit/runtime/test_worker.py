@@ -14,13 +14,13 @@ import pytest
 from seawall_proxy.call.ports import CallRecord, EventSink, TraceSink
 from seawall_proxy.call.routing import build_table
 from seawall_proxy.http2.frames import PREFACE
-from seawall_proxy.runtime.worker import (
+from seawall_proxy.runtime.downstream import (
     FLUSH_LIMIT_S,
     IDLE_LIMIT_S,
     RESPONSE_LIMIT_S,
     DownstreamProtocol,
-    Worker,
 )
+from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.testing import make_policy, make_route, make_snapshot
 from seawall_proxy.upstream.cluster import ClusterSet

@@ -116,6 +116,7 @@ def root(ctx: click.Context, no_color: bool, quiet: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return the exit code; errors are printed on stderr."""
+    stdout = sys.stdout
     try:
         result = root.main(arguments, prog_name="seawall", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -128,9 +129,9 @@ def run(arguments: list[str]) -> int:
         click.echo("", err=True)
         return exits.INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:
-        # The reader of our output went away (`seawall events list | head`), of which click makes a SystemExit.
-        # What is buffered has nowhere to go.
-        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+        # The reader of our output went away (`seawall events list | head`); click then wraps stdout and exits
+        # with 1. What is buffered has nowhere to go.
+        if isinstance(error, SystemExit) and sys.stdout is stdout:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
