@@ -172,9 +172,7 @@ def _filter(request: Request) -> str:
     """Return the filter of the query: `filter=`, and the plain parameters that the requirements name."""
     parts = [f"({request.query_params['filter']})"] if request.query_params.get("filter", "").strip() else []
     parts += [
-        f"{key} = {_quoted(request.query_params[key])}"
-        for key in FILTERS
-        if request.query_params.get(key)
+        f"{key} = {_quoted(request.query_params[key])}" for key in FILTERS if request.query_params.get(key)
     ]
     return " AND ".join(parts)
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Final
 
 from seawall.v1 import policy_pb2
-from seawall_policy.compile import CompileResult, MissingDescriptor, compile_document
+from seawall_policy.compile import CompileResult, MissingDescriptor, codes, compile_document
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.routing import build_table
@@ -97,6 +97,9 @@ class PolicyHolder:
                 [_line(v.field, v.code, v.message) for v in result.violations if not v.warning]
             )
         self._install(document, result.snapshot, source)
+        for violation in result.violations:
+            if violation.code == codes.STATIC_PARTIAL:  # only who has asked for the descriptors can know
+                log.warning("%s", _line(violation.field, violation.code, violation.message))
         self.pending = missing
         self.refused = []
         self._counters.policy_applied += 1

@@ -268,7 +268,9 @@ def _confirm(seawall: Seawall, filter_: str) -> None:
     if not sys.stdin.isatty():
         many = "1 event" if number == 1 else f"{render.count(number)} events"
         raise click.UsageError(f"This resolves {many}; say --yes to do it without being asked.")
-    click.confirm(f"Resolve {'1 event' if number == 1 else f'{render.count(number)} events'}?", abort=True, err=True)
+    click.confirm(
+        f"Resolve {'1 event' if number == 1 else f'{render.count(number)} events'}?", abort=True, err=True
+    )
 
 
 @events.command()

@@ -215,12 +215,16 @@ def refuse_taken(setup: Setup, document: PolicyDocument) -> None:
     wanted += [(address, "--listen or in the file") for address in listens]
     for address, option in wanted:
         if _is_taken(address):
-            message = f"{address} is in use, perhaps by another `seawall up`; stop that, or choose another with {option}"
-            raise StartFailed(message)
+            raise StartFailed(
+                f"{address} is in use, perhaps by another `seawall up`; stop that, or choose another with "
+                f"{option}"
+            )
 
 
 def _is_taken(address: str) -> bool:
-    """Tell whether an address cannot be bound because somebody has it; other mistakes are the part's to tell."""
+    """Tell whether an address cannot be bound because somebody has it; the part itself tells
+    other mistakes.
+    """
     from seawall.cli.http import split_address
 
     try:
