@@ -107,7 +107,7 @@ def test_commands_exist(place: str, line: str) -> None:
         line = line[: line.index('"$(')] + "ID"
     words = [word for word in shlex.split(line.replace("[", "").replace("]", ""))[1:] if word != "|"]
     command: click.Command = root
-    context = click.Context(root, info_name="seawall")
+    context = click.Context(root, info_name="seawall", help_option_names=["-h", "--help"])
     while isinstance(command, click.Group):
         assert words, f"{place}: {line} names no command"
         inner = command.get_command(context, words[0])
