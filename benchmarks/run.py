@@ -174,7 +174,7 @@ def page(body: str, goal: str, rounds: int) -> str:
     build = str(build_info())
     return f"""# Performance
 
-Written by `make bench`; run it to get the figures of your machine. A unary call with a 100-byte message each
+Written by `make bench ARGS=--write`: the figures of one machine, to be compared within the table only. A unary call with a 100-byte message each
 way, loopback, plaintext; one worker of each proxy; Seawall with deadline, retries with replay buffer and
 budget, breaker and statistics on, Envoy with timeout, retries, retry budget and outlier detection, the
 grpc.aio pass-through with nothing. CPU is the proxy process's user and system time divided by calls, the
