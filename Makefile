@@ -57,8 +57,9 @@ format: $(STAMP) ## format the tree and apply ruff's safe fixes
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
-proto: $(STAMP) ## regenerate the Python stubs from proto/
+proto: $(STAMP) ## regenerate the Python stubs and the reference pages from proto/
 	@$(PY) scripts/gen_proto.py
+	@$(PY) scripts/gen_policy_reference.py
 
 bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))

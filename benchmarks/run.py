@@ -174,12 +174,12 @@ def page(body: str, goal: str, rounds: int) -> str:
     build = str(build_info())
     return f"""# Performance
 
-Written by `make bench ARGS=--write`: the figures of one machine, to be compared within the table only. A unary call with a 100-byte message each
-way, loopback, plaintext; one worker of each proxy; Seawall with deadline, retries with replay buffer and
-budget, breaker and statistics on, Envoy with timeout, retries, retry budget and outlier detection, the
-grpc.aio pass-through with nothing. CPU is the proxy process's user and system time divided by calls, the
-median of {rounds} rounds; `x Envoy` is the median of the ratios within each round. Latencies are those of a
-closed loop at full speed, so they mostly tell how busy the two cores were.
+Written by `make bench ARGS=--write`: the figures of one machine, to be compared within the table only. A
+unary call with a 100-byte message each way, loopback, plaintext; one worker of each proxy; Seawall with
+deadline, retries with replay buffer and budget, breaker and statistics on, Envoy with timeout, retries, retry
+budget and outlier detection, the grpc.aio pass-through with nothing. CPU is the proxy process's user and
+system time divided by calls, the median of {rounds} rounds; `x Envoy` is the median of the ratios within each
+round. Latencies are those of a closed loop at full speed, so they mostly tell how busy the two cores were.
 
 {body}
 
