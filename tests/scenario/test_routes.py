@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from seawall_policy.classify import PERMANENT
 from seawall_policy.model import Route
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
@@ -56,7 +57,8 @@ def test_nothing_matches() -> None:
         play.call("/shop.v1.Stock/Get", b"x")
         play.expect("client#1 <- TRAILERS-ONLY UNIMPLEMENTED LOCAL NO_ROUTE rejected")
         assert play.world.context.unmatched.rejected_by == {"NO_ROUTE": 1}
-        assert [record.reason for record in play.world.sink.calls] == ["NO_ROUTE"]
+        (record,) = play.world.sink.calls
+        assert (record.reason, record.category) == ("NO_ROUTE", PERMANENT)
 
 
 @pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "never-indexed"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.classify import DEFAULT_CATEGORIES
 from seawall_policy.deadline import MALFORMED, parse_grpc_timeout
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.call import Call
@@ -154,6 +155,8 @@ class Acceptor(ConnectionHandler):
             record.reason = reason
             record.message = message.encode("ascii", "replace")
             record.outcome = OUTCOME_REJECTED
+            record.category = DEFAULT_CATEGORIES[code]
+            record.revision = 0 if context.table is None else context.table.snapshot.revision
             context.sink.call_ended(record)
 
 

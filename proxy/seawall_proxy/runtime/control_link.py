@@ -521,6 +521,8 @@ class ControlLink:
 
     def _answer_command(self, command_id: str, session: int, ok: bool, message: str) -> None:
         if session == self._session:
+            # The statistics first: whoever reads them after the answer sees what the command did.
+            self._outbox.append(fleet_pb2.ConnectRequest(stats=self._stats()))
             result = fleet_pb2.CommandResult(id=command_id, ok=ok, message=message)
             self._outbox.append(fleet_pb2.ConnectRequest(command_result=result))
             self._wake.set()
