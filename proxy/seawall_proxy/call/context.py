@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from seawall_proxy.call.ports import EventSink, TraceSink
 from seawall_proxy.call.routing import RouteState, RoutingTable
 from seawall_proxy.call.timers import Timed, TimerWheel
@@ -24,6 +26,7 @@ HOLD_AFTER_HEADERS_S: Final = 0.05
 """How long response headers alone are held; a client may wait for them before it says more."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Held(Timed):
     """A call whose response is held back; `settle` is asked once the batch of input that it came in is
     through.

@@ -12,6 +12,8 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from seawall_proxy.http2.handlers import StreamHandler
 
 NEVER: Final = float("inf")
@@ -23,6 +25,7 @@ _COARSE_MASK: Final = 15
 _LEAST_BUCKETS: Final = 1024
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Timed(StreamHandler):
     """Something that can be woken at one moment; arming again replaces the earlier moment."""
 

@@ -45,12 +45,18 @@ def test_compiling_never_raises(document: policy_pb2.PolicyDocument) -> None:
 @settings(max_examples=80, deadline=None)
 @given(document=documents())
 def test_files_say_what_the_document_says(document: policy_pb2.PolicyDocument) -> None:
-    """Written as a file and read again, a document is the same, and has the same mistakes."""
+    """Written as a file and read again, a document is the same, and has the same mistakes. A warning that
+    only follows from a mistake may be held back.
+    """
     loaded = load_text(render_document(document), env={"A": "other"})
     assert loaded.violations == ()
     assert loaded.document == document
     report = lint_loaded(loaded)
-    assert {f.violation for f in report.findings} == set(compile_document(document).violations)
+    found = {f.violation for f in report.findings}
+    said = set(compile_document(document).violations)
+    assert {one for one in found if not one.warning} == {one for one in said if not one.warning}
+    assert found <= said
+    assert found == said or any(not one.warning for one in said)
     assert all(f.position is not None for f in report.findings)
     render_violations(report)
 
