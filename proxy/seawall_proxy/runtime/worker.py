@@ -56,7 +56,6 @@ class Worker:
             frames_per_turn=_FRAMES_PER_TURN, reset_burst=10_000, reset_rate_per_s=1_000.0
         )
         self.dialer: TcpDialer = TcpDialer(self)
-        self.draining: bool = False
         self.breaker_clock: BreakerClock = BreakerClock(self.context)
         self._armed_at: float = NEVER
         self._timer: asyncio.TimerHandle | None = None
@@ -156,7 +155,6 @@ class Worker:
         """Tell every client to go elsewhere, in the two steps of gRFC A9's server side; `finish_drain` is the
         second.
         """
-        self.draining = True
         self.tell_time()
         for protocol in list(self.downstream):
             protocol.connection.goaway(0, 2**31 - 1)
