@@ -14,11 +14,12 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.seawall-dev
 STAMP_BENCH := $(VENV)/.seawall-bench
+STAMP_FUZZ := $(VENV)/.seawall-fuzz
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CHECKED := $(wildcard hatch_build.py scripts proxy control clients/python tests benchmarks examples)
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup build demo test check format proto bench clean distclean
+.PHONY: help setup build demo test interop check format proto bench fuzz flood soak clean distclean
 
 help: ## this list
 	@printf 'Seawall. Targets:\n\n'
@@ -33,6 +34,11 @@ $(STAMP): pyproject.toml
 	@bash scripts/make_venv.sh $(VENV)
 	$(call say,installing Seawall and its development tools into $(VENV) (a minute or two on the first run))
 	@SEAWALL_SKIP_NATIVE=1 $(PIP) install --progress-bar off --editable '.[dev]' 2>&1 | bash scripts/brief_pip.sh
+	@touch $@
+
+# atheris has no wheel for every platform; the targets run without it too.
+$(STAMP_FUZZ): $(STAMP)
+	@SEAWALL_SKIP_NATIVE=1 $(PIP) install --progress-bar off --editable '.[dev,fuzz]' 2>&1 | bash scripts/brief_pip.sh || true
 	@touch $@
 
 $(STAMP_BENCH): $(STAMP)
@@ -50,6 +56,11 @@ demo: build ## run three services, the proxy, the control plane and a load, brea
 test: build ## run every test on the compiled code, then the quick ones on the same source interpreted (ARGS=... for pytest)
 	@PYTHON=$(PY) bash scripts/test.sh $(ARGS)
 
+interop: build ## gRPC interoperability: every client with every server, direct and through the proxy, with and without TLS
+	@bash scripts/interop_peers.sh
+	@$(PY) -m tests.interop.matrix $(ARGS)
+	@$(PY) -m tests.interop.soak
+
 check: $(STAMP) ## lint, format, types, layers, protos, freshness of the stubs
 	@PYTHON=$(PY) bash scripts/check.sh $(CHECKED)
 
@@ -64,6 +75,18 @@ proto: $(STAMP) ## regenerate the Python stubs and the reference pages from prot
 bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))
 	@$(PY) -m benchmarks $(ARGS)
+
+MINUTES := 60
+
+soak: build ## run the proxy through an hour of trouble and see whether it is where it was (MINUTES=60)
+	$(call say,soaking for $(MINUTES) minutes)
+	@$(PY) -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: $(STAMP_FUZZ) ## fuzz the parsers, MINUTES=5 in all (ARGS="hpack policy-yaml" for some targets)
+	@SEAWALL_INTERPRETED=1 $(PY) -m tests.fuzz.run --minutes $(or $(MINUTES),5) $(ARGS)
+
+flood: build ## attack a proxy for MINUTES=5, beside a good client, and see that nothing stays
+	@$(PY) -m tests.integration.hardening.flood --minutes $(or $(MINUTES),5)
 
 clean: ## remove what was built (compiled modules, caches); .venv stays
 	$(call say,removing compiled modules, build output and caches)

@@ -172,28 +172,93 @@ def cluster_defaults() -> str:
     """Return the defaults of a cluster, as the compiler fills them in."""
     from seawall.v1 import policy_pb2
     from seawall_policy.compile import compile_document
-    from seawall_policy.model import BALANCE_ROUND_ROBIN
+    from seawall_policy.compile.friendly import enum_word
 
     document = policy_pb2.PolicyDocument(version="v1")
     document.clusters.add(name="c").endpoints.add(address="127.0.0.1:1")
     snapshot = compile_document(document).snapshot
     assert snapshot is not None
     spec = snapshot.clusters["c"]
-    balance = "round_robin" if spec.balance == BALANCE_ROUND_ROBIN else "least_request"
+    names = [str(enum_word(policy_pb2.Balance.DESCRIPTOR, n)) for n in policy_pb2.Balance.values() if n]
+    balance = enum_word(policy_pb2.Balance.DESCRIPTOR, spec.balance)
+    panic = f"{spec.panic_threshold * 100:g} %"
     return table(
         ("setting", "default", "range"),
         [
-            ("`endpoints`", "required", "1 to 1,000 of `host:port`"),
-            ("`balance`", f"`{balance}`", "`round_robin`, `least_request`"),
+            ("`endpoints`", "required, or `target`", "1 to 1,000 of `host:port`"),
+            ("`endpoints[].weight`", "1", "1 to 1,000,000"),
+            ("`endpoints[].zone`", "none", "a word"),
+            ("`endpoints[].priority`", "0", "0 to 127"),
+            ("`target`", "none", "`dns:///host:port`"),
+            ("`balance`", f"`{balance}`", ", ".join(f"`{name}`" for name in names)),
+            ("`hash`", "none", "a metadata key; needed by `ring_hash`"),
+            ("`panic_threshold`", panic, "0 to 100 %"),
+            ("`slow_start`", "none", "100 ms to 1 h"),
+            ("`health_check`", "none", "[health checks](health-checks.md)"),
+            ("`dns`", "see there", "[find endpoints by name](../how-to/find-endpoints-by-name.md)"),
             ("`max_in_flight`", count(spec.max_in_flight), "1 to 1,000,000"),
             ("`connect_timeout`", length(spec.connect_timeout_s), "10 ms to 5 min"),
             ("`authority`", "what the client sent", "a host name, with a port if needed"),
+            ("`tls`", "none: plaintext", "[use TLS](../how-to/use-tls.md)"),
+            ("`connection`", "below", "[policy file](../reference/policy-file.md)"),
+        ],
+    )
+
+
+def health_check_defaults() -> str:
+    """Return the defaults of health checks."""
+    from seawall_policy.health import HealthOptions
+
+    o = HealthOptions()
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`kind`", "`grpc`", "`grpc`, `tcp`"),
+            ("`interval`", length(o.interval_s), "10 ms to 1 h"),
+            ("`timeout`", length(o.timeout_s), "1 ms to 5 min"),
+            ("`unhealthy_after`", f"{o.unhealthy_after}", "1 to 100"),
+            ("`healthy_after`", f"{o.healthy_after}", "1 to 100"),
+            ("`service`", "the whole server", "a service's name"),
+            ("`jitter`", f"{o.jitter:g}", "0 to 1"),
+            ("`no_traffic_interval`", "the interval", "10 ms to 24 h"),
+            ("`watch`", str(o.watch).lower(), "`true`, `false`"),
+        ],
+    )
+
+
+def slow_start_defaults() -> str:
+    """Return the defaults of slow start."""
+    from seawall_policy.balance.slow_start import SlowStart
+
+    o = SlowStart()
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`window`", length(o.window_s), "100 ms to 1 h"),
+            ("`aggression`", f"{o.aggression:g}", "above 0 to 10"),
+            ("`min_weight`", f"{o.min_weight * 100:g} %", "1 to 100 %"),
+        ],
+    )
+
+
+def dns_defaults() -> str:
+    """Return the defaults of looking names up."""
+    from seawall_policy.members import DNS_INTERVAL_S, DNS_MIN_INTERVAL_S, DNS_TIMEOUT_S, MAX_MEMBERS
+
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`interval`", f"{length(DNS_INTERVAL_S)}, less a random tenth", "1 s to 24 h"),
+            ("`min_interval`", length(DNS_MIN_INTERVAL_S), "100 ms to 24 h"),
+            ("`timeout`", length(DNS_TIMEOUT_S), "10 ms to 5 min"),
+            ("addresses of one answer", count(MAX_MEMBERS), "fixed"),
         ],
     )
 
 
 def connection_backoff() -> str:
     """Return how an endpoint is dialled again."""
+    from seawall_policy import transport
     from seawall_proxy.upstream import endpoint as e
 
     return table(
@@ -207,11 +272,15 @@ def connection_backoff() -> str:
                 "a lost connection that had lived longer than",
                 f"{length(e.STEADY_S)} is dialled again at once",
             ),
-            ("ping on a connection with open streams", f"every {length(e.KEEPALIVE_S)}"),
-            ("no answer to a ping", f"ends the connection after {length(e.KEEPALIVE_TIMEOUT_S)}"),
+            (
+                "longest wait for an endpoint that was good",
+                f"{length(e.LATE_S)}, or {e.LATE_SHARE * 100:g} % of the time it is away",
+            ),
+            ("ping on a connection with open streams", f"every {length(transport.KEEPALIVE_S)}"),
+            ("no answer to a ping", f"ends the connection after {length(transport.KEEPALIVE_TIMEOUT_S)}"),
             (
                 "connections to one endpoint",
-                f"at most {e.MAX_CONNECTIONS}, the second when the first is full",
+                f"at most {transport.MAX_CONNECTIONS}, the second when the first is full",
             ),
         ],
     )
@@ -267,75 +336,116 @@ def categories() -> str:
 
 
 def limits_client() -> str:
-    """Return what one client connection may cost."""
-    from seawall_proxy.http2.limits import Limits
-    from seawall_proxy.runtime import downstream
+    """Return what a client and its connections may cost."""
+    from seawall_policy.listener_limits import ADDRESS_SHARE, DEFAULTS, MEMORY_END_FACTOR, Allowance
+    from seawall_policy.transport import IDLE_LIMIT_S
+    from seawall_proxy.http2.guard import PREMATURE_SAMPLE
+    from seawall_proxy.http2.hpack.decoder import MAX_EXCESS_FIELDS
 
-    n = Limits()
-    protocol = "`seawall_protocol_errors_total`"
-    calm = f"the connection ends with ENHANCE_YOUR_CALM; {protocol}"
+    n = DEFAULTS
+    calm = "the connection ends with ENHANCE_YOUR_CALM"
+    ends = "the connection ends"
     reset = "the stream is reset with ENHANCE_YOUR_CALM"
-    late = f"the connection ends; {protocol}"
-    return table(
-        ("limit", "value", "what happens beyond it, and which metric moves"),
-        [
+
+    def rate(allowance: Allowance) -> str:
+        return f"{count(allowance.burst)} at once, {allowance.per_second:g}/s"
+
+    rows: list[tuple[str, str, str, str]] = [
+        ("max_connections", count(n.max_connections), "Envoy", "closed at once"),
+        (
+            "max_connections_per_address",
+            f"{count(n.max_connections_per_address)} ({ADDRESS_SHARE:.0%} of max_connections)",
+            "ours",
+            "closed at once; with IPv6 a /64 network counts as one address",
+        ),
+        ("max_streams", count(n.max_streams), "Envoy", "refused with REFUSED_STREAM"),
+        ("refused_streams", rate(n.refused_streams), "Node", calm),
+        (
+            "memory",
+            size(n.memory_bytes),
+            "Node",
+            f"new calls are refused with REFUSED_STREAM; beyond {MEMORY_END_FACTOR} times as much {calm}",
+        ),
+        (
+            "max_request_message",
+            "not looked at",
+            "gRPC servers limit what they accept, by default to 4 MiB",
+            "RESOURCE_EXHAUSTED, `MESSAGE_TOO_LARGE`; in `seawall_calls_total`",
+        ),
+        (
+            "header_list",
+            size(n.header_list_bytes),
+            "gRPC suggests 8 KiB",
+            f"{reset}; {count(MAX_EXCESS_FIELDS)} fields further {calm}",
+        ),
+        ("header_count", count(n.header_count), "Envoy", "as header_list"),
+        ("header_block", size(n.header_block_bytes), "nghttp2", calm),
+        ("continuation_frames", count(n.continuation_frames), "nghttp2", calm),
+        ("header_block_timeout", length(n.header_block_timeout_s), "ours", calm),
+        ("preface_timeout", length(n.preface_timeout_s), "Go", ends),
+        ("settings_timeout", length(n.settings_timeout_s), "Go", ends),
+        ("settings_ack_timeout", length(n.settings_ack_timeout_s), "ours", f"{ends} with SETTINGS_TIMEOUT"),
+        ("frame_timeout", length(n.frame_timeout_s), "Go (headers)", f"{calm}; DATA may take its time"),
+        ("flush_timeout", length(n.flush_timeout_s), "ours", calm),
+        ("response_timeout", length(n.response_timeout_s), "Envoy", "the stream is reset with CANCEL"),
+        ("stream_window", size(n.stream_window_bytes), "Envoy", "the client waits for credit"),
+        ("connection_window", size(n.connection_window_bytes), "Envoy", "the client waits for credit"),
+        ("max_frame", size(n.max_frame_bytes), "RFC 9113", f"{ends} with FRAME_SIZE_ERROR"),
+        ("write_buffer", size(n.write_buffer_bytes), "ours", "responses wait, and so do their endpoints"),
+        (
+            "resets",
+            rate(n.resets),
+            "nghttp2",
+            f"{calm}; also when of {count(PREMATURE_SAMPLE)} streams and more over half were reset so",
+        ),
+        (
+            "premature_age",
+            length(n.premature_age_s),
+            "Envoy",
+            "resets of younger calls count, unless an upstream had worked for 50 ms or the deadline had come",
+        ),
+        ("stream_errors", rate(n.stream_errors), "ours", calm),
+        ("glitches", rate(n.glitches), "nghttp2, less", calm),
+        ("control_frames", rate(n.control_frames), "ours", calm),
+        (
+            "pings",
             (
-                "client connections",
-                count(downstream.MAX_CONNECTIONS),
-                "closed at once; `seawall_connections_refused_total`",
+                f"one each {length(n.pings.min_interval_s)}, "
+                f"with calls {length(n.pings.min_interval_with_calls_s)}; {n.pings.strikes} strikes"
             ),
-            (
-                "time without any stream",
-                length(downstream.IDLE_LIMIT_S),
-                "the connection ends with GOAWAY",
-            ),
-            (
-                "time for which written bytes stay unread",
-                length(downstream.FLUSH_LIMIT_S),
-                calm,
-            ),
-            (
-                "time for which a finished response waits for the client's window",
-                length(downstream.RESPONSE_LIMIT_S),
-                "the stream is reset with CANCEL",
-            ),
-            (
-                "streams at once on a connection",
-                count(n.max_concurrent_streams),
-                (
-                    f"refused with REFUSED_STREAM; more than {n.refused_burst} at once, "
-                    f"{n.refused_rate_per_s:g}/s: {calm}"
-                ),
-            ),
-            ("header list, decoded", size(n.header_list_bytes), reset),
-            ("header fields", count(n.header_count), reset),
-            ("header block on the wire", size(n.header_block_bytes), calm),
-            ("CONTINUATION frames for a block", count(n.continuation_frames), calm),
-            ("time for a header block", length(n.header_block_timeout_s), calm),
-            ("time for the HTTP/2 preface", length(n.preface_timeout_s), late),
-            ("time to acknowledge SETTINGS", length(n.settings_ack_timeout_s), late),
-            ("entries in SETTINGS", count(n.settings_entries), calm),
-            ("frame", size(n.max_frame_bytes), late),
-            (
-                "premature resets",
-                f"{n.reset_burst} at once, {n.reset_rate_per_s:g}/s",
-                f"{calm}. Premature: younger than {length(n.premature_age_s)} and not yet at an upstream",
-            ),
-            ("odd frames (glitches)", f"{n.glitch_burst} at once, {n.glitch_rate_per_s:g}/s", calm),
-            (
-                "PING and SETTINGS without traffic",
-                f"{n.control_burst} at once, {n.control_rate_per_s:g}/s",
-                calm,
-            ),
-            ("replies that the client does not read", count(n.queued_replies), calm),
-            ("frames queued on a connection that is not read", count(n.queued_frames), calm),
-        ],
+            "gRFC A8, more tolerant",
+            f"{calm} and `too_many_pings`",
+        ),
+        ("queued_replies", count(n.queued_replies), "Envoy", calm),
+        ("queued_frames", count(n.queued_frames), "Envoy", calm),
+        ("empty_frames", count(n.empty_frames), "Envoy", "further ones are glitches"),
+        ("priority_frames", f"{n.priority_frames} x (1 + streams)", "Envoy", "further ones are glitches"),
+        (
+            "window_updates",
+            f"5 + 2 x (streams + {n.window_updates} x DATA frames sent)",
+            "Envoy",
+            "further ones are glitches",
+        ),
+        ("settings_entries", count(n.settings_entries), "Node", calm),
+    ]
+    head = ("`listeners[].limits`", "default", "source", "what happens beyond it")
+    own = table(head, [(f"`{name}`", *rest) for name, *rest in rows])
+    idle = f"`listeners[].connection.idle_timeout`, {length(IDLE_LIMIT_S)}"
+    return own + (
+        f"\nHow long a client may stay without a call ({idle}; at an edge 15 min is usual), the age of "
+        "connections and the calls of one connection are settings of `listeners[].connection`, the TLS "
+        "handshake's time is one of `listeners[].tls`. Unanswered pings of ours: one at most.\n"
     )
+
+
+_NO_COPY: Final = "there is no copy; `seawall_mirror_dropped_total`. The call goes on"
 
 
 def limits_call() -> str:
     """Return what one call may cost."""
     from seawall_proxy.call import context as c
+    from seawall_proxy.call import local as own
+    from seawall_proxy.call import mirror as m
     from seawall_proxy.http2 import limits as h
     from seawall_proxy.upstream import endpoint as e
 
@@ -347,7 +457,16 @@ def limits_call() -> str:
                 size(c.REPLAY_CALL_BYTES),
                 "the call goes on, and cannot be repeated nor sent to a fallback cluster",
             ),
-            ("the same, all calls together", size(c.REPLAY_WORKER_BYTES), "as above"),
+            (
+                "the same, all calls together",
+                size(c.REPLAY_WORKER_BYTES),
+                "as above",
+            ),
+            (
+                "the same with requests of calls that wait for a connection",
+                size(c.KEPT_WORKER_BYTES),
+                "`MEMORY_LIMITED`",
+            ),
             ("response bytes held back", size(c.HOLD_BYTES), "the response is committed and passed on"),
             (
                 "time that response headers alone are held",
@@ -375,6 +494,16 @@ def limits_call() -> str:
                 "`max_in_flight`, 1,024",
                 "`CONCURRENCY_LIMITED`; `seawall_rejected_total`",
             ),
+            ("copies for mirrors in flight", count(m.MAX_IN_FLIGHT), _NO_COPY),
+            ("request bytes that wait for one mirror", size(m.MAX_CALL_BYTES), _NO_COPY),
+            ("the same, all copies together", size(m.MAX_WORKER_BYTES), _NO_COPY),
+            ("life of a copy", length(m.LIMIT_S), "the copy is cancelled"),
+            (
+                "calls that the proxy answers itself, at one time",
+                count(own.MAX_CALLS),
+                "RESOURCE_EXHAUSTED; see [health and reflection](../how-to/health-and-reflection.md)",
+            ),
+            ("request message of such a call", size(own.MAX_MESSAGE_BYTES), "RESOURCE_EXHAUSTED"),
         ],
     )
 
@@ -470,14 +599,14 @@ def limits_control() -> str:
 def limits_policy() -> str:
     """Return how large a policy may be."""
     from seawall_policy import descriptors
-    from seawall_policy.compile import clusters, document, fallbacks, inherit, routes
+    from seawall_policy.compile import clusters, document, fallbacks, inherit, listeners, routes
     from seawall_proxy.config import nodes
 
     rows = [
         ("policy file", size(nodes.MAX_BYTES), "SW0001"),
         ("values in a file, aliases followed", count(nodes.MAX_NODES), "SW0003"),
         ("nesting", count(nodes.MAX_DEPTH), "SW0003"),
-        ("listeners", count(clusters.MAX_LISTENERS), "SW0113"),
+        ("listeners", count(listeners.MAX_LISTENERS), "SW0113"),
         ("clusters", count(clusters.MAX_CLUSTERS), "SW0113"),
         ("endpoints of a cluster", count(clusters.MAX_ENDPOINTS), "SW0113"),
         ("policies", count(document.MAX_POLICIES), "SW0113"),
@@ -503,12 +632,12 @@ def limits_process() -> str:
             (
                 "drain: time between the two GOAWAYs",
                 length(p.drain_grace_s),
-                "clients are told which call was the last; `--drain-grace` of `python -m seawall_proxy`",
+                "clients are told which call was the last; `--drain-grace`",
             ),
             (
                 "drain: time for calls in flight",
                 length(p.drain_limit_s),
-                "cut off; `--drain-limit` of `python -m seawall_proxy`",
+                "cut off; `--drain-limit`",
             ),
             ("drain: time to ship events", length(control_link.FLUSH_LIMIT_S), "they stay in the spool"),
             ("admin HTTP: connections", count(admin_http.MAX_CONNECTIONS), "closed at once"),
@@ -535,12 +664,23 @@ def limits_process() -> str:
     )
 
 
+def access_log() -> str:
+    """Return the keys of a line of the access log."""
+    from seawall_policy.compile.access_log import FIELDS
+
+    return table(("key", "meaning"), [(f"`{name}`", meaning) for name, meaning in FIELDS.items()])
+
+
 REGIONS: Final[dict[str, Callable[[], str]]] = {
+    "access-log": access_log,
     "breaker-diagram": breaker_diagram,
     "breaker-signals": breaker_signals,
     "breaker-defaults": breaker_defaults,
     "retry-defaults": retry_defaults,
     "cluster-defaults": cluster_defaults,
+    "health-check-defaults": health_check_defaults,
+    "slow-start-defaults": slow_start_defaults,
+    "dns-defaults": dns_defaults,
     "connection-backoff": connection_backoff,
     "severities": severities,
     "categories": categories,

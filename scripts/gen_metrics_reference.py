@@ -35,6 +35,9 @@ Rules:
 - Counters only grow until the process restarts. Reasons and codes that never occurred have no series.
 - No client can make a series: routes, clusters and endpoints are those of the policy in force, reasons and
   codes are fixed lists. A route that a policy no longer names keeps its series until the restart.
+- `rpc_method` is `package.Service/Method` for methods that a route or a descriptor names, and for the first
+  500 others (`admin: {max_methods}`, in each worker) that a server answered with anything but UNIMPLEMENTED.
+  All other calls of a route are under `_OTHER`, so the methods of a route add up to the route.
 - Calls without a route (`NO_ROUTE`, and requests that are not valid gRPC) are under `route=""`.
 - Buckets of the histogram are those of gRFC A66, from 10 µs to 100 s. A call that was answered at once, by an
   open breaker or a static fallback, lasts 0 s and is in the bucket `le="0.0"`.
@@ -66,9 +69,10 @@ WATCH: Final[tuple[tuple[str, str], ...]] = (
 # Labels, and what the number tells beyond its own text.
 PROXY: Final[dict[str, tuple[str, str]]] = {
     "rpc_server_call_duration_seconds": (
-        "route, rpc_system_name",
+        "route, rpc_method, rpc_system_name",
         "All attempts and waits included. Calls without a route are left out.",
     ),
+    "seawall_method_calls_total": ("route, rpc_method, rpc_status_code", "The status that the caller saw."),
     "seawall_calls_total": ("route, rpc_status_code", "The status that the caller saw."),
     "seawall_inflight": ("route", ""),
     "seawall_retry_attempts_total": ("route", "Transparent repetitions included."),
@@ -76,6 +80,21 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_retry_budget_exhausted_total": ("route", "Rises in an outage: the budget protects the service."),
     "seawall_fallback_served_total": ("route", "Outcome `fallback`; the status is OK."),
     "seawall_fallback_kind_total": ("route, kind", "Kinds: `static`, `cluster`."),
+    "seawall_mirror_calls_total": (
+        "route, cluster, rpc_status_code",
+        "The mirror's own status; DEADLINE_EXCEEDED when it took too long.",
+    ),
+    "seawall_mirror_dropped_total": (
+        "route, cluster, reason",
+        "Reasons: see [mirroring](../policies/mirroring.md).",
+    ),
+    "seawall_mirror_inflight": ("route, cluster", ""),
+    "seawall_access_log_written_total": ("", "Only with an [access log](access-log.md)."),
+    "seawall_access_log_dropped_total": (
+        "reason",
+        "`queue_full`: more calls ended than could be written; `write_failed`: the file or pipe refused.",
+    ),
+    "seawall_access_log_waiting": ("", "At most 10,000."),
     "seawall_cancelled_total": (
         "route",
         "A cancellation at the caller's own deadline is a DEADLINE_EXCEEDED instead.",
@@ -100,10 +119,37 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
         "Every status but OK counts, a caller's mistakes included.",
     ),
     "seawall_endpoint_inflight": ("cluster, endpoint", "Those that wait for a connection included."),
+    "seawall_endpoint_health": (
+        "cluster, endpoint, health",
+        "`unknown`, `healthy`, `unhealthy`: [health checks](../policies/health-checks.md).",
+    ),
+    "seawall_endpoint_latency_seconds": (
+        "cluster, endpoint",
+        "Only where `peak_ewma` balances; failures count as latency there.",
+    ),
+    "seawall_health_checks_total": ("cluster", ""),
+    "seawall_health_check_failures_total": ("cluster", ""),
+    "seawall_cluster_panic": ("cluster", "Only where there are health checks."),
+    "seawall_cluster_panics_total": ("cluster", ""),
+    "seawall_dns_lookups_total": ("cluster", ""),
+    "seawall_dns_lookup_failures_total": ("cluster", "The last good answer stays in use."),
     "seawall_connections": ("", ""),
     "seawall_connections_total": ("", ""),
     "seawall_connections_refused_total": ("", "[Limit](limits.md) of connections."),
+    "seawall_connections_failed_total": (
+        "reason",
+        "Before HTTP/2; reasons are in [use TLS](../how-to/use-tls.md), those of PROXY headers say themselves.",
+    ),
+    "seawall_certificate_expiry_timestamp_seconds": (
+        "owner, file",
+        "`listener NAME` or `cluster NAME`; clusters with the same files share one.",
+    ),
+    "seawall_certificate_reloads_total": ("result", "`taken`, or `refused`: the log says why."),
     "seawall_protocol_errors_total": ("", "Also when a [limit](limits.md) on abuse trips."),
+    "seawall_limits_tripped_total": (
+        "side, limit",
+        "Every [limit](limits.md) of a connection that was exceeded, by its name.",
+    ),
     "seawall_policy_revision": ("", ""),
     "seawall_policy_applied_total": ("", "The policy of the start is the first."),
     "seawall_policy_rejected_total": ("", "From a file or pushed; `/status` says why."),
@@ -124,6 +170,15 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_sent_bytes_total": ("", "Added when a connection ends."),
     "seawall_resets_received_total": ("", "Added when a connection ends."),
     "seawall_resets_sent_total": ("", "Added when a connection ends."),
+    "seawall_workers": ("", "Not there with one worker."),
+    "seawall_worker_restarts_total": ("", "Not there with one worker."),
+    "seawall_overload_level": ("resource", "Resources: `memory`, `descriptors`, `event_loop`."),
+    "seawall_overload_connections_closed_total": ("", ""),
+    "seawall_memory_used_bytes": ("", "Resident memory, the cgroup's working set or the address space."),
+    "seawall_memory_limit_bytes": ("", "With several workers, one worker's share."),
+    "seawall_descriptors": ("", "With several workers, the largest number; so for the limit and the lag."),
+    "seawall_descriptors_limit": ("", ""),
+    "seawall_event_loop_lag_seconds": ("", "Looked at four times a second."),
     "seawall_build_info": ("version, data_path", "`data_path`: `compiled`, `interpreted` or `stale`."),
 }
 

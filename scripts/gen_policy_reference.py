@@ -47,6 +47,7 @@ it with the compiler that the proxy uses; [lint-codes.md](lint-codes.md) explain
 
 - **Durations** have a unit: `50ms`, `1.5s`, `1m30s` (h, m, s, ms, us, ns). A bare number is refused.
 - **Percentages** are `50%` or `50`. **Ratios** such as `jitter` are plain numbers.
+- **Sizes** are `64KiB`, `10MiB`, `1GiB`, `10MB`, or a bare number of bytes.
 - **Choices** are lower case: `least_request`. **Status codes** are the upper-case names of gRPC.
 - **Text** is taken as it stands: `no`, `on`, `1:30` and `012` are words where text is wanted, and never
   become booleans, minutes or octal numbers elsewhere.
@@ -193,6 +194,8 @@ def _single(field: FieldDescriptor) -> str:
         return "percentage"
     if unit_of(field) == options_pb2.UNIT_STATUS_CODE:
         return "status code"
+    if unit_of(field) == options_pb2.UNIT_SIZE:
+        return "size"
     names = {
         FieldDescriptor.TYPE_STRING: "text",
         FieldDescriptor.TYPE_BOOL: "true or false",

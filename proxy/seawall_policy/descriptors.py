@@ -87,6 +87,52 @@ class DescriptorSource:
         merged = descriptor_pb2.FileDescriptorSet(file=self._files.values())
         return merged.SerializeToString(deterministic=True)
 
+    def file_of(self, symbol: str) -> str:
+        """Return the name of the file that defines a full name; empty when none does."""
+        for find in (self._pool.FindFileContainingSymbol, self._file_of_method):
+            try:
+                return find(symbol).name
+            except KeyError:
+                continue
+        return ""
+
+    def _file_of_method(self, symbol: str) -> FileDescriptor:
+        return self._pool.FindMethodByName(symbol).containing_service.file
+
+    def file_of_extension(self, kind: str, number: int) -> str:
+        """Return the name of the file that defines an extension of a message; empty when none does."""
+        try:
+            message = self._pool.FindMessageTypeByName(kind)
+            return self.file_of(self._pool.FindExtensionByNumber(message, number).full_name)
+        except KeyError:
+            return ""
+
+    def extension_numbers(self, kind: str) -> list[int] | None:
+        """Return the numbers of the known extensions of a message; None for an unknown message."""
+        try:
+            message = self._pool.FindMessageTypeByName(kind)
+        except KeyError:
+            return None
+        return sorted(extension.number for extension in self._pool.FindAllExtensions(message))
+
+    def file_with_imports(self, name: str) -> list[bytes]:
+        """Return a file and all that it imports, each as a serialized FileDescriptorProto, the file first; empty
+        when it is not known.
+        """
+        found: dict[str, bytes] = {}
+        wanted = [name]
+        while wanted:
+            next_name = wanted.pop(0)
+            if next_name in found:
+                continue
+            try:
+                file = self._pool.FindFileByName(next_name)
+            except KeyError:
+                continue
+            found[next_name] = file.serialized_pb
+            wanted.extend(needed.name for needed in file.dependencies)
+        return list(found.values()) if name in found else []
+
     def _encode(self, kind: Descriptor, json_text: str) -> bytes | str:
         message = message_factory.GetMessageClass(kind)()
         # json_format takes an empty list for an empty message; only the well-known types are more than

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from seawall_policy.balance.levels import PANIC_THRESHOLD
+from seawall_policy.balance.slow_start import SlowStart
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.header_change import HeaderChange
+from seawall_policy.health import HealthOptions
+from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
 from seawall_policy.retry import RetryOptions
+from seawall_policy.transport import ClientTls, ConnectionOptions
 
 BALANCE_ROUND_ROBIN: Final = 1
 BALANCE_LEAST_REQUEST: Final = 2
+BALANCE_RANDOM: Final = 3
+BALANCE_PEAK_EWMA: Final = 4
+BALANCE_RING_HASH: Final = 5
 
 ANY_FAILURE: Final = 0x1FFFE
 """Mask of every status code but OK."""
@@ -78,6 +87,15 @@ class MetadataCondition:
         self.value: bytes = value
 
 
+class MirrorTarget:
+    """A cluster that gets a copy of a share of a route's calls."""
+
+    def __init__(self, cluster: str, share: float) -> None:
+        self.cluster: str = cluster
+        self.share: float = share
+        """0 to 1."""
+
+
 class Route:
     """Which calls go where, under which policy."""
 
@@ -90,6 +108,9 @@ class Route:
         backends: tuple[tuple[str, int], ...],
         policy: Policy,
         idempotent: bool,
+        request_headers: HeaderChange | None = None,
+        response_headers: HeaderChange | None = None,
+        mirrors: tuple[MirrorTarget, ...] = (),
     ) -> None:
         self.name: str = name
         self.service: str = service
@@ -99,6 +120,11 @@ class Route:
         """Cluster names with cumulative weights: the last one is the total."""
         self.policy: Policy = policy
         self.idempotent: bool = idempotent
+        self.request_headers: HeaderChange | None = request_headers
+        """Of every attempt; None changes nothing."""
+        self.response_headers: HeaderChange | None = response_headers
+        """Of initial metadata, and of a response that is nothing but a status."""
+        self.mirrors: tuple[MirrorTarget, ...] = mirrors
 
 
 class ClusterSpec:
@@ -112,6 +138,14 @@ class ClusterSpec:
         max_in_flight: int,
         connect_timeout_s: float,
         authority: bytes,
+        tls: ClientTls | None = None,
+        connection: ConnectionOptions | None = None,
+        traits: dict[str, EndpointTraits] | None = None,
+        dns: DnsTarget | None = None,
+        health_check: HealthOptions | None = None,
+        slow_start: SlowStart | None = None,
+        panic_threshold: float = PANIC_THRESHOLD,
+        hashing: HashOptions | None = None,
     ) -> None:
         self.name: str = name
         self.endpoints: tuple[str, ...] = endpoints
@@ -121,6 +155,22 @@ class ClusterSpec:
         self.connect_timeout_s: float = connect_timeout_s
         self.authority: bytes = authority
         """Replaces the client's :authority; empty keeps it."""
+        self.tls: ClientTls | None = tls
+        """None: plaintext."""
+        self.connection: ConnectionOptions = ConnectionOptions() if connection is None else connection
+        self.traits: dict[str, EndpointTraits] = {} if traits is None else traits
+        """By address, of those that have any."""
+        self.dns: DnsTarget | None = dns
+        """Where the endpoints are found; None: `endpoints` has them."""
+        self.health_check: HealthOptions | None = health_check
+        self.slow_start: SlowStart | None = slow_start
+        self.panic_threshold: float = panic_threshold
+        """0 to 1; 0 turns panic off."""
+        self.hashing: HashOptions | None = hashing
+
+    def traits_of(self, address: str) -> EndpointTraits:
+        """Return what is said of an endpoint beside its address."""
+        return self.traits.get(address, PLAIN)
 
 
 class MethodInfo:

@@ -16,6 +16,7 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "UPSTREAM_RESET",
     "UPSTREAM_PROTOCOL_ERROR",
     "CONCURRENCY_LIMITED",
+    "MEMORY_LIMITED",
     "PER_TRY_TIMEOUT",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
@@ -24,11 +25,14 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "NO_ROUTE",
     "INVALID_REQUEST",
     "DRAINING",
+    "OVERLOADED",
     "ATTEMPTS_EXHAUSTED",
     "BREAKER_HALF_OPEN_SATURATED",
     "DEADLINE_TOO_SHORT",
     "FALLBACK_FAILED",
     "FAULT_INJECTED",
+    "HEADERS_TOO_LARGE",
+    "MESSAGE_TOO_LARGE",
     "MESSAGE_TOO_LARGE_TO_RETRY",
     "RATE_LIMITED",
     "RETRY_BUDGET_EXHAUSTED",

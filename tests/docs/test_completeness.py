@@ -51,14 +51,22 @@ def test_every_trailer() -> None:
 def test_labels_of_metrics() -> None:
     """The labels that metrics.md tells are those that the proxy serves."""
     from seawall_proxy.telemetry import prometheus
-    from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+    from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 
     counters = RouteCounters("r")
+    method = MethodCounters(counters, "s/m")
+    method.by_code[0] += 1
+    mirror = counters.mirror("c")
+    mirror.by_code[0] += 1
+    mirror.drop("too_many")
     counters.finish(0, 0.1)
     counters.reject("NO_ROUTE")
     counters.fall_back("static")
     page = prometheus.Exposition()
     prometheus.add_routes(page, {"r": counters})
+    prometheus.add_methods(page, [method])
+    prometheus.add_mirrors(page, {"r": counters})
+    prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
     prometheus.add_breakers(page, [("r", 0, 0, 0)])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)
     generator = script("gen_metrics_reference")
@@ -168,7 +176,13 @@ def test_every_builtin_policy() -> None:
         ("policies/retries.md", ["Retry", "Backoff", "Budget"]),
         ("policies/breaker.md", ["Breaker", "SlowCall"]),
         ("policies/fallback.md", ["Fallback"]),
-        ("policies/balancing.md", ["Cluster"]),
+        ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
+        ("policies/mirroring.md", ["Mirror"]),
+        ("reference/access-log.md", ["AccessLog"]),
+        ("how-to/health-and-reflection.md", ["Serve"]),
+        ("policies/balancing.md", ["Cluster", "Hash", "SlowStart"]),
+        ("policies/health-checks.md", ["HealthCheck"]),
+        ("how-to/find-endpoints-by-name.md", ["Dns"]),
     ],
 )
 def test_every_setting(page: str, messages: list[str]) -> None:
@@ -188,7 +202,7 @@ def test_policy_pages_have_one_shape() -> None:
     """Every page of a mechanism has the same sections in the same order."""
     shape = ["About", "Usage", "What counts as failure", "Defaults", "Telemetry", "Anti-patterns"]
     found = sorted((DOCS / "policies").glob("*.md"))
-    assert len(found) == 5
+    assert len(found) >= 7
     for path in found:
         headings = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert headings == shape, path.name

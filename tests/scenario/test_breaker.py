@@ -153,7 +153,7 @@ def test_last_status_is_told() -> None:
     """The details of a failed retry say what the attempt before it ended with."""
     with playing(breaker=tripping(1), retry=retrying(codes=1 << 8)) as play:
         call = begin(play)
-        play.server().last.trailers_only(8)
+        play.server().last.reset(0xB)
         breaker_of(play).trip(play.now)
         play.advance(0.03)
         play.forget()
@@ -321,7 +321,8 @@ def test_an_old_call_is_rejected_in_the_words_of_the_new_breaker() -> None:
         breaker_of(play).trip(play.now, 5.0)
         play.advance(0.11)
         play.expect(
-            "client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4900 attempts=1"
+            "client#1 <- TRAILERS-ONLY UNAVAILABLE seawall-outcome=failed seawall-attempts=1"
+            " seawall-reason=BREAKER_OPEN grpc-retry-pushback-ms=4900"
         )
 
 

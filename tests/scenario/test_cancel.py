@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seawall_policy import status
+from seawall_proxy.call.slots import RELEASE_AFTER_S
 from tests.scenario.scenes import CHAT, GET, UPLOAD, begin, plain, playing, retrying
 
 
@@ -110,6 +111,8 @@ def test_mass_cancellation_is_no_attack() -> None:
             play.settle()
         play.forget()
         assert play.client().goaway_code is None
+        # Its reset calls keep their slots for a moment; the next one waits for that at most.
+        play.advance(RELEASE_AFTER_S)
         call = begin(play)
         play.server().last.trailers_only(0)
         play.forget()

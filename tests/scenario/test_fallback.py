@@ -224,7 +224,7 @@ def test_when_nobody_can_be_reached() -> None:
 
 
 def test_the_fallback_has_limits_of_its_own() -> None:
-    """The other cluster's max_in_flight holds for fallbacks too."""
+    """The other cluster's max_in_flight holds for fallbacks too; the caller hears the server's own answer."""
     clusters: dict[str, tuple[str, ...] | ClusterSpec] = {
         "main": ("a",),
         "dr": make_cluster("dr", ("d",), max_in_flight=1),
@@ -235,7 +235,8 @@ def test_the_fallback_has_limits_of_its_own() -> None:
             play.server("a").last.trailers_only(14)
         assert play.server("d").count == 1
         assert play.forget()[-1].startswith(
-            "client#2 <- TRAILERS-ONLY RESOURCE_EXHAUSTED LOCAL CONCURRENCY_LIMITED failed"
+            "client#2 <- TRAILERS-ONLY UNAVAILABLE seawall-outcome=failed seawall-attempts=1"
+            " seawall-reason=CONCURRENCY_LIMITED"
         )
         play.server("d").last.trailers_only(0)
         play.forget()

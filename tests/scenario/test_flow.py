@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from seawall_policy import status
+from seawall_proxy.call.context import KEPT_WORKER_BYTES
 from seawall_proxy.http2.limits import CLIENT_STREAM_WINDOW_BYTES, SERVER_STREAM_WINDOW_BYTES, Limits
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from tests.scenario.scenes import CHAT, GET, LIST, METHODS, UPLOAD, begin, plain, playing, retrying, snapshot
@@ -253,4 +255,26 @@ def test_a_full_replay_store_loses_nothing_that_waits() -> None:
         for number in range(1, 18):
             play.server("a").request(number).trailers_only(0)
         play.server("b").last.trailers_only(0)
+        play.forget()
+
+
+def test_requests_that_wait_have_a_bound() -> None:
+    """Requests of calls without a connection are kept up to 32 MiB: the next call ends with MEMORY_LIMITED
+    instead of waiting, what it held is given back, and the endpoint is not blamed.
+    """
+    body = bytes(60_000)
+    fit = KEPT_WORKER_BYTES // len(body)
+    with Playbook(snapshot(), warm=False) as play:
+        play.server().set_mode("silent")
+        calls = [play.call(CHAT, body, client=f"c{number // 90}", end=False) for number in range(fit)]
+        assert all(call.seen.status is None for call in calls)
+        one_more = play.call(CHAT, body, client="late", end=False)
+        assert one_more.seen.status == status.RESOURCE_EXHAUSTED
+        assert one_more.seen.field(b"seawall-reason") == b"MEMORY_LIMITED"
+        assert play.world.context.replay_bytes == fit * len(body)
+        assert play.world.endpoint("a").failures == 0
+        assert play.world.endpoint("a").in_flight == fit
+        for call in calls:
+            call.cancel()
+        assert play.world.context.replay_bytes == 0
         play.forget()

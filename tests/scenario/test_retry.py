@@ -336,15 +336,39 @@ def test_known_server_stream_commits_with_its_first_message() -> None:
 
 
 def test_retry_meets_an_open_breaker() -> None:
-    """A retry that the breaker forbids is not sent."""
+    """A retry that the breaker forbids is not sent; the server's own answer is the final one, with the time
+    after which the breaker lets calls through.
+    """
     with playing(retry=retrying(), breaker=tripping(1)) as play:
         begin(play)
-        play.server().last.trailers_only(14)
+        play.server().last.trailers_only(14, (b"grpc-message", b"disk full"), (b"x-why", b"disk"))
         play.advance(0.03)
         play.expect(
-            "client#1 <- TRAILERS-ONLY UNAVAILABLE LOCAL BREAKER_OPEN failed pushback=4975 attempts=1"
+            'client#1 <- TRAILERS-ONLY UNAVAILABLE "disk full" x-why=disk seawall-outcome=failed'
+            " seawall-attempts=1 seawall-reason=BREAKER_OPEN grpc-retry-pushback-ms=4975"
         )
         assert play.server().count == 1
+
+
+def test_what_is_left_of_a_held_answer() -> None:
+    """An answer with headers and a message that was held back is passed on as its status alone."""
+    with playing(retry=retrying(), breaker=tripping(1), methods=METHODS) as play:
+        begin(play)
+        play.server().last.reply(b"half", (b"grpc-message", b"disk full"), code=14)
+        play.advance(0.03)
+        play.expect(
+            'client#1 <- TRAILERS-ONLY UNAVAILABLE "disk full" seawall-outcome=failed'
+            " seawall-attempts=1 seawall-reason=BREAKER_OPEN grpc-retry-pushback-ms=4975"
+        )
+
+
+def test_an_attempt_without_an_answer_leaves_nothing_to_tell() -> None:
+    """Where no server has answered in gRPC, the breaker's refusal is the final status."""
+    with playing(retry=retrying(), breaker=tripping(1)) as play:
+        begin(play)
+        play.server().last.raw_headers((b":status", b"503"), end=True)
+        play.advance(0.03)
+        assert "LOCAL BREAKER_OPEN" in play.forget()[-1]
 
 
 def test_per_try_timeout_is_retried() -> None:

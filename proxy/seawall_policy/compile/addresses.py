@@ -1,4 +1,4 @@
-"""Checking addresses: `host:port`, with an IPv6 host in brackets."""
+"""Checking addresses: `host:port`, with an IPv6 host in brackets, and Unix sockets, `unix:///path`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ _HOST_LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?
 _NUMERIC_HOST: Final = re.compile(r"[0-9.]+", re.ASCII)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 _MAX_HOST: Final = 253
+_MAX_UNIX_PATH_BYTES: Final = 107
+"""sockaddr_un holds 108 on Linux, with the zero at the end."""
+_NO_UNIX: Final = "is a Unix socket, which is not possible here; write host:port, such as 127.0.0.1:50051"
 
 
-def address_mistake(address: str, *, lowest_port: int) -> str:
+def address_mistake(address: str, *, lowest_port: int, unix: bool = False) -> str:
     """Return what is wrong with a `host:port`; empty when nothing is. `lowest_port` is 0 where 0 means any
-    free port.
+    free port; `unix` says that a Unix socket may be meant too.
     """
     if not address:
         return "is empty; write host:port, such as 127.0.0.1:50051"
+    if address.startswith("unix:"):
+        return _unix_mistake(address) if unix else _NO_UNIX
     scheme = _SCHEME.match(address)
     if scheme:
         rest = address[scheme.end() :].lstrip("/")
+        found = " (a cluster that finds its endpoints by name says `target: dns:///host:port`)"
         return (
-            f"starts with {scheme.group(0)}; name resolvers are not supported yet, "
-            f"write host:port, such as {rest[:80]}"
+            f"starts with {scheme.group(0)}; write host:port, such as {rest[:80]}"
+            f"{found if scheme.group(1) == 'dns' else ''}"
         )
-    if address.startswith("unix:"):
-        return "is a Unix socket, which is not supported yet; write host:port, such as 127.0.0.1:50051"
     host, colon, port = address.rpartition(":")
     if address.startswith("["):
         return _bracketed_mistake(address, lowest_port)
@@ -39,6 +43,22 @@ def address_mistake(address: str, *, lowest_port: int) -> str:
             else "is not host:port"
         )
     return _host_mistake(host) or _port_mistake(port, lowest_port)
+
+
+def host_mistake(host: str) -> str:
+    """Return what is wrong with a host name or an IP address without brackets; empty when nothing is."""
+    return "" if _is_ipv6(host) else _host_mistake(host)
+
+
+def _unix_mistake(address: str) -> str:
+    path = address.removeprefix("unix://")
+    if not address.startswith("unix:///"):
+        return "is no Unix socket; write it with an absolute path, such as unix:///run/seawall.sock"
+    if path.endswith("/") or "\0" in path:
+        return "has no usable path; write the name of a file, such as unix:///run/seawall.sock"
+    if len(path.encode("utf-8", "surrogateescape")) > _MAX_UNIX_PATH_BYTES:
+        return f"has a path that is too long for a socket; at most {_MAX_UNIX_PATH_BYTES} bytes are possible"
+    return ""
 
 
 def _bracketed_mistake(address: str, lowest_port: int) -> str:

@@ -1,4 +1,4 @@
-"""Reading listeners and clusters."""
+"""Reading clusters."""
 
 from __future__ import annotations
 
@@ -9,13 +9,29 @@ from typing import Final
 from seawall.v1 import policy_pb2
 from seawall_policy.compile import codes
 from seawall_policy.compile.addresses import address_mistake
+from seawall_policy.compile.members import (
+    read_hash,
+    read_health_check,
+    read_panic_threshold,
+    read_slow_start,
+    read_target,
+    read_traits,
+)
 from seawall_policy.compile.scope import Scope
+from seawall_policy.compile.tls import authority_host, read_cluster_tls
 from seawall_policy.model import BALANCE_ROUND_ROBIN, ClusterSpec
 from seawall_policy.suggest import quoted
+from seawall_policy.transport import (
+    KEEPALIVE_S,
+    KEEPALIVE_TIMEOUT_S,
+    MAX_CONNECTIONS,
+    NO_LIMIT,
+    ClientTls,
+    ConnectionOptions,
+)
 
 MAX_CLUSTERS: Final = 2_000
 MAX_ENDPOINTS: Final = 1_000
-MAX_LISTENERS: Final = 64
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}", re.ASCII)
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]{1,255}", re.ASCII)
@@ -48,29 +64,6 @@ def check_unique(scope: Scope, name: str, seen: set[str], what: str) -> None:
     seen.add(name)
 
 
-def read_listeners(scope: Scope, listeners: Iterable[policy_pb2.Listener]) -> frozenset[str]:
-    """Check where the proxy listens; return the addresses."""
-    names: set[str] = set()
-    addresses: set[str] = set()
-    for index, listener in enumerate(listeners):
-        place = scope.at(index)
-        if index >= MAX_LISTENERS:
-            scope.error(codes.TOO_MANY, f"at most {MAX_LISTENERS} listeners are allowed")
-            break
-        if check_name(place, listener.name, "listener"):
-            check_unique(place, listener.name, names, "listener")
-        mistake = address_mistake(listener.address, lowest_port=0)
-        if mistake:
-            (place / "address").error(codes.BAD_ADDRESS, f"{quoted(listener.address)} {mistake}")
-        elif listener.address in addresses and not listener.address.endswith(":0"):
-            (place / "address").error(
-                codes.DUPLICATE_NAME,
-                f"another listener already has the address {listener.address}; change one of them",
-            )
-        addresses.add(listener.address)
-    return frozenset(addresses)
-
-
 def read_clusters(
     scope: Scope, clusters: Iterable[policy_pb2.Cluster], listeners: frozenset[str]
 ) -> dict[str, ClusterSpec]:
@@ -97,6 +90,7 @@ def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozense
             codes.BAD_ADDRESS,
             f"{quoted(cluster.authority)} is no authority; write a host name, with a port if needed",
         )
+    dns = read_target(scope, cluster)
     return ClusterSpec(
         cluster.name,
         _read_endpoints(scope / "endpoints", cluster, listeners),
@@ -108,13 +102,58 @@ def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozense
             cluster.connect_timeout if cluster.HasField("connect_timeout") else None, "10ms", "5m", 5.0
         ),
         cluster.authority.encode("ascii", "replace"),
+        _read_tls(scope / "tls", cluster, "" if dns is None else dns.host),
+        _read_connection(scope / "connection", cluster.connection),
+        read_traits(scope / "endpoints", cluster),
+        dns,
+        read_health_check(scope / "health_check", cluster),
+        read_slow_start(scope / "slow_start", cluster),
+        read_panic_threshold(scope / "panic_threshold", cluster),
+        read_hash(scope / "hash", cluster),
+    )
+
+
+def _read_tls(scope: Scope, cluster: policy_pb2.Cluster, found_by: str) -> ClientTls | None:
+    if not cluster.HasField("tls"):
+        return None
+    return read_cluster_tls(scope, cluster.tls, authority_host(cluster.authority) or found_by)
+
+
+def _read_connection(scope: Scope, settings: policy_pb2.ClusterConnection) -> ConnectionOptions:
+    return ConnectionOptions(
+        (scope / "keepalive_interval").duration(
+            settings.keepalive_interval if settings.HasField("keepalive_interval") else None,
+            "1s",
+            "1h",
+            KEEPALIVE_S,
+        ),
+        (scope / "keepalive_timeout").duration(
+            settings.keepalive_timeout if settings.HasField("keepalive_timeout") else None,
+            "1s",
+            "5m",
+            KEEPALIVE_TIMEOUT_S,
+        ),
+        (scope / "idle_timeout").duration(
+            settings.idle_timeout if settings.HasField("idle_timeout") else None, "1s", "24h", NO_LIMIT
+        ),
+        (scope / "max_connections").integer(
+            settings.max_connections if settings.HasField("max_connections") else None,
+            1,
+            100,
+            MAX_CONNECTIONS,
+        ),
+        (scope / "max_age").duration(
+            settings.max_age if settings.HasField("max_age") else None, "1s", "24h", NO_LIMIT
+        ),
     )
 
 
 def _read_endpoints(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozenset[str]) -> tuple[str, ...]:
-    if not cluster.endpoints:
+    if not cluster.endpoints and not cluster.target:
         scope.error(
-            codes.MISSING, 'a cluster needs at least one endpoint; add `endpoints: ["127.0.0.1:50051"]`'
+            codes.MISSING,
+            'a cluster needs at least one endpoint; add `endpoints: ["127.0.0.1:50051"]`, '
+            "or `target: dns:///host:port`",
         )
     if len(cluster.endpoints) > MAX_ENDPOINTS:
         scope.error(
@@ -123,7 +162,7 @@ def _read_endpoints(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozen
     addresses: dict[str, None] = {}
     for index, endpoint in enumerate(cluster.endpoints[:MAX_ENDPOINTS]):
         place = scope.at(index)
-        mistake = address_mistake(endpoint.address, lowest_port=1)
+        mistake = address_mistake(endpoint.address, lowest_port=1, unix=True)
         if mistake:
             place.error(codes.BAD_ADDRESS, f"{quoted(endpoint.address)} {mistake}")
         elif endpoint.address in addresses:

@@ -35,6 +35,7 @@ NEWER: Final = "SW0110"
 BAD_METADATA: Final = "SW0111"
 BAD_METHOD: Final = "SW0112"
 TOO_MANY: Final = "SW0113"
+BAD_HEADER: Final = "SW0131"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -63,6 +64,9 @@ NO_ROUTES: Final = "SW0513"
 SENDS_TO_ITSELF: Final = "SW0514"
 REPEATED: Final = "SW0515"
 BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
+UNVERIFIED: Final = "SW0531"
+ANYONE_IS_TRUSTED: Final = "SW0532"
+MIRROR_TO_SELF: Final = "SW0541"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
     UNREADABLE: (
@@ -137,6 +141,13 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         "Write `service: shop.v1.Checkout` and `method: PlaceOrder`, without slashes.",
     ),
     TOO_MANY: ("Too many", "Every list has a limit, so that a document cannot exhaust a proxy."),
+    BAD_HEADER: (
+        "Change of metadata that cannot be made",
+        (
+            "Names that the protocol or Seawall owns stay as they are; values are printable ASCII, those of "
+            "`-bin` names base64."
+        ),
+    ),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
     NO_SUCH_POLICY: (
@@ -201,6 +212,18 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     BREAKS_ON_CLIENT_FAULT: (
         "Breaker counts the caller's mistakes",
         "One caller with wrong requests can open the breaker for everybody.",
+    ),
+    UNVERIFIED: (
+        "Certificates are not verified",
+        "TLS without verification hides calls from onlookers, and protects them from nobody else.",
+    ),
+    ANYONE_IS_TRUSTED: (
+        "Anyone may name the client",
+        "A PROXY protocol header is believed, whoever sends it.",
+    ),
+    MIRROR_TO_SELF: (
+        "Mirror sends to the route's own cluster",
+        "The copy is a second execution of the same call on the same servers.",
     ),
 }
 """Title and explanation of each code, as the reference shows them."""

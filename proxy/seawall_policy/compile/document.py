@@ -18,12 +18,16 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from seawall.v1 import policy_pb2
 from seawall_policy import fieldpath
 from seawall_policy.compile import codes
+from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
-from seawall_policy.compile.clusters import check_name, read_clusters, read_listeners
+from seawall_policy.compile.clusters import check_name, read_clusters
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
 from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
+from seawall_policy.compile.listeners import read_listeners
+from seawall_policy.compile.members import check_word
 from seawall_policy.compile.policies import read_breaker, read_classifier, read_retry, read_timeouts
+from seawall_policy.compile.process import check_process
 from seawall_policy.compile.report import Report, Violation
 from seawall_policy.compile.routes import Place, read_routes
 from seawall_policy.compile.scope import Scope
@@ -35,7 +39,20 @@ VERSION: Final = "v1"
 
 MAX_POLICIES: Final = 2_000
 
-BOOTSTRAP_FIELDS: Final = ("listeners", "control", "admin", "descriptor_files")
+MAX_METHODS: Final = 10_000
+"""Methods that statistics may learn."""
+
+BOOTSTRAP_FIELDS: Final = (
+    "listeners",
+    "control",
+    "admin",
+    "descriptor_files",
+    "workers",
+    "overload",
+    "access_log",
+    "serve",
+    "zone",
+)
 """What only the proxy's own file decides; no part of a revision's identity."""
 
 
@@ -69,7 +86,7 @@ def compile_document(
     top = Scope(report, "")
     _check_top(top, document)
     source = _descriptors(top / "descriptor_set", document, descriptors)
-    listeners = read_listeners(top / "listeners", document.listeners)
+    listeners = frozenset(spec.address for spec in read_listeners(top / "listeners", document.listeners))
     clusters = read_clusters(top / "clusters", document.clusters, listeners)
     lineages = _lineages(top / "policies", document, report)
     policies = _policies(top / "policies", document, lineages, clusters)
@@ -99,13 +116,19 @@ def _check_top(top: Scope, document: policy_pb2.PolicyDocument) -> None:
         (top / "version").error(codes.BAD_VERSION, f"{said}write `version: {VERSION}`")
     _check_newer(top.report, "", document)
     if document.HasField("admin"):
-        mistake = address_mistake(document.admin.address, lowest_port=0) if document.admin.address else ""
+        learned = document.admin.max_methods if document.admin.HasField("max_methods") else None
+        (top / "admin" / "max_methods").integer(learned, 0, MAX_METHODS, 500)
+        address = document.admin.address
+        mistake = address_mistake(address, lowest_port=0, unix=True) if address else ""
         if mistake:
             (top / "admin" / "address").error(
                 codes.BAD_ADDRESS, f"{quoted(document.admin.address)} {mistake}"
             )
+    check_word(top / "zone", document.zone, "zone")
     if document.HasField("control"):
         _check_control(top / "control", document.control)
+    read_access_log(top / "access_log", document)
+    check_process(top, document)
 
 
 def _check_control(scope: Scope, control: policy_pb2.ControlLink) -> None:

@@ -18,6 +18,7 @@ from google.protobuf.struct_pb2 import Value
 from seawall.v1 import options_pb2
 from seawall_policy.compile.options import shorthand_of, unit_of
 from seawall_policy.durations import NANOS_PER_SECOND, format_duration
+from seawall_policy.sizes import format_size
 
 Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 """What YAML, TOML and JSON have in common."""
@@ -62,6 +63,8 @@ def _single(field: FieldDescriptor, value: object) -> Plain:
         number = _number(value)
         return f"{number}%" if unit_of(field) == options_pb2.UNIT_PERCENT else number
     assert isinstance(value, str | int | bool)
+    if isinstance(value, int) and unit_of(field) == options_pb2.UNIT_SIZE:
+        return format_size(value)
     return value
 
 

@@ -249,8 +249,10 @@ def lint_unused(scope: Scope, document: policy_pb2.PolicyDocument) -> None:
     used_clusters = {route.cluster for route in document.routes}
     used_clusters.update(backend.cluster for route in document.routes for backend in route.backends)
     used_clusters.update(step.cluster for policy in document.policies.values() for step in policy.fallback)
+    used_clusters.update(mirror.cluster for route in document.routes for mirror in route.mirror)
     for index, cluster in enumerate(document.clusters):
         if cluster.name and cluster.name not in used_clusters:
             (scope / "clusters").at(index).warn(
-                codes.UNUSED_CLUSTER, f"no route and no fallback sends to cluster {quoted(cluster.name)}"
+                codes.UNUSED_CLUSTER,
+                f"no route, no mirror and no fallback sends to cluster {quoted(cluster.name)}",
             )

@@ -10,6 +10,7 @@ from seawall.v1 import policy_pb2
 from seawall_policy.builtin import DEFAULT
 from seawall_policy.compile import codes
 from seawall_policy.compile.clusters import check_name, check_unique
+from seawall_policy.compile.route_extras import read_headers, read_mirrors
 from seawall_policy.compile.scope import Scope
 from seawall_policy.model import MetadataCondition, Policy, Route
 from seawall_policy.suggest import did_you_mean, quoted
@@ -66,6 +67,7 @@ def _read_route(
         )
         name = DEFAULT
     _check_method(scope / "match", route.match)
+    request_headers, response_headers = read_headers(scope, route)
     return Route(
         route.name,
         route.match.service,
@@ -74,6 +76,9 @@ def _read_route(
         _read_backends(scope, route, clusters),
         policies[name],
         route.idempotent,
+        request_headers,
+        response_headers,
+        read_mirrors(scope, route, clusters),
     )
 
 

@@ -138,6 +138,7 @@ BOUNDS: Final[dict[str, int]] = {
     "0s": 0,
     "1ms": 1_000_000,
     "10ms": 10_000_000,
+    "100ms": 100_000_000,
     "1s": NANOS_PER_SECOND,
     "5m": 300 * NANOS_PER_SECOND,
     "1h": 3600 * NANOS_PER_SECOND,

@@ -12,11 +12,15 @@ from seawall_policy import status
 from seawall_policy.classify import DEFAULT_CATEGORIES
 from seawall_policy.deadline import MALFORMED, parse_grpc_timeout
 from seawall_proxy.call import local_reply
+from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord, AccessSink
 from seawall_proxy.call.call import Call
 from seawall_proxy.call.context import Context
+from seawall_proxy.call.local import LocalCall
+from seawall_proxy.call.message_meter import MessageMeter
 from seawall_proxy.call.ports import OUTCOME_REJECTED, CallRecord, CallTrace
 from seawall_proxy.call.request import BAD_FIELD, BAD_PATH, NOT_GRPC, NOT_POST, RequestHead, field_error
 from seawall_proxy.call.routing import RouteState, RoutingTable
+from seawall_proxy.call.slots import Slots
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.handlers import ConnectionHandler, StreamHandler
 from seawall_proxy.http2.headers import Field, HeaderBlock
@@ -27,6 +31,8 @@ _IGNORE: Final = StreamHandler()
 
 _OWN_NAMES: Final = frozenset((b"grpc-timeout", b"host"))
 """What each attempt says in its own words, or not at all."""
+OVERLOADED_PUSHBACK_S: Final = 1.0
+"""How long, on average, a client is asked to stay away from an overloaded proxy."""
 _TRACE_NAMES: Final = frozenset((b"traceparent", b"tracestate", b"grpc-trace-bin"))
 
 
@@ -35,6 +41,11 @@ class Acceptor(ConnectionHandler):
 
     def __init__(self, context: Context) -> None:
         self.context: Context = context
+        self.peer: str = ""
+        """The client's address, for the access log."""
+        self.max_message_bytes: int = 0
+        """Most bytes of a request's message; 0: messages are not looked at."""
+        self.slots: Slots = Slots(context.timers)
         self.goaway_received: bool = False
         self.terminated: bool = False
         self.terminated_code: int = 0
@@ -76,6 +87,12 @@ class Acceptor(ConnectionHandler):
                     stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, "malformed grpc-timeout"
                 )
                 return
+        local = context.local
+        if local is not None and head.path in local.paths:
+            own = LocalCall(context, local, stream, head.path, deadline)
+            stream.handler = own
+            own.begin(end_stream)
+            return
         table = context.table
         if table is None:
             self._reject(stream, head, status.UNAVAILABLE, local_reply.NO_ROUTE, "no policy is in effect yet")
@@ -84,11 +101,19 @@ class Acceptor(ConnectionHandler):
         if state is None:
             self._reject(stream, head, status.UNIMPLEMENTED, local_reply.NO_ROUTE, "")
             return
+        if context.refusing:
+            self._refuse(stream, state, head)
+            return
         traced: CallTrace | None = None
         if context.tracer.enabled:
             traced = self._trace(head, extra)
         call = Call(context, stream, table, state, head, _forwarded(extra, traced is not None), deadline)
+        if context.access is not None:
+            call.access = self._draw_access(context.access, state.name, head)
+        call.slots = self.slots
         stream.handler = call
+        if self.max_message_bytes > 0:
+            call.meter = MessageMeter(self.max_message_bytes)
         call.begin(end_stream, traced)
 
     def _trace(self, head: RequestHead, extra: tuple[Field, ...]) -> CallTrace | None:
@@ -131,6 +156,31 @@ class Acceptor(ConnectionHandler):
         stream.send_data(text, True)
         stream.stop_request()
 
+    def _refuse(self, stream: Stream, state: RouteState, head: RequestHead) -> None:
+        """Refuse a call because the process is overloaded; no event for each, there may be very many."""
+        context = self.context
+        counters = state.counters
+        counters.started += 1
+        counters.by_code[status.UNAVAILABLE] += 1
+        counters.reject(local_reply.OVERLOADED)
+        slot = head.slot
+        if slot is None or slot.owner is not counters:
+            slot = context.methods.other(counters)
+        slot.by_code[status.UNAVAILABLE] += 1
+        if context.access is not None:
+            self._log(context.access, state.name, head, status.UNAVAILABLE, local_reply.OVERLOADED, b"")
+        # Spread, so that those who are sent away do not come back together.
+        wait = OVERLOADED_PUSHBACK_S * (0.5 + context.draw())
+        message = local_reply.REASONS[local_reply.OVERLOADED]
+        stream.send_headers(
+            local_reply.TRAILERS_ONLY,
+            local_reply.failure_fields(
+                status.UNAVAILABLE, local_reply.OVERLOADED, message, b"rejected", wait, (("origin", "proxy"),)
+            ),
+            True,
+        )
+        stream.stop_request()
+
     def _reject(self, stream: Stream, head: RequestHead, code: int, reason: str, detail: str) -> None:
         message = local_reply.REASONS[reason]
         if detail != "":
@@ -158,6 +208,32 @@ class Acceptor(ConnectionHandler):
             record.category = DEFAULT_CATEGORIES[code]
             record.revision = 0 if context.table is None else context.table.snapshot.revision
             context.sink.call_ended(record)
+        if context.access is not None:
+            self._log(context.access, "", head, code, reason, message.encode("ascii", "replace"))
+
+    def _log(
+        self, sink: AccessSink, route: str, head: RequestHead, code: int, reason: str, message: bytes
+    ) -> None:
+        """Log a call that was refused here."""
+        access = self._draw_access(sink, route, head)
+        if access is None:
+            return
+        table = self.context.table
+        access.code = code
+        access.reason = reason
+        access.message = message[:MAX_TEXT_BYTES]
+        access.outcome = OUTCOME_REJECTED
+        access.revision = 0 if table is None else table.snapshot.revision
+        sink.call_ended(access)
+
+    def _draw_access(self, sink: AccessSink, route: str, head: RequestHead) -> AccessRecord | None:
+        context = self.context
+        if sink.share < 1.0 and context.draw() >= sink.share:
+            return None
+        access = AccessRecord(route, head.path, context.now, self.peer)
+        access.authority = head.authority[:MAX_TEXT_BYTES]
+        access.user_agent = head.user_agent[:MAX_TEXT_BYTES]
+        return access
 
 
 def _route(head: RequestHead, table: RoutingTable, extra: tuple[Field, ...]) -> RouteState | None:

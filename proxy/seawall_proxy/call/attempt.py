@@ -13,7 +13,7 @@ from typing import Final
 from seawall_policy import retry, status
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.context import Held
-from seawall_proxy.call.response import NO_STATUS, final_status, response_head
+from seawall_proxy.call.response import NO_STATUS, final_status, pushback, response_head
 from seawall_proxy.call.upstream_port import StreamSeeker, UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
@@ -39,6 +39,10 @@ class AttemptOwner(Held):
 
     def request_sent(self, attempt: Attempt, n: int) -> None:
         """Learn that `n` more request bytes are on their way to the endpoint."""
+
+    def endpoint_ran_out_of_time(self) -> bool:
+        """Tell whether the deadline that the endpoint was told has passed."""
+        return False
 
     def attempt_ended(
         self,
@@ -79,9 +83,11 @@ class Attempt(StreamSeeker):
         """How far it came; the owner says SEEN when it opens the stream."""
         self.reason: str = ""
         self.span_id: bytes = b""
+        self.watched: bool = endpoint.watched
+        """The endpoint waits to hear how long its first answer took."""
         endpoint.in_flight += 1
         endpoint.attempts += 1
-        cluster.in_flight += 1
+        cluster.load.in_flight += 1
 
     # what the endpoint says
 
@@ -115,6 +121,9 @@ class Attempt(StreamSeeker):
         if self.done:
             return
         if len(data) > 0:
+            if self.watched:
+                self.watched = False
+                self.endpoint.observe(self.started, status.OK, -1.0)
             self.owner.response_data(self, data)
         if end_stream and not self.done:
             self._end_without_status(200)
@@ -137,6 +146,9 @@ class Attempt(StreamSeeker):
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
         elif code == CONNECTION_LOST:
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
+        elif code == CANCEL and self.owner.endpoint_ran_out_of_time():
+            # The server keeps the same deadline and says so with CANCEL (grpc-go does); our timer would next.
+            self._end(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED, None, NO_EXTRA, False)
         else:
             self._end(status.from_rst(code), local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
 
@@ -161,6 +173,8 @@ class Attempt(StreamSeeker):
         """End without a word to the owner; the endpoint is told when a stream is open."""
         if self.done:
             return
+        if self.watched:
+            self.endpoint.observe(self.started, status.CANCELLED, -1.0)
         self._release()
         stream = self.stream
         if stream is not None:
@@ -181,6 +195,8 @@ class Attempt(StreamSeeker):
         self.reason = reason
         if code != status.OK:
             self.endpoint.failures += 1
+        if self.watched or (code != status.OK and self.endpoint.watched):
+            self._observe(code, block, extra)
         stream = self.stream
         if stream is not None:
             self.stream = None
@@ -190,7 +206,13 @@ class Attempt(StreamSeeker):
                 stream.reset(CANCEL)
         self.owner.attempt_ended(self, code, block, extra, trailers_only)
 
+    def _observe(self, code: int, block: HeaderBlock | None, extra: tuple[Field, ...]) -> None:
+        told = -1.0
+        if code == status.RESOURCE_EXHAUSTED and block is not None:
+            told = pushback(response_head(block), extra) / 1000.0
+        self.endpoint.observe(self.started, code, told)
+
     def _release(self) -> None:
         self.done = True
         self.endpoint.in_flight -= 1
-        self.cluster.in_flight -= 1
+        self.cluster.load.in_flight -= 1

@@ -22,9 +22,11 @@ from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
 from seawall_proxy.call.timers import NEVER
+from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.errors import CANCEL
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
@@ -53,7 +55,17 @@ class Call(CallEnd):
             self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
             return
         self.cluster = state.cluster(context.draw)
+        slots = self.slots
+        if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
+            self.waits_for_slot = True
+            self._rearm()
+            return
         self._start_attempt()
+
+    def slot_free(self) -> None:
+        self.waits_for_slot = False
+        if not self.finished:
+            self._start_attempt()
 
     def _start_attempt(self) -> None:
         context = self.context
@@ -65,14 +77,14 @@ class Call(CallEnd):
             if breaker.has_transitions():
                 context.changed_breakers.append(self.state)
             if permit < 0:
-                self._fail(status.UNAVAILABLE, local_reply.BREAKER_OPEN)
+                self._cannot_start(status.UNAVAILABLE, local_reply.BREAKER_OPEN)
                 return
         cluster = self.cluster
         assert cluster is not None
-        if cluster.in_flight >= cluster.max_in_flight:
+        if cluster.load.in_flight >= cluster.max_in_flight:
             self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
             return
-        endpoint = cluster.pick(self.tried)
+        endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick_hashed(cluster)
         if endpoint is None:
             # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing
             # was sent.
@@ -80,22 +92,40 @@ class Call(CallEnd):
                 breaker.record(permit, status.UNAVAILABLE, 0.0, now)
                 if breaker.has_transitions():
                     context.changed_breakers.append(self.state)
-            self._fail(status.UNAVAILABLE, local_reply.NO_HEALTHY_BACKEND)
+            self._cannot_start(status.UNAVAILABLE, local_reply.NO_HEALTHY_BACKEND)
             return
         self.attempts += 1
         attempt = Attempt(self, cluster, endpoint, permit, self.attempts, now)
         self.attempt = attempt
         if self.trace is not None:
             attempt.span_id = context.tracer.new_span_id()
+        if self.access is not None:
+            self.access.endpoint = endpoint.address
         self.try_deadline = now + self.state.policy.per_try_timeout_s
         self._rearm()
+        if self.state.mirrors is not None and self.attempts == 1 and not self.in_fallback:
+            self._copy(self.state.mirrors)
         endpoint.seek(attempt)
+
+    def _pick_hashed(self, cluster: UpstreamCluster) -> UpstreamEndpoint | None:
+        key = self.head.value_of(cluster.hash_name, self.extra)
+        return cluster.pick(self.tried) if key is None else cluster.pick_for(key, self.tried)
 
     def _refuse(self, permit: int, code: int, reason: str) -> None:
         breaker = self.state.breaker
         if permit >= 0 and breaker is not None:
             breaker.release(permit, self.context.now)
-        self._fail(code, reason)
+        self._cannot_start(code, reason)
+
+    def _cannot_start(self, code: int, reason: str) -> None:
+        """End a call that cannot be tried (again): what a server has said about it before goes first."""
+        if self._fall_back(code, reason):
+            return
+        kept = self.kept_block
+        if kept is None:
+            self._answer(code, reason)
+        else:
+            self._answer_kept(kept, reason)
 
     def attempt_ended(
         self,
@@ -152,6 +182,11 @@ class Call(CallEnd):
         extra: tuple[Field, ...],
         trailers_only: bool,
     ) -> None:
+        if block is not None:
+            self.kept_code = code
+            self.kept_block = block
+            self.kept_extra = extra
+            self.kept_trailers_only = trailers_only
         if not self.in_fallback and self._retry(attempt, code, block, extra):
             return
         if self._fall_back(code, attempt.reason):
@@ -250,6 +285,30 @@ class Call(CallEnd):
         if not self._fall_back(code, reason):
             self._answer(code, reason)
 
+    def buffers_are_full(self) -> None:
+        self._abandon_attempt()
+        self._fail(status.RESOURCE_EXHAUSTED, local_reply.MEMORY_LIMITED)
+
+    def request_is_wrong(self, verdict: int) -> None:
+        self._abandon_attempt()
+        if verdict == TOO_LARGE:
+            self._answer(status.RESOURCE_EXHAUSTED, local_reply.MESSAGE_TOO_LARGE)
+        else:
+            self._answer(status.INTERNAL, local_reply.INVALID_REQUEST)
+
+    def headers_are_too_large(self) -> None:
+        self._abandon_attempt()
+        self._answer(status.RESOURCE_EXHAUSTED, local_reply.HEADERS_TOO_LARGE)
+
+    def _abandon_attempt(self) -> None:
+        """Take back what runs or waits, for a reason that is neither the endpoint's nor the breaker's."""
+        attempt = self.attempt
+        if attempt is not None:
+            self.attempt = None
+            attempt.cancel()
+            self._release(attempt)
+        self.retry_at = NEVER
+
     def on_reset(self, stream: Stream, code: int, unprocessed: bool) -> None:
         """The client went away: so does the attempt."""
         if self.finished:
@@ -258,11 +317,18 @@ class Call(CallEnd):
         timed_out = code == CANCEL and now >= self._client_gives_up()
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
         attempt = self.attempt
+        if self.waits_for_slot and now - self.started >= _MEANT_AFTER_S:
+            # It was we who kept it from an upstream.
+            stream.reached_upstream = True
         if attempt is not None:
             # What an upstream worked on for a while was meant; what is taken back at once may be an attack.
-            if attempt.seen == retry.SEEN and self.context.now - self.started >= _MEANT_AFTER_S:
+            # So was a call that lived until its own deadline, however short that was.
+            if attempt.seen == retry.SEEN and (timed_out or now - self.started >= _MEANT_AFTER_S):
                 stream.reached_upstream = True
             self.attempt = None
+            slots = self.slots
+            if slots is not None and attempt.stream is not None and not timed_out:
+                slots.linger(now)
             attempt.cancel()
             if timed_out:
                 attempt.endpoint.failures += 1

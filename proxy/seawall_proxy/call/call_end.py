@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.retry import NO_PUSHBACK
 from seawall_proxy.call import local_reply
+from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA
 from seawall_proxy.call.call_response import ResponseSide
+from seawall_proxy.call.methods import OTHER
+from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
     OUTCOME_FAILED,
@@ -18,8 +22,10 @@ from seawall_proxy.call.ports import (
     OUTCOME_RETRIED,
     CallRecord,
 )
-from seawall_proxy.call.response import find, response_head, status_message
+from seawall_proxy.call.response import find, pushback, response_head, status_message
+from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.telemetry.counters import MethodCounters
 
 RECORDED_CODES: Final = (
     1 << status.UNKNOWN
@@ -48,11 +54,17 @@ class CallEnd(ResponseSide):
             outcome = OUTCOME_RETRIED
         if self.attempts > 1 or self.in_fallback:
             extra = (*extra, *self._outcome_fields(outcome))
+        if not stream.fits(block, extra):
+            self.failed_code = code
+            self._answer(status.RESOURCE_EXHAUSTED, local_reply.HEADERS_TOO_LARGE)
+            return
         if trailers_only and not self.committed:
-            stream.send_headers(block, extra, True)
+            self._send_only(block, extra)
         else:
             if self.held_block is not None:
                 self._commit_held()
+                if self.finished:
+                    return
             stream.send_trailers(block, extra)
         message = b"" if code == status.OK else status_message(response_head(block), extra)
         self._finish(code, "", message, outcome)
@@ -61,13 +73,7 @@ class CallEnd(ResponseSide):
         """Send a status of ours."""
         rejected = self.attempts == 0
         outcome = OUTCOME_REJECTED if rejected else OUTCOME_FAILED
-        retry_after = -1.0
-        breaker = self.state.breaker
-        if reason == local_reply.BREAKER_OPEN and breaker is not None:
-            retry_after = breaker.retry_after(self.context.now)
-            if retry_after > _LONGEST_HINT_S:
-                # Held open by a person: nobody knows for how long.
-                retry_after = -1.0
+        retry_after = self._retry_after(reason)
         message = local_reply.REASONS.get(reason, "the call failed")
         metadata: list[tuple[str, str]] = [("route", self.state.name), ("origin", "proxy")]
         if self.attempts > 0:
@@ -84,14 +90,57 @@ class CallEnd(ResponseSide):
         if self.committed:
             stream.send_trailers(local_reply.NO_FIELDS, fields)
         else:
-            stream.send_headers(local_reply.TRAILERS_ONLY, fields, True)
+            self._send_only(local_reply.TRAILERS_ONLY, fields)
         self._finish(code, reason, message.encode("ascii"), outcome)
+
+    def _retry_after(self, reason: str) -> float:
+        """Return after how many seconds the caller may try again; -1 when that is not known."""
+        breaker = self.state.breaker
+        if reason != local_reply.BREAKER_OPEN or breaker is None:
+            return -1.0
+        seconds = breaker.retry_after(self.context.now)
+        # Held open by a person: nobody knows for how long.
+        return -1.0 if seconds > _LONGEST_HINT_S else seconds
+
+    def _answer_kept(self, block: HeaderBlock, reason: str) -> None:
+        """Pass on the answer that a server gave to an earlier attempt; `reason` is why there was no other."""
+        code = self.kept_code
+        self.failed_code = code
+        self.failed_reason = reason
+        message = status_message(response_head(block), self.kept_extra)
+        extra = (*self.kept_extra, *self._outcome_fields(OUTCOME_FAILED))
+        wait = self._retry_after(reason)
+        if wait >= 0.0 and pushback(response_head(block), self.kept_extra) == NO_PUSHBACK:
+            extra = (*extra, local_reply.pushback_field(wait))
+        self._drop_held()
+        if self.kept_trailers_only:
+            self._send_only(block, extra)
+        else:
+            # Its trailers are all that is left of it, so they become the whole response.
+            self._send_only(local_reply.TRAILERS_ONLY, (*block.fields, *extra))
+        self._finish(code, "", message, OUTCOME_FAILED)
+
+    def _send_only(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        """Send a response that is nothing but a status."""
+        change = self.state.response_headers
+        if change is None:
+            self.stream.send_headers(block, extra, True)
+        else:
+            changed = response_head(block).changed(block, change)
+            self.stream.send_headers(changed, change.of_call(extra), True)
 
     def _answer_static(self, payload: bytes) -> None:
         stream = self.stream
         self._drop_held()
         self.answered_static = True
-        stream.send_headers(local_reply.HEADERS_ONLY, NO_EXTRA, False)
+        change = self.state.response_headers
+        if change is None:
+            stream.send_headers(local_reply.HEADERS_ONLY, NO_EXTRA, False)
+        else:
+            block = local_reply.HEADERS_ONLY
+            stream.send_headers(response_head(block).changed(block, change), change.of_call(NO_EXTRA), False)
+        if self.access is not None:
+            self.access.answered(payload, self.context.now)
         stream.send_data(payload, False)
         stream.send_trailers(local_reply.STATUS_OK, self._outcome_fields(OUTCOME_FALLBACK))
         self._finish(status.OK, "", b"", OUTCOME_FALLBACK)
@@ -102,6 +151,8 @@ class CallEnd(ResponseSide):
         context.calls -= 1
         if self.tick >= 0:
             context.timers.cancel(self)
+        if self.waits_for_slot and self.slots is not None:
+            self.slots.give_up(self)
         if self.replay is not None:
             self._forget_replay()
         if not self.request_done:
@@ -110,11 +161,61 @@ class CallEnd(ResponseSide):
         counters.in_flight -= 1
         counters.by_code[code] += 1
         duration = context.now - self.started
-        counters.latency.add(duration)
+        slot = self.head.slot
+        if slot is None or slot.owner is not counters:
+            slot = self._slot(code, reason, outcome)
+        slot.by_code[code] += 1
+        slot.latency.add_to(counters.latency.add(duration), duration)
+        if self.mirrors is not None:
+            self._let_mirrors_go(self.mirrors)
         if outcome != OUTCOME_OK:
             self._count(outcome, reason)
         if self.trace is not None or (outcome != OUTCOME_OK and self._recorded(code, outcome)):
             self._report(code, reason, message, outcome, duration)
+        if self.access is not None:
+            self._log(self.access, code, reason, message, outcome, duration)
+
+    def _slot(self, code: int, reason: str, outcome: int) -> MethodCounters:
+        """Return the statistics of the method; remembered once it is one that is kept apart."""
+        head = self.head
+        counters = self.state.counters
+        known = self.state.route.method != "" or head.path in self.table.methods
+        answered = (
+            reason == ""
+            and code != status.UNIMPLEMENTED
+            and outcome != OUTCOME_CANCELLED
+            and not self.answered_static
+        )
+        slot = self.context.methods.find(counters, head.path, known, answered)
+        if slot.method != OTHER:
+            head.slot = slot
+        return slot
+
+    def _let_mirrors_go(self, mirrors: list[Mirror]) -> None:
+        self.mirrors = None
+        for mirror in mirrors:
+            mirror.call_ended()
+
+    def _log(
+        self, access: AccessRecord, code: int, reason: str, message: bytes, outcome: int, duration: float
+    ) -> None:
+        sink = self.context.access
+        if sink is None:
+            return
+        access.duration_s = duration
+        if self.deadline != NEVER:
+            access.deadline_s = self.deadline - self.started
+        access.code = code
+        access.reason = reason
+        access.message = message[:MAX_TEXT_BYTES]
+        access.outcome = outcome
+        access.failed_code = self.failed_code
+        access.failed_reason = self.failed_reason
+        access.attempts = self.attempts
+        trace = self.trace
+        access.trace_id = find(self.extra, b"traceparent")[3:35] if trace is None else trace.trace_id
+        access.revision = self.table.snapshot.revision
+        sink.call_ended(access)
 
     def _count(self, outcome: int, reason: str) -> None:
         counters = self.state.counters

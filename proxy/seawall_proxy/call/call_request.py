@@ -11,13 +11,19 @@ from seawall_policy.deadline import format_grpc_timeout
 from seawall_policy.retry import SEEN
 from seawall_proxy.call.attempt import Attempt
 from seawall_proxy.call.call_state import CallState
-from seawall_proxy.call.context import REPLAY_CALL_BYTES, REPLAY_WORKER_BYTES
+from seawall_proxy.call.context import KEPT_WORKER_BYTES, REPLAY_CALL_BYTES, REPLAY_WORKER_BYTES
+from seawall_proxy.call.message_meter import FITS
+from seawall_proxy.call.mirror import Mirror
+from seawall_proxy.call.response import find
+from seawall_proxy.call.routing import MIRROR_MARK, MirrorState
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
 _LEAST_TIME_S: Final = 1e-6
+_ROUNDING_S: Final = 1e-3
+"""A grpc-timeout below a day loses no more than this on its way (deadline.format_grpc_timeout)."""
 
 
 class RequestSide(CallState):
@@ -32,13 +38,13 @@ class RequestSide(CallState):
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0
+        block = self.head.upstream_block(cluster.authority, self.state.request_headers, cluster.secure)
+        extra = self._upstream_extra(attempt)
+        if not connection.fits(block, extra):
+            self.headers_are_too_large()
+            return
         attempt.seen = SEEN
-        stream = connection.open_stream(
-            attempt,
-            self.head.upstream_block(cluster.authority),
-            self._upstream_extra(attempt),
-            self.request_done and empty,
-        )
+        stream = connection.open_stream(attempt, block, extra, self.request_done and empty)
         attempt.stream = stream
         if chunks is not None and not empty:
             last = len(chunks) - 1
@@ -47,11 +53,16 @@ class RequestSide(CallState):
                 if sent > 0:
                     self.request_sent(attempt, sent)
 
+    def endpoint_ran_out_of_time(self) -> bool:
+        return self.context.now >= self.deadline - _ROUNDING_S
+
     def _upstream_extra(self, attempt: Attempt) -> tuple[Field, ...]:
         trace = self.trace
+        change = self.state.request_headers
+        extra = self.extra if change is None else change.of_call(self.extra)
         if self.deadline == NEVER and attempt.number == 1 and trace is None:
-            return self.extra
-        fields = list(self.extra)
+            return extra
+        fields = list(extra)
         if self.deadline != NEVER:
             fields.append((b"grpc-timeout", format_grpc_timeout(self.deadline - self.context.now)))
         repeats = self.attempts - 1 - (0 if self.decision is None else self.decision.transparent_retries)
@@ -69,8 +80,17 @@ class RequestSide(CallState):
         if end_stream:
             self.request_done = True
         size = len(data)
+        if self.meter is not None:
+            verdict = self.meter.feed(data, end_stream)
+            if verdict != FITS:
+                self.request_is_wrong(verdict)
+                return
+        if self.access is not None:
+            self.access.request.count(data)
         if self.replay is not None and size > 0:
             self._remember(data, size)
+            if self.finished:
+                return
         attempt = self.attempt
         if attempt is not None:
             upstream = attempt.stream
@@ -78,6 +98,33 @@ class RequestSide(CallState):
                 sent = upstream.send_data(data, end_stream)
                 if sent > 0:
                     self.request_sent(attempt, sent)
+        if self.mirrors is not None:
+            self._feed_mirrors(self.mirrors, data, end_stream)
+
+    def _copy(self, targets: tuple[MirrorState, ...]) -> None:
+        """Start the copies of this call."""
+        if MIRROR_MARK in self.head.metadata or find(self.extra, MIRROR_MARK) != b"":
+            return
+        context = self.context
+        replay = self.replay
+        none_yet = replay is None or len(replay) == 0
+        for target in targets:
+            if target.share < 1.0 and context.draw() >= target.share:
+                continue
+            mirror = Mirror(context, target, self.head, self.extra, self.deadline)
+            if not mirror.begin(self.request_done and none_yet):
+                continue
+            if replay is not None:
+                for index in range(len(replay)):
+                    mirror.feed(replay[index], self.request_done and index == len(replay) - 1)
+            if self.mirrors is None:
+                self.mirrors = [mirror]
+            else:
+                self.mirrors.append(mirror)
+
+    def _feed_mirrors(self, mirrors: list[Mirror], data: bytes, end_stream: bool) -> None:
+        for mirror in mirrors:
+            mirror.feed(data, end_stream)
 
     def on_trailers(self, stream: Stream, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
         # gRPC clients send no trailers; their end is what counts.
@@ -95,9 +142,23 @@ class RequestSide(CallState):
             # What was kept is with the attempt; from here on the call cannot be repeated.
             self._forget_replay()
             return
+        if context.replay_bytes + size > KEPT_WORKER_BYTES:
+            # It is with nobody yet, and there is no room to keep it until it can be.
+            self._forget_replay()
+            self.buffers_are_full()
+            return
         replay.append(data)
         self.replay_size += size
         context.replay_bytes += size
+
+    def request_is_wrong(self, verdict: int) -> None:
+        """End a call because of its message framing."""
+
+    def headers_are_too_large(self) -> None:
+        """End a call whose metadata the endpoint or the client does not take."""
+
+    def buffers_are_full(self) -> None:
+        """End a call whose request can neither be passed on nor kept."""
 
     def _forget_replay(self) -> None:
         self.context.replay_bytes -= self.replay_size

@@ -13,6 +13,7 @@ from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
+from seawall_proxy.call.response import response_head
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
@@ -47,6 +48,8 @@ class ResponseSide(RequestSide):
             return
         if attempt.permit >= 0:
             self._answer_probe(attempt)
+        if self.access is not None:
+            self.access.answered(data, self.context.now)
         attempt.consume(self.stream.send_data(data, False))
 
     def _list_held(self) -> None:
@@ -68,6 +71,13 @@ class ResponseSide(RequestSide):
             self._rearm()
 
     def _commit(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        change = self.state.response_headers
+        if change is not None:
+            block = response_head(block).changed(block, change)
+            extra = change.of_call(extra)
+        if not self.stream.fits(block, extra):
+            self.headers_are_too_large()
+            return
         self.committed = True
         self._forget_replay()
         if self.try_deadline != NEVER or self.commit_at != NEVER:
@@ -94,8 +104,13 @@ class ResponseSide(RequestSide):
         data = self.held_data
         self.held_data = []
         self._commit(block, self.held_extra)
+        if self.finished:
+            return
         sent = 0
+        access = self.access
         for piece in data:
+            if access is not None:
+                access.answered(piece, self.context.now)
             sent += self.stream.send_data(piece, False)
         attempt = self.attempt
         if attempt is not None:

@@ -11,11 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy.retry import RetryDecision
+from seawall_proxy.call.access import AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
 from seawall_proxy.call.context import Context
+from seawall_proxy.call.message_meter import MessageMeter
+from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.ports import OUTCOME_NAMES, AttemptRecord, CallTrace
 from seawall_proxy.call.request import RequestHead
 from seawall_proxy.call.routing import RouteState, RoutingTable
+from seawall_proxy.call.slots import Slots
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field, HeaderBlock
@@ -79,8 +83,21 @@ class CallState(AttemptOwner):
         """Some server may have carried the call out, or begun to."""
         self.in_fallback: bool = False
         self.answered_static: bool = False
+        self.meter: MessageMeter | None = None
+        """Follows the request's messages where the listener limits their size."""
+        self.slots: Slots | None = None
+        """The slots of the client's connection."""
+        self.waits_for_slot: bool = False
         self.failed_code: int = 0
         self.failed_reason: str = ""
+        self.access: AccessRecord | None = None
+        self.mirrors: list[Mirror] | None = None
+        """Copies that still take the request; None when there are none."""
+        self.kept_code: int = 0
+        self.kept_block: HeaderBlock | None = None
+        """The last answer of a server that was not passed on, for the case that no other one comes."""
+        self.kept_extra: tuple[Field, ...] = NO_EXTRA
+        self.kept_trailers_only: bool = False
 
     def _kind(self) -> int:
         """Tell from the method's descriptor, if there is one, whether it answers with one message."""
@@ -103,6 +120,15 @@ class CallState(AttemptOwner):
             return True
         info = self.table.methods.get(self.head.path)
         return info is not None and info.idempotent
+
+    def held_bytes(self) -> int:
+        total = self.replay_size + self.held_size + self.head.block.size
+        for name, value in self.extra:
+            total += len(name) + len(value)
+        attempt = self.attempt
+        if attempt is not None and attempt.stream is not None and self.replay is None:
+            total += attempt.stream.queued_bytes
+        return total
 
     def _outcome_fields(self, outcome: int) -> tuple[Field, ...]:
         fields: list[Field] = [

@@ -7,6 +7,9 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from seawall_proxy.call.access import AccessSink
+from seawall_proxy.call.local import LocalServices
+from seawall_proxy.call.methods import MethodRegistry
 from seawall_proxy.call.ports import EventSink, TraceSink
 from seawall_proxy.call.routing import RouteState, RoutingTable
 from seawall_proxy.call.timers import Timed, TimerWheel
@@ -16,6 +19,10 @@ REPLAY_CALL_BYTES: Final = 1 << 20
 """Most request bytes kept for another attempt of one call (grpc-js: 1 MiB)."""
 REPLAY_WORKER_BYTES: Final = 16 << 20
 """Most request bytes kept for other attempts of all calls of a worker (grpc-js: 16 MiB)."""
+KEPT_WORKER_BYTES: Final = 2 * REPLAY_WORKER_BYTES
+"""Most request bytes kept in all, with those of calls that wait for a connection and cannot do without: what
+may be repeated never takes the room of what waits.
+"""
 HOLD_BYTES: Final = 64 << 10
 """Most response bytes held back while the final status is awaited."""
 HOLD_AFTER_DATA_S: Final = 0.001
@@ -35,6 +42,9 @@ class Held(Timed):
     def settle(self, now: float) -> None:
         """Decide how long to hold on, unless everything has come meanwhile."""
 
+    def slot_free(self) -> None:
+        """Begin: the connection's reset calls have left room for this one."""
+
 
 class Context:
     """One worker's surroundings. `now` is set by the runtime before it hands in anything."""
@@ -48,12 +58,23 @@ class Context:
         self.tracer: TraceSink = tracer
         self.timers: TimerWheel = TimerWheel()
         self.table: RoutingTable | None = None
+        self.refusing: bool = False
+        """New calls are refused: the process is short of memory or time."""
         self.held: list[Held] = []
         self.replay_bytes: int = 0
         self.calls: int = 0
         """Calls in flight."""
         self.unmatched: RouteCounters = unmatched
         """Counts calls that no route matched or that were no valid gRPC requests."""
+        self.methods: MethodRegistry = MethodRegistry()
+        self.access: AccessSink | None = None
+        """Where calls are logged; None when they are not."""
+        self.local: LocalServices | None = None
+        """What the proxy answers itself; None when it passes everything on."""
+        self.mirrors: int = 0
+        """Copies in flight."""
+        self.mirror_bytes: int = 0
+        """Request bytes that wait for mirrors."""
         self.changed_breakers: list[RouteState] = []
         """Routes whose breaker may have something to tell; drained by the runtime after each batch."""
 

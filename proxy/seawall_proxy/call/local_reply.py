@@ -25,9 +25,13 @@ UPSTREAM_CONNECT_FAILED: Final = "UPSTREAM_CONNECT_FAILED"
 UPSTREAM_RESET: Final = "UPSTREAM_RESET"
 UPSTREAM_PROTOCOL_ERROR: Final = "UPSTREAM_PROTOCOL_ERROR"
 CONCURRENCY_LIMITED: Final = "CONCURRENCY_LIMITED"
+MEMORY_LIMITED: Final = "MEMORY_LIMITED"
+MESSAGE_TOO_LARGE: Final = "MESSAGE_TOO_LARGE"
+HEADERS_TOO_LARGE: Final = "HEADERS_TOO_LARGE"
 DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 PER_TRY_TIMEOUT: Final = "PER_TRY_TIMEOUT"
 DRAINING: Final = "DRAINING"
+OVERLOADED: Final = "OVERLOADED"
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -38,9 +42,13 @@ REASONS: Final[dict[str, str]] = {
     UPSTREAM_RESET: "the endpoint reset the stream or closed the connection",
     UPSTREAM_PROTOCOL_ERROR: "the endpoint did not answer in gRPC",
     CONCURRENCY_LIMITED: "the cluster's max_in_flight is reached",
+    MESSAGE_TOO_LARGE: "a request message is larger than the listener's max_request_message",
+    MEMORY_LIMITED: "the proxy keeps too many requests of calls that wait for an endpoint",
+    HEADERS_TOO_LARGE: "the metadata is larger than the receiver has said it takes",
     DEADLINE_EXCEEDED: "the deadline passed",
     PER_TRY_TIMEOUT: "the attempt took longer than per_try_timeout",
     DRAINING: "the proxy is shutting down",
+    OVERLOADED: "the proxy itself is short of memory or time",
 }
 """Every reason with its meaning."""
 
@@ -88,6 +96,11 @@ def status_details(code: int, message: str, details: tuple[bytes, ...]) -> bytes
     return b2a_base64(payload, newline=False).rstrip(b"=")
 
 
+def pushback_field(delay_s: float) -> Field:
+    """Return the field that asks a gRPC client not to try again earlier (gRFC A6)."""
+    return b"grpc-retry-pushback-ms", str(min(int(delay_s * 1000.0) + 1, 0x7FFFFFFF)).encode("ascii")
+
+
 def failure_fields(
     code: int,
     reason: str,
@@ -108,9 +121,7 @@ def failure_fields(
     ]
     if 0.0 <= retry_after_s < inf:
         details.append(retry_info(retry_after_s))
-        fields.append(
-            (b"grpc-retry-pushback-ms", str(min(int(retry_after_s * 1000.0) + 1, 0x7FFFFFFF)).encode("ascii"))
-        )
+        fields.append(pushback_field(retry_after_s))
     fields.append((b"grpc-status-details-bin", status_details(code, message, tuple(details))))
     return tuple(fields)
 

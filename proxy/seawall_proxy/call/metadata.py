@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+_GRPC: Final = b"application/grpc"
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_.+"
+
+
+def is_grpc(content_type: bytes) -> bool:
+    """Tell whether a content-type is gRPC's, with or without a codec or parameters; gRPC-Web's is not."""
+    return content_type.startswith(_GRPC) and (
+        len(content_type) == len(_GRPC) or content_type[len(_GRPC)] in b"+;"
+    )
 
 
 def is_base64(value: bytes) -> bool:

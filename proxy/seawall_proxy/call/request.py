@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from seawall_proxy.call.metadata import is_base64, is_encoding_list
+from seawall_policy.header_change import HeaderChange
+from seawall_proxy.call.metadata import is_base64, is_encoding_list, is_grpc
 from seawall_proxy.call.routing import RouteState, RoutingTable
 from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.telemetry.counters import MethodCounters
 
 VALID: Final = 0
 NOT_GRPC: Final = 1
@@ -32,11 +34,18 @@ class RequestHead:
         self.error: int = VALID
         self.error_detail: str = ""
         self.content_type: bytes = b""
+        self.authority: bytes = b""
+        self.user_agent: bytes = b""
         self.metadata: dict[bytes, list[bytes]] = {}
         self.job_id: bytes = b""
         self.job_name: bytes = b""
         self.has_previous_attempts: bool = False
+        self.slot: MethodCounters | None = None
+        """The statistics of the method on the route that the last call took, once it is kept apart."""
         self._upstream: dict[bytes, HeaderBlock] = {}
+        self._secure: dict[bytes, HeaderBlock] = {}
+        """The same for upstreams under TLS."""
+        self._changed: dict[tuple[HeaderChange, bytes, bool], HeaderBlock] = {}
         self._table: RoutingTable | None = None
         self._candidates: tuple[RouteState, ...] = ()
         self._inspect(block)
@@ -50,11 +59,11 @@ class RequestHead:
                 method = value
             elif name == b"content-type":
                 self.content_type = value
+            elif name == b":authority":
+                self.authority = value
             elif not name.startswith(b":"):
                 self._inspect_metadata(name, value)
-        if not self.content_type.startswith(b"application/grpc") or self.content_type.startswith(
-            b"application/grpc-web"
-        ):
+        if not is_grpc(self.content_type):
             self.error = NOT_GRPC
         elif method != b"POST":
             self.error = NOT_POST
@@ -71,12 +80,25 @@ class RequestHead:
             self.metadata[name] = [value]
         else:
             values.append(value)
-        if name == b"x-job-id":
+        if name == b"user-agent":
+            self.user_agent = value
+        elif name == b"x-job-id":
             self.job_id = value
         elif name == b"x-job-name":
             self.job_name = value
         elif name == b"grpc-previous-rpc-attempts":
             self.has_previous_attempts = True
+
+    def value_of(self, name: bytes, extra: tuple[Field, ...]) -> bytes | None:
+        """Return the values of a metadata key, joined by commas, those of the call's own fields `extra` too;
+        None when there is none.
+        """
+        values = self.metadata.get(name)
+        found: list[bytes] = [] if values is None else list(values)
+        for field, value in extra:
+            if field == name:
+                found.append(value)
+        return b",".join(found) if len(found) > 0 else None
 
     def candidates(self, table: RoutingTable) -> tuple[RouteState, ...]:
         """Return the routes whose service and method match, best first."""
@@ -85,17 +107,34 @@ class RequestHead:
             self._table = table
         return self._candidates
 
-    def upstream_block(self, authority: bytes) -> HeaderBlock:
-        """Return the headers for an upstream; `authority` replaces the client's unless it is empty."""
-        block = self._upstream.get(authority)
+    def upstream_block(
+        self, authority: bytes, change: HeaderChange | None = None, secure: bool = False
+    ) -> HeaderBlock:
+        """Return the headers for an upstream, which is `secure` under TLS; `authority` replaces the client's
+        unless it is empty.
+        """
+        if change is not None:
+            return self._changed_block(authority, change, secure)
+        blocks = self._secure if secure else self._upstream
+        block = blocks.get(authority)
         if block is None:
-            block = HeaderBlock(self._upstream_fields(authority))
-            if len(self._upstream) >= _MAX_AUTHORITIES:
-                self._upstream.clear()
-            self._upstream[authority] = block
+            block = HeaderBlock(self._upstream_fields(authority, secure))
+            if len(blocks) >= _MAX_AUTHORITIES:
+                blocks.clear()
+            blocks[authority] = block
         return block
 
-    def _upstream_fields(self, authority: bytes) -> tuple[Field, ...]:
+    def _changed_block(self, authority: bytes, change: HeaderChange, secure: bool) -> HeaderBlock:
+        key = (change, authority, secure)
+        block = self._changed.get(key)
+        if block is None:
+            block = HeaderBlock(change.of_stable(self._upstream_fields(authority, secure)))
+            if len(self._changed) >= _MAX_AUTHORITIES:
+                self._changed.clear()
+            self._changed[key] = block
+        return block
+
+    def _upstream_fields(self, authority: bytes, secure: bool) -> tuple[Field, ...]:
         host = b""
         rest: list[Field] = []
         for name, value in self.block.fields:
@@ -105,7 +144,7 @@ class RequestHead:
                 rest.append((name, value))
         fields: list[Field] = [
             (b":method", b"POST"),
-            (b":scheme", b"http"),
+            (b":scheme", b"https" if secure else b"http"),
             (b":path", self.path),
             (b":authority", authority if authority != b"" else host),
             (b"te", b"trailers"),

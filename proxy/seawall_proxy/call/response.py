@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.header_change import HeaderChange
 from seawall_policy.retry import NO_PUSHBACK, parse_pushback
+from seawall_proxy.call.metadata import is_grpc
 from seawall_proxy.http2.headers import Field, HeaderBlock
 
 NO_STATUS: Final = -1
+_MAX_CHANGES: Final = 16
 
 
 class ResponseHead:
@@ -22,17 +25,30 @@ class ResponseHead:
         """Content type is application/grpc."""
         self.pushback_ms: int = NO_PUSHBACK
         self.message: bytes = b""
+        self._changed: dict[HeaderChange, HeaderBlock] | None = None
         for name, value in block.fields:
             if name == b"grpc-status":
                 self.grpc_status = status.parse_grpc_status(value)
             elif name == b":status":
                 self.http_status = int(value) if value.isdigit() and len(value) == 3 else 0
             elif name == b"content-type":
-                self.is_grpc = value.startswith(b"application/grpc")
+                self.is_grpc = is_grpc(value)
             elif name == b"grpc-retry-pushback-ms":
                 self.pushback_ms = parse_pushback(value)
             elif name == b"grpc-message":
                 self.message = value
+
+    def changed(self, block: HeaderBlock, change: HeaderChange) -> HeaderBlock:
+        """Return `block`, which this is the head of, as a route changes it."""
+        known = self._changed
+        if known is None or len(known) >= _MAX_CHANGES:
+            known = {}
+            self._changed = known
+        result = known.get(change)
+        if result is None:
+            result = HeaderBlock(change.of_stable(block.fields))
+            known[change] = result
+        return result
 
 
 def response_head(block: HeaderBlock) -> ResponseHead:

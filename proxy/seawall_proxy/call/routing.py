@@ -14,16 +14,33 @@ from typing import Final
 from seawall_policy import breaker as breaker_module
 from seawall_policy.breaker import Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget
+from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
-from seawall_proxy.telemetry.counters import RouteCounters
+from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
 
 Draw = Callable[[], float]
 
 UNMATCHED: Final = ""
 """Name under which calls without a route are counted."""
+
+MIRROR_MARK: Final = b"seawall-mirror"
+"""Metadata that a copy carries. A call that comes with it is not copied again: copies never multiply."""
+
+
+class MirrorState:
+    """One mirror of a route of the current document."""
+
+    def __init__(
+        self, cluster: UpstreamCluster, share: float, headers: HeaderChange, counters: MirrorCounters
+    ) -> None:
+        self.cluster: UpstreamCluster = cluster
+        self.share: float = share
+        self.headers: HeaderChange = headers
+        """The route's change of the request, and the mark."""
+        self.counters: MirrorCounters = counters
 
 
 class RouteState:
@@ -37,6 +54,7 @@ class RouteState:
         counters: RouteCounters,
         clusters: tuple[UpstreamCluster, ...],
         fallback_clusters: dict[str, UpstreamCluster],
+        mirrors: tuple[MirrorState, ...] | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -50,6 +68,10 @@ class RouteState:
         """The policy retries on status codes, where the method allows it."""
         self.has_fallback: bool = len(route.policy.fallback) > 0
         self.has_conditions: bool = len(route.metadata) > 0
+        self.request_headers: HeaderChange | None = route.request_headers
+        self.response_headers: HeaderChange | None = route.response_headers
+        self.mirrors: tuple[MirrorState, ...] | None = mirrors
+        """None when calls are not copied."""
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -124,8 +146,24 @@ def build_table(
             route_counters,
             tuple([clusters[name] for name, _ in route.backends]),
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
+            _mirrors(route, clusters, route_counters),
         )
     return RoutingTable(snapshot, states, clusters, budgets)
+
+
+def _mirrors(
+    route: Route, clusters: dict[str, UpstreamCluster], counters: RouteCounters
+) -> tuple[MirrorState, ...] | None:
+    if len(route.mirrors) == 0:
+        return None
+    change = NO_CHANGE if route.request_headers is None else route.request_headers
+    marked = change.with_field(MIRROR_MARK, b"1")
+    return tuple(
+        [
+            MirrorState(clusters[target.cluster], target.share, marked, counters.mirror(target.cluster))
+            for target in route.mirrors
+        ]
+    )
 
 
 def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:

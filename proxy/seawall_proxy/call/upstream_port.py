@@ -30,6 +30,8 @@ class UpstreamEndpoint:
         """Attempts that hold this endpoint, waiting ones included."""
         self.attempts: int = 0
         self.failures: int = 0
+        self.watched: bool = False
+        """Attempts are to tell how long they took."""
 
     def seek(self, seeker: StreamSeeker) -> None:
         """Call `connection_ready` or `connection_failed` of `seeker`, now or later, exactly once."""
@@ -37,19 +39,47 @@ class UpstreamEndpoint:
     def abandon(self, seeker: StreamSeeker) -> None:
         """Forget a seeker that waits; neither of its methods is called any more."""
 
+    def observe(self, started: float, code: int, pushback_s: float) -> None:
+        """Learn of an attempt that began at `started`: its first answer (code OK) or its failure, with what
+        the server said about when to come back (negative: nothing). Only called while `watched`.
+        """
+
+
+class ClusterLoad:
+    """What a cluster has to do; it outlives policy documents."""
+
+    def __init__(self) -> None:
+        self.in_flight: int = 0
+        """Attempts that hold one of its endpoints."""
+
 
 class UpstreamCluster:
-    """Interchangeable endpoints."""
+    """Interchangeable endpoints, as one policy document has them."""
 
-    def __init__(self, name: str, max_in_flight: int, authority: bytes) -> None:
+    def __init__(
+        self, name: str, max_in_flight: int, authority: bytes, load: ClusterLoad | None = None
+    ) -> None:
         self.name: str = name
         self.max_in_flight: int = max_in_flight
         self.authority: bytes = authority
-        self.in_flight: int = 0
+        self.load: ClusterLoad = ClusterLoad() if load is None else load
+        self.hash_name: bytes = b""
+        """The metadata key whose value chooses the endpoint (`pick_for`); empty: none does."""
+        self.secure: bool = False
+        """Its connections are under TLS."""
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts in flight to the cluster, those of calls under older documents included."""
+        return self.load.in_flight
 
     def pick(self, tried: int) -> UpstreamEndpoint | None:
         """Choose an endpoint, one outside the mask `tried` if possible; None when none can be reached."""
         return None
+
+    def pick_for(self, key: bytes, tried: int) -> UpstreamEndpoint | None:
+        """Choose the endpoint for a value of the metadata key `hash_name`, otherwise as `pick`."""
+        return self.pick(tried)
 
     def bit(self, endpoint: UpstreamEndpoint) -> int:
         """Return the bit of `endpoint` in the mask of tried ones."""

@@ -18,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from seawall_policy.compile import codes
 from seawall_policy.durations import NANOS_PER_SECOND, parse_duration
+from seawall_policy.sizes import parse_size
 from seawall_policy.suggest import did_you_mean
 from seawall_proxy.config.nodes import Scalar
 
@@ -98,6 +99,19 @@ def to_percent(scalar: Scalar) -> float:
         if e.code == codes.BAD_NUMBER:
             raise ScalarError(codes.BAD_NUMBER, "is not a percentage; write it like 50%") from None
         raise
+
+
+def to_size(scalar: Scalar) -> int:
+    """Return an amount of memory in bytes, written `64KiB` or `65536`."""
+    text = scalar.text.strip()
+    _refuse_leading_zero(text)
+    try:
+        value = parse_size(text)
+    except ValueError as e:
+        raise ScalarError(codes.BAD_NUMBER, str(e)) from None
+    if value > _MAX_UINT32:
+        raise ScalarError(codes.OUT_OF_RANGE, "is out of range; less than 4GiB is expected")
+    return value
 
 
 def to_duration(scalar: Scalar) -> Duration:

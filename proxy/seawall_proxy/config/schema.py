@@ -26,13 +26,8 @@ LATER: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "fault": "",
         },
         "Cluster": {
-            "target": 'write `endpoints: ["shop:50051"]`: a host name is resolved at each connection attempt',
-            "health_check": "",
             "outlier": "",
-            "tls": "",
         },
-        "Endpoint": {"weight": "", "zone": "", "priority": ""},
-        "Listener": {"tls": ""},
         "ControlLink": {"tls": ""},
         "Fallback": {"last_good": "use `cluster` or `static`"},
         "Retry": {"throttle": "`budget` limits retries"},

@@ -359,7 +359,8 @@ def _convert(scalar: Scalar, field: FieldDescriptor) -> str | float | bool | byt
     if field.type == FieldDescriptor.TYPE_BOOL:
         return scalars.to_bool(scalar)
     if field.type == FieldDescriptor.TYPE_UINT32:
-        return scalars.to_uint32(scalar)
+        sized = unit_of(field) == options_pb2.UNIT_SIZE
+        return scalars.to_size(scalar) if sized else scalars.to_uint32(scalar)
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         percent = unit_of(field) == options_pb2.UNIT_PERCENT
         return scalars.to_percent(scalar) if percent else scalars.to_double(scalar)
@@ -374,7 +375,7 @@ def _expected(field: FieldDescriptor) -> str:
     if field.type == FieldDescriptor.TYPE_BOOL:
         return "true or false"
     if field.type == FieldDescriptor.TYPE_UINT32:
-        return "a whole number"
+        return "a size such as 64KiB" if unit_of(field) == options_pb2.UNIT_SIZE else "a whole number"
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return "a percentage such as 50%" if unit_of(field) == options_pb2.UNIT_PERCENT else "a number"
     if unit_of(field) == options_pb2.UNIT_STATUS_CODE:

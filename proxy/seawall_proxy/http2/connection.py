@@ -15,11 +15,20 @@ any callback.
 
 from __future__ import annotations
 
+from typing import Final
+
 from seawall_proxy.http2.control import ControlFrames
 from seawall_proxy.http2.deadlines import Deadlines
-from seawall_proxy.http2.errors import CONNECTION_LOST, ENHANCE_YOUR_CALM, REFUSED_STREAM, ConnectionFault
+from seawall_proxy.http2.errors import (
+    CONNECTION_LOST,
+    ENHANCE_YOUR_CALM,
+    NO_ERROR,
+    REFUSED_STREAM,
+    ConnectionFault,
+)
 from seawall_proxy.http2.frames import (
     DEFAULT_WINDOW_BYTES,
+    MAX_STREAM_ID,
     MIN_MAX_FRAME_BYTES,
     PREFACE,
     SETTING_ENABLE_PUSH,
@@ -36,10 +45,14 @@ from seawall_proxy.http2.handlers import NO_HANDLER, ConnectionHandler, StreamHa
 from seawall_proxy.http2.headers import BlockCache, Field, HeaderBlock
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.http2.messages import MessageFrames
+from seawall_proxy.http2.opening import NotHttp2
 from seawall_proxy.http2.reader import FrameReader
 from seawall_proxy.http2.sender import Sender
 from seawall_proxy.http2.stream import Stream
 from seawall_proxy.http2.table import LAST_OPENED_ID, StreamTable
+
+STREAM_BYTES: Final = 2048
+"""What an open stream costs by itself, its call included; measured with tracemalloc, rounded up."""
 
 
 class Connection:
@@ -62,12 +75,16 @@ class Connection:
         """The time of the call that is under way."""
         self.started: bool = False
         self.closed: bool = False
+        self._opening: bytes = b""
+        """Our SETTINGS, while the peer has not yet said that it speaks HTTP/2."""
         self.recv_stream_window: int = DEFAULT_WINDOW_BYTES
         """The receive window of a new stream: ours once the peer has acknowledged it."""
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.resets_sent: int = 0
         self.streams_opened: int = 0
+        self.stream_cap: int = limits.max_concurrent_streams
+        """Streams that a client may have open; 0 while it gets no new ones."""
         self.guard: Guard = Guard(limits)
         self.deadlines: Deadlines = Deadlines()
         self.table: StreamTable = StreamTable(is_client=is_client, remembered_resets=limits.remembered_resets)
@@ -89,7 +106,10 @@ class Connection:
     # ---- lifecycle ----
 
     def start(self, now: float) -> None:
-        """Queue the preface (client role), SETTINGS and the connection's window; arm the first deadlines."""
+        """Queue the preface, SETTINGS and the connection's window; arm the first deadlines.
+
+        A server waits with that for the client's preface, so that it can answer HTTP/1.x in its own words.
+        """
         self.now = now
         self.started = True
         limits = self.limits
@@ -102,11 +122,20 @@ class Connection:
         if limits.max_frame_bytes > MIN_MAX_FRAME_BYTES:
             entries.append((SETTING_MAX_FRAME_SIZE, limits.max_frame_bytes))
         entries.append((SETTING_MAX_HEADER_LIST_SIZE, limits.header_list_bytes))
-        opening = settings(entries)
-        self.sender.write(PREFACE + opening if self.is_client else opening)
-        self.messages.open_window()
+        self._opening = settings(entries)
         self.deadlines.preface = now + limits.preface_timeout_s
-        self.deadlines.settings_ack = now + limits.settings_ack_timeout_s
+        if self.is_client:
+            self._opening = PREFACE + self._opening
+            self.greet()
+
+    def greet(self) -> None:
+        """Send our SETTINGS, which stand before anything else, unless they are sent already."""
+        opening = self._opening
+        if opening:
+            self._opening = b""
+            self.sender.write(opening)
+            self.messages.open_window()
+            self.deadlines.settings_ack = self.now + self.limits.settings_ack_timeout_s
 
     def receive(self, data: bytes, now: float) -> None:
         """Process bytes from the peer; never raises because of what they are."""
@@ -117,9 +146,28 @@ class Connection:
         try:
             self.reader.feed(data)
             if self.sender.stalled_frames > self.limits.queued_frames:
-                raise ConnectionFault(ENHANCE_YOUR_CALM, "peer does not read what it asks for")
+                raise ConnectionFault(
+                    ENHANCE_YOUR_CALM, "peer does not read what it asks for", "queued_frames"
+                )
         except ConnectionFault as fault:
+            self._fault(fault)
+
+    def _fault(self, fault: ConnectionFault) -> None:
+        if fault.limit:
+            self.guard.trip(fault.limit)
+        if isinstance(fault, NotHttp2):
+            self._answer_foreigner(fault)
+        else:
             self.terminate(fault.code, fault.reason)
+
+    def _answer_foreigner(self, fault: NotHttp2) -> None:
+        """Say what there is to say in the peer's own protocol, unless it has heard HTTP/2 already."""
+        if self._opening and fault.answer:
+            self.sender.write(fault.answer)
+        elif not self.sender.out:
+            # Nothing is said, yet the runtime has to come and close the transport.
+            self.sender.mark_dirty()
+        self._shut(fault.code, fault.reason)
 
     def eof(self, now: float) -> None:
         """Learn that the transport is closed: each open stream gets `on_reset`, then `on_terminated` is
@@ -139,6 +187,7 @@ class Connection:
         """Send GOAWAY; -1 stands for the highest stream id seen. Requests above the id are then ignored."""
         if self.closed:
             return
+        self.greet()
         table = self.table
         last_id = last_stream_id if last_stream_id >= 0 else table.highest_id
         if table.goaway_sent_id < 0 or last_id < table.goaway_sent_id:
@@ -194,6 +243,7 @@ class Connection:
     def ping(self, now: float) -> None:
         """Send a PING unless one is outstanding; `last_pong_rtt` tells when it was answered."""
         if not self.closed:
+            self.greet()
             self.control.ping(now)
 
     def next_deadline(self) -> float:
@@ -208,7 +258,7 @@ class Connection:
         try:
             self.deadlines.check(now)
         except ConnectionFault as fault:
-            self.terminate(fault.code, fault.reason)
+            self._fault(fault)
 
     # ---- streams: what the application asks for ----
 
@@ -237,7 +287,18 @@ class Connection:
         stream.request = block
         stream.local_closed = end_stream
         self.sender.write_headers(stream.id_octets, block, extra, end_stream)
+        if stream_id >= LAST_OPENED_ID - 1:
+            self.handler.on_goaway(MAX_STREAM_ID, NO_ERROR)
         return stream
+
+    def fits(self, block: HeaderBlock, extra: tuple[Field, ...]) -> bool:
+        """Whether the peer takes a header list of this size (RFC 9113 section 10.5.1)."""
+        return self.sender.fits(block, extra)
+
+    def ids_run_out(self) -> None:
+        """Ask a client for a new connection while it still has stream ids left on this one."""
+        if self.table.goaway_sent_id < 0:
+            self.goaway(NO_ERROR, MAX_STREAM_ID, b"stream ids run out")
 
     def reset_stream(self, stream: Stream, code: int) -> None:
         """Reset a stream for the application; see `Stream.reset`."""
@@ -303,6 +364,7 @@ class Connection:
     def refuse(self, stream_id: int) -> None:
         """Refuse a stream above the concurrency limit; the client is to blame once it knows the limit."""
         self.guard.reply()
+        self.guard.trip("max_streams" if self.stream_cap else "memory")
         if self.control.settings_acked:
             self.guard.refused(self.now)
         self._write_reset(stream_id, stream_id.to_bytes(4, "big"), REFUSED_STREAM)
@@ -322,6 +384,15 @@ class Connection:
         self.table.streams.pop(stream.id, None)
 
     # ---- counters for status pages ----
+
+    def held_bytes(self) -> int:
+        """Return about how much memory this connection's peer makes us keep: input that is no whole frame or
+        header block yet, output, and what is kept for each open stream.
+        """
+        total = self.reader.held_bytes() + self.messages.held_bytes() + self.sender.held_bytes()
+        for stream in self.table.streams.values():
+            total += STREAM_BYTES + stream.queued_bytes + stream.handler.held_bytes()
+        return total
 
     @property
     def has_more(self) -> bool:

@@ -112,6 +112,7 @@ class ControlFrames:
         connection = self._connection
         stream = self._table.streams.get(stream_id)
         if stream is None:
+            self._table.reset_answered(stream_id)
             self._guard.late_frame(connection.now)
             return
         code = read_u32(buf, pos)
@@ -139,6 +140,12 @@ class ControlFrames:
 
     # ---- SETTINGS ----
 
+    def preface_read(self) -> None:
+        """Send our SETTINGS, now that the client has said its preface, and wait for its own."""
+        self._connection.greet()
+        self._deadlines.preface = NEVER
+        self._deadlines.first_settings = self._connection.now + self._limits.settings_timeout_s
+
     def _settings_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
         if stream_id != 0:
             raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS on a stream")
@@ -150,15 +157,17 @@ class ControlFrames:
         if length % 6:
             raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS is not a list of six octets each")
         if length // 6 > self._limits.settings_entries:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many entries in SETTINGS")
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many entries in SETTINGS", "settings_entries")
         self._guard.settings(self._connection.now)
         self._guard.reply()
         self._deadlines.preface = NEVER
+        self._deadlines.first_settings = NEVER
         peer = self.peer
         window_before = peer.initial_window_bytes
         peer.apply(buf, pos, length)
         sender = self._sender
         sender.max_frame_bytes = min(peer.max_frame_bytes, MAX_SEND_FRAME_BYTES)
+        sender.max_list_bytes = peer.max_header_list_bytes
         sender.encoder.set_peer_table_size(peer.lowest_table_bytes)
         sender.encoder.set_peer_table_size(peer.header_table_bytes)
         sender.write(SETTINGS_ACK)
@@ -211,7 +220,7 @@ class ControlFrames:
         payload = buf[pos : pos + 8]
         now = self._connection.now
         if not flags & FLAG_ACK:
-            self._guard.ping(self._sender.data_frames, now)
+            self._guard.ping(self._sender.data_frames, len(self._table.streams), now)
             self._guard.reply()
             self._sender.write(ping(payload, ack=True))
         elif self.ping_outstanding_since and payload == self.pings_sent.to_bytes(8, "big"):

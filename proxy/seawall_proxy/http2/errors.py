@@ -53,9 +53,12 @@ def code_name(code: int) -> str:
 
 
 class ConnectionFault(Exception):
-    """The peer broke a rule that costs it the connection; holds the GOAWAY code and a reason to log."""
+    """The peer broke a rule that costs it the connection; holds the GOAWAY code, a reason to log, and the
+    name of the limit, if it was one.
+    """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, limit: str = "") -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.limit = limit

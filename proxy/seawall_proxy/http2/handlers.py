@@ -43,6 +43,10 @@ class StreamHandler:
     def on_sent(self, stream: Stream, n: int) -> None:
         """Learn that `n` queued payload bytes were put into the output."""
 
+    def held_bytes(self) -> int:
+        """Return how many bytes are kept for this stream above the connection; asked about once a second."""
+        return 0
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ConnectionHandler:
@@ -54,7 +58,10 @@ class ConnectionHandler:
         """Take a new request (server role) and set `stream.handler` before returning."""
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
-        """Learn that the peer goes away; called before the streams above `last_stream_id` get `on_reset`."""
+        """Learn that the peer goes away; called before the streams above `last_stream_id` get `on_reset`.
+
+        In the client role also when the last stream id was used: what is open goes on, nothing new is opened.
+        """
 
     def on_capacity(self) -> None:
         """Learn that more streams may be open now (client role)."""

@@ -34,7 +34,7 @@ class Limits:
         settings_ack_timeout_s: float = 10.0,
         interim_responses: int = 10,
         premature_age_s: float = 1.0,
-        reset_burst: int = 200,
+        reset_burst: int = 1000,
         reset_rate_per_s: float = 33.0,
         glitch_burst: int = 1000,
         glitch_rate_per_s: float = 100.0,
@@ -48,6 +48,15 @@ class Limits:
         settings_entries: int = 32,
         remembered_resets: int = 1024,
         frames_per_turn: int = 0,
+        settings_timeout_s: float = 2.0,
+        priority_frames: int = 100,
+        window_updates: int = 10,
+        ping_strikes: int = -1,
+        ping_interval_s: float = 5.0,
+        ping_interval_busy_s: float = 1.0,
+        write_buffer_bytes: int = 1 << 20,
+        stream_error_burst: int = 200,
+        stream_error_rate_per_s: float = 33.0,
     ) -> None:
         self.max_concurrent_streams: int = max_concurrent_streams
         self.assumed_peer_streams: int = assumed_peer_streams
@@ -78,6 +87,21 @@ class Limits:
         self.remembered_resets: int = remembered_resets
         self.frames_per_turn: int = frames_per_turn
         """Frames that one `receive` takes before it leaves the rest for the next; 0 for all."""
+        self.stream_error_burst: int = stream_error_burst
+        self.stream_error_rate_per_s: float = stream_error_rate_per_s
+        self.settings_timeout_s: float = settings_timeout_s
+        """Between a client's preface and its first SETTINGS."""
+        self.priority_frames: int = priority_frames
+        """PRIORITY frames for each stream, and as many before the first."""
+        self.window_updates: int = window_updates
+        """WINDOW_UPDATE frames for each pair of DATA frames sent."""
+        self.ping_strikes: int = ping_strikes
+        """Pings that may come too early (gRFC A8); -1 leaves them to the control budget alone."""
+        self.ping_interval_s: float = ping_interval_s
+        self.ping_interval_busy_s: float = ping_interval_busy_s
+        """The same while streams are open."""
+        self.write_buffer_bytes: int = write_buffer_bytes
+        """Output that the transport takes before DATA waits."""
 
     def stream_window(self, is_client: bool) -> int:
         """Return the receive window of a stream in bytes."""

@@ -36,7 +36,7 @@ from seawall_proxy.http2.hpack.decoder import Decoded, Decoder
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.http2.sender import Sender
 from seawall_proxy.http2.stream import Stream
-from seawall_proxy.http2.table import StreamTable
+from seawall_proxy.http2.table import LAST_OPENED_ID, StreamTable
 from seawall_proxy.http2.validate import REQUEST, RESPONSE, TRAILERS, check
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class MessageFrames:
         """Forget a header block that is still open."""
         self._parts.clear()
 
+    def held_bytes(self) -> int:
+        """Return the bytes of a header block that is still open."""
+        return self._parts_bytes if self._parts else 0
+
     # ---- DATA ----
 
     def data_frame(self, buf: bytes, pos: int, length: int, flags: int, stream_id: int) -> None:
@@ -100,6 +104,8 @@ class MessageFrames:
             self.recv_credit = 0
         stream = self._streams.get(stream_id)
         if stream is None or stream.remote_closed or not stream.headers_seen:
+            if flags & FLAG_PADDED:
+                _padding(buf, pos, length)
             self._stray_data(stream, stream_id)
             return
         stream.recv_window -= length
@@ -140,7 +146,7 @@ class MessageFrames:
             raise ConnectionFault(PROTOCOL_ERROR, "DATA on an idle stream")
         elif self._table.is_ignored(stream_id) or self._table.was_reset(stream_id):
             return
-        elif connection.is_client:
+        elif connection.is_client and not self._table.was_ended_by_peer(stream_id):
             self._guard.late_frame(connection.now)
         else:
             connection.reset_unknown(stream_id, STREAM_CLOSED)
@@ -182,11 +188,11 @@ class MessageFrames:
         parts.append(buf[pos : pos + length])
         self._parts_bytes += length
         if len(parts) - 1 > self._limits.continuation_frames:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many CONTINUATION frames")
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "continuation_frames")
         if self._parts_bytes > self._limits.header_block_bytes:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "header block is too large")
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "header block is too large", "header_block")
         if self._connection.now >= self._deadlines.header_block:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "header block took too long")
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "header block took too long", "header_block_timeout")
         if flags & FLAG_END_HEADERS:
             block = b"".join(parts)
             parts.clear()
@@ -208,6 +214,7 @@ class MessageFrames:
         elif self_dependent:
             connection.stream_error(stream, PROTOCOL_ERROR)
         elif decoded.too_large:
+            self._guard.trip("header_list")
             connection.stream_error(stream, ENHANCE_YOUR_CALM)
         elif stream.headers_seen:
             self._trailers(stream, decoded, end_stream)
@@ -227,10 +234,13 @@ class MessageFrames:
             return
         self._guard.streams += 1
         connection = self._connection
-        if len(self._streams) >= self._limits.max_concurrent_streams:
+        if stream_id >= LAST_OPENED_ID:
+            connection.ids_run_out()
+        if len(self._streams) >= connection.stream_cap:
             connection.refuse(stream_id)
             return
         if decoded.too_large:
+            self._guard.trip("header_list")
             connection.reset_unknown(stream_id, ENHANCE_YOUR_CALM)
             return
         if self_dependent or check(decoded, REQUEST) or (end_stream and decoded.content_length > 0):
@@ -259,7 +269,11 @@ class MessageFrames:
     def _stray_response(self, stream_id: int) -> None:
         if self._table.is_idle(stream_id):
             raise ConnectionFault(PROTOCOL_ERROR, "HEADERS on an idle stream")
-        self._guard.late_frame(self._connection.now)
+        if self._table.was_ended_by_peer(stream_id):
+            # RFC 7540 asked for a connection error; the calls of others go on as RFC 9113 allows.
+            self._connection.reset_unknown(stream_id, STREAM_CLOSED)
+        else:
+            self._guard.late_frame(self._connection.now)
 
     def _response(self, stream: Stream, decoded: Decoded, end_stream: bool) -> None:
         connection = self._connection
@@ -287,6 +301,7 @@ class MessageFrames:
         if end_stream:
             self._connection.stream_error(stream, PROTOCOL_ERROR)
         elif stream.interim_responses > self._limits.interim_responses:
+            self._guard.trip("interim_responses")
             self._connection.stream_error(stream, ENHANCE_YOUR_CALM)
 
     def _trailers(self, stream: Stream, decoded: Decoded, end_stream: bool) -> None:

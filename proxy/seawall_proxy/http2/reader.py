@@ -19,6 +19,7 @@ from seawall_proxy.http2.frames import (
     SETTINGS,
     WINDOW_UPDATE,
 )
+from seawall_proxy.http2.opening import wrong_opening
 
 if TYPE_CHECKING:
     from seawall_proxy.http2.control import ControlFrames
@@ -64,6 +65,18 @@ class FrameReader:
         self._continued_id = stream_id
         self._state = _CONTINUATION if stream_id else _ANY
 
+    def is_waiting(self) -> bool:
+        """Whether a frame other than DATA has begun and is not complete."""
+        chunks = self._chunks
+        if not chunks or self.more:
+            return False
+        head = chunks[0]
+        return len(head) < HEADER_BYTES or head[3] != DATA
+
+    def held_bytes(self) -> int:
+        """Return the bytes of input that wait for the rest of their frame, or for the next turn."""
+        return self._have if self._chunks else 0
+
     def stop(self) -> None:
         """Parse no further, not even what was already fed."""
         self._stopped = True
@@ -93,7 +106,8 @@ class FrameReader:
         self._chunks.append(rest)
         self._have = len(rest)
         if self._expect_preface:
-            self._need = len(PREFACE)
+            # Looked at octet by octet, so that a short request in another protocol is answered at once.
+            self._need = self._have + 1
         elif self._have < HEADER_BYTES:
             self._need = HEADER_BYTES
         else:
@@ -102,11 +116,16 @@ class FrameReader:
     def _read_preface(self, data: bytes) -> int:
         """Return the position behind the client's preface, or 0 while it is not complete."""
         if data[: len(PREFACE)] != PREFACE[: len(data)]:
-            raise ConnectionFault(PROTOCOL_ERROR, "connection does not begin with the HTTP/2 preface")
+            fault = wrong_opening(data)
+            if fault is not None:
+                raise fault
+            self._keep(data)
+            return 0
         if len(data) < len(PREFACE):
             self._keep(data)
             return 0
         self._expect_preface = False
+        self._control.preface_read()
         return len(PREFACE)
 
     def _read_frames(self, data: bytes, pos: int) -> int:
@@ -119,7 +138,9 @@ class FrameReader:
             kind = data[pos + 3]
             flags = data[pos + 4]
             if length > self._max_frame_bytes:
-                raise ConnectionFault(FRAME_SIZE_ERROR, "frame is larger than the announced maximum")
+                raise ConnectionFault(
+                    FRAME_SIZE_ERROR, "frame is larger than the announced maximum", "max_frame"
+                )
             stream_id = (
                 (data[pos + 5] & 0x7F) << 24 | data[pos + 6] << 16 | data[pos + 7] << 8 | data[pos + 8]
             )

@@ -10,7 +10,7 @@ them there.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from seawall_proxy.http2.errors import NO_ERROR
 from seawall_proxy.http2.frames import (
@@ -23,12 +23,16 @@ from seawall_proxy.http2.frames import (
     MIN_MAX_FRAME_BYTES,
     frame_prefix,
 )
-from seawall_proxy.http2.headers import Field, HeaderBlock
+from seawall_proxy.http2.headers import FIELD_OVERHEAD, Field, HeaderBlock
 from seawall_proxy.http2.hpack.encoder import Encoder
 
 if TYPE_CHECKING:
     from seawall_proxy.http2.connection import Connection
     from seawall_proxy.http2.stream import Stream
+
+
+UNLIMITED: Final = -1
+"""The peer has not said how large a header list may be."""
 
 
 class Sender:
@@ -41,12 +45,24 @@ class Sender:
         self.out: list[bytes] = []
         self.send_window: int = DEFAULT_WINDOW_BYTES
         self.max_frame_bytes: int = MIN_MAX_FRAME_BYTES
+        self.max_list_bytes: int = UNLIMITED
+        """The peer's SETTINGS_MAX_HEADER_LIST_SIZE; advisory, so whoever sends asks `fits` first."""
         self.paused: bool = False
         self.stalled_frames: int = 0
         """Frames written while the transport was paused: a peer that makes us write and does not read."""
         self.ready: dict[int, Stream] = {}
         self.frames_out: int = 0
         self.data_frames: int = 0
+
+    def fits(self, block: HeaderBlock, extra: tuple[Field, ...]) -> bool:
+        """Whether the peer takes a header list of this size (SETTINGS_MAX_HEADER_LIST_SIZE)."""
+        limit = self.max_list_bytes
+        if limit == UNLIMITED:
+            return True
+        size = block.size
+        for name, value in extra:
+            size += len(name) + len(value) + FIELD_OVERHEAD
+        return size <= limit
 
     def mark_dirty(self) -> None:
         """Tell the runtime that this connection has output; called before the first piece is appended."""
@@ -60,6 +76,13 @@ class Sender:
         self.frames_out += 1
         if self.paused:
             self.stalled_frames += 1
+
+    def held_bytes(self) -> int:
+        """Return the bytes of output that nobody has taken yet."""
+        total = 0
+        for piece in self.out:
+            total += len(piece)
+        return total
 
     def take(self) -> bytes:
         """Return and clear the output."""

@@ -61,6 +61,10 @@ class Stream:
         self.queued_trailers: HeaderBlock | None = None
         self.queued_extra: tuple[Field, ...] = ()
 
+    def fits(self, block: HeaderBlock, extra: tuple[Field, ...]) -> bool:
+        """Whether the peer takes a header list of this size (RFC 9113 section 10.5.1)."""
+        return self.sender.fits(block, extra)
+
     def send_headers(self, block: HeaderBlock, extra: tuple[Field, ...], end_stream: bool) -> None:
         """Send response headers (server role); with `end_stream` the response is trailers-only."""
         if self.local_closed or self.end_queued:

@@ -14,7 +14,9 @@ from seawall_proxy.http2.frames import MAX_STREAM_ID
 from seawall_proxy.http2.stream import Stream
 
 LAST_OPENED_ID: Final = 2**30
-"""A client opens no stream above this id: its pool dials a new connection long before ids run out."""
+"""A client opens no stream above this id: its pool dials a new connection long before ids run out. A server
+sends a client away that comes to it.
+"""
 
 MAX_GAPS: Final = 16
 
@@ -26,6 +28,7 @@ class StreamTable:
         self._is_client: bool = is_client
         self._max_resets: int = remembered_resets
         self._resets: dict[int, bool] = {}
+        self._forgotten_id: int = 0
         self._gaps: list[tuple[int, int]] = []
         self.streams: dict[int, Stream] = {}
         self.highest_id: int = 0
@@ -62,9 +65,19 @@ class StreamTable:
     def add_reset(self, stream_id: int) -> None:
         """Remember that we sent RST_STREAM for this id."""
         if len(self._resets) >= self._max_resets:
-            del self._resets[next(iter(self._resets))]
+            oldest = next(iter(self._resets))
+            del self._resets[oldest]
+            self._forgotten_id = max(self._forgotten_id, oldest)
         self._resets[stream_id] = True
+
+    def reset_answered(self, stream_id: int) -> None:
+        """Learn that the peer reset this stream too: nothing more of it can be under way."""
+        self._resets.pop(stream_id, None)
 
     def was_reset(self, stream_id: int) -> bool:
         """Whether we sent RST_STREAM for this id, as far as we remember."""
         return stream_id in self._resets
+
+    def was_ended_by_peer(self, stream_id: int) -> bool:
+        """Whether a closed stream was surely ended by its peer, so that no frame of it can be late."""
+        return stream_id > self._forgotten_id and stream_id not in self._resets

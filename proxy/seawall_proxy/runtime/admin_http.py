@@ -1,7 +1,8 @@
 """The proxy's HTTP endpoints for operators and scrapers: a few read-only pages over HTTP/1.1.
 
 The protocol is h11's; what is ours is the bounds: connections, header size, time to ask and time to stay.
-Pages are functions that the composition root registers, run on the event loop, so they must be quick. Only
+Pages are functions that the composition root registers, run on the event loop, so they must be quick; one
+that has to ask others is a coroutine, and the connection takes no other request until it has its answer. Only
 GET and HEAD exist.
 """
 
@@ -10,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+import socket
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import h11
+
+from seawall_proxy.runtime.places import shown
 
 log = logging.getLogger("seawall.admin")
 
@@ -38,9 +43,17 @@ class Page:
     content_type: str = "application/json"
 
 
+PageMaker = Callable[[], "Page | Awaitable[Page]"]
+
+
 def json_page(value: object, status: int = HTTPStatus.OK) -> Page:
     """Return a page with a JSON value."""
     return Page(json.dumps(value, indent=2).encode() + b"\n", status)
+
+
+_FAILED: Final = json_page(
+    {"error": "the page has failed; the log says why"}, HTTPStatus.INTERNAL_SERVER_ERROR
+)
 
 
 def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Page:
@@ -51,10 +64,10 @@ def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Pag
 class AdminHttp:
     """Serves pages by path."""
 
-    def __init__(self, pages: dict[str, Callable[[], Page]]) -> None:
+    def __init__(self, pages: dict[str, PageMaker]) -> None:
         self.address: str = ""
         """Where it listens, once it does."""
-        self._pages: dict[str, Callable[[], Page]] = pages
+        self._pages: dict[str, PageMaker] = pages
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._all_gone: asyncio.Event = asyncio.Event()
@@ -62,9 +75,21 @@ class AdminHttp:
     async def start(self, host: str, port: int) -> None:
         """Listen; raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), host, port)
-        bound = self._server.sockets[0].getsockname()
-        self.address = f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}"
+        self._serve(await loop.create_server(lambda: _Connection(self), host, port))
+
+    async def start_on(self, sock: socket.socket) -> None:
+        """Listen on a socket that is bound already; it is closed with the server."""
+        loop = asyncio.get_running_loop()
+        if sock.family == socket.AF_UNIX:
+            # The file is its owner's, who may have handed it on; newer event loops would remove it.
+            keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+            self._serve(await loop.create_unix_server(lambda: _Connection(self), sock=sock, **keep))
+        else:
+            self._serve(await loop.create_server(lambda: _Connection(self), sock=sock))
+
+    def _serve(self, server: asyncio.Server) -> None:
+        self._server = server
+        self.address = shown(server.sockets[0].getsockname())
 
     async def stop(self) -> None:
         """Stop accepting, let clients read what was written (at most 5 s each), close."""
@@ -90,8 +115,8 @@ class AdminHttp:
         if not self._connections:
             self._all_gone.set()
 
-    def answer(self, method: bytes, target: bytes) -> Page:
-        """Return the page for a request; never raises."""
+    def answer(self, method: bytes, target: bytes) -> Page | Awaitable[Page]:
+        """Return the page for a request, or what it will come from; never raises."""
         if method not in (b"GET", b"HEAD"):
             return json_page({"error": "only GET and HEAD are served here"}, HTTPStatus.METHOD_NOT_ALLOWED)
         path = target.partition(b"?")[0].decode("ascii", "replace")
@@ -99,12 +124,19 @@ class AdminHttp:
         if page is None:
             return json_page({"error": "no such page", "pages": sorted(self._pages)}, HTTPStatus.NOT_FOUND)
         try:
-            return page()
+            made = page()
         except Exception:
             log.exception("the page %s has failed", path)
-            return json_page(
-                {"error": "the page has failed; the log says why"}, HTTPStatus.INTERNAL_SERVER_ERROR
-            )
+            return _FAILED
+        return made if isinstance(made, Page) else _finish(made, path)
+
+
+async def _finish(page: Awaitable[Page], path: str) -> Page:
+    try:
+        return await page
+    except Exception:
+        log.exception("the page %s has failed", path)
+        return _FAILED
 
 
 class _Connection(asyncio.Protocol):
@@ -115,6 +147,8 @@ class _Connection(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
         self._transport: asyncio.Transport | None = None
         self._limit: asyncio.TimerHandle | None = None
+        self._answering: asyncio.Future[None] | None = None
+        """A page that is being made; what else has come waits."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not isinstance: uvloop's transports are of their own kind.
@@ -129,6 +163,8 @@ class _Connection(asyncio.Protocol):
         self._admin.forget(self)
         if self._limit is not None:
             self._limit.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
 
     def close(self) -> None:
         """Close after what is written has gone, or when it does not go."""
@@ -148,7 +184,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._http.receive_data(data)
-            self._handle()
+            if self._answering is None:
+                self._handle()
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint)
 
@@ -157,7 +194,11 @@ class _Connection(asyncio.Protocol):
         while True:
             event = http.next_event()
             if isinstance(event, h11.Request):
-                self._send(self._admin.answer(event.method, event.target), head=event.method == b"HEAD")
+                page = self._admin.answer(event.method, event.target)
+                if not isinstance(page, Page):
+                    self._answering = asyncio.ensure_future(self._answer_later(page, event.method == b"HEAD"))
+                    return
+                self._send(page, head=event.method == b"HEAD")
                 if self._unread_bytes() > MAX_UNREAD_BYTES:
                     self.close()
                     return
@@ -174,6 +215,20 @@ class _Connection(asyncio.Protocol):
             elif isinstance(event, h11.EndOfMessage) and http.our_state is h11.DONE:
                 http.start_next_cycle()
                 self._stay(IDLE_LIMIT_S)
+
+    async def _answer_later(self, making: Awaitable[Page], head: bool) -> None:
+        page = await making
+        self._answering = None
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._send(page, head=head)
+        if self._unread_bytes() > MAX_UNREAD_BYTES:
+            self.close()
+            return
+        try:
+            self._handle()
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint)
 
     def _unread_bytes(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()

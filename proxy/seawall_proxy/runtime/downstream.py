@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
+from seawall_policy.listener_limits import MEMORY_END_FACTOR
 from seawall_proxy.call.acceptor import Acceptor
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM
+from seawall_proxy.runtime.admission import Admission, client_of
+from seawall_proxy.runtime.age import ANNOUNCE, CLOSE, FINISH, Age
+from seawall_proxy.runtime.peer import shown_address
 from seawall_proxy.runtime.transported import Transported, prepare_socket
 
 if TYPE_CHECKING:
+    from seawall_proxy.runtime.listening import Listener
     from seawall_proxy.runtime.worker import Worker
 
-MAX_CONNECTIONS: Final = 10_000
-FLUSH_LIMIT_S: Final = 30.0
-"""How long a peer may leave what was written to it unread."""
-RESPONSE_LIMIT_S: Final = 300.0
-"""How long a client may keep its window closed for the rest of a response that has ended (Envoy: 5 min)."""
 IDLE_LIMIT_S: Final = 3600.0
 """How long a client may stay without any stream."""
 
@@ -45,18 +45,32 @@ class Progress:
 class DownstreamProtocol(Transported):
     """A client's connection."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(
+        self, worker: Worker, admission: Admission | None = None, listener: Listener | None = None
+    ) -> None:
+        self.listener: Listener | None = listener
+        self.peer_address: str = ""
+        """The client's `host:port`: the PROXY protocol's where the listener requires it."""
+        self.peer_identity: str = ""
+        """The name in the client's certificate; empty without a verified one."""
+        self.age: Age | None = None
+        self.idle_limit_s: float = IDLE_LIMIT_S
         self.worker = worker
         self.transport = None
+        self.admission: Admission = worker.admission if admission is None else admission
+        self.client = ""
+        self._admitted = False
+        self._framed = Progress()
         self.drained = False
         self._folded: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
         self._flushed = Progress()
         self._busy = Progress()
         self._responses: dict[int, Progress] = {}
         self.acceptor = Acceptor(worker.context)
+        self.acceptor.max_message_bytes = self.admission.limits.max_request_message_bytes
         self.connection = Connection(
             is_client=False,
-            limits=worker.server_limits,
+            limits=self.admission.http2,
             handler=self.acceptor,
             cache=worker.cache,
             dirty=worker.dirty,
@@ -67,11 +81,23 @@ class DownstreamProtocol(Transported):
         worker = self.worker
         counters = worker.counters
         self.transport = cast("asyncio.Transport", transport)
-        if len(worker.downstream) >= MAX_CONNECTIONS:
+        listener = self.listener
+        if listener is None:
+            self.client = client_of(transport.get_extra_info("peername"))
+        elif not listener.greet(self, transport):
+            self.transport.close()
+            return
+        self.acceptor.peer = self.peer_address or shown_address(transport.get_extra_info("peername"))
+        refused = self.admission.enter(self.client)
+        if refused:
             counters.connections_refused += 1
+            counters.limits_tripped({refused: 1}, client=True)
             self.transport.abort()
             return
+        self._admitted = True
         prepare_socket(self.transport)
+        high_bytes = self.admission.limits.write_buffer_bytes
+        self.transport.set_write_buffer_limits(high_bytes, high_bytes // 4)
         counters.connections_total += 1
         counters.connections_open += 1
         worker.downstream.add(self)
@@ -81,6 +107,9 @@ class DownstreamProtocol(Transported):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         worker = self.worker
+        if self._admitted:
+            self._admitted = False
+            self.admission.leave(self.client)
         if self in worker.downstream:
             worker.downstream.discard(self)
             self._settle_counters()
@@ -89,6 +118,10 @@ class DownstreamProtocol(Transported):
         """Add what this connection has done since the last time to the worker's counters."""
         counters = self.worker.counters
         connection = self.connection
+        guard = connection.guard
+        if guard.trips is not None:
+            counters.limits_tripped(guard.trips, client=True)
+            guard.trips = None
         done = (
             connection.bytes_in,
             connection.bytes_out,
@@ -121,21 +154,26 @@ class DownstreamProtocol(Transported):
             connection.handle_timer(now)
         if connection.closed:
             return
+        if self.age is not None:
+            self._follow_age(self.age, now)
         if self.drained or self.acceptor.goaway_received:
             self.close_if_idle()
         self._expect_reading(now)
         self._expect_use(now)
+        self._expect_whole_frames(now)
+        self._limit_memory()
 
     def _expect_reading(self, now: float) -> None:
         """End a connection whose client does not read, and streams that keep the rest of a response: no
         timer of a call watches over either.
         """
         connection = self.connection
+        limits = self.admission.limits
         unread = self._unread_bytes()
         if unread == 0:
             self._flushed.touch(now)
-        elif self._flushed.lasts(connection.bytes_out - unread, now) >= FLUSH_LIMIT_S:
-            connection.terminate(ENHANCE_YOUR_CALM, "client does not read")
+        elif self._flushed.lasts(connection.bytes_out - unread, now) >= limits.flush_timeout_s:
+            self._end("flush_timeout", "client does not read")
             return
         known = self._responses
         self._responses = {}
@@ -143,21 +181,77 @@ class DownstreamProtocol(Transported):
             if not stream.end_queued:
                 continue
             progress = known.get(stream.id) or Progress()
-            if progress.lasts(stream.queued_bytes, now) >= RESPONSE_LIMIT_S:
+            if progress.lasts(stream.queued_bytes, now) >= limits.response_timeout_s:
+                connection.guard.trip("response_timeout")
                 stream.reset(CANCEL)
             else:
                 self._responses[stream.id] = progress
+
+    def _follow_age(self, age: Age, now: float) -> None:
+        """End a connection that has lived long enough, in the steps of gRFC A9."""
+        connection = self.connection
+        due = age.step(now, connection.streams_opened, heard=connection.ping_outstanding_since == 0.0)
+        if due == ANNOUNCE:
+            connection.goaway(0, 2**31 - 1, b"max_age")
+            connection.ping(now)
+        elif due == FINISH:
+            connection.goaway(0, -1, b"max_age")
+            self.drained = True
+        elif due == CLOSE:
+            connection.terminate(0, "max_age")
 
     def _expect_use(self, now: float) -> None:
         connection = self.connection
         if connection.active_streams > 0:
             self._busy.touch(now)
-        elif self._busy.lasts(connection.streams_opened, now) >= IDLE_LIMIT_S:
+        elif self._busy.lasts(connection.streams_opened, now) >= self.idle_limit_s:
             connection.terminate(0, "idle")
+
+    def _expect_whole_frames(self, now: float) -> None:
+        """End a connection that keeps us waiting for the rest of a frame; DATA may take its time."""
+        connection = self.connection
+        if connection.closed:
+            return
+        reader = connection.reader
+        if not reader.is_waiting():
+            self._framed.touch(now)
+        elif self._framed.lasts(reader.frames, now) >= self.admission.limits.frame_timeout_s:
+            self._end("frame_timeout", "frame took too long")
+
+    def _limit_memory(self) -> None:
+        """Give no new calls to a connection that holds too much, and end one that holds far too much."""
+        connection = self.connection
+        if connection.closed:
+            return
+        admission = self.admission
+        held = 0 if connection.active_streams == 0 else connection.held_bytes()
+        held += self._unread_bytes()
+        limit = admission.limits.memory_bytes
+        if held > limit * MEMORY_END_FACTOR:
+            self._end("memory", "connection holds too much memory")
+        else:
+            connection.stream_cap = 0 if held > limit else admission.limits.max_streams
+
+    def _end(self, limit: str, reason: str) -> None:
+        self.connection.guard.trip(limit)
+        self.connection.terminate(ENHANCE_YOUR_CALM, reason)
 
     def _unread_bytes(self) -> int:
         transport = self.transport
         return 0 if transport is None else transport.get_write_buffer_size()
+
+    def idle_s(self, now: float) -> float:
+        """Return for how long it has had no stream, as far as sweeps have seen; 0.0 while it has one."""
+        connection = self.connection
+        if connection.active_streams > 0 or connection.closed or self.drained:
+            return 0.0
+        return self._busy.lasts(connection.streams_opened, now)
+
+    def leave(self) -> None:
+        """Tell the client to go elsewhere, and close the connection once its streams have ended."""
+        self.connection.goaway(0)
+        self.drained = True
+        self.close_if_idle()
 
     def close_if_idle(self) -> None:
         """End the connection when it has no streams left and the client has what was written to it."""

@@ -14,7 +14,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, time
@@ -43,6 +43,9 @@ CLOSE_LIMIT_S: Final = 5.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 T = TypeVar("T")
+
+Relay = Callable[[list[bytes], int], Awaitable[None]]
+"""Hands on serialized events and a number of dropped ones; returns when there is room for more."""
 
 
 class EventPump:
@@ -76,6 +79,10 @@ class EventPump:
         self._tick_at: float = 0.0
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
+        self.held: bool = False
+        """The spool belongs to another process for the time being; records wait in the ring."""
+        self.relay: Relay | None = None
+        """Where events go instead, when another process keeps them."""
 
     def on_spooled(self, wake: Callable[[], None]) -> None:
         """Have `wake` called whenever the spool has grown."""
@@ -95,6 +102,45 @@ class EventPump:
         async with self._turn:
             await self._pump()
 
+    async def submit(self, payloads: list[bytes], dropped: int, reason: str = RING_FULL) -> None:
+        """Keep and spool events that another process has built, and declare `dropped` further ones lost;
+        returns once they are written.
+        """
+        async with self._turn:
+            if self.relay is not None:
+                await self._hand_on(self.relay, payloads, dropped)
+                return
+            for payload in payloads:
+                self._recent.append(event_pb2.ErrorEvent.FromString(payload))
+            if self._directory is None:
+                return
+            if self.spool is None and not self.held:
+                await self._open()
+            if self.spool is None:
+                self._counters.events_dropped += len(payloads)
+                return
+            await self.on_disk(self._store, self.spool, payloads, dropped, reason)
+            if self._wake is not None:
+                self._wake()
+
+    async def release(self) -> None:
+        """Write what waits, close the spool and open it no more: another process is about to."""
+        await self.drain()
+        async with self._turn:
+            self.held = True
+            spool, self.spool = self.spool, None
+            if spool is not None:
+                await self.on_disk(spool.close)
+
+    def hold(self) -> None:
+        """Leave the spool closed until `take_over`: another process still has it."""
+        self.held = True
+
+    def take_over(self) -> None:
+        """Open the spool from now on."""
+        self.held = False
+        self._reopen_at = 0.0
+
     async def drain(self) -> None:
         """Move everything that waits now."""
         for _ in range(1 + len(self._recorder) // SLICE):
@@ -103,7 +149,9 @@ class EventPump:
                 break
 
     async def _pump(self) -> None:
-        if self._directory is not None and self.spool is None:
+        if self.held and self.relay is None:
+            return
+        if self.relay is None and self._directory is not None and self.spool is None:
             await self._open()
         self._builder.anchor = _anchor()
         payloads: list[bytes] = []
@@ -121,13 +169,23 @@ class EventPump:
                     log.exception("an event could not be built")
             await asyncio.sleep(0)
         dropped = self._recorder.take_dropped()
-        if self.spool is not None:
+        if self.relay is not None:
+            if payloads or dropped:
+                await self._hand_on(self.relay, payloads, dropped)
+        elif self.spool is not None:
             if payloads or dropped or monotonic() >= self._tick_at:
                 await self.on_disk(self._store, self.spool, payloads, dropped)
             if payloads and self._wake is not None:
                 self._wake()
         elif self._directory is not None:
             self._counters.events_dropped += len(payloads)
+
+    async def _hand_on(self, relay: Relay, payloads: list[bytes], dropped: int) -> None:
+        try:
+            await relay(payloads, dropped)
+        except ConnectionError as error:
+            self._counters.events_dropped += len(payloads)
+            log.error("%d events are lost: %s", len(payloads), error)  # noqa: TRY400
 
     async def on_disk(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function of the spool in the spool's thread; no two calls run at once."""
@@ -163,10 +221,10 @@ class EventPump:
         """Return how the spool was doing a moment ago, or None when there is none."""
         return self._status
 
-    def _store(self, spool: Spool, payloads: list[bytes], dropped: int) -> None:
+    def _store(self, spool: Spool, payloads: list[bytes], dropped: int, reason: str = RING_FULL) -> None:
         now_s = time()
         if dropped:
-            spool.skip(dropped, RING_FULL, now_s)
+            spool.skip(dropped, reason, now_s)
         if payloads:
             spool.append(payloads, now_s)
         spool.tick(now_s)

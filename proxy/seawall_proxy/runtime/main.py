@@ -9,14 +9,18 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from seawall_policy._native import build_info
+from seawall_proxy.runtime.inherited import Inherited
 from seawall_proxy.runtime.server import EXIT_FAILED, ProxyServer, StartFailed
 from seawall_proxy.runtime.settings import DEFAULT_DATA_DIR, ProxySettings
 
 log = logging.getLogger("seawall.proxy")
+
+T = TypeVar("T")
 
 _LOG_LINE: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -60,15 +64,21 @@ def run(settings: ProxySettings) -> int:
 
 def _run_loop(settings: ProxySettings, seed: int) -> int:
     async def serve() -> int:
-        return await ProxyServer(settings, asyncio.get_running_loop(), seed).run()
+        inherited = Inherited.take(os.environ)
+        return await ProxyServer(settings, asyncio.get_running_loop(), seed, inherited).run()
 
+    return run_on_loop(serve())
+
+
+def run_on_loop(work: Coroutine[None, None, T]) -> T:
+    """Run something on the fastest event loop that there is."""
     try:
         import uvloop  # noqa: PLC0415 - absent on platforms that it does not support
     except ImportError:
         log.warning("uvloop is not installed, using asyncio's own event loop (slower)")
-        return asyncio.run(serve())
+        return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve())
+        return runner.run(work)
 
 
 def parse_arguments(arguments: list[str]) -> ProxySettings:
@@ -91,6 +101,9 @@ def parse_arguments(arguments: list[str]) -> ProxySettings:
     parser.add_argument(
         "--drain-limit", type=float, default=30.0, metavar="S", help="most seconds that open calls get"
     )
+    parser.add_argument(
+        "--workers", metavar="N", help="worker processes, or `auto`; default is what FILE says, else 1"
+    )
     given = parser.parse_args(arguments)
     return ProxySettings(
         config_path=Path(given.config),
@@ -102,6 +115,7 @@ def parse_arguments(arguments: list[str]) -> ProxySettings:
         log_format=given.log,
         drain_grace_s=given.drain_grace,
         drain_limit_s=given.drain_limit,
+        workers=given.workers,
     )
 
 

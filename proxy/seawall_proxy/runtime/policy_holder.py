@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from seawall.v1 import policy_pb2
 from seawall_policy.compile import CompileResult, MissingDescriptor, codes, compile_document
+from seawall_policy.compile.tls import cluster_tls
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.routing import build_table
-from seawall_proxy.runtime.reflection import ReflectionFailed, fetch_descriptors
+from seawall_proxy.runtime.reflection import ReflectionFailed, fetch_descriptors, secure_channel
+from seawall_proxy.runtime.upstream_edge import SystemResolver
 from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
-from seawall_proxy.upstream.cluster import ClusterSet
+from seawall_proxy.upstream.clusters import ClusterSet
 
 log = logging.getLogger("seawall.policy")
 
@@ -35,6 +39,16 @@ FROM_CONTROL_PLANE: Final = "live"
 _REFLECTION_TIMEOUT_S: Final = 2.0
 _REFLECTION_RETRY_S: Final = 5.0
 _MAX_DESCRIPTOR_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that was compiled and can be put in force."""
+
+    document: policy_pb2.PolicyDocument
+    result: CompileResult
+    source: str
+    began: float
 
 
 class PolicyHolder:
@@ -80,9 +94,30 @@ class PolicyHolder:
         async with self._lock:
             return await self._apply(document, revision, source, patient)
 
+    async def prepare(
+        self, document: policy_pb2.PolicyDocument, *, revision: int, source: str, patient: bool
+    ) -> Prepared | list[str]:
+        """Compile a document for `install`, or return why it is refused; nothing changes yet."""
+        async with self._lock:
+            return await self._prepare(document, revision, source, patient)
+
+    async def install(self, prepared: Prepared) -> None:
+        """Put a prepared document in force."""
+        async with self._lock:
+            self._put_in_force(prepared)
+
     async def _apply(
         self, document: policy_pb2.PolicyDocument, revision: int, source: str, patient: bool
     ) -> list[str]:
+        prepared = await self._prepare(document, revision, source, patient)
+        if isinstance(prepared, list):
+            return prepared
+        self._put_in_force(prepared)
+        return []
+
+    async def _prepare(
+        self, document: policy_pb2.PolicyDocument, revision: int, source: str, patient: bool
+    ) -> Prepared | list[str]:
         began = monotonic()
         result = await asyncio.to_thread(self._compile, document, revision)
         missing = result.missing
@@ -96,15 +131,37 @@ class PolicyHolder:
             return self._refuse(
                 [_line(v.field, v.code, v.message) for v in result.violations if not v.warning]
             )
-        self._install(document, result.snapshot, source)
+        protected = [(spec.name, spec.tls) for spec in result.snapshot.clusters.values() if spec.tls]
+        if protected:
+            unusable = await asyncio.to_thread(self._worker.dialer.tls.prepare, protected)
+            if unusable:
+                return self._refuse(unusable)
+        await self._look_ahead(result.snapshot)
+        return Prepared(document, result, source, began)
+
+    async def _look_ahead(self, snapshot: Snapshot) -> None:
+        """Look up the names of clusters that have none of their members yet."""
+        resolver = self._clusters.resolver
+        known = self._clusters.clusters
+        wanted = [
+            spec.dns
+            for name, spec in snapshot.clusters.items()
+            if spec.dns is not None and (name not in known or not known[name].endpoints)
+        ]
+        if wanted and isinstance(resolver, SystemResolver):
+            await resolver.look_ahead(wanted)
+
+    def _put_in_force(self, prepared: Prepared) -> None:
+        result = prepared.result
+        assert result.snapshot is not None
+        self._install(prepared.document, result.snapshot, prepared.source)
         for violation in result.violations:
             if violation.code == codes.STATIC_PARTIAL:  # only who has asked for the descriptors can know
                 log.warning("%s", _line(violation.field, violation.code, violation.message))
-        self.pending = missing
+        self.pending = result.missing
         self.refused = []
         self._counters.policy_applied += 1
-        self._counters.policy_apply_s = monotonic() - began
-        return []
+        self._counters.policy_apply_s = monotonic() - prepared.began
 
     def _compile(self, document: policy_pb2.PolicyDocument, revision: int) -> CompileResult:
         return compile_document(document, revision=revision, descriptors=self._learned)
@@ -121,6 +178,7 @@ class PolicyHolder:
         clusters = self._clusters.prepare(snapshot.clusters)
         table = build_table(snapshot, dict(clusters), context.table, self._routes, self._draw, now)
         self._clusters.adopt(clusters)
+        worker.dialer.tls.keep(spec.tls for spec in snapshot.clusters.values() if spec.tls is not None)
         context.table = table
         self.document = document
         self.snapshot = snapshot
@@ -181,9 +239,12 @@ class PolicyHolder:
         for spec in document.clusters:
             if spec.name != cluster:
                 continue
-            for endpoint in spec.endpoints:
+            for address in [endpoint.address for endpoint in spec.endpoints] or [spec.target]:
                 try:
-                    return await fetch_descriptors(endpoint.address, service, _REFLECTION_TIMEOUT_S)
+                    secure = await asyncio.to_thread(
+                        secure_channel, cluster_tls(spec), self._worker.dialer.tls.folder
+                    )
+                    return await fetch_descriptors(address, service, _REFLECTION_TIMEOUT_S, secure)
                 except ReflectionFailed as failure:
                     reason = str(failure)
         return reason
@@ -215,7 +276,8 @@ def _merge(known: DescriptorSource | None, sets: list[bytes], cache: Path | None
 def _save(path: Path | None, source: DescriptorSource) -> None:
     if path is None:
         return
-    temporary = path.with_suffix(".new")
+    # Several workers of one proxy share the file.
+    temporary = path.with_suffix(f".{os.getpid()}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary.write_bytes(source.file_descriptor_set())

@@ -6,11 +6,15 @@ bounded in size, number and time: what an upstream says about itself is not trus
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import grpc
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
+
+from seawall_policy.transport import ClientTls, unix_path
 
 _SERVICES: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 _MAX_SERVICES: Final = 200
@@ -25,14 +29,56 @@ class ReflectionFailed(Exception):
     """The upstream gave no descriptors; the message says why."""
 
 
-async def fetch_descriptors(address: str, service: str, timeout_s: float) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """How to speak TLS with an upstream."""
+
+    credentials: grpc.ChannelCredentials
+    server_name: str
+    """Empty: the host of the address."""
+
+
+def secure_channel(tls: ClientTls | None, folder: Path) -> Secure | None:
+    """Read what a cluster's TLS settings name; None for plaintext. Raises ReflectionFailed. For a thread."""
+    if tls is None:
+        return None
+    if not tls.verify:
+        raise ReflectionFailed("reflection needs verified certificates, which insecure_skip_verify turns off")
+
+    def read(name: str) -> bytes | None:
+        return (folder / name).read_bytes() if name else None
+
+    try:
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=read(tls.ca_file),
+            private_key=read(tls.key_file),
+            certificate_chain=read(tls.cert_file),
+        )
+    except OSError as error:
+        raise ReflectionFailed(f"{error.filename} cannot be read: {error.strerror}") from error
+    return Secure(credentials, tls.server_name)
+
+
+def _channel(address: str, secure: Secure | None) -> grpc.aio.Channel:
+    options: list[tuple[str, str | int]] = [("grpc.max_receive_message_length", _MAX_REPLY_BYTES)]
+    path = unix_path(address)
+    target = f"unix:{path}" if path else address
+    if secure is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    if secure.server_name:
+        options.append(("grpc.ssl_target_name_override", secure.server_name))
+    return grpc.aio.secure_channel(target, secure.credentials, options=options)
+
+
+async def fetch_descriptors(
+    address: str, service: str, timeout_s: float, secure: Secure | None = None
+) -> bytes:
     """Return a serialized FileDescriptorSet with `service` (empty: every service) and all that it depends on.
 
     Raises ReflectionFailed when the upstream cannot be reached, has no reflection, or does not know the
     service.
     """
-    options = [("grpc.max_receive_message_length", _MAX_REPLY_BYTES)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
+    async with _channel(address, secure) as channel:
         reason = ""
         for name in _SERVICES:
             try:

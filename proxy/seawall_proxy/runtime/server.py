@@ -1,9 +1,10 @@
-"""The proxy process from start to stop.
+"""The front of a proxy: what exists once, however many workers carry the calls.
 
-Start: read the policy file (it has to be valid), put the last good revision or the file's policy in force,
-open the listeners, say that it is ready. Then follow the control plane or the file. Stop: stop accepting,
-tell clients to go elsewhere in two steps, let calls in flight end, cut off what is left at the limit, ship
-what is recorded, leave.
+Start: read the policy file (it has to be valid), bind or inherit the listening sockets, put the last good
+revision or the file's policy in force, accept, say that it is ready. Then follow the control plane or the
+file. Stop: stop accepting, tell clients to go elsewhere in two steps, let calls in flight end, cut off what
+is left at the limit, ship what is recorded, leave. SIGUSR2 does the same after another process has taken over
+(handover.py).
 """
 
 from __future__ import annotations
@@ -18,92 +19,74 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
-from time import monotonic, time
+from time import time
 from typing import Final
 
 import seawall
 from seawall.v1 import fleet_pb2, policy_pb2
-from seawall_proxy.call.ports import TraceSink
-from seawall_proxy.config import LintReport, lint_file, render_violations
+from seawall_policy.compile.listeners import listener_specs
+from seawall_policy.compile.process import worker_count
+from seawall_policy.transport import unix_path
+from seawall_proxy.config import LintReport
 from seawall_proxy.runtime.admin_http import AdminHttp
-from seawall_proxy.runtime.commands import run_command
 from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
-from seawall_proxy.runtime.dialing import split_address
-from seawall_proxy.runtime.file_watch import FileWatch
+from seawall_proxy.runtime.following import FollowedFile, read_at_start
+from seawall_proxy.runtime.handover import Predecessor, Successor
+from seawall_proxy.runtime.inherited import Inherited
 from seawall_proxy.runtime.last_good import LastGood
 from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.notify import notify
 from seawall_proxy.runtime.pages import make_pages
-from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD, PolicyHolder
+from seawall_proxy.runtime.places import StartFailed, place_to_listen
+from seawall_proxy.runtime.plane import Plane
+from seawall_proxy.runtime.planes import cores, make_plane
+from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD
 from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
-from seawall_proxy.runtime.status import stats_report
-from seawall_proxy.runtime.worker import Worker
-from seawall_proxy.telemetry.clock import ClockAnchor
-from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
-from seawall_proxy.telemetry.events import policy_refused
+from seawall_proxy.runtime.sockets import Place, bind, bind_one
+from seawall_proxy.runtime.unix_sockets import file_identity, unlink_unix
+from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
-from seawall_proxy.telemetry.traces import make_trace_sink
-from seawall_proxy.upstream.cluster import ClusterSet
+
+__all__ = ["EXIT_FAILED", "EXIT_OK", "ProxyServer", "StartFailed", "place_to_listen"]
 
 log = logging.getLogger("seawall.proxy")
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 
-_TICK_S: Final = 1.0
-_DRAIN_LOOK_S: Final = 0.05
 _GC_THRESHOLDS: Final = (50_000, 20, 50)
 
 
-class StartFailed(Exception):
-    """The proxy cannot start; the message says why and what to do."""
-
-
-def place_to_listen(address: str) -> tuple[str, int]:
-    """Split `host:port`; raise StartFailed when it is none. An empty host would mean every interface: that
-    has to be said.
-    """
-    try:
-        host, port = split_address(address)
-    except ValueError:
-        host, port = "", 0
-    if not host or not 0 <= port <= 65535:
-        raise StartFailed(
-            f"cannot listen on {address!r}: write host:port, such as 127.0.0.1:8080 or 0.0.0.0:8080"
-        )
-    return host, port
-
-
 class ProxyServer:
-    """Everything of one proxy process."""
+    """Everything of one proxy."""
 
-    def __init__(self, settings: ProxySettings, loop: asyncio.AbstractEventLoop, seed: int) -> None:
+    def __init__(
+        self,
+        settings: ProxySettings,
+        loop: asyncio.AbstractEventLoop,
+        seed: int,
+        inherited: Inherited | None = None,
+    ) -> None:
         self.settings: ProxySettings = settings
         self.loop: asyncio.AbstractEventLoop = loop
         self.boot_id: str = uuid.uuid4().hex
         self.started_at: float = time()
         self.counters: ProxyCounters = ProxyCounters()
-        self.routes: dict[str, RouteCounters] = {"": RouteCounters("")}
         self.recorder: EventRecorder = EventRecorder(self.counters)
         self.dice: random.Random = random.Random(seed)
-        draw = self.dice.random
-        self.report: LintReport = self._read_file()
+        self.report: LintReport = read_at_start(settings.config_path)
         bootstrap = self.report.document
+        if settings.listen is not None and bootstrap.listeners:
+            bootstrap.listeners[0].address = settings.listen
+        elif settings.listen is not None:
+            bootstrap.listeners.add(name="main", address=settings.listen)
         self.node: str = settings.node or bootstrap.control.node or socket.gethostname()
-        self.tracer: TraceSink = self._make_tracer()
-        self.worker: Worker = Worker(loop, draw, self.recorder, self.tracer, self.counters, self.routes[""])
-        self.clusters: ClusterSet = ClusterSet(self.worker.dialer, self.worker.context.timers, draw)
         target = bootstrap.control.target if settings.control_target is None else settings.control_target
         self.control_target: str = target
         self.state_dir: Path = settings.data_dir / "proxies" / self.node
-        self.holder: PolicyHolder = PolicyHolder(
-            self.worker, self.clusters, self.routes, self.counters, draw, self.state_dir / "descriptors.binpb"
-        )
-        self.listeners: list[asyncio.Server] = []
-        self.addresses: list[str] = []
-        self.admin: AdminHttp = AdminHttp(make_pages(self))
-        self.last_good: LastGood = LastGood(self.state_dir)
+        self.workers: int = self._count_workers()
         self.pump: EventPump = EventPump(
             self.recorder,
             self.counters,
@@ -111,55 +94,101 @@ class ProxyServer:
             os.urandom,
             self.state_dir / "spool" if self.control_target else None,
         )
-        self.link: ControlLink | None = self._make_link(draw) if self.control_target else None
+        self.plane: Plane = make_plane(self)
+        self.places: list[Place] = []
+        self.admin: AdminHttp = AdminHttp(make_pages(self))
+        self.last_good: LastGood = LastGood(self.state_dir)
+        self.link: ControlLink | None = self._make_link() if self.control_target else None
+        self.file: FollowedFile = FollowedFile(
+            settings.config_path,
+            self.report,
+            self.plane,
+            self.counters,
+            self.recorder.system,
+            decides=not self.control_target,
+        )
         self.draining: bool = False
         self.stop: asyncio.Event = asyncio.Event()
         self.hurry: asyncio.Event = asyncio.Event()
-        self._watch: FileWatch = FileWatch(settings.config_path)
+        self._inherited: Inherited = Inherited() if inherited is None else inherited
+        self._admin_wanted: str = ""
+        self._admin_socket: socket.socket | None = None
+        self._admin_file: tuple[int, int] = (0, 0)
+        self._successor: Successor | None = None
+        self._handing_over: bool = False
+        self._link_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reload_turn: asyncio.Lock = asyncio.Lock()
-        self._reload_waits: bool = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where calls are accepted."""
+        return [place.address for place in self.places]
+
+    def uptime_s(self) -> float:
+        """Return for how long the process has been running."""
+        return time() - self.started_at
+
+    def _count_workers(self) -> int:
+        wanted = self.settings.workers
+        try:
+            return worker_count(self.report.document.workers if wanted is None else wanted, cores())
+        except ValueError as error:
+            raise StartFailed(f"--workers {error}") from error
 
     # start
 
-    def _read_file(self) -> LintReport:
-        report = lint_file(self.settings.config_path)
-        if not report.ok:
-            raise StartFailed(render_violations(report).rstrip("\n"))
-        for finding in report.warnings:
-            log.warning("%s: %s", finding.violation.field, finding.violation.message)
-        return report
-
-    def _make_tracer(self) -> TraceSink:
-        try:
-            return make_trace_sink(
-                os.environ,
-                node=self.node,
-                version=seawall.__version__,
-                bits=self.dice.getrandbits,
-                clock=self.clock,
-            )
-        except ValueError as error:
-            raise StartFailed(str(error)) from error
-
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
-        await self._boot_policy()
-        await self._open_listeners()
-        await self._open_admin()
-        self._install_signals()
-        self._start_background()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
+        try:
+            await self._start()
+        except BaseException:
+            await self.plane.close()
+            raise
         self._announce()
         await self.stop.wait()
         return await self._shut_down()
 
+    async def _start(self) -> None:
+        self._bind()
+        predecessor = await self._meet_predecessor()
+        await self.plane.start(self.places)
+        await self._boot_policy()
+        await self.plane.serve()
+        await self._open_admin()
+        for address in self._inherited.close_rest():
+            log.warning("%s was handed on and no listener has that address any more; it is closed", address)
+        self._install_signals()
+        if predecessor is not None:
+            predecessor.say_ready()
+            await predecessor.released()
+        self._start_background()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+    def _bind(self) -> None:
+        specs = listener_specs(self.report.document)
+        if not specs:
+            raise StartFailed(
+                f"{self.settings.config_path}: no listeners; "
+                "add `listeners: [{name: main, address: 127.0.0.1:8080}]`"
+            )
+        for spec in specs:
+            place = self._inherited.place(spec.name, spec.address)
+            self.places.append(place or bind(spec.address, self.workers, spec.socket_mode))
+
+    async def _meet_predecessor(self) -> Predecessor | None:
+        channel = self._inherited.channel
+        if channel is None:
+            return None
+        predecessor = await Predecessor.meet(channel, self.pump)
+        self._spawn(predecessor.run())
+        return predecessor
+
     async def _boot_policy(self) -> None:
         if self.control_target and await self._boot_last_good():
             return
-        refused = await self.holder.apply(self.report.document, revision=0, source=FROM_FILE, patient=True)
+        refused = await self.plane.apply(self.report.document, revision=0, source=FROM_FILE, patient=True)
         if refused:
             raise StartFailed("\n".join(refused))
 
@@ -171,7 +200,7 @@ class ProxyServer:
         if saved is None:
             return False
         revision = saved.revision
-        refused = await self.holder.apply(
+        refused = await self.plane.apply(
             saved.document, revision=revision, source=FROM_LAST_GOOD, patient=True
         )
         if refused:
@@ -184,41 +213,20 @@ class ProxyServer:
             log.info("starting from the last good revision %d", revision)
         return not refused
 
-    async def _open_listeners(self) -> None:
-        listeners = list(self.report.document.listeners)
-        wanted = [listener.address for listener in listeners]
-        if self.settings.listen is not None:
-            wanted[:1] = [self.settings.listen]
-        if not wanted:
-            raise StartFailed(
-                f"{self.settings.config_path}: no listeners; "
-                "add `listeners: [{name: main, address: 127.0.0.1:8080}]`"
-            )
-        for address in wanted:
-            host, port = place_to_listen(address)
-            try:
-                server = await self.worker.listen(host, port)
-            except OSError as error:
-                raise StartFailed(
-                    f"cannot listen on {address}: {error.strerror or error}; "
-                    "choose another with --listen or `listeners:`"
-                ) from error
-            self.listeners.append(server)
-            bound = server.sockets[0].getsockname()
-            self.addresses.append(f"[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"{bound[0]}:{bound[1]}")
-
     async def _open_admin(self) -> None:
         address = self.settings.admin_address or self.report.document.admin.address or DEFAULT_ADMIN_ADDRESS
-        host, port = place_to_listen(address)
+        self._admin_wanted = address
         try:
-            await self.admin.start(host, port)
+            self._admin_socket = self._inherited.admin(address) or bind_one(address)
+            self._admin_file = file_identity(unix_path(address))
+            await self.admin.start_on(self._admin_socket.dup())
         except OSError as error:
             raise StartFailed(
                 f"cannot listen on {address} for admin HTTP: {error.strerror or error}; "
                 "choose another with --admin or `admin:`"
             ) from error
 
-    def _make_link(self, draw: Callable[[], float]) -> ControlLink:
+    def _make_link(self) -> ControlLink:
         control = self.report.document.control
         identity = LinkIdentity(
             node=self.node,
@@ -229,20 +237,21 @@ class ProxyServer:
             policy_set=control.policy_set,
             admin_address=self.settings.admin_address or self.report.document.admin.address,
         )
+        policy = self.plane.policy
         return ControlLink(
             self.control_target,
             identity,
             self.pump,
             apply=self._apply_push,
-            applied=lambda: AppliedPolicy(self.holder.revision, self.holder.digest, self.holder.source),
-            stats=lambda: stats_report(self.worker, self.clusters, self.routes, self.counters, self.clock()),
+            applied=lambda: AppliedPolicy(policy.revision, policy.digest, policy.source),
+            stats=self.plane.stats,
             command=self._run_command,
-            draw=draw,
+            draw=self.dice.random,
             refused_path=self.state_dir / "refused_events.jsonl",
         )
 
     async def _apply_push(self, document: policy_pb2.PolicyDocument, revision: int, digest: str) -> list[str]:
-        refused = await self.holder.apply(
+        refused = await self.plane.apply(
             document, revision=revision, source=FROM_CONTROL_PLANE, patient=False
         )
         if refused:
@@ -255,16 +264,17 @@ class ProxyServer:
         return []
 
     async def _run_command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
-        done, why = run_command(self.worker, command)
+        done, why = await self.plane.command(command)
         log.info("command %s: %s", command.WhichOneof("action"), "done" if done else why)
         return done, why
 
     def _start_background(self) -> None:
-        self._spawn(self._tick())
-        self._spawn(self.holder.learn_pending())
+        self._spawn(self.plane.run())
         self._spawn(self.pump.run())
+        self._spawn(self.file.run(lambda why: self._spawn(self.file.reload(why))))
         if self.link is not None:
-            self._spawn(self.link.run())
+            self._link_task = self.loop.create_task(self.link.run())
+            self._track(self._link_task)
 
     def _install_signals(self) -> None:
         def stop() -> None:
@@ -274,11 +284,16 @@ class ProxyServer:
 
         self.loop.add_signal_handler(signal.SIGTERM, stop)
         self.loop.add_signal_handler(signal.SIGINT, stop)
-        self.loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload("SIGHUP")))
+        self.loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.file.reload("SIGHUP")))
+        self.loop.add_signal_handler(signal.SIGUSR2, lambda: self._spawn(self._hand_over()))
 
     def _announce(self) -> None:
         admin = self.admin.address
         where = ", ".join(self.addresses)
+        role = f"following {self.control_target} as {self.node}" if self.control_target else "stand-alone"
+        workers = f", {self.workers} workers" if self.workers > 1 else ""
+        say = f"seawall proxy ready: calls on {where}, admin on http://{admin}, {role}{workers}"
+        notify(f"MAINPID={os.getpid()}", "READY=1", f"STATUS={say}")
         if self.settings.log_format == "json":
             line = {
                 "event": "ready",
@@ -286,26 +301,16 @@ class ProxyServer:
                 "admin": admin,
                 "node": self.node,
                 "pid": os.getpid(),
+                "workers": self.workers,
             }
             say = json.dumps(line)
-        else:
-            role = f"following {self.control_target} as {self.node}" if self.control_target else "stand-alone"
-            say = f"seawall proxy ready: calls on {where}, admin on http://{admin}, {role}"
         sys.stderr.write(f"{say}\n")
         sys.stderr.flush()
 
-    def uptime_s(self) -> float:
-        """Return for how long the process has been running."""
-        return time() - self.started_at
-
-    def clock(self) -> ClockAnchor:
-        """Return both clocks as of now."""
-        return ClockAnchor(monotonic(), time())
-
-    # follow
-
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = self.loop.create_task(work)
+        self._track(self.loop.create_task(work))
+
+    def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -314,117 +319,79 @@ class ProxyServer:
         if not task.cancelled() and task.exception() is not None:
             log.error("a background task has failed", exc_info=task.exception())
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            try:
-                self._look_after()
-            except Exception:
-                # The next look is what ends dead connections; there must be one.
-                log.exception("looking after connections and the policy file failed")
-
-    def _look_after(self) -> None:
-        now = self.worker.tell_time()
-        self.clusters.sweep(now)
-        self.worker.sweep(now)
-        self.worker.after_batch()
-        if self._watch.changed():
-            # Not awaited: a reload may have to wait for an upstream's reflection.
-            self._spawn(self.reload("the file has changed"))
-
-    async def reload(self, why: str) -> None:
-        """Read the policy file again; a file with mistakes changes nothing. One at a time, so that what was
-        read last is in force last; one that waits for its turn stands for all who ask meanwhile.
-        """
-        if self._reload_waits:
-            return
-        self._reload_waits = True
-        async with self._reload_turn:
-            self._reload_waits = False
-            await self._reload(why)
-
-    async def _reload(self, why: str) -> None:
-        self._watch.accept()
-        report = await asyncio.to_thread(lint_file, self.settings.config_path)
-        if not report.ok:
-            self.counters.policy_refused += 1
-            self.holder.refused = [
-                f"{finding.violation.field}: {finding.violation.message}" for finding in report.errors
-            ]
-            log.error(
-                "%s: not reloaded, the policy in force stays:\n%s",
-                why,
-                render_violations(report).rstrip("\n"),
-            )
-            self.recorder.system(policy_refused(0, self.holder.refused, monotonic()))
-            return
-        if self.control_target:
-            log.info(
-                "%s: the control plane decides about the policy; `seawall apply` makes this file a revision",
-                why,
-            )
-            return
-        refused = await self.holder.apply(report.document, revision=0, source=FROM_FILE, patient=True)
-        if refused:
-            log.error("%s: not reloaded, the policy in force stays: %s", why, "; ".join(refused))
-            self.recorder.system(policy_refused(0, refused, monotonic()))
-        else:
-            self._warn_of_bootstrap(report)
-            self.report = report
-            log.info("%s: policy reloaded (%s)", why, self.holder.digest[:12])
-
-    def _warn_of_bootstrap(self, report: LintReport) -> None:
-        """Say which changed parts of the file only a start takes up, so that nobody waits for them."""
-        old, new = self.report.document, report.document
-        changed = [
-            name
-            for name, before, after in (
-                ("listeners", list(old.listeners), list(new.listeners)),
-                ("admin", old.admin, new.admin),
-                ("control", old.control, new.control),
-            )
-            if before != after
-        ]
-        if changed:
-            log.warning("%s changed in the file; that takes effect at the next start", ", ".join(changed))
-
     # stop
 
+    async def _hand_over(self) -> None:
+        """Start a process that takes over, and stop once it has; serve on if it does not."""
+        if self._handing_over or self.stop.is_set():
+            log.warning("SIGUSR2: another process is about to take over already")
+            return
+        self._handing_over = True
+        try:
+            await self._start_successor()
+        finally:
+            self._handing_over = False
+
+    async def _start_successor(self) -> None:
+        admin = None if self._admin_socket is None else (self._admin_wanted, self._admin_socket)
+        try:
+            successor = await Successor.start(self.places, admin, dict(os.environ))
+        except OSError as error:
+            log.error("SIGUSR2: a new process cannot be started, this one serves on: %s", error)  # noqa: TRY400
+            return
+        log.info("SIGUSR2: process %d is to take over", successor.pid)
+        if not await successor.ready():
+            log.error("SIGUSR2: the new process did not start, this one serves on")
+            return
+        log.info("process %d has taken over", successor.pid)
+        self._successor = successor
+        notify(f"MAINPID={successor.pid}")
+        self.stop.set()
+
     async def _shut_down(self) -> int:
-        log.info("stopping: draining %d calls", self.worker.context.calls)
+        log.info("stopping: draining %d calls", self.plane.calls())
         self.draining = True
-        for server in self.listeners:
-            server.close()
-        self.worker.start_drain()
-        began = monotonic()
-        grace = min(self.settings.drain_grace_s, self.settings.drain_limit_s)
-        await self._wait_for(lambda: not self.worker.downstream, began + grace)
-        self.worker.finish_drain()
-        await self._wait_for(lambda: not self.worker.downstream, began + self.settings.drain_limit_s)
-        left = self.worker.context.calls
-        if left:
-            log.warning("cut off %d calls that did not end within %g s", left, self.settings.drain_limit_s)
-        self.worker.close()
-        self.clusters.close()
-        self.worker.after_batch()
+        successor = self._successor
+        if successor is None:
+            notify("STOPPING=1")
+        else:
+            await self._release(successor)
+        self.plane.stop_accepting()
+        for place in self.places:
+            place.close(handed_on=successor is not None)
+        await self.plane.drain(self.settings.drain_grace_s, self.settings.drain_limit_s, self.hurry)
         await self._stop_background()
+        if successor is not None:
+            await successor.close()
         log.info("stopped")
         return EXIT_OK
+
+    async def _release(self, successor: Successor) -> None:
+        """Stop being the one that follows the control plane, keeps events and answers on the admin port."""
+        self.plane.stop_accepting()
+        if self.link is not None and self._link_task is not None:
+            await self.link.flush()
+            self._link_task.cancel()
+            await asyncio.gather(self._link_task, return_exceptions=True)
+        await self.pump.release()
+        self.pump.relay = successor.keep
+        successor.released()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
+        await self.admin.stop()
 
     async def _stop_background(self) -> None:
         """Ship what is recorded, if the control plane listens; the rest stays in the spool."""
         await self.pump.drain()
-        if self.link is not None and not self.hurry.is_set():
+        if self.link is not None and self._successor is None and not self.hurry.is_set():
             await self.link.flush()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(self.tracer.shutdown)
+        await self.plane.close()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
+        if self._successor is None:
+            unlink_unix(unix_path(self._admin_wanted), self._admin_file)
         await self.admin.stop()
-
-    async def _wait_for(self, done: Callable[[], bool], until: float) -> None:
-        while not done() and monotonic() < until and not self.hurry.is_set():
-            self.worker.sweep(self.worker.tell_time())
-            self.worker.after_batch()
-            await asyncio.sleep(_DRAIN_LOOK_S)

@@ -33,3 +33,5 @@ class ProxySettings:
     """Time between the two GOAWAYs of a drain: calls that are already on their way still get in."""
     drain_limit_s: float = 30.0
     """Most time that calls in flight get before they are cut off."""
+    workers: str | None = None
+    """Worker processes, a number or `auto`; default is what the policy file says, else one."""

@@ -11,15 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_policy.breaker import Breaker
-from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
-from seawall_proxy.upstream.endpoint import STATE_NAMES as ENDPOINT_STATES
+from seawall_proxy.runtime.endpoint_status import cluster_line, endpoint_message
+from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 
 if TYPE_CHECKING:
     from seawall_proxy.call.routing import RouteState
     from seawall_proxy.runtime.policy_holder import PolicyHolder
     from seawall_proxy.runtime.worker import Worker
     from seawall_proxy.telemetry.clock import ClockAnchor
-    from seawall_proxy.upstream.cluster import ClusterSet
+    from seawall_proxy.upstream.clusters import ClusterSet
 
 _BREAKER_STATE_OFFSET = 1
 """The contract's enum has a zero value of its own, so its numbers are one higher."""
@@ -48,20 +48,14 @@ def stats_report(
     for name in sorted(routes):
         if name or routes[name].started:
             report.routes.append(route_message(routes[name]))
+    for slot in worker.context.methods.slots:
+        report.methods.append(method_message(slot))
     for state in route_states(worker):
         if state.breaker is not None:
             report.breakers.append(breaker_message(state.name, state.breaker, worker.context.now, clock))
     for cluster in clusters.clusters.values():
         for endpoint in cluster.endpoints:
-            report.endpoints.append(
-                fleet_pb2.EndpointStatus(
-                    cluster=cluster.name,
-                    address=endpoint.address,
-                    state=ENDPOINT_STATES[endpoint.state],
-                    in_flight=endpoint.in_flight,
-                    last_error=endpoint.last_error,
-                )
-            )
+            report.endpoints.append(endpoint_message(cluster, endpoint, worker.context.now))
     return report
 
 
@@ -80,6 +74,24 @@ def route_message(counters: RouteCounters) -> stats_pb2.RouteCounters:
         in_flight=counters.in_flight,
         recovered=counters.recovered,
     )
+
+
+def method_message(slot: MethodCounters) -> stats_pb2.MethodCounters:
+    """Return one method's numbers in the words of the contract."""
+    return stats_pb2.MethodCounters(
+        route=slot.owner.route,
+        method=slot.method,
+        by_code=_trimmed(slot.by_code),
+        latency_buckets=_trimmed(slot.latency.buckets),
+        latency_sum_seconds=slot.latency.total_s,
+    )
+
+
+def _trimmed(numbers: list[int]) -> list[int]:
+    last = len(numbers)
+    while last > 0 and numbers[last - 1] == 0:
+        last -= 1
+    return numbers[:last]
 
 
 def breaker_message(route: str, breaker: Breaker, now: float, clock: ClockAnchor) -> stats_pb2.BreakerStatus:
@@ -116,28 +128,12 @@ def status_page(worker: Worker, clusters: ClusterSet, holder: PolicyHolder) -> d
             "waiting_for_descriptors": [item.route for item in holder.pending],
         },
         "routes": [_route_line(state, now) for state in route_states(worker)],
-        "clusters": {
-            cluster.name: {
-                "in_flight": cluster.in_flight,
-                "endpoints": [
-                    {
-                        "address": endpoint.address,
-                        "state": ENDPOINT_STATES[endpoint.state],
-                        "in_flight": endpoint.in_flight,
-                        "attempts": endpoint.attempts,
-                        "failures": endpoint.failures,
-                        "connections": len(endpoint.links),
-                        "last_error": endpoint.last_error,
-                    }
-                    for endpoint in cluster.endpoints
-                ],
-            }
-            for cluster in clusters.clusters.values()
-        },
+        "clusters": {cluster.name: cluster_line(cluster, now) for cluster in clusters.clusters.values()},
         "calls_in_flight": worker.context.calls,
         "connections": len(worker.downstream),
         "replay_bytes": worker.context.replay_bytes,
         "unmatched_calls": worker.context.unmatched.started,
+        "protocol_errors": dict(worker.counters.protocol_errors_by),
     }
 
 

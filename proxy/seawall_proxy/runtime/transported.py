@@ -63,6 +63,9 @@ class Transported(asyncio.Protocol):
             self.behind = True
             self.transport.pause_reading()
             worker.loop.call_soon(self._take_more)
+        elif self.connection.closed and self.transport is not None:
+            # It ended without a last word.
+            self.write(b"")
 
     def _take_more(self) -> None:
         self.behind = False

@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, cast
+from typing import cast
 
-from seawall_policy.breaker import Breaker
+from seawall_policy.breaker import Breaker, Transition
 from seawall_proxy.call.breaker_clock import BreakerClock
 from seawall_proxy.call.context import Context
 from seawall_proxy.call.ports import BreakerRecord, EventSink, TraceSink
@@ -21,14 +21,13 @@ from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.headers import BlockCache
 from seawall_proxy.http2.limits import Limits
+from seawall_proxy.runtime.admission import FRAMES_PER_TURN, Admission
 from seawall_proxy.runtime.dialing import TcpDialer
 from seawall_proxy.runtime.downstream import DownstreamProtocol
 from seawall_proxy.runtime.transported import Transported
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 
 log = logging.getLogger("seawall.proxy")
-
-_FRAMES_PER_TURN: Final = 256
 
 
 class Worker:
@@ -49,14 +48,20 @@ class Worker:
         self.dirty: list[Connection] = []
         self.counters: ProxyCounters = counters
         self.downstream: set[DownstreamProtocol] = set()
-        self.server_limits: Limits = Limits(frames_per_turn=_FRAMES_PER_TURN)
+        self.admission: Admission = Admission()
+        """For listeners that have none of their own."""
         # An upstream's connection carries many clients' calls, and one of them can make its answers go wrong
         # (metadata that is echoed and too large): that must not end the connection for the others soon.
         self.client_limits: Limits = Limits(
-            frames_per_turn=_FRAMES_PER_TURN, reset_burst=10_000, reset_rate_per_s=1_000.0
+            frames_per_turn=FRAMES_PER_TURN, stream_error_burst=10_000, stream_error_rate_per_s=1_000.0
         )
         self.dialer: TcpDialer = TcpDialer(self)
         self.breaker_clock: BreakerClock = BreakerClock(self.context)
+        self.on_transition: Callable[[str, Breaker, Transition], bool] | None = None
+        """Hears of every transition; returns whether it is an event."""
+        self.on_accept: Callable[[], None] | None = None
+        """Hears of every connection that is accepted."""
+        self._told: set[DownstreamProtocol] = set()
         self._armed_at: float = NEVER
         self._timer: asyncio.TimerHandle | None = None
         self.tell_time()
@@ -120,6 +125,8 @@ class Worker:
         """Record the transitions of one breaker."""
         table = self.context.table
         for change in breaker.take_transitions():
+            if self.on_transition is not None and not self.on_transition(route, breaker, change):
+                continue
             record = BreakerRecord(
                 route,
                 change.from_state,
@@ -153,11 +160,12 @@ class Worker:
 
     def start_drain(self) -> None:
         """Tell every client to go elsewhere, in the two steps of gRFC A9's server side; `finish_drain` is the
-        second.
+        second. Clients that were told before are not told again.
         """
         self.tell_time()
-        for protocol in list(self.downstream):
+        for protocol in self.downstream - self._told:
             protocol.connection.goaway(0, 2**31 - 1)
+        self._told = set(self.downstream)
         self.after_batch()
 
     def finish_drain(self) -> None:

@@ -20,7 +20,12 @@ class Metric(NamedTuple):
 
 
 CALL_DURATION: Final = Metric(
-    "rpc_server_call_duration_seconds", "histogram", "Time from request to final status, by route."
+    "rpc_server_call_duration_seconds",
+    "histogram",
+    "Time from request to final status, by route and method.",
+)
+METHOD_CALLS: Final = Metric(
+    "seawall_method_calls_total", "counter", "Finished calls by route, method and final status."
 )
 CALLS: Final = Metric("seawall_calls_total", "counter", "Finished calls by route and final status.")
 IN_FLIGHT: Final = Metric("seawall_inflight", "gauge", "Calls in flight, by route.")
@@ -35,6 +40,13 @@ FALLBACKS: Final = Metric(
 REJECTED: Final = Metric(
     "seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason."
 )
+MIRRORED: Final = Metric(
+    "seawall_mirror_calls_total", "counter", "Copies that were sent to a mirror, by what came of them."
+)
+MIRROR_DROPPED: Final = Metric(
+    "seawall_mirror_dropped_total", "counter", "Copies that were given up, by reason."
+)
+MIRROR_IN_FLIGHT: Final = Metric("seawall_mirror_inflight", "gauge", "Copies in flight.")
 CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
 BREAKER_STATE: Final = Metric(
     "seawall_breaker_state", "gauge", "1 for the state that the route's breaker is in, 0 for the others."
@@ -49,6 +61,28 @@ ENDPOINT_ATTEMPTS: Final = Metric(
 )
 ENDPOINT_FAILURES: Final = Metric("seawall_endpoint_failures_total", "counter", "Attempts that failed there.")
 ENDPOINT_IN_FLIGHT: Final = Metric("seawall_endpoint_inflight", "gauge", "Attempts in flight there.")
+ENDPOINT_HEALTH: Final = Metric(
+    "seawall_endpoint_health",
+    "gauge",
+    "1 for what the health checks say of the endpoint, 0 for the others; only where there are checks.",
+)
+ENDPOINT_LATENCY: Final = Metric(
+    "seawall_endpoint_latency_seconds", "gauge", "Latency that peak_ewma reckons with."
+)
+HEALTH_CHECKS: Final = Metric("seawall_health_checks_total", "counter", "Health checks begun, by cluster.")
+HEALTH_CHECK_FAILURES: Final = Metric(
+    "seawall_health_check_failures_total", "counter", "Health checks that failed or were not answered."
+)
+PANIC: Final = Metric(
+    "seawall_cluster_panic",
+    "gauge",
+    "1 while health is ignored because too little of the cluster is healthy.",
+)
+PANICS: Final = Metric("seawall_cluster_panics_total", "counter", "Times that this has begun.")
+LOOKUPS: Final = Metric("seawall_dns_lookups_total", "counter", "Lookups of a cluster's name.")
+LOOKUP_FAILURES: Final = Metric(
+    "seawall_dns_lookup_failures_total", "counter", "Lookups that failed or came back empty."
+)
 CONNECTIONS: Final = Metric("seawall_connections", "gauge", "Open client connections.")
 CONNECTIONS_TOTAL: Final = Metric("seawall_connections_total", "counter", "Client connections accepted.")
 CONNECTIONS_REFUSED: Final = Metric(
@@ -56,8 +90,28 @@ CONNECTIONS_REFUSED: Final = Metric(
     "counter",
     "Client connections closed at once because a limit was reached.",
 )
+CONNECTIONS_FAILED: Final = Metric(
+    "seawall_connections_failed_total",
+    "counter",
+    "Client connections that ended in the TLS handshake or the PROXY protocol header, by reason.",
+)
+CERTIFICATE_EXPIRY: Final = Metric(
+    "seawall_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When a certificate in use expires, in Unix time, by owner and file.",
+)
+CERTIFICATE_RELOADS: Final = Metric(
+    "seawall_certificate_reloads_total",
+    "counter",
+    "Changes of certificate files, by result: taken or refused.",
+)
 PROTOCOL_ERRORS: Final = Metric(
     "seawall_protocol_errors_total", "counter", "Client connections ended because the peer broke HTTP/2."
+)
+LIMITS_TRIPPED: Final = Metric(
+    "seawall_limits_tripped_total",
+    "counter",
+    "Times that a limit on connections was exceeded, by side (client, endpoint) and limit.",
 )
 POLICY_REVISION: Final = Metric("seawall_policy_revision", "gauge", "Revision in force; 0 for a policy file.")
 POLICY_APPLIED: Final = Metric("seawall_policy_applied_total", "counter", "Policies put in force.")
@@ -89,10 +143,32 @@ SPOOL_DEGRADED: Final = Metric(
 FALLBACKS_BY_KIND: Final = Metric(
     "seawall_fallback_kind_total", "counter", "Fallbacks served, by route and kind."
 )
+ACCESS_LOG_WRITTEN: Final = Metric("seawall_access_log_written_total", "counter", "Lines of the access log.")
+ACCESS_LOG_DROPPED: Final = Metric(
+    "seawall_access_log_dropped_total", "counter", "Lines that could not be written, by reason."
+)
+ACCESS_LOG_WAITING: Final = Metric("seawall_access_log_waiting", "gauge", "Calls that wait to be written.")
 BYTES_RECEIVED: Final = Metric("seawall_received_bytes_total", "counter", "Bytes from clients.")
 BYTES_SENT: Final = Metric("seawall_sent_bytes_total", "counter", "Bytes to clients.")
 RESETS_RECEIVED: Final = Metric("seawall_resets_received_total", "counter", "Streams that clients reset.")
 RESETS_SENT: Final = Metric("seawall_resets_sent_total", "counter", "Client streams that were reset here.")
+WORKERS: Final = Metric("seawall_workers", "gauge", "Worker processes that accept calls.")
+WORKER_RESTARTS: Final = Metric(
+    "seawall_worker_restarts_total", "counter", "Worker processes that died and were started again."
+)
+OVERLOAD_LEVEL: Final = Metric(
+    "seawall_overload_level", "gauge", "0 normal, 1 shedding idle connections, 2 refusing calls, by resource."
+)
+OVERLOAD_SHED: Final = Metric(
+    "seawall_overload_connections_closed_total", "counter", "Idle connections closed to make room."
+)
+MEMORY_USED: Final = Metric("seawall_memory_used_bytes", "gauge", "Memory that is compared with the limit.")
+MEMORY_LIMIT: Final = Metric("seawall_memory_limit_bytes", "gauge", "Memory limit; 0 when there is none.")
+DESCRIPTORS_USED: Final = Metric("seawall_descriptors", "gauge", "Open file descriptors.")
+DESCRIPTORS_LIMIT: Final = Metric("seawall_descriptors_limit", "gauge", "RLIMIT_NOFILE.")
+EVENT_LOOP_LAG: Final = Metric(
+    "seawall_event_loop_lag_seconds", "gauge", "How late the event loop was at the last look."
+)
 BUILD_INFO: Final = Metric(
     "seawall_build_info", "gauge", "1, with version and form of the data path as labels."
 )

@@ -1,7 +1,8 @@
 """The scrape page: Prometheus text exposition (version 0.0.4) of the counters, made when it is asked for.
 
 Series are bounded by the policy: routes, clusters and endpoints are those that the document names,
-reasons are a fixed list. No client can make a series.
+reasons are a fixed list, and methods are those that the policy names and so many that servers answered (see
+`seawall_proxy.call.methods`). No client can make a series.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from typing import Final
 from seawall_policy import status
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_proxy.telemetry import names
-from seawall_proxy.telemetry.counters import LATENCY_BOUNDS, ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.counters import (
+    LATENCY_BOUNDS,
+    MethodCounters,
+    MirrorCounters,
+    ProxyCounters,
+    RouteCounters,
+)
 from seawall_proxy.telemetry.names import Metric
 from seawall_proxy.telemetry.spool import SpoolStatus
 
@@ -81,14 +88,6 @@ def _escape(value: str) -> str:
 def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     """Add what is counted by route; calls without a route are under the empty name."""
     by_name = [((("route", name),), routes[name]) for name in sorted(routes)]
-    page.histograms(
-        names.CALL_DURATION,
-        (
-            ((("rpc_system_name", "grpc"), *labels), counters.latency.buckets, counters.latency.total_s)
-            for labels, counters in by_name
-            if labels[0][1]
-        ),
-    )
     page.family(
         names.CALLS,
         (
@@ -122,6 +121,67 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     )
 
 
+def add_methods(page: Exposition, slots: Iterable[MethodCounters]) -> None:
+    """Add what is counted by method; those of a route add up to the route."""
+    rows = [
+        ((("rpc_method", slot.method), ("route", slot.owner.route)), slot)
+        for slot in sorted(slots, key=lambda slot: (slot.owner.route, slot.method))
+    ]
+    page.histograms(
+        names.CALL_DURATION,
+        (
+            ((("rpc_system_name", "grpc"), *labels), slot.latency.buckets, slot.latency.total_s)
+            for labels, slot in rows
+        ),
+    )
+    page.family(
+        names.METHOD_CALLS,
+        (
+            ((*labels, ("rpc_status_code", status.name(code))), count)
+            for labels, slot in rows
+            for code, count in enumerate(slot.by_code)
+            if count
+        ),
+    )
+
+
+def add_mirrors(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what became of copies, by the route of the call and the cluster of the mirror."""
+    rows: list[tuple[Labels, MirrorCounters]] = [
+        ((("route", name), ("cluster", cluster)), counters)
+        for name in sorted(routes)
+        for cluster, counters in sorted(routes[name].mirrors.items())
+    ]
+    page.family(
+        names.MIRRORED,
+        (
+            ((*labels, ("rpc_status_code", status.name(code))), count)
+            for labels, counters in rows
+            for code, count in enumerate(counters.by_code)
+            if count
+        ),
+    )
+    page.family(
+        names.MIRROR_DROPPED,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in rows
+            for reason, count in sorted(counters.dropped_by.items())
+        ),
+    )
+    page.family(names.MIRROR_IN_FLIGHT, ((labels, counters.in_flight) for labels, counters in rows))
+
+
+def add_access_log(page: Exposition, written: int, dropped: Mapping[str, int], waiting: int) -> None:
+    """Add how the access log is doing."""
+    page.family(names.ACCESS_LOG_WRITTEN, [((), written)])
+    page.family(
+        names.ACCESS_LOG_DROPPED,
+        (((("reason", reason),), count) for reason, count in sorted(dropped.items())),
+    )
+    page.family(names.ACCESS_LOG_WAITING, [((), waiting)])
+
+
 def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int) -> None:
     """Add how the record of events is doing; `spool` is None for a proxy without one."""
     page.family(names.EVENTS_WAITING, [((), waiting)])
@@ -152,6 +212,14 @@ def add_breakers(page: Exposition, breakers: Iterable[tuple[str, int, int, int]]
     page.family(names.BREAKER_REJECTED, (((("route", route),), rejected) for route, _, _, rejected in rows))
 
 
+def add_certificates(page: Exposition, expiries: Iterable[tuple[str, str, float]]) -> None:
+    """Add the certificates in use, given as owner, file and the Unix time of their expiry."""
+    page.family(
+        names.CERTIFICATE_EXPIRY,
+        (((("owner", owner), ("file", file)), expiry) for owner, file, expiry in expiries),
+    )
+
+
 def add_proxy(
     page: Exposition, counters: ProxyCounters, *, revision: int, control_connected: bool | None
 ) -> None:
@@ -173,5 +241,24 @@ def add_proxy(
         (names.EVENTS_DROPPED, counters.events_dropped),
     ):
         page.family(metric, [((), value)])
+    page.family(
+        names.LIMITS_TRIPPED,
+        (
+            ((("side", side), ("limit", limit)), count)
+            for side, counts in (("client", counters.client_limits), ("endpoint", counters.endpoint_limits))
+            for limit, count in sorted(counts.items())
+        ),
+    )
+    page.family(
+        names.CONNECTIONS_FAILED,
+        (((("reason", reason),), count) for reason, count in sorted(counters.prologues_failed_by.items())),
+    )
+    page.family(
+        names.CERTIFICATE_RELOADS,
+        [
+            ((("result", "taken"),), counters.certificates_reloaded),
+            ((("result", "refused"),), counters.certificates_refused),
+        ],
+    )
     if control_connected is not None:
         page.family(names.CONTROL_CONNECTED, [((), float(control_connected))])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from seawall_proxy.http2.connection import Connection
-from seawall_proxy.upstream.endpoint import Dialer, Link
+from seawall_proxy.upstream.link import Dialer, Link
 
 WRITE_HIGH_BYTES: Final = 1 << 20
 WRITE_LOW_BYTES: Final = 256 << 10

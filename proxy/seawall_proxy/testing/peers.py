@@ -18,7 +18,7 @@ from seawall_proxy.http2.stream import Stream
 from seawall_proxy.testing import transcript
 from seawall_proxy.testing.network import Wire
 from seawall_proxy.testing.world import World
-from seawall_proxy.upstream.endpoint import Link
+from seawall_proxy.upstream.link import Link
 
 Saw = Callable[[str, str], None]
 """Called with who saw it and what."""

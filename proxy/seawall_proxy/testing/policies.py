@@ -7,6 +7,7 @@ from math import inf
 
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.header_change import HeaderChange
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -14,6 +15,7 @@ from seawall_policy.model import (
     FallbackStep,
     MetadataCondition,
     MethodInfo,
+    MirrorTarget,
     Policy,
     Route,
     Snapshot,
@@ -45,15 +47,41 @@ def make_route(
     metadata: Mapping[bytes, bytes] | None = None,
     backends: tuple[tuple[str, int], ...] = (("main", 1),),
     idempotent: bool = False,
+    request_headers: HeaderChange | None = None,
+    response_headers: HeaderChange | None = None,
+    mirrors: Mapping[str, float] | None = None,
 ) -> Route:
-    """Return a route; `backends` are cluster names with their own (not cumulative) weights."""
+    """Return a route; `backends` are cluster names with their own (not cumulative) weights, `mirrors` cluster
+    names with the share of calls that is copied.
+    """
     conditions = tuple(MetadataCondition(key, value) for key, value in (metadata or {}).items())
     total = 0
     cumulative: list[tuple[str, int]] = []
     for cluster, weight in backends:
         total += weight
         cumulative.append((cluster, total))
-    return Route(name, service, method, conditions, tuple(cumulative), policy, idempotent)
+    return Route(
+        name,
+        service,
+        method,
+        conditions,
+        tuple(cumulative),
+        policy,
+        idempotent,
+        request_headers,
+        response_headers,
+        tuple(MirrorTarget(cluster, share) for cluster, share in (mirrors or {}).items()),
+    )
+
+
+def make_change(
+    *,
+    set: Mapping[bytes, bytes] | None = None,  # noqa: A002 - the word of the policy file
+    add: Mapping[bytes, bytes] | None = None,
+    remove: tuple[bytes, ...] = (),
+) -> HeaderChange:
+    """Return a change of metadata."""
+    return HeaderChange(tuple((set or {}).items()), tuple((add or {}).items()), frozenset(remove))
 
 
 def make_cluster(

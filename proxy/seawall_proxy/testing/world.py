@@ -24,8 +24,9 @@ from seawall_proxy.http2.limits import Limits
 from seawall_proxy.http2.stream import Stream
 from seawall_proxy.telemetry.counters import RouteCounters
 from seawall_proxy.testing.network import FakeDialer, Host, Wire
-from seawall_proxy.upstream.cluster import ClusterSet
-from seawall_proxy.upstream.endpoint import Endpoint, Link
+from seawall_proxy.upstream.clusters import ClusterSet
+from seawall_proxy.upstream.endpoint import Endpoint
+from seawall_proxy.upstream.link import Link
 
 SWEEP_S: Final = 1.0
 _MOST_ROUNDS: Final = 100_000
@@ -59,6 +60,10 @@ class Door(ConnectionHandler):
         handler = stream.handler
         if isinstance(handler, Call):
             self._calls.append(handler)
+
+    def limit_messages(self, size_bytes: int) -> None:
+        """Follow requests' messages as a listener with `max_request_message` does."""
+        self._acceptor.max_message_bytes = size_bytes
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         self._acceptor.on_goaway(last_stream_id, code)
@@ -287,8 +292,12 @@ class World:
         _expect_zero(left, "calls in flight", context.calls)
         _expect_zero(left, "replay bytes", context.replay_bytes)
         _expect_zero(left, "held calls", len(context.held))
+        _expect_zero(left, "copies in flight", context.mirrors)
+        _expect_zero(left, "bytes that wait for mirrors", context.mirror_bytes)
         for name, counters in self.counters.items():
             _expect_zero(left, f"route {name}: in flight", counters.in_flight)
+            for target, mirror in counters.mirrors.items():
+                _expect_zero(left, f"route {name}: copies to {target} in flight", mirror.in_flight)
         for state in context.table.states.values() if context.table is not None else ():
             if state.breaker is not None:
                 _expect_zero(left, f"route {state.name}: permits out", state.breaker.in_flight)
@@ -304,9 +313,11 @@ class World:
     def _look_at(self, endpoint: Endpoint, left: list[str]) -> None:
         _expect_zero(left, f"endpoint {endpoint.address}: in flight", endpoint.in_flight)
         _expect_zero(left, f"endpoint {endpoint.address}: waiting", len(endpoint.waiting))
+        streams = -endpoint.own_streams
         for link in endpoint.links + endpoint.draining:
             if link.connection is not None:
-                _expect_zero(left, f"endpoint {endpoint.address}: streams", link.connection.active_streams)
+                streams += link.connection.active_streams
+        _expect_zero(left, f"endpoint {endpoint.address}: streams of calls", streams)
 
 
 def _expect_zero(left: list[str], what: str, count: int) -> None:

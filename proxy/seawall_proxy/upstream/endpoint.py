@@ -9,7 +9,7 @@ MAX_CONCURRENT_STREAMS and attempts wait, further connections are dialled up to 
 After a failed dial the endpoint waits (exponential backoff with jitter, gRPC's connection backoff) and then
 dials again by itself, so that the first call after a recovery does not have to find out. The longest wait is
 10 s, well below gRPC's 120 s: an endpoint in backoff gets no calls, so the wait is also how late its return
-can be noticed.
+can be noticed. One that was good is waited for at most a second, or a quarter of the time that it is away.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
+from seawall_policy.transport import NO_LIMIT, ClientTls, ConnectionOptions
 from seawall_proxy.call.timers import Timed, TimerWheel
-from seawall_proxy.call.upstream_port import StreamSeeker, UpstreamEndpoint
+from seawall_proxy.call.upstream_port import StreamSeeker
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import NO_ERROR
-from seawall_proxy.http2.handlers import ConnectionHandler
+from seawall_proxy.upstream.link import Dialer, Link
+from seawall_proxy.upstream.member import Member
 
 IDLE: Final = 0
 CONNECTING: Final = 1
@@ -37,79 +37,17 @@ BACKOFF_FACTOR: Final = 1.6
 BACKOFF_JITTER: Final = 0.2
 STEADY_S: Final = 1.0
 """A connection that lived this long was a good one: the next loss is dialled again at once."""
-MAX_CONNECTIONS: Final = 8
+LATE_S: Final = 1.0
+LATE_SHARE: Final = 0.25
+"""The return of an endpoint that was good is noticed this late at most: a second, or this share of the time
+that it was away.
+"""
 MAX_WAITING: Final = 1024
-KEEPALIVE_S: Final = 30.0
-"""A connection with open streams is pinged this often (gRFC A8 gives the reasons, the numbers are ours)."""
-KEEPALIVE_TIMEOUT_S: Final = 20.0
+AGE_SPREAD: Final = 0.1
+"""A connection's greatest age is less by up to this share, so that not all are replaced at once."""
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class Dialer:
-    """Opens transports; implemented by the runtime."""
-
-    def dial(self, link: Link, address: str, timeout_s: float) -> None:
-        """Start connecting; later call `link.opened()` or `link.failed(reason)`, and deliver bytes to its
-        connection.
-        """
-
-    def hang_up(self, link: Link) -> None:
-        """Close the link's transport after what is written has gone."""
-
-    def make_connection(self, link: Link) -> Connection:
-        """Make the client-role connection for a link."""
-        raise RuntimeError("a dialer must make connections")
-
-
-class Link(ConnectionHandler):
-    """One connection, or an attempt to get one."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint: Endpoint = endpoint
-        self.connection: Connection | None = None
-        self.transport: object | None = None
-        """Owned by the dialer."""
-        self.ready: bool = False
-        self.closed: bool = False
-        self.ready_at: float = 0.0
-        self.pinged_at: float = 0.0
-
-    def opened(self) -> None:
-        """Learn from the dialer that the transport is there; the endpoint waits for the peer's SETTINGS."""
-        connection = self.connection
-        if connection is not None and not self.closed:
-            connection.start(self.endpoint.timers.now)
-
-    def failed(self, reason: str) -> None:
-        """Learn from the dialer that there is no transport."""
-        if not self.closed:
-            self.closed = True
-            self.endpoint.link_failed(self, reason)
-
-    def on_capacity(self) -> None:
-        connection = self.connection
-        if connection is None or self.closed:
-            return
-        endpoint = self.endpoint
-        if not self.ready and connection.settings_received:
-            self.ready = True
-            self.ready_at = endpoint.timers.now
-            self.pinged_at = self.ready_at
-            endpoint.link_ready(self)
-        elif endpoint.waiting:
-            endpoint.serve()
-
-    def on_goaway(self, last_stream_id: int, code: int) -> None:
-        self.endpoint.link_leaving(self)
-
-    def on_terminated(self, code: int, reason: str) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        self.endpoint.link_gone(self, reason)
-
-
-class Endpoint(UpstreamEndpoint):
+class Endpoint(Member):
     """One address; see the module."""
 
     def __init__(
@@ -121,8 +59,7 @@ class Endpoint(UpstreamEndpoint):
         timers: TimerWheel,
         draw: Callable[[], float],
     ) -> None:
-        super().__init__(address, index)
-        self.timers: TimerWheel = timers
+        super().__init__(address, index, timers)
         self.state: int = IDLE
         self.last_error: str = ""
         self.links: list[Link] = []
@@ -132,6 +69,9 @@ class Endpoint(UpstreamEndpoint):
         self.dialling: Link | None = None
         self.waiting: dict[StreamSeeker, None] = {}
         self.retired: bool = False
+        self.tls: ClientTls | None = None
+        """How the dialer protects connections; None: plaintext."""
+        self.options: ConnectionOptions = ConnectionOptions()
         self.connects: int = 0
         self.connect_failures: int = 0
         self.on_state: StateListener | None = None
@@ -139,6 +79,14 @@ class Endpoint(UpstreamEndpoint):
         self._dialer: Dialer = dialer
         self._draw: Callable[[], float] = draw
         self._failures: int = 0
+        self._waited_s: float = 0.0
+        """The latest wait after a failed dial."""
+        self._good_at: float = -NO_LIMIT
+        """When a connection that had lasted was lost."""
+        self._extra_failures: int = 0
+        """Further connections in a row that failed or did not last, while others carried the traffic."""
+        self._extra_at: float = 0.0
+        """Until when no further one is tried."""
         self._timer: _Redial = _Redial(self)
         self._next: int = 0
 
@@ -153,11 +101,21 @@ class Endpoint(UpstreamEndpoint):
             seeker.connection_failed(self.last_error or "no connection")
             return
         self.waiting[seeker] = None
-        if self.dialling is None and len(self.links) < MAX_CONNECTIONS:
+        if connection is not None:
+            # Others were first; they are served now, and this one after them.
+            self.serve()
+        elif self._may_dial():
             self.dial()
 
     def abandon(self, seeker: StreamSeeker) -> None:
         self.waiting.pop(seeker, None)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be expected to serve: it has a connection, or gets one as far as anybody knows."""
+        if self.retired or self.state == BACKOFF:
+            return False
+        return self.state != CONNECTING or self._failures == 0
 
     def _free_connection(self) -> Connection | None:
         links = self.links
@@ -175,7 +133,7 @@ class Endpoint(UpstreamEndpoint):
         while self.waiting:
             connection = self._free_connection()
             if connection is None:
-                if self.dialling is None and not self.retired and len(self.links) < MAX_CONNECTIONS:
+                if self._may_dial():
                     self.dial()
                 return
             seeker = next(iter(self.waiting))
@@ -183,6 +141,13 @@ class Endpoint(UpstreamEndpoint):
             seeker.connection_ready(connection)
 
     # dialling
+
+    def _may_dial(self) -> bool:
+        """Whether those who wait may have another connection dialled for them."""
+        if self.dialling is not None or self.retired:
+            return False
+        count = len(self.links)
+        return count == 0 or (count < self.options.max_connections and self.timers.now >= self._extra_at)
 
     def dial(self) -> None:
         """Start a connection unless one is being made."""
@@ -207,6 +172,14 @@ class Endpoint(UpstreamEndpoint):
         elif self.state == BACKOFF:
             self._set_state(CONNECTING)
             self.dial()
+        elif self.waiting:
+            self.serve()
+
+    def retry_now(self) -> None:
+        """End a wait early."""
+        if self.state == BACKOFF and not self.retired:
+            self.timers.cancel(self._timer)
+            self.redial()
 
     def link_failed(self, link: Link, reason: str) -> None:
         """A dial came to nothing."""
@@ -215,10 +188,37 @@ class Endpoint(UpstreamEndpoint):
         self.connect_failures += 1
         self.last_error = reason
         if self.links:
-            # Others carry the traffic; those who wait go on waiting for them.
-            self.timers.cancel(self._timer)
+            self._put_off()
+        else:
+            self._back_off()
+
+    def _put_off(self) -> None:
+        """Others carry the traffic; those who wait go on waiting for them, and a further connection is not
+        dialled at once again.
+        """
+        now = self.timers.now
+        self._forget_extra_failures(now)
+        self._extra_at = now + self._backoff_s(self._extra_failures)
+        self._extra_failures += 1
+        self.timers.arm(self._timer, self._extra_at)
+
+    def _expect_steadiness(self, link: Link) -> None:
+        """One of several connections is gone. When it did not last, the first such loss is made up for at
+        once, and the next ones are not.
+        """
+        now = self.timers.now
+        if now - link.ready_at >= STEADY_S:
             return
-        self._back_off()
+        self._forget_extra_failures(now)
+        if self._extra_failures > 0:
+            self._put_off()
+        else:
+            self._extra_failures = 1
+            self._extra_at = now
+
+    def _forget_extra_failures(self, now: float) -> None:
+        if now - self._extra_at > MAX_BACKOFF_S:
+            self._extra_failures = 0
 
     def link_ready(self, link: Link) -> None:
         """A dial has its SETTINGS."""
@@ -229,6 +229,7 @@ class Endpoint(UpstreamEndpoint):
             self._hang_up(link)
             return
         self.connects += 1
+        self._set_due(link)
         self.last_error = ""
         self.links.append(link)
         self._set_state(READY)
@@ -239,8 +240,11 @@ class Endpoint(UpstreamEndpoint):
         if link in self.links:
             self.links.remove(link)
             self.draining.append(link)
-            if not self.links and not self.retired:
-                self._lost(self.timers.now - link.ready_at)
+            if self.links:
+                self._expect_steadiness(link)
+            elif not self.retired:
+                # Who takes a call on each connection and leaves (a limit of calls or age) is there all the same.
+                self._lost(STEADY_S if link.served else self.timers.now - link.ready_at)
 
     def link_gone(self, link: Link, reason: str) -> None:
         """A connection has ended; its streams have been told."""
@@ -249,7 +253,9 @@ class Endpoint(UpstreamEndpoint):
             self.dialling = None
             self.connect_failures += 1
             self.last_error = reason
-            if not self.links:
+            if self.links:
+                self._put_off()
+            else:
                 self._back_off()
             return
         if link in self.draining:
@@ -259,6 +265,7 @@ class Endpoint(UpstreamEndpoint):
             self.links.remove(link)
             self.last_error = reason
             if self.links:
+                self._expect_steadiness(link)
                 # Those who wait may have a right to another connection now.
                 self.serve()
             elif not self.retired:
@@ -270,16 +277,26 @@ class Endpoint(UpstreamEndpoint):
         """
         if lived_s >= STEADY_S:
             self._failures = 0
+            self._good_at = self.timers.now
+        elif lived_s >= self._waited_s:
+            # Up for as long as it was waited for: a shorter wait is no more of a burden.
+            self._failures = max(0, self._failures - 2)
         if lived_s >= STEADY_S or self.dialling is not None:
             self._set_state(CONNECTING)
             self.dial()
         else:
             self._back_off()
 
+    def _backoff_s(self, failures: int) -> float:
+        wait: float = min(INITIAL_BACKOFF_S * BACKOFF_FACTOR ** min(failures, 32), MAX_BACKOFF_S)
+        return wait * (1.0 + BACKOFF_JITTER * (2.0 * self._draw() - 1.0))
+
     def _back_off(self) -> None:
-        wait = min(INITIAL_BACKOFF_S * BACKOFF_FACTOR ** min(self._failures, 32), MAX_BACKOFF_S)
-        wait *= 1.0 + BACKOFF_JITTER * (2.0 * self._draw() - 1.0)
+        away = self.timers.now - self._good_at
+        wait = min(self._backoff_s(self._failures), max(LATE_S, LATE_SHARE * away))
+        self._waited_s = wait
         self._failures += 1
+        self.cold = True
         self._set_state(BACKOFF)
         if not self.retired:
             self.timers.arm(self._timer, self.timers.now + wait)
@@ -298,25 +315,59 @@ class Endpoint(UpstreamEndpoint):
     # housekeeping
 
     def sweep(self, now: float) -> None:
-        """Ping connections with open streams; end those that do not answer, and those that have nothing left
-        to finish.
+        """Ping connections with open streams; end those that do not answer, that nobody uses, and that have
+        nothing left to finish; replace those that are old.
         """
         for link in self.links + self.draining:
             connection = link.connection
-            if connection is None or connection.closed:
-                continue
-            if connection.next_deadline() <= now:
-                connection.handle_timer(now)
-            elif connection.ping_outstanding_since > 0.0:
-                if now - connection.ping_outstanding_since >= KEEPALIVE_TIMEOUT_S:
-                    connection.terminate(NO_ERROR, "keepalive timeout")
-            elif connection.active_streams == 0:
-                link.pinged_at = now
-                if link in self.draining:
-                    connection.terminate(NO_ERROR, "drained")
-            elif now - link.pinged_at >= KEEPALIVE_S:
+            if connection is not None and not connection.closed:
+                self._look_after(link, connection, now)
+        for link in list(self.links):
+            if now >= link.due_at:
+                self._replace(link)
+
+    def _look_after(self, link: Link, connection: Connection, now: float) -> None:
+        if connection.next_deadline() <= now:
+            connection.handle_timer(now)
+        elif connection.ping_outstanding_since > 0.0:
+            if now - connection.ping_outstanding_since >= self.options.keepalive_timeout_s:
+                connection.terminate(NO_ERROR, "keepalive timeout")
+        elif connection.active_streams == 0:
+            link.pinged_at = now
+            if link in self.draining:
+                connection.terminate(NO_ERROR, "drained")
+            else:
+                self._expect_use(link, connection, now)
+        else:
+            link.used_at = now
+            if now - link.pinged_at >= self.options.keepalive_interval_s:
                 link.pinged_at = now
                 connection.ping(now)
+
+    def _expect_use(self, link: Link, connection: Connection, now: float) -> None:
+        """Close a connection that has had no stream for long; the next call dials again."""
+        if connection.streams_opened != link.streams_seen:
+            link.streams_seen = connection.streams_opened
+            link.used_at = now
+        elif now - link.used_at >= self.options.idle_timeout_s and link in self.links:
+            self.links.remove(link)
+            connection.terminate(NO_ERROR, "idle")
+            if not self.links and self.dialling is None:
+                self._set_state(IDLE)
+
+    def _set_due(self, link: Link) -> None:
+        now = self.timers.now
+        link.used_at = now
+        if self.options.max_age_s != NO_LIMIT:
+            link.due_at = now + self.options.max_age_s * (1.0 - AGE_SPREAD * self._draw())
+
+    def _replace(self, link: Link) -> None:
+        """Give an old connection's work to another one; until there is one, it goes on."""
+        if len(self.links) > 1:
+            self.links.remove(link)
+            self.draining.append(link)
+        elif self.dialling is None and not self.retired and self.timers.now >= self._extra_at:
+            self.dial()
 
     def retire(self) -> None:
         """Leave the cluster: no new streams, connections end when their streams have."""

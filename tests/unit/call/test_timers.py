@@ -10,7 +10,8 @@ from seawall_proxy.call.context import Held
 from seawall_proxy.call.timers import NEVER, TimerWheel
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from seawall_proxy.testing.world import World
-from seawall_proxy.upstream.endpoint import Dialer, Endpoint
+from seawall_proxy.upstream.endpoint import Endpoint
+from seawall_proxy.upstream.link import Dialer
 
 
 def timer(wheel: TimerWheel) -> Held:

@@ -51,6 +51,7 @@ FILES = {
     codes.BAD_METADATA: route("cluster: shop, match: {metadata: [{name: X, value: v}]}"),
     codes.BAD_METHOD: route("cluster: shop, match: {service: /a}"),
     codes.TOO_MANY: policy("{fallback: [" + "{when: any, static: {json: {}}}, " * 17 + "]}"),
+    codes.BAD_HEADER: route("cluster: shop, headers: {request: {remove: [te]}}"),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),
@@ -83,7 +84,12 @@ FILES = {
     codes.NO_ROUTES: "version: v1",
     codes.SENDS_TO_ITSELF: BASE + "listeners: [{name: l, address: '127.0.0.1:50051'}]" + TAIL,
     codes.REPEATED: policy("{retry: {max_attempts: 2, codes: [ABORTED, ABORTED]}}"),
+    codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
+    codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
+    codes.ANYONE_IS_TRUSTED: (
+        BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL
+    ),
 }
 
 # A file cannot spell what only another version's bytes can hold.

@@ -205,10 +205,7 @@ def test_mistakes(setting: str, code: str, part: str) -> None:
     ("text", "code"),
     [
         ("clusters: [{outlier: {}}]", "SW0010"),
-        ("clusters: [{health_check: {kind: grpc}}]", "SW0010"),
-        ("clusters: [{target: 'dns:///shop:50051'}]", "SW0010"),
-        ("clusters: [{endpoints: [{address: 'a:1', weight: 2}]}]", "SW0010"),
-        ("listeners: [{tls: {}}]", "SW0010"),
+        ("control: {tls: {}}", "SW0010"),
         ("hello", "SW0006"),
         ("- a", "SW0006"),
         ("policies: []", "SW0006"),

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.guard import TokenBucket
-from seawall_proxy.http2.headers import HeaderBlock
+from seawall_proxy.http2.handlers import ConnectionHandler
+from seawall_proxy.http2.headers import BlockCache, HeaderBlock
 from seawall_proxy.http2.limits import Limits
 from tests.unit.http2.wire import (
     CONTINUATION,
@@ -71,9 +73,9 @@ class TestResets:
         return count
 
     def test_rapid_reset(self) -> None:
-        """More than 200 premature resets in a burst end the connection."""
+        """More than 1,000 premature resets in a burst end the connection."""
         peer = server()
-        assert self.rapid(peer, 5000) == 200
+        assert self.rapid(peer, 5000) == 1000
         peer.assert_connection_error(ENHANCE_YOUR_CALM)
 
     def test_slow_resets_are_tolerated(self) -> None:
@@ -82,9 +84,9 @@ class TestResets:
         assert self.rapid(peer, 450, age_s=0.04) == 450
 
     def test_most_streams_reset_prematurely(self) -> None:
-        """After 500 streams a share of premature resets above one half ends the connection."""
+        """After 2,000 streams a share of premature resets above one half ends the connection."""
         peer = server()
-        assert self.rapid(peer, 600, age_s=0.04) == 499
+        assert self.rapid(peer, 2500, age_s=0.04) == 1999
 
     def test_mass_cancellation_is_no_abuse(self) -> None:
         """Calls that reached an upstream may all be cancelled at once."""
@@ -112,7 +114,7 @@ class TestResets:
         ],
     )
     def test_resets_we_are_made_to_send(self, primitive: Callable[[int], bytes]) -> None:
-        """Each of the six ways to make a server reset a stream spends the same budget."""
+        """Each of the six ways to make a server reset a stream spends the budget of stream errors."""
         peer = server()
         survived = 0
         for number in range(1000):
@@ -296,3 +298,171 @@ class TestDeadlines:
         assert peer.connection.next_deadline() == float("inf")
         peer.connection.handle_timer(1e9)
         assert len(peer.recorder.names("terminated")) == 1
+
+
+class TestPings:
+    """Keepalive of clients (gRFC A8)."""
+
+    def strict(self) -> Peer:
+        """Return a server that forgives two early pings."""
+        return server(Limits(ping_strikes=2, ping_interval_s=10.0, ping_interval_busy_s=1.0))
+
+    def ping(self, peer: Peer, every_s: float, times: int) -> int:
+        """Ping at an interval; return how many pings the connection survived."""
+        for number in range(times):
+            peer.now += every_s
+            peer.send(frame(PING, 0, 0, bytes(8)))
+            if peer.connection.closed:
+                return number
+        return times
+
+    def test_pings_that_keep_the_interval(self) -> None:
+        """A client may ping for ever at the interval."""
+        assert self.ping(self.strict(), 10.0, 500) == 500
+
+    def test_pings_that_come_too_early(self) -> None:
+        """The first ping is free, two that come too early are forgiven, the next one ends the connection with
+        the words that gRPC clients know.
+        """
+        peer = self.strict()
+        assert self.ping(peer, 9.0, 500) == 3
+        peer.assert_connection_error(ENHANCE_YOUR_CALM)
+        assert peer.recorder.names("terminated")[-1][-1] == "too_many_pings"
+
+    def test_calls_shorten_the_interval(self) -> None:
+        """While there is a stream the shorter interval holds."""
+        peer = self.strict()
+        peer.open_request()
+        assert self.ping(peer, 1.0, 500) == 500
+        assert self.ping(peer, 0.5, 500) < 5
+
+    def test_a_good_ping_makes_up_for_a_bad_one(self) -> None:
+        """Timers are not exact: every other ping may come a little early."""
+        peer = self.strict()
+        for _ in range(100):
+            assert self.ping(peer, 10.1, 1) == 1
+            assert self.ping(peer, 9.9, 1) == 1
+
+    def test_calls_between_pings(self) -> None:
+        """Where calls go on, pings are no keepalive: a client measures the path with them."""
+        peer = self.strict()
+        for number in range(50):
+            peer.open_request(2 * number + 1, end_stream=True).send_headers(HeaderBlock(RESPONSE), (), True)
+            assert self.ping(peer, 0.01, 1) == 1
+
+
+class TestTrips:
+    """Every limit that trips has a name."""
+
+    @pytest.mark.parametrize(
+        ("limit", "data", "times"),
+        [
+            ("glitches", frame(0x77, 0, 0), 1001),
+            ("control_frames", frame(SETTINGS, 0, 0), 1001),
+            ("settings_entries", frame(SETTINGS, 0, 0, setting(0x4, 1) * 33), 1),
+            ("continuation_frames", frame(HEADERS, 0, 1) + frame(CONTINUATION, 0, 1) * 9, 1),
+            ("header_block", frame(HEADERS, 0, 1) + frame(CONTINUATION, 0, 1, bytes(16384)) * 5, 1),
+            ("max_frame", frame(DATA, 0, 1, bytes(16385)), 1),
+        ],
+    )
+    def test_name(self, limit: str, data: bytes, times: int) -> None:
+        """The guard counts it by that name, once."""
+        peer = server()
+        for _ in range(times):
+            peer.send(data)
+        assert peer.connection.closed
+        assert peer.connection.guard.trips == {limit: 1}
+
+    def test_nothing_tripped(self) -> None:
+        """A connection in order has no table of trips."""
+        peer = server()
+        peer.open_request()
+        assert peer.connection.guard.trips is None
+
+
+class TestMemory:
+    """What a connection's peer makes us keep."""
+
+    def test_held_bytes(self) -> None:
+        """Counted are streams, output, queued answers, and input that is no whole frame yet."""
+        peer = server()
+        peer.open_request()
+        before = peer.connection.held_bytes()
+        stream = peer.recorder.streams[1]
+        stream.send_headers(HeaderBlock(RESPONSE), (), False)
+        stream.send_data(bytes(70_000), False)
+        assert peer.connection.held_bytes() - before >= 70_000
+        peer.take()
+        assert peer.connection.held_bytes() - before == 70_000 - 65_535
+        peer.send(frame(DATA, 0, 1, bytes(5000))[:4000])
+        assert peer.connection.held_bytes() - before == 70_000 - 65_535 + 4000
+
+    def test_no_new_streams(self) -> None:
+        """While it may have no streams, a client's calls are refused and counted as a matter of memory."""
+        peer = server()
+        peer.open_request()
+        peer.connection.stream_cap = 0
+        peer.send(peer.headers(3))
+        assert peer.connection.guard.trips == {"memory": 1}
+        peer.connection.stream_cap = 100
+        peer.send(peer.headers(5))
+        assert sorted(peer.connection.table.streams) == [1, 5]
+
+
+class TestFirstSettings:
+    """Between a client's preface and its SETTINGS."""
+
+    def test_settings_follow_within_two_seconds(self) -> None:
+        """A client that says its preface and then nothing is not waited for as long as for the preface."""
+        peer = server(handshake=False)
+        peer.now = 104.0
+        peer.send(PREFACE)
+        assert peer.connection.next_deadline() == 106.0
+        peer.connection.handle_timer(106.0)
+        assert peer.connection.guard.trips == {"settings_timeout": 1}
+        assert peer.connection.closed
+
+    def test_a_frame_that_has_begun(self) -> None:
+        """A frame that is not complete is waited for, DATA excepted; whole ones leave nothing to wait for."""
+        peer = server()
+        reader = peer.connection.reader
+        assert not reader.is_waiting()
+        head = peer.headers(1)
+        peer.send(head[:12])
+        assert reader.is_waiting()
+        peer.send(head[12:])
+        assert not reader.is_waiting()
+        peer.send(frame(DATA, 0, 1, bytes(100))[:50])
+        assert not reader.is_waiting()
+
+
+class TestBombs:
+    """Header lists that are larger than their blocks."""
+
+    def test_references_beyond_reason(self) -> None:
+        """A list that is too large is read on for another thousand fields, so that the connection can go on;
+        a longer one ends it.
+        """
+        peer = server()
+        peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x82" * 1050))
+        peer.assert_alive()
+        assert peer.connection.guard.trips == {"header_list": 1}
+        peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 3, b"\x82" * 1150))
+        peer.take()
+        peer.assert_connection_error(ENHANCE_YOUR_CALM)
+
+
+class TestSilentEnd:
+    """Connections that end without a word."""
+
+    def test_the_runtime_hears_of_it(self) -> None:
+        """A connection that is over and has nothing to say is dirty all the same: it has to be closed."""
+        dirty: list[Connection] = []
+        connection = Connection(
+            is_client=False, limits=Limits(), handler=ConnectionHandler(), cache=BlockCache(), dirty=dirty
+        )
+        connection.start(100.0)
+        dirty.clear()
+        connection.receive(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 100.0)
+        assert connection.closed
+        assert dirty == [connection]

@@ -174,8 +174,10 @@ class Peer:
         self.connection.start(self.now)
         self.opening = split_frames(self.connection.take_output())
         if handshake:
-            opening = frame(SETTINGS, 0, 0) + frame(SETTINGS, ACK, 0)
-            self.connection.receive(opening if is_client else PREFACE + opening, self.now)
+            if not is_client:
+                self.connection.receive(PREFACE, self.now)
+                self.opening = split_frames(self.connection.take_output())
+            self.connection.receive(frame(SETTINGS, 0, 0) + frame(SETTINGS, ACK, 0), self.now)
             assert split_frames(self.connection.take_output()) == [Frame(SETTINGS, ACK, 0, b"")]
             self.recorder.log.clear()
 

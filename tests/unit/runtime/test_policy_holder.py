@@ -10,7 +10,7 @@ from seawall_proxy.call.ports import EventSink, TraceSink
 from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, PolicyHolder
 from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
-from seawall_proxy.upstream.cluster import ClusterSet
+from seawall_proxy.upstream.clusters import ClusterSet
 
 
 def document() -> policy_pb2.PolicyDocument:

@@ -11,19 +11,18 @@ from typing import cast
 import hpack
 import pytest
 
+from seawall_policy.listener_limits import DEFAULTS
 from seawall_proxy.call.ports import CallRecord, EventSink, TraceSink
 from seawall_proxy.call.routing import build_table
 from seawall_proxy.http2.frames import PREFACE
 from seawall_proxy.runtime.downstream import (
-    FLUSH_LIMIT_S,
     IDLE_LIMIT_S,
-    RESPONSE_LIMIT_S,
     DownstreamProtocol,
 )
 from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.testing import make_policy, make_route, make_snapshot
-from seawall_proxy.upstream.cluster import ClusterSet
+from seawall_proxy.upstream.clusters import ClusterSet
 from seawall_proxy.upstream.endpoint import READY
 
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -206,7 +205,7 @@ async def test_a_mistake_in_a_batch_ends_that_connection_only(
     """
     table = rig.worker.context.table
     assert table is not None
-    rig.clusters.clusters["main"].max_in_flight = 0
+    table.clusters["main"].max_in_flight = 0
     bad, bad_writer = await rig.client()
     bad_writer.write(frame(HEADERS, 5, 1, request("/s.S/Boom")))
     assert (GOAWAY, 0) in await kinds(bad, GOAWAY)
@@ -227,16 +226,16 @@ async def test_a_client_that_does_not_read_is_cut(rig: Rig) -> None:
     rig.worker.after_batch()
     now = rig.worker.tell_time()
     protocol.sweep(now)
-    protocol.sweep(now + FLUSH_LIMIT_S - 1.0)
+    protocol.sweep(now + DEFAULTS.flush_timeout_s - 1.0)
     assert not protocol.connection.closed
     before = transport.get_write_buffer_size()
     async with asyncio.timeout(5):
         while transport.get_write_buffer_size() == before:
             await reader.read(1 << 16)
-    protocol.sweep(now + FLUSH_LIMIT_S + 1.0)
+    protocol.sweep(now + DEFAULTS.flush_timeout_s + 1.0)
     assert not protocol.connection.closed
-    protocol.sweep(now + 2.0 * FLUSH_LIMIT_S + 60.0)
-    protocol.sweep(now + 3.0 * FLUSH_LIMIT_S + 120.0)
+    protocol.sweep(now + 2.0 * DEFAULTS.flush_timeout_s + 60.0)
+    protocol.sweep(now + 3.0 * DEFAULTS.flush_timeout_s + 120.0)
     assert protocol.connection.closed
 
 
@@ -257,9 +256,9 @@ async def test_the_rest_of_an_ended_response_is_not_kept_for_ever(rig: Rig) -> N
     assert protocol.connection.active_streams == 1
     now = rig.worker.tell_time()
     protocol.sweep(now)
-    protocol.sweep(now + RESPONSE_LIMIT_S - 1.0)
+    protocol.sweep(now + DEFAULTS.response_timeout_s - 1.0)
     assert protocol.connection.active_streams == 1
-    protocol.sweep(now + RESPONSE_LIMIT_S + 1.0)
+    protocol.sweep(now + DEFAULTS.response_timeout_s + 1.0)
     rig.worker.after_batch()
     assert protocol.connection.active_streams == 0
     assert (RST_STREAM, 1) in await kinds(reader, RST_STREAM)

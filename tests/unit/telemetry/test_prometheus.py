@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from seawall_proxy.telemetry import names, prometheus
-from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 from seawall_proxy.telemetry.prometheus import Exposition
 from seawall_proxy.telemetry.spool import SpoolStatus
 
@@ -15,13 +15,21 @@ SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(,[a-z_]+="(?:[^"\\\n
 def page() -> Exposition:
     """Return a page with everything."""
     route = RouteCounters('a"b\\c\nd')
+    method = MethodCounters(route, "shop.v1.Orders/Get")
     for seconds in (0.0, 0.0005, 0.02, 500.0):
         route.in_flight += 1
         route.finish(0, seconds)
+        method.by_code[0] += 1
+        method.latency.add(seconds)
+    route.mirror("shadow").by_code[14] += 2
+    route.mirror("shadow").drop("too_slow")
     route.reject("BREAKER_OPEN")
     route.fall_back("static")
     made = Exposition()
     prometheus.add_routes(made, {route.route: route, "": RouteCounters("")})
+    prometheus.add_methods(made, [method])
+    prometheus.add_mirrors(made, {route.route: route})
+    prometheus.add_access_log(made, 7, {"queue_full": 3}, 1)
     prometheus.add_breakers(made, [("a", 1, 3, 7)])
     prometheus.add_proxy(made, ProxyCounters(), revision=4, control_connected=True)
     spool = SpoolStatus(

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from seawall_policy.transport import KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, MAX_CONNECTIONS
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from seawall_proxy.testing.peers import Server
@@ -18,10 +19,7 @@ from seawall_proxy.upstream.endpoint import (
     CONNECTING,
     IDLE,
     INITIAL_BACKOFF_S,
-    KEEPALIVE_S,
-    KEEPALIVE_TIMEOUT_S,
     MAX_BACKOFF_S,
-    MAX_CONNECTIONS,
     MAX_WAITING,
     READY,
     Endpoint,

@@ -10,9 +10,11 @@ class Unit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNIT_UNSPECIFIED: _ClassVar[Unit]
     UNIT_PERCENT: _ClassVar[Unit]
     UNIT_STATUS_CODE: _ClassVar[Unit]
+    UNIT_SIZE: _ClassVar[Unit]
 UNIT_UNSPECIFIED: Unit
 UNIT_PERCENT: Unit
 UNIT_STATUS_CODE: Unit
+UNIT_SIZE: Unit
 UNIT_FIELD_NUMBER: _ClassVar[int]
 unit: _descriptor.FieldDescriptor
 SCALAR_OK_FIELD_NUMBER: _ClassVar[int]

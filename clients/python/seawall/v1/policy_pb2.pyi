@@ -12,11 +12,31 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AccessLogFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCESS_LOG_FORMAT_UNSPECIFIED: _ClassVar[AccessLogFormat]
+    ACCESS_LOG_FORMAT_JSON: _ClassVar[AccessLogFormat]
+
+class AccessLogOnly(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCESS_LOG_ONLY_UNSPECIFIED: _ClassVar[AccessLogOnly]
+    ACCESS_LOG_ONLY_ALL: _ClassVar[AccessLogOnly]
+    ACCESS_LOG_ONLY_FAILURES: _ClassVar[AccessLogOnly]
+
+class HealthCheckKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEALTH_CHECK_KIND_UNSPECIFIED: _ClassVar[HealthCheckKind]
+    HEALTH_CHECK_KIND_GRPC: _ClassVar[HealthCheckKind]
+    HEALTH_CHECK_KIND_TCP: _ClassVar[HealthCheckKind]
+
 class Balance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     BALANCE_UNSPECIFIED: _ClassVar[Balance]
     BALANCE_ROUND_ROBIN: _ClassVar[Balance]
     BALANCE_LEAST_REQUEST: _ClassVar[Balance]
+    BALANCE_RANDOM: _ClassVar[Balance]
+    BALANCE_PEAK_EWMA: _ClassVar[Balance]
+    BALANCE_RING_HASH: _ClassVar[Balance]
 
 class BackoffKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -56,9 +76,20 @@ class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STRATEGY_QUEUE: _ClassVar[Strategy]
     STRATEGY_FAIL_FAST: _ClassVar[Strategy]
     STRATEGY_DEAD_LETTER: _ClassVar[Strategy]
+ACCESS_LOG_FORMAT_UNSPECIFIED: AccessLogFormat
+ACCESS_LOG_FORMAT_JSON: AccessLogFormat
+ACCESS_LOG_ONLY_UNSPECIFIED: AccessLogOnly
+ACCESS_LOG_ONLY_ALL: AccessLogOnly
+ACCESS_LOG_ONLY_FAILURES: AccessLogOnly
+HEALTH_CHECK_KIND_UNSPECIFIED: HealthCheckKind
+HEALTH_CHECK_KIND_GRPC: HealthCheckKind
+HEALTH_CHECK_KIND_TCP: HealthCheckKind
 BALANCE_UNSPECIFIED: Balance
 BALANCE_ROUND_ROBIN: Balance
 BALANCE_LEAST_REQUEST: Balance
+BALANCE_RANDOM: Balance
+BALANCE_PEAK_EWMA: Balance
+BALANCE_RING_HASH: Balance
 BACKOFF_KIND_UNSPECIFIED: BackoffKind
 BACKOFF_KIND_CONSTANT: BackoffKind
 BACKOFF_KIND_LINEAR: BackoffKind
@@ -85,7 +116,7 @@ STRATEGY_FAIL_FAST: Strategy
 STRATEGY_DEAD_LETTER: Strategy
 
 class PolicyDocument(_message.Message):
-    __slots__ = ("version", "listeners", "clusters", "policies", "routes", "control", "admin", "descriptor_files", "descriptor_set")
+    __slots__ = ("version", "listeners", "clusters", "policies", "routes", "control", "admin", "descriptor_files", "descriptor_set", "access_log", "workers", "overload", "serve", "zone")
     class PoliciesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +133,11 @@ class PolicyDocument(_message.Message):
     ADMIN_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_FILES_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_SET_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_LOG_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    OVERLOAD_FIELD_NUMBER: _ClassVar[int]
+    SERVE_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
     version: str
     listeners: _containers.RepeatedCompositeFieldContainer[Listener]
     clusters: _containers.RepeatedCompositeFieldContainer[Cluster]
@@ -111,43 +147,334 @@ class PolicyDocument(_message.Message):
     admin: Admin
     descriptor_files: _containers.RepeatedScalarFieldContainer[str]
     descriptor_set: bytes
-    def __init__(self, version: _Optional[str] = ..., listeners: _Optional[_Iterable[_Union[Listener, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[Cluster, _Mapping]]] = ..., policies: _Optional[_Mapping[str, Policy]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., control: _Optional[_Union[ControlLink, _Mapping]] = ..., admin: _Optional[_Union[Admin, _Mapping]] = ..., descriptor_files: _Optional[_Iterable[str]] = ..., descriptor_set: _Optional[bytes] = ...) -> None: ...
+    access_log: AccessLog
+    workers: str
+    overload: Overload
+    serve: Serve
+    zone: str
+    def __init__(self, version: _Optional[str] = ..., listeners: _Optional[_Iterable[_Union[Listener, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[Cluster, _Mapping]]] = ..., policies: _Optional[_Mapping[str, Policy]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., control: _Optional[_Union[ControlLink, _Mapping]] = ..., admin: _Optional[_Union[Admin, _Mapping]] = ..., descriptor_files: _Optional[_Iterable[str]] = ..., descriptor_set: _Optional[bytes] = ..., access_log: _Optional[_Union[AccessLog, _Mapping]] = ..., workers: _Optional[str] = ..., overload: _Optional[_Union[Overload, _Mapping]] = ..., serve: _Optional[_Union[Serve, _Mapping]] = ..., zone: _Optional[str] = ...) -> None: ...
+
+class AccessLog(_message.Message):
+    __slots__ = ("path", "format", "sample", "only", "fields")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    ONLY_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    format: AccessLogFormat
+    sample: float
+    only: AccessLogOnly
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, path: _Optional[str] = ..., format: _Optional[_Union[AccessLogFormat, str]] = ..., sample: _Optional[float] = ..., only: _Optional[_Union[AccessLogOnly, str]] = ..., fields: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Serve(_message.Message):
+    __slots__ = ("health", "reflection")
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    REFLECTION_FIELD_NUMBER: _ClassVar[int]
+    health: bool
+    reflection: bool
+    def __init__(self, health: _Optional[bool] = ..., reflection: _Optional[bool] = ...) -> None: ...
 
 class Listener(_message.Message):
-    __slots__ = ("name", "address")
+    __slots__ = ("name", "address", "tls", "proxy_protocol", "limits", "connection", "socket_mode")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    PROXY_PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    SOCKET_MODE_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    tls: ListenerTls
+    proxy_protocol: ProxyProtocol
+    limits: ListenerLimits
+    connection: ListenerConnection
+    socket_mode: str
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., tls: _Optional[_Union[ListenerTls, _Mapping]] = ..., proxy_protocol: _Optional[_Union[ProxyProtocol, _Mapping]] = ..., limits: _Optional[_Union[ListenerLimits, _Mapping]] = ..., connection: _Optional[_Union[ListenerConnection, _Mapping]] = ..., socket_mode: _Optional[str] = ...) -> None: ...
+
+class ListenerLimits(_message.Message):
+    __slots__ = ("max_connections", "max_connections_per_address", "max_streams", "memory", "max_request_message", "header_list", "header_count", "header_block", "continuation_frames", "preface_timeout", "settings_timeout", "settings_ack_timeout", "header_block_timeout", "frame_timeout", "flush_timeout", "response_timeout", "stream_window", "connection_window", "max_frame", "write_buffer", "resets", "premature_age", "refused_streams", "glitches", "control_frames", "queued_replies", "queued_frames", "empty_frames", "priority_frames", "window_updates", "settings_entries", "pings", "stream_errors")
+    MAX_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONNECTIONS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUEST_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    HEADER_LIST_FIELD_NUMBER: _ClassVar[int]
+    HEADER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HEADER_BLOCK_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    PREFACE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_ACK_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    HEADER_BLOCK_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    STREAM_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    MAX_FRAME_FIELD_NUMBER: _ClassVar[int]
+    WRITE_BUFFER_FIELD_NUMBER: _ClassVar[int]
+    RESETS_FIELD_NUMBER: _ClassVar[int]
+    PREMATURE_AGE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    GLITCHES_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_REPLIES_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    EMPTY_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_UPDATES_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    PINGS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    max_connections: int
+    max_connections_per_address: int
+    max_streams: int
+    memory: int
+    max_request_message: int
+    header_list: int
+    header_count: int
+    header_block: int
+    continuation_frames: int
+    preface_timeout: _duration_pb2.Duration
+    settings_timeout: _duration_pb2.Duration
+    settings_ack_timeout: _duration_pb2.Duration
+    header_block_timeout: _duration_pb2.Duration
+    frame_timeout: _duration_pb2.Duration
+    flush_timeout: _duration_pb2.Duration
+    response_timeout: _duration_pb2.Duration
+    stream_window: int
+    connection_window: int
+    max_frame: int
+    write_buffer: int
+    resets: Allowance
+    premature_age: _duration_pb2.Duration
+    refused_streams: Allowance
+    glitches: Allowance
+    control_frames: Allowance
+    queued_replies: int
+    queued_frames: int
+    empty_frames: int
+    priority_frames: int
+    window_updates: int
+    settings_entries: int
+    pings: PingPolicy
+    stream_errors: Allowance
+    def __init__(self, max_connections: _Optional[int] = ..., max_connections_per_address: _Optional[int] = ..., max_streams: _Optional[int] = ..., memory: _Optional[int] = ..., max_request_message: _Optional[int] = ..., header_list: _Optional[int] = ..., header_count: _Optional[int] = ..., header_block: _Optional[int] = ..., continuation_frames: _Optional[int] = ..., preface_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settings_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., settings_ack_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., header_block_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., frame_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., flush_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., response_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stream_window: _Optional[int] = ..., connection_window: _Optional[int] = ..., max_frame: _Optional[int] = ..., write_buffer: _Optional[int] = ..., resets: _Optional[_Union[Allowance, _Mapping]] = ..., premature_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., refused_streams: _Optional[_Union[Allowance, _Mapping]] = ..., glitches: _Optional[_Union[Allowance, _Mapping]] = ..., control_frames: _Optional[_Union[Allowance, _Mapping]] = ..., queued_replies: _Optional[int] = ..., queued_frames: _Optional[int] = ..., empty_frames: _Optional[int] = ..., priority_frames: _Optional[int] = ..., window_updates: _Optional[int] = ..., settings_entries: _Optional[int] = ..., pings: _Optional[_Union[PingPolicy, _Mapping]] = ..., stream_errors: _Optional[_Union[Allowance, _Mapping]] = ...) -> None: ...
+
+class Allowance(_message.Message):
+    __slots__ = ("burst", "per_second")
+    BURST_FIELD_NUMBER: _ClassVar[int]
+    PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    burst: int
+    per_second: float
+    def __init__(self, burst: _Optional[int] = ..., per_second: _Optional[float] = ...) -> None: ...
+
+class PingPolicy(_message.Message):
+    __slots__ = ("min_interval", "min_interval_with_calls", "strikes")
+    MIN_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_WITH_CALLS_FIELD_NUMBER: _ClassVar[int]
+    STRIKES_FIELD_NUMBER: _ClassVar[int]
+    min_interval: _duration_pb2.Duration
+    min_interval_with_calls: _duration_pb2.Duration
+    strikes: int
+    def __init__(self, min_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_interval_with_calls: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strikes: _Optional[int] = ...) -> None: ...
+
+class ListenerTls(_message.Message):
+    __slots__ = ("cert_file", "key_file", "client_ca_file", "certificates", "handshake_timeout")
+    CERT_FILE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_CA_FILE_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    HANDSHAKE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    cert_file: str
+    key_file: str
+    client_ca_file: str
+    certificates: _containers.RepeatedCompositeFieldContainer[ListenerCertificate]
+    handshake_timeout: _duration_pb2.Duration
+    def __init__(self, cert_file: _Optional[str] = ..., key_file: _Optional[str] = ..., client_ca_file: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[ListenerCertificate, _Mapping]]] = ..., handshake_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ListenerCertificate(_message.Message):
+    __slots__ = ("cert_file", "key_file", "server_names")
+    CERT_FILE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_NAMES_FIELD_NUMBER: _ClassVar[int]
+    cert_file: str
+    key_file: str
+    server_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cert_file: _Optional[str] = ..., key_file: _Optional[str] = ..., server_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ProxyProtocol(_message.Message):
+    __slots__ = ("enabled", "trusted", "timeout")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    trusted: _containers.RepeatedScalarFieldContainer[str]
+    timeout: _duration_pb2.Duration
+    def __init__(self, enabled: _Optional[bool] = ..., trusted: _Optional[_Iterable[str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ListenerConnection(_message.Message):
+    __slots__ = ("max_age", "max_age_jitter", "max_age_grace", "idle_timeout", "max_requests")
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_JITTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_GRACE_FIELD_NUMBER: _ClassVar[int]
+    IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    max_age: _duration_pb2.Duration
+    max_age_jitter: float
+    max_age_grace: _duration_pb2.Duration
+    idle_timeout: _duration_pb2.Duration
+    max_requests: int
+    def __init__(self, max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age_jitter: _Optional[float] = ..., max_age_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_requests: _Optional[int] = ...) -> None: ...
+
+class Overload(_message.Message):
+    __slots__ = ("memory_limit", "memory_shed", "memory_refuse", "event_loop_lag", "descriptors")
+    MEMORY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_SHED_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_REFUSE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_LOOP_LAG_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTORS_FIELD_NUMBER: _ClassVar[int]
+    memory_limit: str
+    memory_shed: float
+    memory_refuse: float
+    event_loop_lag: _duration_pb2.Duration
+    descriptors: float
+    def __init__(self, memory_limit: _Optional[str] = ..., memory_shed: _Optional[float] = ..., memory_refuse: _Optional[float] = ..., event_loop_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., descriptors: _Optional[float] = ...) -> None: ...
 
 class Admin(_message.Message):
-    __slots__ = ("address",)
+    __slots__ = ("address", "max_methods")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MAX_METHODS_FIELD_NUMBER: _ClassVar[int]
     address: str
-    def __init__(self, address: _Optional[str] = ...) -> None: ...
+    max_methods: int
+    def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ...) -> None: ...
 
 class Cluster(_message.Message):
-    __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority")
+    __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority", "tls", "target", "health_check", "slow_start", "panic_threshold", "hash", "dns", "connection")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     BALANCE_FIELD_NUMBER: _ClassVar[int]
     MAX_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     CONNECT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_CHECK_FIELD_NUMBER: _ClassVar[int]
+    SLOW_START_FIELD_NUMBER: _ClassVar[int]
+    PANIC_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    DNS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
     name: str
     endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
     balance: Balance
     max_in_flight: int
     connect_timeout: _duration_pb2.Duration
     authority: str
-    def __init__(self, name: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., balance: _Optional[_Union[Balance, str]] = ..., max_in_flight: _Optional[int] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., authority: _Optional[str] = ...) -> None: ...
+    tls: ClusterTls
+    target: str
+    health_check: HealthCheck
+    slow_start: SlowStart
+    panic_threshold: float
+    hash: Hash
+    dns: Dns
+    connection: ClusterConnection
+    def __init__(self, name: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., balance: _Optional[_Union[Balance, str]] = ..., max_in_flight: _Optional[int] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., authority: _Optional[str] = ..., tls: _Optional[_Union[ClusterTls, _Mapping]] = ..., target: _Optional[str] = ..., health_check: _Optional[_Union[HealthCheck, _Mapping]] = ..., slow_start: _Optional[_Union[SlowStart, _Mapping]] = ..., panic_threshold: _Optional[float] = ..., hash: _Optional[_Union[Hash, _Mapping]] = ..., dns: _Optional[_Union[Dns, _Mapping]] = ..., connection: _Optional[_Union[ClusterConnection, _Mapping]] = ...) -> None: ...
+
+class Hash(_message.Message):
+    __slots__ = ("metadata", "min_ring", "max_ring")
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    MIN_RING_FIELD_NUMBER: _ClassVar[int]
+    MAX_RING_FIELD_NUMBER: _ClassVar[int]
+    metadata: str
+    min_ring: int
+    max_ring: int
+    def __init__(self, metadata: _Optional[str] = ..., min_ring: _Optional[int] = ..., max_ring: _Optional[int] = ...) -> None: ...
+
+class Dns(_message.Message):
+    __slots__ = ("interval", "min_interval", "timeout")
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    interval: _duration_pb2.Duration
+    min_interval: _duration_pb2.Duration
+    timeout: _duration_pb2.Duration
+    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class HealthCheck(_message.Message):
+    __slots__ = ("kind", "interval", "timeout", "unhealthy_after", "healthy_after", "service", "jitter", "no_traffic_interval", "watch")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    UNHEALTHY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    NO_TRAFFIC_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    WATCH_FIELD_NUMBER: _ClassVar[int]
+    kind: HealthCheckKind
+    interval: _duration_pb2.Duration
+    timeout: _duration_pb2.Duration
+    unhealthy_after: int
+    healthy_after: int
+    service: str
+    jitter: float
+    no_traffic_interval: _duration_pb2.Duration
+    watch: bool
+    def __init__(self, kind: _Optional[_Union[HealthCheckKind, str]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., unhealthy_after: _Optional[int] = ..., healthy_after: _Optional[int] = ..., service: _Optional[str] = ..., jitter: _Optional[float] = ..., no_traffic_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., watch: _Optional[bool] = ...) -> None: ...
+
+class SlowStart(_message.Message):
+    __slots__ = ("window", "aggression", "min_weight")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    AGGRESSION_FIELD_NUMBER: _ClassVar[int]
+    MIN_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    window: _duration_pb2.Duration
+    aggression: float
+    min_weight: float
+    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., aggression: _Optional[float] = ..., min_weight: _Optional[float] = ...) -> None: ...
+
+class ClusterTls(_message.Message):
+    __slots__ = ("ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify")
+    CA_FILE_FIELD_NUMBER: _ClassVar[int]
+    CERT_FILE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_SKIP_VERIFY_FIELD_NUMBER: _ClassVar[int]
+    ca_file: str
+    cert_file: str
+    key_file: str
+    server_name: str
+    insecure_skip_verify: bool
+    def __init__(self, ca_file: _Optional[str] = ..., cert_file: _Optional[str] = ..., key_file: _Optional[str] = ..., server_name: _Optional[str] = ..., insecure_skip_verify: _Optional[bool] = ...) -> None: ...
+
+class ClusterConnection(_message.Message):
+    __slots__ = ("keepalive_interval", "keepalive_timeout", "idle_timeout", "max_connections", "max_age")
+    KEEPALIVE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    KEEPALIVE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
+    keepalive_interval: _duration_pb2.Duration
+    keepalive_timeout: _duration_pb2.Duration
+    idle_timeout: _duration_pb2.Duration
+    max_connections: int
+    max_age: _duration_pb2.Duration
+    def __init__(self, keepalive_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keepalive_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_connections: _Optional[int] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Endpoint(_message.Message):
-    __slots__ = ("address",)
+    __slots__ = ("address", "weight", "zone", "priority")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     address: str
-    def __init__(self, address: _Optional[str] = ...) -> None: ...
+    weight: int
+    zone: str
+    priority: int
+    def __init__(self, address: _Optional[str] = ..., weight: _Optional[int] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("extends", "timeout", "per_try_timeout", "retry", "breaker", "fallback", "classify")
@@ -280,20 +607,64 @@ class Classify(_message.Message):
     def __init__(self, code: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., strategy: _Optional[_Union[Strategy, str]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent")
+    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent", "headers", "mirror")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    MIRROR_FIELD_NUMBER: _ClassVar[int]
     name: str
     match: RouteMatch
     cluster: str
     backends: _containers.RepeatedCompositeFieldContainer[Backend]
     policy: str
     idempotent: bool
-    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ...) -> None: ...
+    headers: RouteHeaders
+    mirror: _containers.RepeatedCompositeFieldContainer[Mirror]
+    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ..., headers: _Optional[_Union[RouteHeaders, _Mapping]] = ..., mirror: _Optional[_Iterable[_Union[Mirror, _Mapping]]] = ...) -> None: ...
+
+class RouteHeaders(_message.Message):
+    __slots__ = ("request", "response")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    request: HeaderChange
+    response: HeaderChange
+    def __init__(self, request: _Optional[_Union[HeaderChange, _Mapping]] = ..., response: _Optional[_Union[HeaderChange, _Mapping]] = ...) -> None: ...
+
+class HeaderChange(_message.Message):
+    __slots__ = ("set", "add", "remove")
+    class SetEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class AddEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SET_FIELD_NUMBER: _ClassVar[int]
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    set: _containers.ScalarMap[str, str]
+    add: _containers.ScalarMap[str, str]
+    remove: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, set: _Optional[_Mapping[str, str]] = ..., add: _Optional[_Mapping[str, str]] = ..., remove: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Mirror(_message.Message):
+    __slots__ = ("cluster", "percent")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    percent: float
+    def __init__(self, cluster: _Optional[str] = ..., percent: _Optional[float] = ...) -> None: ...
 
 class RouteMatch(_message.Message):
     __slots__ = ("service", "method", "metadata")

@@ -82,6 +82,20 @@ class RouteCounters(_message.Message):
     recovered: int
     def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ...) -> None: ...
 
+class MethodCounters(_message.Message):
+    __slots__ = ("route", "method", "by_code", "latency_buckets", "latency_sum_seconds")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    BY_CODE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_SUM_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    route: str
+    method: str
+    by_code: _containers.RepeatedScalarFieldContainer[int]
+    latency_buckets: _containers.RepeatedScalarFieldContainer[int]
+    latency_sum_seconds: float
+    def __init__(self, route: _Optional[str] = ..., method: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ...) -> None: ...
+
 class RouteStats(_message.Message):
     __slots__ = ("route", "calls_per_second", "success_ratio", "p50_seconds", "p95_seconds", "p99_seconds", "retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total", "window")
     ROUTE_FIELD_NUMBER: _ClassVar[int]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from seawall_proxy.http2.errors import COMPRESSION_ERROR, ConnectionFault
+from seawall_proxy.http2.errors import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
 from seawall_proxy.http2.headers import (
     EMPTY_BLOCK,
     FIELD_OVERHEAD,
@@ -57,6 +57,13 @@ class Decoded:
         self.checked_kind: int = KIND_UNCHECKED
         self.problem: str = ""
         self.content_length: int = -1
+
+
+MAX_EXCESS_FIELDS: Final = 1000
+"""Fields of a list that is too large already which are still read, so that the table stays right and only the
+stream is lost. A block of one-octet references can hold sixty thousand (CVE-2016-6581): reading them all would
+cost the time that the block was made to cost.
+"""
 
 
 class Skeleton:
@@ -161,9 +168,14 @@ class Decoder:
         end = len(data)
         pos = self._size_updates(data)
         changed = pos > 0
+        excess = 0
         while pos < end:
             octet = data[pos]
             pos += 1
+            if split.too_large:
+                excess += 1
+                if excess > MAX_EXCESS_FIELDS:
+                    raise ConnectionFault(ENHANCE_YOUR_CALM, "header list is far too large", "header_list")
             if octet >= 0x80:
                 index = octet & 0x7F
                 if 0 < index <= STATIC_SIZE:

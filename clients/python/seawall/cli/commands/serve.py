@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seawall.cli.options import DEFAULT_DATA_DIR
+from seawall.cli.options import DEFAULT_DATA_DIR, DurationType
 
 _data_dir = click.option(
     "--data-dir",
@@ -38,16 +38,40 @@ _log = click.option(
     help="Control plane to follow; default is what FILE says, empty makes the proxy stand-alone.",
 )
 @click.option("--node", metavar="NAME", help="This proxy's name in the fleet; default the host name.")
+@click.option(
+    "--workers",
+    metavar="N",
+    help="Worker processes, or `auto` for one on each core; default is what FILE says, else 1.",
+)
+@click.option(
+    "--drain-grace",
+    metavar="TIME",
+    type=DurationType(),
+    default="5s",
+    show_default=True,
+    help="Time between the two GOAWAYs of a drain: calls that are on their way still get in.",
+)
+@click.option(
+    "--drain-limit",
+    metavar="TIME",
+    type=DurationType(),
+    default="30s",
+    show_default=True,
+    help="Most time that calls in flight get before they are cut off.",
+)
 @_data_dir
 @_log
 @click.pass_context
-def proxy(
+def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
     config: str,
     listen: str | None,
     admin: str | None,
     target: str | None,
     node: str | None,
+    workers: str | None,
+    drain_grace: float,
+    drain_limit: float,
     data_dir: str,
     log_format: str,
 ) -> None:
@@ -55,7 +79,7 @@ def proxy(
 
     Under a control plane FILE says where to listen and is the policy until the control plane has sent one;
     after that the last good revision on disk is, even when the control plane is away. SIGTERM drains; SIGHUP
-    reads FILE again.
+    reads FILE again; SIGUSR2 starts a new process that takes over without a failed call.
     """
     from seawall_proxy.runtime.main import run
     from seawall_proxy.runtime.settings import ProxySettings
@@ -68,6 +92,9 @@ def proxy(
         data_dir=Path(data_dir),
         listen=listen,
         log_format=log_format,
+        workers=workers,
+        drain_grace_s=drain_grace,
+        drain_limit_s=drain_limit,
     )
     ctx.exit(run(settings))
 

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from seawall.cli import exits
-from seawall.cli.options import DEFAULT_DATA_DIR, say
+from seawall.cli.options import DEFAULT_DATA_DIR, DurationType, say
 
 if TYPE_CHECKING:
     from seawall.cli.supervisor import Child
     from seawall.v1.policy_pb2 import PolicyDocument
 
 READY_WITHIN_S: Final = 30.0
+STOP_SLACK_S: Final = 30.0
+"""What the proxy needs beside its drain to stop."""
 NODE: Final = "local"
 _COLORS: Final = {"control": "cyan", "proxy": "magenta", "": "white"}
 
@@ -50,6 +52,9 @@ class Setup:
     admin: str
     node: str
     log_format: str
+    workers: str
+    drain_grace_s: float
+    drain_limit_s: float
 
 
 @click.command()
@@ -76,9 +81,31 @@ class Setup:
 )
 @click.option("--admin", metavar="ADDR", default="", help="Proxy's admin HTTP; default is what FILE says.")
 @click.option("--node", default=NODE, show_default=True, help="Name of the proxy.")
+@click.option(
+    "--workers",
+    metavar="N",
+    default="",
+    help="Worker processes of the proxy, or `auto`; default as FILE says.",
+)
+@click.option(
+    "--drain-grace",
+    metavar="TIME",
+    type=DurationType(),
+    default="5s",
+    show_default=True,
+    help="Time between the two GOAWAYs of the proxy's drain.",
+)
+@click.option(
+    "--drain-limit",
+    metavar="TIME",
+    type=DurationType(),
+    default="30s",
+    show_default=True,
+    help="Most time that calls in flight get when the proxy stops.",
+)
 @click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def up(
+def up(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
     config: str | None,
     data_dir: str,
@@ -87,6 +114,9 @@ def up(
     listen: str,
     admin: str,
     node: str,
+    workers: str,
+    drain_grace: float,
+    drain_limit: float,
     log_format: str,
 ) -> None:
     """Start a control plane and a proxy, and keep them running until Ctrl-C.
@@ -111,6 +141,9 @@ def up(
         admin=admin or document.admin.address or "127.0.0.1:8081",
         node=node,
         log_format=log_format,
+        workers=workers,
+        drain_grace_s=drain_grace,
+        drain_limit_s=drain_limit,
     )
     ctx.exit(asyncio.run(_run(setup, document)))
 
@@ -144,6 +177,8 @@ def proxy_argv(setup: Setup) -> list[str]:
         *(sys.executable, "-m", "seawall_proxy"),
         *("--config", setup.config, "--admin", setup.admin, "--control", setup.grpc, "--node", setup.node),
         *("--data-dir", setup.data_dir, "--log", setup.log_format),
+        *("--drain-grace", str(setup.drain_grace_s), "--drain-limit", str(setup.drain_limit_s)),
+        *(("--workers", setup.workers) if setup.workers else ()),
         *(("--listen", setup.listen) if setup.listen else ()),
     ]
 
@@ -155,7 +190,13 @@ async def _run(setup: Setup, document: PolicyDocument) -> int:
     control = Child(
         "control", control_argv(setup), lambda: answers(setup.http, "/health", accept=(200, 503)), log
     )
-    proxy = Child("proxy", proxy_argv(setup), lambda: answers(setup.admin, "/ready"), log, stop_s=60.0)
+    proxy = Child(
+        "proxy",
+        proxy_argv(setup),
+        lambda: answers(setup.admin, "/ready"),
+        log,
+        stop_s=setup.drain_limit_s + STOP_SLACK_S,
+    )
     stopping = asyncio.Event()
     _on_signals(stopping, proxy)
     try:

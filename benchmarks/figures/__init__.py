@@ -1,0 +1,1 @@
+"""What is measured, one module a figure: each has a NAME for `--only` and a `run`."""
