@@ -116,8 +116,8 @@ class DescriptorSource:
         return sorted(extension.number for extension in self._pool.FindAllExtensions(message))
 
     def file_with_imports(self, name: str) -> list[bytes]:
-        """Return a file and all that it imports, each as a serialized FileDescriptorProto, the file first; empty
-        when it is not known.
+        """Return a file and all that it imports, each as a serialized FileDescriptorProto, the file first;
+        empty when it is not known.
         """
         found: dict[str, bytes] = {}
         wanted = [name]

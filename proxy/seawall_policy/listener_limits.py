@@ -2,8 +2,8 @@
 
 The defaults are those of a port that strangers reach. Sources: Envoy's edge configuration (connections,
 streams, windows, flush and response limits, formulas for PRIORITY and WINDOW_UPDATE), nghttp2 (CONTINUATION
-frames, budgets that are refilled at a rate), Node (memory of a session, SETTINGS entries, refused streams), Go
-(preface and first SETTINGS), gRFC A8 (pings). Times are seconds, sizes bytes.
+frames, budgets that are refilled at a rate), Node (memory of a session, SETTINGS entries, refused streams),
+Go (preface and first SETTINGS), gRFC A8 (pings). Times are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Allowance:
 class PingPolicy:
     """How often a client may ping (gRFC A8).
 
-    gRPC servers start from 5 min without calls, 10 s with calls and 2 strikes, and clients of Go and Java never
-    ping more often than every 10 s; C-core, JavaScript and Rust clients may, and are used with 1 s to 10 s. What
-    is kept out here is a flood.
+    gRPC servers start from 5 min without calls, 10 s with calls and 2 strikes, and clients of Go and Java
+    never ping more often than every 10 s; C-core, JavaScript and Rust clients may, and are used with 1 s to
+    10 s. What is kept out here is a flood.
     """
 
     min_interval_s: float = 5.0

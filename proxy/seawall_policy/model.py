@@ -130,7 +130,7 @@ class Route:
 class ClusterSpec:
     """Interchangeable endpoints."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         name: str,
         endpoints: tuple[str, ...],

@@ -74,19 +74,12 @@ class Acceptor(ConnectionHandler):
             self._turn_away(stream, head)
             return
         deadline = NEVER
+        rest = extra
         if len(extra) > 0:
-            detail = _extra_error(extra)
-            if detail != "":
-                self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, detail)
+            deadline = self._read_extra(stream, head, extra)
+            if deadline == MALFORMED:
                 return
-            timeout = _timeout(extra)
-            if timeout >= 0.0:
-                deadline = context.now + timeout
-            elif timeout == MALFORMED:
-                self._reject(
-                    stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, "malformed grpc-timeout"
-                )
-                return
+            rest = _without_own(extra)
         local = context.local
         if local is not None and head.path in local.paths:
             own = LocalCall(context, local, stream, head.path, deadline)
@@ -107,7 +100,9 @@ class Acceptor(ConnectionHandler):
         traced: CallTrace | None = None
         if context.tracer.enabled:
             traced = self._trace(head, extra)
-        call = Call(context, stream, table, state, head, _forwarded(extra, traced is not None), deadline)
+            if traced is not None:
+                rest = _without_trace(rest)
+        call = Call(context, stream, table, state, head, rest, deadline)
         if context.access is not None:
             call.access = self._draw_access(context.access, state.name, head)
         call.slots = self.slots
@@ -115,6 +110,27 @@ class Acceptor(ConnectionHandler):
         if self.max_message_bytes > 0:
             call.meter = MessageMeter(self.max_message_bytes)
         call.begin(end_stream, traced)
+
+    def _read_extra(self, stream: Stream, head: RequestHead, extra: tuple[Field, ...]) -> float:
+        """Check what differs on each call, in one pass; return the deadline, or MALFORMED when the call has
+        been rejected.
+        """
+        deadline = NEVER
+        for name, value in extra:
+            if name == b"grpc-timeout":
+                if deadline == NEVER:
+                    timeout = parse_grpc_timeout(value)
+                    if timeout == MALFORMED:
+                        detail = "malformed grpc-timeout"
+                        self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, detail)
+                        return MALFORMED
+                    deadline = self.context.now + timeout
+            elif name[:5] == b"grpc-" or name[-4:] == b"-bin":
+                detail = field_error(name, value)
+                if detail != "":
+                    self._reject(stream, head, status.INTERNAL, local_reply.INVALID_REQUEST, detail)
+                    return MALFORMED
+        return deadline
 
     def _trace(self, head: RequestHead, extra: tuple[Field, ...]) -> CallTrace | None:
         parent = b""
@@ -243,34 +259,11 @@ def _route(head: RequestHead, table: RoutingTable, extra: tuple[Field, ...]) -> 
     return None
 
 
-def _timeout(extra: tuple[Field, ...]) -> float:
-    """Return the client's timeout in seconds, MALFORMED, or -2 when there is none."""
-    for name, value in extra:
-        if name == b"grpc-timeout":
-            return parse_grpc_timeout(value)
-    return -2.0
-
-
-def _extra_error(extra: tuple[Field, ...]) -> str:
-    for name, value in extra:
-        if name.endswith(b"-bin") or name.startswith(b"grpc-"):
-            error = field_error(name, value)
-            if error != "":
-                return error
-    return ""
-
-
-def _forwarded(extra: tuple[Field, ...], traced: bool) -> tuple[Field, ...]:
+def _without_own(extra: tuple[Field, ...]) -> tuple[Field, ...]:
     """Leave out what each attempt says in its own words."""
-    drop = False
-    for name, _ in extra:
-        if name in _OWN_NAMES or (traced and name in _TRACE_NAMES):
-            drop = True
-    if not drop:
-        return extra
-    rest: list[Field] = []
-    for field in extra:
-        name = field[0]
-        if name not in _OWN_NAMES and not (traced and name in _TRACE_NAMES):
-            rest.append(field)
-    return tuple(rest)
+    return tuple([field for field in extra if field[0] not in _OWN_NAMES])
+
+
+def _without_trace(extra: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Leave out the client's trace context: each attempt has its own."""
+    return tuple([field for field in extra if field[0] not in _TRACE_NAMES])

@@ -58,6 +58,16 @@ class AttemptOwner(Held):
 class Attempt(StreamSeeker):
     """One try."""
 
+    # Defaults that stand here cost a plain attempt nothing when it is made; see CallState.
+    stream: Stream | None = None
+    done: bool = False
+    sent: int = 0
+    """Request bytes put on the wire."""
+    seen: int = retry.UNSENT
+    """How far it came; the owner says SEEN when it opens the stream."""
+    reason: str = ""
+    span_id: bytes = b""
+
     def __init__(
         self,
         owner: AttemptOwner,
@@ -75,14 +85,6 @@ class Attempt(StreamSeeker):
         """The breaker's permit; -1 when no breaker watches."""
         self.number: int = number
         self.started: float = now
-        self.stream: Stream | None = None
-        self.done: bool = False
-        self.sent: int = 0
-        """Request bytes put on the wire."""
-        self.seen: int = retry.UNSENT
-        """How far it came; the owner says SEEN when it opens the stream."""
-        self.reason: str = ""
-        self.span_id: bytes = b""
         self.watched: bool = endpoint.watched
         """The endpoint waits to hear how long its first answer took."""
         endpoint.in_flight += 1

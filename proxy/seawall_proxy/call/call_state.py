@@ -33,6 +33,49 @@ KIND_STREAM: Final = 2
 class CallState(AttemptOwner):
     """The numbers and references of one call."""
 
+    # What a plain call leaves as it is stands here and not in __init__: interpreted, such a default costs
+    # nothing until it is changed (and an instance with more than 30 names of its own loses its compact form).
+    trace: CallTrace | None = None
+    cluster: UpstreamCluster | None = None
+    attempt: Attempt | None = None
+    attempts: int = 0
+    tried: int = 0
+    decision: RetryDecision | None = None
+    records: list[AttemptRecord] | None = None
+    retry_at: float = NEVER
+    try_deadline: float = NEVER
+    commit_at: float = NEVER
+    request_done: bool = False
+    replay_size: int = 0
+    credited: int = 0
+    """Request bytes for which the client has its credit back."""
+    committed: bool = False
+    finished: bool = False
+    listed: bool = False
+    held_block: HeaderBlock | None = None
+    held_extra: tuple[Field, ...] = NO_EXTRA
+    held_size: int = 0
+    fallback_index: int = 0
+    maybe_executed: bool = False
+    """Some server may have carried the call out, or begun to."""
+    in_fallback: bool = False
+    answered_static: bool = False
+    meter: MessageMeter | None = None
+    """Follows the request's messages where the listener limits their size."""
+    slots: Slots | None = None
+    """The slots of the client's connection."""
+    waits_for_slot: bool = False
+    failed_code: int = 0
+    failed_reason: str = ""
+    access: AccessRecord | None = None
+    mirrors: list[Mirror] | None = None
+    """Copies that still take the request; None when there are none."""
+    kept_code: int = 0
+    kept_block: HeaderBlock | None = None
+    """The last answer of a server that was not passed on, for the case that no other one comes."""
+    kept_extra: tuple[Field, ...] = NO_EXTRA
+    kept_trailers_only: bool = False
+
     def __init__(
         self,
         context: Context,
@@ -43,6 +86,8 @@ class CallState(AttemptOwner):
         extra: tuple[Field, ...],
         deadline: float,
     ) -> None:
+        now = context.now
+        limit = now + state.policy.timeout_s
         self.tick = -1
         self.context: Context = context
         self.stream: Stream = stream
@@ -52,52 +97,12 @@ class CallState(AttemptOwner):
         self.head: RequestHead = head
         self.extra: tuple[Field, ...] = extra
         """The request's per-call fields, without those that each attempt makes anew."""
-        self.started: float = context.now
+        self.started: float = now
         self.client_deadline: float = deadline
-        self.deadline: float = min(deadline, context.now + state.policy.timeout_s)
-        self.trace: CallTrace | None = None
-        self.cluster: UpstreamCluster | None = None
-        self.attempt: Attempt | None = None
-        self.attempts: int = 0
-        self.tried: int = 0
-        self.decision: RetryDecision | None = None
-        self.records: list[AttemptRecord] | None = None
-        self.retry_at: float = NEVER
-        self.try_deadline: float = NEVER
-        self.commit_at: float = NEVER
-        self.request_done: bool = False
+        self.deadline: float = min(deadline, limit)
         self.replay: list[bytes] | None = []
         """The request so far; None once it can no longer be repeated."""
-        self.replay_size: int = 0
-        self.credited: int = 0
-        """Request bytes for which the client has its credit back."""
-        self.committed: bool = False
-        self.finished: bool = False
-        self.listed: bool = False
-        self.held_block: HeaderBlock | None = None
-        self.held_extra: tuple[Field, ...] = NO_EXTRA
         self.held_data: list[bytes] = []
-        self.held_size: int = 0
-        self.fallback_index: int = 0
-        self.maybe_executed: bool = False
-        """Some server may have carried the call out, or begun to."""
-        self.in_fallback: bool = False
-        self.answered_static: bool = False
-        self.meter: MessageMeter | None = None
-        """Follows the request's messages where the listener limits their size."""
-        self.slots: Slots | None = None
-        """The slots of the client's connection."""
-        self.waits_for_slot: bool = False
-        self.failed_code: int = 0
-        self.failed_reason: str = ""
-        self.access: AccessRecord | None = None
-        self.mirrors: list[Mirror] | None = None
-        """Copies that still take the request; None when there are none."""
-        self.kept_code: int = 0
-        self.kept_block: HeaderBlock | None = None
-        """The last answer of a server that was not passed on, for the case that no other one comes."""
-        self.kept_extra: tuple[Field, ...] = NO_EXTRA
-        self.kept_trailers_only: bool = False
 
     def _kind(self) -> int:
         """Tell from the method's descriptor, if there is one, whether it answers with one message."""
@@ -110,9 +115,14 @@ class CallState(AttemptOwner):
         return KIND_STREAM if info.server_streaming else KIND_UNARY
 
     def _rearm(self) -> None:
-        at = min(self.deadline, self.retry_at)
-        at = min(at, self.commit_at)
-        at = min(at, self.try_deadline)
+        # Comparisons, not min(): interpreted, its three calls cost as much as arming the timer.
+        at = self.deadline
+        if self.retry_at < at:  # noqa: PLR1730
+            at = self.retry_at
+        if self.commit_at < at:  # noqa: PLR1730
+            at = self.commit_at
+        if self.try_deadline < at:  # noqa: PLR1730
+            at = self.try_deadline
         self.context.timers.arm(self, at)
 
     def _idempotent(self) -> bool:

@@ -58,7 +58,8 @@ class TimerWheel:
         if at - self.now > _COARSE_FROM_S:
             tick = (tick | _COARSE_MASK) + 1
         # Whoever is woken a rounding error too early and arms again must not be woken by the same turn.
-        tick = max(tick, self._due + 1)
+        if tick <= self._due:
+            tick = self._due + 1
         bucket = self._buckets.get(tick)
         if bucket is None:
             if len(self._ticks) >= self._sweep_at:

@@ -23,8 +23,8 @@ from seawall_proxy.http2.limits import Limits
 PREMATURE_SAMPLE: Final = 2000
 """Streams to see before the share of premature ones is judged; above one half closes the connection.
 
-Envoy judges after 500. A gRPC client that cancels 500 calls at once, of which 100 may be open, opens the other
-400 as the first ones end, only to reset them: it must not be taken for an attacker.
+Envoy judges after 500. A gRPC client that cancels 500 calls at once, of which 100 may be open, opens the
+other 400 as the first ones end, only to reset them: it must not be taken for an attacker.
 """
 
 

@@ -26,6 +26,25 @@ _EMPTY_END: Final = b"\x00\x00\x00\x00\x01"
 class Stream:
     """Carry one request and its response; made by `Connection`, never by hand."""
 
+    # Defaults that stand here instead of in __init__ cost nothing, interpreted, until they are changed.
+    remote_closed: bool = False
+    local_closed: bool = False
+    request_unwanted: bool = False
+    done: bool = False
+    reached_upstream: bool = False
+    """Set by the layer above once an upstream has acted on the call: resetting it is then no abuse."""
+    queued_bytes: int = 0
+    recv_credit: int = 0
+    headers_seen: bool = False
+    interim_responses: int = 0
+    content_left: int = -1
+    request: HeaderBlock | None = None
+    queue: deque[bytes] | None = None
+    queue_offset: int = 0
+    end_queued: bool = False
+    queued_trailers: HeaderBlock | None = None
+    queued_extra: tuple[Field, ...] = ()
+
     def __init__(
         self,
         connection: Connection,
@@ -39,27 +58,10 @@ class Stream:
         self.id_octets: bytes = stream_id.to_bytes(4, "big")
         self.connection: Connection = connection
         self.handler: StreamHandler = NO_HANDLER
-        self.remote_closed: bool = False
-        self.local_closed: bool = False
-        self.request_unwanted: bool = False
-        self.done: bool = False
-        self.reached_upstream: bool = False
-        """Set by the layer above once an upstream has acted on the call: resetting it is then no abuse."""
         self.opened_at: float = opened_at
-        self.queued_bytes: int = 0
         self.sender: Sender = sender
         self.send_window: int = send_window
         self.recv_window: int = recv_window
-        self.recv_credit: int = 0
-        self.headers_seen: bool = False
-        self.interim_responses: int = 0
-        self.content_left: int = -1
-        self.request: HeaderBlock | None = None
-        self.queue: deque[bytes] | None = None
-        self.queue_offset: int = 0
-        self.end_queued: bool = False
-        self.queued_trailers: HeaderBlock | None = None
-        self.queued_extra: tuple[Field, ...] = ()
 
     def fits(self, block: HeaderBlock, extra: tuple[Field, ...]) -> bool:
         """Whether the peer takes a header list of this size (RFC 9113 section 10.5.1)."""

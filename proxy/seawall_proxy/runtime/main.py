@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from seawall_policy._native import build_info
+from seawall_proxy.runtime.heap import keep_heap
 from seawall_proxy.runtime.inherited import Inherited
 from seawall_proxy.runtime.server import EXIT_FAILED, ProxyServer, StartFailed
 from seawall_proxy.runtime.settings import DEFAULT_DATA_DIR, ProxySettings
@@ -72,6 +73,7 @@ def _run_loop(settings: ProxySettings, seed: int) -> int:
 
 def run_on_loop(work: Coroutine[None, None, T]) -> T:
     """Run something on the fastest event loop that there is."""
+    keep_heap()
     try:
         import uvloop  # noqa: PLC0415 - absent on platforms that it does not support
     except ImportError:

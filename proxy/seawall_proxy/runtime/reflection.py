@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import grpc
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from seawall_policy.transport import ClientTls, unix_path
+
+if TYPE_CHECKING:
+    # At run time where it is used: nine megabytes that a proxy without reflection and control plane spares.
+    import grpc
 
 _SERVICES: Final = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 _MAX_SERVICES: Final = 200
@@ -45,6 +48,8 @@ def secure_channel(tls: ClientTls | None, folder: Path) -> Secure | None:
     if not tls.verify:
         raise ReflectionFailed("reflection needs verified certificates, which insecure_skip_verify turns off")
 
+    import grpc  # noqa: PLC0415 - see above
+
     def read(name: str) -> bytes | None:
         return (folder / name).read_bytes() if name else None
 
@@ -60,6 +65,8 @@ def secure_channel(tls: ClientTls | None, folder: Path) -> Secure | None:
 
 
 def _channel(address: str, secure: Secure | None) -> grpc.aio.Channel:
+    import grpc  # noqa: PLC0415 - see above
+
     options: list[tuple[str, str | int]] = [("grpc.max_receive_message_length", _MAX_REPLY_BYTES)]
     path = unix_path(address)
     target = f"unix:{path}" if path else address
@@ -78,6 +85,8 @@ async def fetch_descriptors(
     Raises ReflectionFailed when the upstream cannot be reached, has no reflection, or does not know the
     service.
     """
+    import grpc  # noqa: PLC0415 - see above
+
     async with _channel(address, secure) as channel:
         reason = ""
         for name in _SERVICES:
@@ -130,6 +139,8 @@ async def _list_services(call: _Call) -> list[str]:
 async def _read(call: _Call) -> reflection_pb2.ServerReflectionResponse:
     reply = await call.read()
     if not isinstance(reply, reflection_pb2.ServerReflectionResponse):
+        import grpc  # noqa: PLC0415 - see above
+
         # The stream has ended; its status says why, and raises when it is an error.
         code = await call.code()
         if code == grpc.StatusCode.OK:

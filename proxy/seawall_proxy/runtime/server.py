@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Coroutine
 from pathlib import Path
 from time import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import seawall
 from seawall.v1 import fleet_pb2, policy_pb2
@@ -31,7 +31,6 @@ from seawall_policy.compile.process import worker_count
 from seawall_policy.transport import unix_path
 from seawall_proxy.config import LintReport
 from seawall_proxy.runtime.admin_http import AdminHttp
-from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
 from seawall_proxy.runtime.following import FollowedFile, read_at_start
 from seawall_proxy.runtime.handover import Predecessor, Successor
 from seawall_proxy.runtime.inherited import Inherited
@@ -50,6 +49,9 @@ from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 
 __all__ = ["EXIT_FAILED", "EXIT_OK", "ProxyServer", "StartFailed", "place_to_listen"]
+
+if TYPE_CHECKING:
+    from seawall_proxy.runtime.control_link import ControlLink
 
 log = logging.getLogger("seawall.proxy")
 
@@ -227,6 +229,13 @@ class ProxyServer:
             ) from error
 
     def _make_link(self) -> ControlLink:
+        # Not above: it brings grpcio, nine megabytes that a proxy on its own spares.
+        from seawall_proxy.runtime.control_link import (  # noqa: PLC0415
+            AppliedPolicy,
+            ControlLink,
+            LinkIdentity,
+        )
+
         control = self.report.document.control
         identity = LinkIdentity(
             node=self.node,

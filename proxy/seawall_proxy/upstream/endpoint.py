@@ -243,7 +243,8 @@ class Endpoint(Member):
             if self.links:
                 self._expect_steadiness(link)
             elif not self.retired:
-                # Who takes a call on each connection and leaves (a limit of calls or age) is there all the same.
+                # Who takes a call on each connection and leaves (a limit of calls or age) is there all the
+                # same.
                 self._lost(STEADY_S if link.served else self.timers.now - link.ready_at)
 
     def link_gone(self, link: Link, reason: str) -> None:

@@ -60,9 +60,9 @@ class Decoded:
 
 
 MAX_EXCESS_FIELDS: Final = 1000
-"""Fields of a list that is too large already which are still read, so that the table stays right and only the
-stream is lost. A block of one-octet references can hold sixty thousand (CVE-2016-6581): reading them all would
-cost the time that the block was made to cost.
+"""Fields of a list that is too large already which are still read, so that the table stays right and only
+the stream is lost. A block of one-octet references can hold sixty thousand (CVE-2016-6581): reading them all
+would cost the time that the block was made to cost.
 """
 
 
@@ -104,10 +104,11 @@ class Decoder:
         if hit is not None:
             self.hits += 1
             return hit
-        decoded = self._decode_with_skeleton(data)
-        if decoded is not None:
-            self.skeleton_hits += 1
-            return decoded
+        if self._skeletons:
+            decoded = self._decode_with_skeleton(data)
+            if decoded is not None:
+                self.skeleton_hits += 1
+                return decoded
         self.misses += 1
         return self._decode(data)
 
