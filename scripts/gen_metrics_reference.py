@@ -138,8 +138,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_connections_refused_total": ("", "[Limit](limits.md) of connections."),
     "seawall_connections_failed_total": (
         "reason",
-        "Before HTTP/2; reasons are in [use TLS](../how-to/use-tls.md),"
-        " those of PROXY headers say themselves.",
+        "Before HTTP/2; reasons are in [use TLS](../how-to/use-tls.md); those of PROXY headers say it.",
     ),
     "seawall_certificate_expiry_timestamp_seconds": (
         "owner, file",
