@@ -77,7 +77,7 @@ def _connections(bench: Bench, running: list[Running]) -> None:
     for number in range(bench.rounds):
         for count in CONNECTIONS:
             load = Load(
-                count, rate=RATE, seconds=2.0 if bench.quick else 4.0, warm_up=3 if count > 1 else 200
+                count, rate=RATE, seconds=2.0 if bench.quick else 3.0, warm_up=3 if count > 1 else 200
             )
             for target in running:
                 shape = connections_shape(count)

@@ -22,7 +22,7 @@ STREAM = "memory of an open stream, KB"
 CONNECTIONS = 1_000
 STREAM_CONNECTIONS = 20
 STREAMS_EACH = 50
-SETTLE_S = 1.5
+SETTLE_S = 1.0
 SHAPE = "resident"
 
 

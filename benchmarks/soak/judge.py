@@ -22,8 +22,8 @@ LEVEL = {"descriptors": 4, "timers": 4, "tasks": 3, "upstream_connections": 3}
 """By number, by how many it may be above its first quiet reading."""
 
 MEMORY_SHARE, MEMORY_BYTES = 0.05, 8e6
-OBJECTS_SHARE, OBJECTS = 0.05, 3_000
-EVENTS_KEPT, OBJECTS_AN_EVENT = 1_000, 30
+OBJECTS_SHARE, OBJECTS = 0.05, 1_000
+EVENTS_KEPT, OBJECTS_AN_EVENT = 1_000, 10
 """A proxy keeps its newest events; until it has as many, they explain a growth."""
 LEAST_OK_SHARE = 0.5
 

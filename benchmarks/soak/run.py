@@ -26,7 +26,7 @@ from benchmarks.soak.judge import Evidence, Numbers, Sample, problems, trend
 from benchmarks.soak.troubles import Troubles
 
 WARM_UP_SHARE, MOST_WARM_UP_S = 0.25, 60.0
-SAMPLE_S = 2.0
+SAMPLE_S = 3.0
 SAY_S = 10.0
 REST_LIMIT_S = 45.0
 BYSTANDER = Load(connections=4, rate=200.0, seconds=5.0, varying=True)

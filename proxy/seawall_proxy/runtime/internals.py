@@ -1,7 +1,8 @@
 """What this process holds on to, as numbers: the body of /internals.
 
 For whoever looks for a leak (benchmarks/soak does): with no clients and no calls every number here must come
-back to where it was. Counting the objects takes some milliseconds of the event loop, so nothing polls this.
+back to where it was. Garbage is collected before the objects are counted, or their number would only say how
+long ago that was; both take some milliseconds of the event loop, so nothing polls this.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ def internals_page(worker: Worker, clusters: ClusterSet) -> dict[str, object]:
     """Return the numbers; `resident_bytes` and `descriptors` are null where /proc is not there."""
     endpoints = [endpoint for cluster in clusters.clusters.values() for endpoint in cluster.endpoints]
     context = worker.context
+    gc.collect()
     return {
         "resident_bytes": resident_bytes(),
         "descriptors": descriptors(),

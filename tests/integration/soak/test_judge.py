@@ -80,7 +80,7 @@ def test_memory_trend() -> None:
 
 def test_kept_events_explain_objects() -> None:
     """Objects may grow while the record of the newest events fills up, and not afterwards."""
-    grown = evidence(objects=30_000.0)
+    grown = evidence(objects=18_000.0)
     assert any(text.startswith("objects") for text in problems(grown))
     grown.before = {**QUIET, "events": 100.0}
     assert list(problems(grown)) == []
