@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from seawall_policy._native import build_info
 
@@ -18,3 +19,6 @@ def pytest_configure() -> None:
     if info.stale:
         message = f"seawall: {info}. Run `make build`, or set SEAWALL_INTERPRETED=1."
         raise pytest.UsageError(message)
+    # How long one example takes says how busy the machine is, not whether the code is right.
+    settings.register_profile("seawall", deadline=None)
+    settings.load_profile("seawall")

@@ -66,6 +66,8 @@ class DownstreamProtocol(Transported):
         self._flushed = Progress()
         self._busy = Progress()
         self._responses: dict[int, Progress] = {}
+        self._quiet_until: float = 0.0
+        self._quiet_bytes: int = 0
         self.acceptor = Acceptor(worker.context)
         self.acceptor.max_message_bytes = self.admission.limits.max_request_message_bytes
         self.connection = Connection(
@@ -148,8 +150,10 @@ class DownstreamProtocol(Transported):
             counters.protocol_error(acceptor.terminated_reason)
 
     def sweep(self, now: float) -> None:
-        """Follow the connection's own deadlines."""
+        """Follow the connection's own deadlines; one that is at rest costs two comparisons."""
         connection = self.connection
+        if now < self._quiet_until and connection.bytes_in == self._quiet_bytes and not self.drained:
+            return
         if connection.next_deadline() <= now:
             connection.handle_timer(now)
         if connection.closed:
@@ -162,6 +166,26 @@ class DownstreamProtocol(Transported):
         self._expect_use(now)
         self._expect_whole_frames(now)
         self._limit_memory()
+        self._quiet_until = self._rests_until(now)
+        self._quiet_bytes = connection.bytes_in
+
+    def _rests_until(self, now: float) -> float:
+        """Return until when nothing can be due as long as the client sends nothing; 0.0 when that is not
+        known.
+        """
+        connection = self.connection
+        if (
+            connection.closed
+            or connection.active_streams > 0
+            or connection.reader.is_waiting()
+            or self.age is not None
+            or self.drained
+            or self.acceptor.goaway_received
+            or self._unread_bytes() > 0
+        ):
+            return 0.0
+        idle_s = self._busy.lasts(connection.streams_opened, now)
+        return min(connection.next_deadline(), now + self.idle_limit_s - idle_s)
 
     def _expect_reading(self, now: float) -> None:
         """End a connection whose client does not read, and streams that keep the rest of a response: no

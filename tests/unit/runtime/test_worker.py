@@ -282,6 +282,28 @@ async def test_an_idle_connection_ends(rig: Rig) -> None:
     assert protocol.connection.closed
 
 
+async def test_a_connection_at_rest_is_looked_at_when_it_moves(rig: Rig) -> None:
+    """What ends a connection still does after sweeps have found it at rest: here a frame without its end."""
+    reader, writer = await rig.client()
+    await kinds(reader, 8)
+    protocol = rig.protocol()
+    await until(lambda: protocol.connection.settings_received, "its SETTINGS are here")
+    writer.write(frame(4, 1, 0))
+    writer.write(frame(6, 0, 0, bytes(8)))
+    await kinds(reader, 6)
+    now = rig.worker.tell_time()
+    protocol.sweep(now)
+    protocol.sweep(now + 100.0)
+    before = protocol.connection.bytes_in
+    writer.write(frame(6, 0, 0, bytes(8))[:12])
+    await until(lambda: protocol.connection.bytes_in > before, "half a frame is here")
+    protocol.sweep(now + 101.0)
+    protocol.sweep(now + 101.0 + DEFAULTS.frame_timeout_s - 1.0)
+    assert not protocol.connection.closed
+    protocol.sweep(now + 101.0 + DEFAULTS.frame_timeout_s)
+    assert protocol.connection.closed
+
+
 async def test_a_drained_connection_waits_for_its_bytes(rig: Rig) -> None:
     """A drain closes a connection without streams only once the client has read what was written to it."""
     reader, _ = await rig.client(receive_bytes=4096)
