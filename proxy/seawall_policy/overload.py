@@ -96,17 +96,19 @@ class OverloadGuard:
         options = self.options
         level = self.levels[MEMORY]
         if share >= options.memory_refuse or (
-            level == REFUSE and share >= options.memory_refuse - MEMORY_BACK
+            level == REFUSE and share >= _back(options.memory_refuse, MEMORY_BACK)
         ):
             return REFUSE
-        if share >= options.memory_shed or (level >= SHED and share >= options.memory_shed - MEMORY_BACK):
+        if share >= options.memory_shed or (
+            level >= SHED and share >= _back(options.memory_shed, MEMORY_BACK)
+        ):
             return SHED
         return NORMAL
 
     def _descriptor_level(self, share: float) -> int:
         limit = self.options.descriptors
         shedding = self.levels[DESCRIPTORS] == SHED
-        return SHED if share >= limit - (DESCRIPTORS_BACK if shedding else 0.0) else NORMAL
+        return SHED if share >= (_back(limit, DESCRIPTORS_BACK) if shedding else limit) else NORMAL
 
     def _lag_level(self, lag_s: float) -> int:
         limit = self.options.lag_s
@@ -117,3 +119,8 @@ class OverloadGuard:
         if self.levels[EVENT_LOOP] == REFUSE:
             return NORMAL if self._in_time >= LAG_LOOKS else REFUSE
         return REFUSE if self._late >= LAG_LOOKS else NORMAL
+
+
+def _back(threshold: float, distance: float) -> float:
+    """Return where a measure ends that began at `threshold`; half of that where it is too near to nothing."""
+    return threshold - min(distance, threshold / 2)

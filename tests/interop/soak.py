@@ -2,7 +2,8 @@
 
     python -m tests.interop.soak --seconds 60
 
-Two servers, a policy that retries what is idempotent: no call may fail, on whichever server it was when that died.
+Two servers, a policy that retries what is idempotent: no call may fail, on whichever server it was when that
+died.
 """
 
 from __future__ import annotations

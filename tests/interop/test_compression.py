@@ -1,8 +1,9 @@
-"""Compressed messages go through the proxy octet by octet, with the flag and the encoding that they came with."""
+"""Compressed messages go through the proxy octet by octet, with the flag and the encoding that they came
+with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ PAIRS = [("grpcio", "grpcio"), ("grpcio-aio", "grpcio-aio"), ("grpc-js", "grpcio
 
 
 @pytest.fixture
-def setting(tmp_path: Path) -> Iterator[Setting]:
+def setting(tmp_path: Path) -> Setting:
     """Give what the peers share."""
     stubs = tmp_path / "stubs"
     stubs.mkdir()
@@ -50,8 +51,8 @@ def tapped(setting: Setting, stand: Stand, client: str, server: str) -> tuple[li
 
 @pytest.mark.parametrize(("client", "server"), PAIRS)
 def test_compression_is_untouched(setting: Setting, stand: Stand, client: str, server: str) -> None:
-    """Flags, octets and encodings are the same on both sides of the proxy, for requests and for answers, compressed
-    and plain.
+    """Flags, octets and encodings are the same on both sides of the proxy, for requests and for answers,
+    compressed and plain.
     """
     for peer in (client, server):
         absent = why_not(peer)

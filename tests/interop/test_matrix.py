@@ -25,4 +25,4 @@ def test_every_case_that_passes_direct_passes_through_the_proxy(
         print("\n" + text)
     assert results.wrong() == []
     # Nearly all count: a peer that fell silent would otherwise look like a success.
-    assert len(results.passed["direct"] & results.passed["proxy"]) >= 225
+    assert len(results.passed["direct"] & results.passed["proxy"]) >= 205

@@ -1,4 +1,5 @@
-"""A relay between two peers that writes down what passes, and reads it as calls: headers and messages as on the wire.
+"""A relay between two peers that writes down what passes, and reads it as calls: headers and messages as on
+the wire.
 
 No gRPC library tells its user whether a message came compressed; the octets do.
 """
@@ -119,7 +120,9 @@ class Wiretap:
             sink.shutdown(socket.SHUT_WR)
 
     def calls(self) -> list[Call]:
-        """Return the calls that have passed, in an order that does not depend on the connections they took."""
+        """Return the calls that have passed, in an order that does not depend on the connections they
+        took.
+        """
         result = []
         for there, back in self._passed:
             answers = read(bytes(back))

@@ -369,3 +369,19 @@ class TestReturns:
                 assert after - before <= max(1.0, 0.25 * (before - away_since)) + 0.1
             assert times[-1] - times[-2] > 7.0
             play.forget()
+
+
+def test_an_old_call_hashes_no_more_when_its_cluster_does_not() -> None:
+    """A call that was born under ring_hash is sent again although its cluster takes turns by now."""
+    retry = RetryOptions(max_attempts=2, initial_s=0.1, jitter=0.0, only_idempotent=False)
+    by_key = HashOptions(b"x-user")
+    with playing(policy("ab", balance=BALANCE_RING_HASH, hashing=by_key, retry=retry)) as play:
+        call = play.call("/s/M", b"x", (b"x-user", b"ann"))
+        first, second = ("a", "b") if play.server("a").count else ("b", "a")
+        play.apply(policy("ab", retry=retry, revision=2))
+        play.server(first).last.trailers_only(14)
+        play.advance(0.2)
+        assert play.server(second).count == 1
+        play.server(second).last.reply(b"pong")
+        assert call.seen.status == 0
+        end(play)

@@ -155,3 +155,19 @@ def test_a_held_answer_gives_no_false_start() -> None:
         play.server().last.reset(0x2)
         play.expect("client#1 <- TRAILERS-ONLY INTERNAL LOCAL UPSTREAM_RESET failed attempts=1")
         assert call.seen.trailers_only
+
+
+def test_what_was_held_is_no_longer_counted() -> None:
+    """Bytes that were held back weigh on the client's memory until they are passed on, and not after."""
+    with playing(retry=retrying()) as play:
+        begin(play)
+        near = play.world.downstream[-1]
+        play.server().last.headers()
+        before = near.held_bytes()
+        play.server().last.data(bytes(10_000))
+        assert near.held_bytes() - before >= 10_000
+        play.advance(0.01)
+        play.forget()
+        assert near.held_bytes() <= before
+        play.server().last.trailers(0)
+        play.forget()

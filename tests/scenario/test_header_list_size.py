@@ -5,7 +5,7 @@ from __future__ import annotations
 from seawall_policy import status
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook
-from tests.scenario.scenes import CHAT, GET, plain, retrying, snapshot
+from tests.scenario.scenes import CHAT, GET, plain, retrying, snapshot, tripping
 
 RESOURCE_EXHAUSTED = status.RESOURCE_EXHAUSTED
 LARGE = b"v" * 3000
@@ -69,3 +69,36 @@ def test_what_fits_exactly_passes() -> None:
         assert peer.connection.fits(block, ((b"x", b"y" * 100_000),))
         peer.send(frame(4, 0, 0, setting(0x6, limit)))
         assert peer.connection.fits(block, ((b"cc", b"d"),)) is fits
+
+
+def test_a_copy_too_large_for_the_mirror_is_not_sent() -> None:
+    """It is dropped and counted; the call itself goes on."""
+    from tests.scenario.test_mirror import counted, mirroring
+
+    with mirroring() as play:
+        play.call(GET, b"ping")
+        play.server("a").last.reply(b"pong")
+        play.server("m").last.reply(b"pong")
+        (link,) = play.world.endpoint("m").links
+        assert link.connection is not None
+        link.connection.sender.max_list_bytes = 2048
+        call = play.call(GET, b"ping", (b"x-large", LARGE))
+        play.server("a").last.reply(b"pong")
+        play.forget()
+        assert call.seen.status == 0
+        assert play.server("m").count == 1
+        assert counted(play).dropped_by == {"headers_too_large": 1}
+        assert play.world.context.mirrors == 0
+
+
+def test_a_kept_answer_too_large_for_the_client() -> None:
+    """What a server said to an earlier attempt becomes a small error too."""
+    policy = snapshot(retry=retrying(), breaker=tripping(1))
+    with Playbook(policy) as play:
+        play.client(limits=Limits(header_list_bytes=2048))
+        call = play.call(GET, b"ping")
+        play.server().last.trailers_only(14, (b"x-large", LARGE))
+        play.advance(0.03)
+        play.forget()
+        assert call.seen.status == RESOURCE_EXHAUSTED
+        assert call.seen.field(b"seawall-reason") == b"HEADERS_TOO_LARGE"

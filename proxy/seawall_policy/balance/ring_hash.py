@@ -24,6 +24,8 @@ MAX_RING: Final = 4096
 MOST_POINTS: Final = 65_536
 """A ring is built while calls wait: 4,096 points take some 10 ms interpreted."""
 _MAX_MEMORY: Final = 4096
+_MAX_REMEMBERED_BYTES: Final = 128
+"""A longer key is hashed each time: clients choose keys, and memory is not theirs to choose."""
 
 
 class HashRing:
@@ -63,7 +65,8 @@ class HashRing:
             if len(self._hashes) >= _MAX_MEMORY:
                 self._hashes.clear()
             known = xxh64(key)
-            self._hashes[key] = known
+            if len(key) <= _MAX_REMEMBERED_BYTES:
+                self._hashes[key] = known
         return known
 
     def pick(self, key_hash: int, allowed: int, excluded: int = 0) -> int:

@@ -112,6 +112,9 @@ class CallEnd(ResponseSide):
         wait = self._retry_after(reason)
         if wait >= 0.0 and pushback(response_head(block), self.kept_extra) == NO_PUSHBACK:
             extra = (*extra, local_reply.pushback_field(wait))
+        if not self.stream.fits(block, extra):
+            self._answer(status.RESOURCE_EXHAUSTED, local_reply.HEADERS_TOO_LARGE)
+            return
         self._drop_held()
         if self.kept_trailers_only:
             self._send_only(block, extra)

@@ -103,6 +103,7 @@ class ResponseSide(RequestSide):
         self.held_block = None
         data = self.held_data
         self.held_data = []
+        self.held_size = 0
         self._commit(block, self.held_extra)
         if self.finished:
             return

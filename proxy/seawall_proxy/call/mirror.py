@@ -36,6 +36,7 @@ TOO_MANY: Final = "too_many"
 TOO_SLOW: Final = "too_slow"
 NO_ENDPOINT: Final = "no_endpoint"
 CLUSTER_FULL: Final = "cluster_full"
+TOO_LARGE: Final = "headers_too_large"
 CALL_ENDED: Final = "call_ended"
 
 REASONS: Final[dict[str, str]] = {
@@ -43,6 +44,7 @@ REASONS: Final[dict[str, str]] = {
     TOO_SLOW: "the mirror took the request more slowly than it came, and the buffer was full",
     NO_ENDPOINT: "no endpoint of the mirror's cluster could be reached",
     CLUSTER_FULL: "the mirror cluster's max_in_flight was reached",
+    TOO_LARGE: "the mirror takes no header list of that size",
     CALL_ENDED: "the call ended before its request was complete",
 }
 """Why a copy was given up."""
@@ -132,14 +134,15 @@ class Mirror(AttemptOwner):
         headers = self._state.headers
         fields = list(headers.of_call(self._extra))
         fields.append((b"grpc-timeout", format_grpc_timeout(max(self._deadline - context.now, 0.001))))
+        extra = tuple(fields)
+        block = self._head.upstream_block(attempt.cluster.authority, headers, attempt.cluster.secure)
+        if not connection.fits(block, extra):
+            # Others have their calls on that connection.
+            self._give_up(TOO_LARGE)
+            return
         chunks = self._chunks
         self._chunks = []
-        stream = connection.open_stream(
-            attempt,
-            self._head.upstream_block(attempt.cluster.authority, headers, attempt.cluster.secure),
-            tuple(fields),
-            self._complete and len(chunks) == 0,
-        )
+        stream = connection.open_stream(attempt, block, extra, self._complete and len(chunks) == 0)
         attempt.stream = stream
         last = len(chunks) - 1
         for index in range(len(chunks)):

@@ -362,10 +362,12 @@ class Connection:
         self._write_reset(stream_id, stream_id.to_bytes(4, "big"), code)
 
     def refuse(self, stream_id: int) -> None:
-        """Refuse a stream above the concurrency limit; the client is to blame once it knows the limit."""
+        """Refuse a stream above the concurrency limit; the client is to blame once it knows the limit, and
+        not while its memory is the reason, of which it cannot know.
+        """
         self.guard.reply()
         self.guard.trip("max_streams" if self.stream_cap else "memory")
-        if self.control.settings_acked:
+        if self.control.settings_acked and self.stream_cap:
             self.guard.refused(self.now)
         self._write_reset(stream_id, stream_id.to_bytes(4, "big"), REFUSED_STREAM)
 

@@ -214,7 +214,10 @@ class DataPlane:
     async def _follow_certificates(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            await look_at(self.tls_files(), self.counters)
+            try:
+                await look_at(self.tls_files(), self.counters)
+            except Exception:
+                log.exception("looking at the certificates failed; it is done again")
 
     def tls_files(self) -> list[TlsFiles]:
         """Return every TLS context in use."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -23,6 +24,8 @@ from seawall_proxy.upstream.link import Dialer, Link
 
 if TYPE_CHECKING:
     from seawall_proxy.runtime.worker import Worker
+
+log = logging.getLogger("seawall.proxy")
 
 _UNIX_NAME: Final = "localhost"
 """The name that a certificate behind a Unix socket is for unless the policy says otherwise, as in gRPC."""
@@ -101,6 +104,10 @@ class TcpDialer(Dialer):
             self._fail(link, str(mistake))
         except (OSError, UnicodeError) as error:
             self._fail(link, f"connecting to {address} failed: {getattr(error, 'strerror', '') or error}")
+        except Exception as error:
+            # Nobody else would tell the link why: it would only hear that the time is over.
+            log.exception("connecting to %s has met a mistake of the proxy's", address)
+            self._fail(link, f"connecting to {address} failed: {type(error).__name__}: {error}")
 
     async def _open(self, link: Link, address: str, timeout_s: float) -> None:
         worker = self._worker

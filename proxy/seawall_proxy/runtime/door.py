@@ -48,7 +48,12 @@ class Door:
         """Accept again."""
         async with self._turn:
             self.paused = False
-            await self._settle()
+            try:
+                await self._settle()
+            except BaseException:
+                # Still paused, so that whoever resumes it sees that there is something left to do.
+                self.pause()
+                raise
 
     def close(self) -> None:
         """Stop accepting for good, at once."""
@@ -69,7 +74,19 @@ class Door:
         for key, sockets in wanted.items():
             if key not in self._servers:
                 # A copy: closing the server must leave the socket, and with it the queue, to its owner.
-                self._servers[key] = [await self._serve(key[0], sock.dup()) for sock in sockets]
+                self._servers[key] = await self._serve_all(key[0], sockets)
         if self.paused or self._closed:
             # That was decided while a server was being made.
             self._close_servers()
+
+    async def _serve_all(self, place: int, sockets: list[socket.socket]) -> list[Serving]:
+        """Serve every socket of a slot, or none."""
+        servers: list[Serving] = []
+        try:
+            for sock in sockets:
+                servers.append(await self._serve(place, sock.dup()))  # noqa: PERF401 - what is made so far is kept
+        except BaseException:
+            for server in servers:
+                server.close()
+            raise
+        return servers

@@ -22,7 +22,7 @@ log = logging.getLogger("seawall.proxy")
 
 LOOK_S: Final = 1.0
 
-_AT_START: Final = ("listeners", "admin", "control", "workers", "overload")
+_AT_START: Final = ("listeners", "admin", "control", "workers", "overload", "access_log", "serve", "zone")
 """Parts of the file that only a start takes up."""
 
 
@@ -81,8 +81,11 @@ class FollowedFile:
         async with self._turn:
             self._waits = False
             notify(reloading())
-            await self._reload(why)
-            notify("READY=1")
+            try:
+                await self._reload(why)
+            finally:
+                # Whatever came of it: a service manager that was told of a reload waits for its end.
+                notify("READY=1")
 
     async def _reload(self, why: str) -> None:
         self._watch.accept()

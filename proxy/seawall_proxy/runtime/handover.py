@@ -60,6 +60,7 @@ class Successor:
             "places": [
                 [place.wanted, [[sock.fileno() for sock in slot] for slot in place.slots]] for place in places
             ],
+            "borrowed": [place.wanted for place in places if place.borrowed],
             "admin": [] if admin is None else [[admin[0], admin[1].fileno()]],
             "channel": [theirs.fileno()],
         }
@@ -72,7 +73,14 @@ class Successor:
             raise
         finally:
             theirs.close()
-        return cls(process, await Channel.open(ours))
+        try:
+            channel = await Channel.open(ours)
+        except BaseException:
+            # It would take the end of the conversation for ours.
+            process.kill()
+            ours.close()
+            raise
+        return cls(process, channel)
 
     async def ready(self) -> bool:
         """Wait until it serves; False, and it is gone, when it does not."""
@@ -84,6 +92,11 @@ class Successor:
                         return True
         except TimeoutError:
             log.error("the new process is not ready after %g s and is ended", READY_LIMIT_S)  # noqa: TRY400
+        except asyncio.CancelledError:
+            # This process is told to stop: nobody has asked for another one that stays.
+            self._process.kill()
+            self._channel.close()
+            raise
         self._process.kill()
         await asyncio.to_thread(self._process.wait)
         self._channel.close()

@@ -33,6 +33,8 @@ class Inherited:
         self.channel: socket.socket | None = None
         """To the process before this one, which waits to be told that we are ready."""
         self._places: list[tuple[str, list[Slot]]] = []
+        self._borrowed: set[str] = set()
+        """Addresses whose sockets the process before had from the service manager."""
         self._admin: tuple[str, socket.socket] | None = None
         self._activated: list[tuple[str, socket.socket]] = []
 
@@ -47,7 +49,7 @@ class Inherited:
                 made._read_handover(json.loads(said))
             elif activated["LISTEN_PID"] == str(os.getpid()):
                 made._read_activation(activated["LISTEN_FDS"], activated["LISTEN_FDNAMES"])
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
             what = HANDOVER if said else "LISTEN_FDS"
             raise StartFailed(
                 f"the listening sockets that {what} promises cannot be used: {error}; "
@@ -59,6 +61,7 @@ class Inherited:
         for place in said["places"]:
             wanted, slots = place  # type: ignore[misc]
             self._places.append((wanted, [[_adopt(fd) for fd in slot] for slot in slots]))  # type: ignore[has-type]
+        self._borrowed = {str(wanted) for wanted in said.get("borrowed", [])}
         for wanted, fd in said["admin"]:  # type: ignore[misc]
             self._admin = (wanted, _adopt(fd))  # type: ignore[has-type]
         (channel,) = said["channel"]
@@ -72,6 +75,7 @@ class Inherited:
         for index in range(number):
             sock = _adopt(_FIRST + index)
             if sock.type != socket.SOCK_STREAM:
+                sock.close()
                 raise ValueError(f"descriptor {_FIRST + index} is no stream socket")
             self._activated.append((called[index] if index < len(called) else "", sock))
 
@@ -80,11 +84,11 @@ class Inherited:
         for index, (asked, slots) in enumerate(self._places):
             if asked == wanted and slots:
                 del self._places[index]
-                return Place(wanted, slots)
+                return Place(wanted, slots, borrowed=wanted in self._borrowed)
         mine = [sock for called, sock in self._activated if called == name]
         mine = mine or [sock for _, sock in self._activated if shown(sock.getsockname()) == wanted]
         self._activated = [(called, sock) for called, sock in self._activated if sock not in mine]
-        return Place(wanted, [[sock] for sock in mine]) if mine else None
+        return Place(wanted, [[sock] for sock in mine], borrowed=True) if mine else None
 
     def admin(self, wanted: str) -> socket.socket | None:
         """Return the socket of the admin HTTP, if it is to stay where it was."""

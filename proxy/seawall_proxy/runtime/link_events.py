@@ -79,6 +79,9 @@ class EventPump:
         self._tick_at: float = 0.0
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
+        self._free: asyncio.Event = asyncio.Event()
+        """Not while another process has the spool that is ours to open."""
+        self._free.set()
         self.held: bool = False
         """The spool belongs to another process for the time being; records wait in the ring."""
         self.relay: Relay | None = None
@@ -104,8 +107,9 @@ class EventPump:
 
     async def submit(self, payloads: list[bytes], dropped: int, reason: str = RING_FULL) -> None:
         """Keep and spool events that another process has built, and declare `dropped` further ones lost;
-        returns once they are written.
+        returns once they are written. While the spool is another process's they wait, as records do.
         """
+        await self._free.wait()
         async with self._turn:
             if self.relay is not None:
                 await self._hand_on(self.relay, payloads, dropped)
@@ -135,10 +139,12 @@ class EventPump:
     def hold(self) -> None:
         """Leave the spool closed until `take_over`: another process still has it."""
         self.held = True
+        self._free.clear()
 
     def take_over(self) -> None:
         """Open the spool from now on."""
         self.held = False
+        self._free.set()
         self._reopen_at = 0.0
 
     async def drain(self) -> None:

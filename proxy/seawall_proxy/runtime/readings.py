@@ -22,13 +22,17 @@ ADDRESS_SPACE: Final = "rlimit_as"
 NONE: Final = "none"
 
 _STATM: Final = Path("/proc/self/statm")
-_DESCRIPTORS: Final = "/proc/self/fd"
+_PROC: Final = "/proc/self/fd"
+_DESCRIPTORS: Final = _PROC if Path(_PROC).is_dir() else "/dev/fd"
+"""The latter on macOS and the BSDs."""
 _CGROUP: Final = Path("/proc/self/cgroup")
 _CGROUP_ROOT: Final = Path("/sys/fs/cgroup")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _LIST_EVERY: Final = 4
 _MANY: Final = 2000
 """Descriptors beyond which they are listed more rarely, for that takes half a microsecond each."""
+_DRIFT: Final = 256
+"""So many new ones, or a quarter of what was listed, are reason to list them now: some will be gone again."""
 
 
 class Memory:
@@ -124,29 +128,35 @@ def working_set(group: Path) -> int:
 
 
 class Descriptors:
-    """What is used of RLIMIT_NOFILE."""
+    """What is used of RLIMIT_NOFILE. `used` may be counted up between two readings."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = _DESCRIPTORS) -> None:
+        """`folder` has an entry for each open descriptor of this process."""
         self.limit: int = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.used: int = 0
+        self._folder: str = folder
         self._looks: int = 0
+        self._listed: int = 0
 
     def read(self) -> float:
         """Measure; return the share of the limit that is used."""
         try:
             self.used = self._read()
         except OSError as error:
-            # EMFILE: even looking needs a descriptor.
-            self.used = self.limit if error.errno == errno.EMFILE else self.used
+            # EMFILE: even looking needs a descriptor. Without numbers there is nothing to decide on, and what
+            # was counted up must not stay: nobody counts it down.
+            self.used = self.limit if error.errno == errno.EMFILE else 0
         return self.used / self.limit if self.limit > 0 else 0.0
 
     def _read(self) -> int:
         # Linux 6.2 and later tell the number as the folder's size.
-        size = os.stat(_DESCRIPTORS).st_size  # noqa: PTH116 - four times a second for ever
-        if size > 0:
+        size = os.stat(self._folder).st_size  # noqa: PTH116 - four times a second for ever
+        if size > 0 and self._folder == _PROC:
             return size
         self._looks += 1
         due = _LIST_EVERY if self.used < _MANY else 10 * _LIST_EVERY
-        if self.used and self._looks % due:
+        drift = self.used - self._listed
+        if self.used and self._looks % due and drift < max(_DRIFT, self._listed // 4):
             return self.used
-        return len(os.listdir(_DESCRIPTORS))  # noqa: PTH208 - names only, no objects
+        self._listed = len(os.listdir(self._folder))  # noqa: PTH208 - names only, no objects
+        return self._listed

@@ -117,7 +117,7 @@ class ProxyServer:
         self._admin_socket: socket.socket | None = None
         self._admin_file: tuple[int, int] = (0, 0)
         self._successor: Successor | None = None
-        self._handing_over: bool = False
+        self._handing_over: asyncio.Task[None] | None = None
         self._link_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -145,12 +145,17 @@ class ProxyServer:
             await self._start()
         except BaseException:
             await self.plane.close()
+            for place in self.places:
+                place.close(handed_on=self._inherited.channel is not None)
             raise
         self._announce()
         await self.stop.wait()
         return await self._shut_down()
 
     async def _start(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            # Else one that comes this early would end the process.
+            self.loop.add_signal_handler(number, log.warning, "signal %d is ignored during the start", number)
         self._bind()
         predecessor = await self._meet_predecessor()
         await self.plane.start(self.places)
@@ -332,14 +337,14 @@ class ProxyServer:
 
     async def _hand_over(self) -> None:
         """Start a process that takes over, and stop once it has; serve on if it does not."""
-        if self._handing_over or self.stop.is_set():
+        if self._handing_over is not None or self.stop.is_set():
             log.warning("SIGUSR2: another process is about to take over already")
             return
-        self._handing_over = True
+        self._handing_over = asyncio.current_task()
         try:
             await self._start_successor()
         finally:
-            self._handing_over = False
+            self._handing_over = None
 
     async def _start_successor(self) -> None:
         admin = None if self._admin_socket is None else (self._admin_wanted, self._admin_socket)
@@ -360,6 +365,9 @@ class ProxyServer:
     async def _shut_down(self) -> int:
         log.info("stopping: draining %d calls", self.plane.calls())
         self.draining = True
+        if self._handing_over is not None and self._successor is None:
+            self._handing_over.cancel()
+            await asyncio.gather(self._handing_over, return_exceptions=True)
         successor = self._successor
         if successor is None:
             notify("STOPPING=1")

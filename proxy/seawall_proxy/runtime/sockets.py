@@ -32,10 +32,12 @@ _HINT: Final = "choose another with --listen or `listeners:`"
 class Place:
     """One address to listen on."""
 
-    def __init__(self, wanted: str, slots: list[Slot]) -> None:
+    def __init__(self, wanted: str, slots: list[Slot], *, borrowed: bool = False) -> None:
         self.wanted: str = wanted
         """The address as it was asked for; port 0 and host names stand as they are."""
         self.slots: list[Slot] = slots
+        self.borrowed: bool = borrowed
+        """The service manager's, which goes on listening when we end: a Unix socket's file is not ours."""
         path = unix_path(wanted)
         self._file: tuple[int, int] = file_identity(path) if path else (0, 0)
         self.address: str = shown(slots[0][0].getsockname())
@@ -43,13 +45,13 @@ class Place:
 
     def close(self, *, handed_on: bool = False) -> None:
         """Let go of the sockets; other processes keep theirs. The file of a Unix socket goes with it unless
-        the socket was handed on.
+        the socket was handed on or is borrowed.
         """
         for slot in self.slots:
             for sock in slot:
                 sock.close()
         path = unix_path(self.wanted)
-        if path and not handed_on:
+        if path and not handed_on and not self.borrowed:
             unlink_unix(path, self._file)
 
 

@@ -35,6 +35,8 @@ log = logging.getLogger("seawall.tls")
 
 _SOON_S: Final = 7 * 86400.0
 _WARN_EVERY_S: Final = 86400.0
+_RETRY_S: Final = 10.0
+"""How often files that were refused are tried again: permissions and time change without a trace in them."""
 
 
 class TlsFiles:
@@ -52,6 +54,7 @@ class TlsFiles:
         self._seen: tuple[Fingerprint | None, ...] = self._known
         self._made: TlsContext = make()
         self._warned_at: float = 0.0
+        self._retry_at: float = 0.0
         self.warn(time())
 
     @property
@@ -84,14 +87,17 @@ class TlsFiles:
 
     def look(self, now_s: float) -> bool | None:
         """Look at the files: True when a new context has been put in place, False when a change was refused,
-        None when there was none. For a thread.
+        None when there was none, or it is still refused for the same reason. For a thread.
         """
         seen = self._look()
         still = seen == self._seen
         self._seen = seen
-        if not still or seen == self._known:
+        again = seen == self._known
+        if not still or (again and (not self.mistake or now_s < self._retry_at)):
             return None
         self._known = seen
+        self._retry_at = now_s + _RETRY_S
+        before = self.mistake if again else ""
         try:
             made = self._make()
         except TlsMistake as mistake:
@@ -103,6 +109,8 @@ class TlsFiles:
                 self._warned_at = 0.0
                 log.info("%s: certificates are reloaded", self.name)
                 return True
+        if self.mistake == before:
+            return None
         log.error("%s: the new certificate is not taken up, the old one stays: %s", self.name, self.mistake)
         return False
 
@@ -127,7 +135,7 @@ class ClusterTls:
 
     def prepare(self, wanted: Iterable[tuple[str, ClientTls]]) -> list[str]:
         """Make the contexts of clusters (name and settings) that are not there yet; return what is wrong, by
-        cluster. For a thread; `forget` drops what is not wanted any more.
+        cluster. For a thread; `keep` drops what is not wanted any more.
         """
         mistakes = []
         for name, tls in wanted:

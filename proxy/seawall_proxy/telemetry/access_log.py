@@ -60,6 +60,8 @@ class AccessLog(AccessSink):
         self._stop: bool = False
         self._torn: bool = False
         self._failing: bool = False
+        self._astray: bool = False
+        """It writes to a file that its name no longer stands for, and cannot open another."""
         self._file: int = self._open()
         self._thread: threading.Thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
@@ -176,13 +178,16 @@ class AccessLog(AccessSink):
             fresh = self._open()
         except OSError as error:
             # The old file is still there, under another name: better there than nowhere.
-            if not self._failing:
-                self._failing = True
+            if not self._astray:
+                self._astray = True
                 log.warning("cannot open the access log %s again: %s", self.path, error.strerror or error)
             return
         os.close(self._file)
         self._file = fresh
         self._torn = False
+        if self._astray:
+            self._astray = False
+            log.info("the access log %s is opened again", self.path)
 
     def _is_same(self) -> bool:
         try:

@@ -116,15 +116,16 @@ class Cluster:
         """Do as a document says from now on, with these members; `ClusterSet` sees to finder and checks."""
         old = self.spec
         self.spec = spec
-        if not same_transport(old, spec):
-            self.set_members(())
         if old.balance != spec.balance:
             self._levels = []
-        self.set_members(addresses)
+        self.set_members(addresses, keep=same_transport(old, spec))
 
-    def set_members(self, addresses: tuple[str, ...]) -> None:
-        """Take in those that are new, and let those that are missing finish what they have."""
-        known: dict[str, Endpoint] = {endpoint.address: endpoint for endpoint in self.endpoints}
+    def set_members(self, addresses: tuple[str, ...], keep: bool = True) -> None:
+        """Take in those that are new, and let those that are missing finish what they have; all are new
+        unless `keep`.
+        """
+        before = self.endpoints
+        known: dict[str, Endpoint] = {endpoint.address: endpoint for endpoint in before} if keep else {}
         members: list[Endpoint] = []
         for address in addresses:
             endpoint = known.pop(address, None)
@@ -138,12 +139,17 @@ class Cluster:
             endpoint.options = self.spec.connection
             endpoint.watched = self.spec.balance == BALANCE_PEAK_EWMA
             members.append(endpoint)
-        for endpoint in known.values():
-            self._remove(endpoint)
+        left: list[Endpoint] = list(known.values()) if keep else before
+        for endpoint in left:
+            self.slots[endpoint.index] = None
         self.endpoints = members
         self._regroup()
         if self.checks is not None:
             self.checks.set_endpoints(members)
+        # Last, since whoever waited for one of them looks for another endpoint at once.
+        for endpoint in left:
+            self._retired.append(endpoint)
+            endpoint.retire()
 
     def _add(self, address: str) -> Endpoint:
         slot = 0
@@ -157,11 +163,6 @@ class Cluster:
         else:
             self.slots[slot] = endpoint
         return endpoint
-
-    def _remove(self, endpoint: Endpoint) -> None:
-        self.slots[endpoint.index] = None
-        endpoint.retire()
-        self._retired.append(endpoint)
 
     def _regroup(self) -> None:
         """Put the members into levels: by priority, and in each the proxy's zone before the others."""
@@ -295,6 +296,9 @@ class Cluster:
 
     def pick_for(self, key: bytes, tried: int) -> UpstreamEndpoint | None:
         """Choose the endpoint for a key; otherwise as `pick`."""
+        if self.spec.balance != BALANCE_RING_HASH:
+            # Asked for by a call under an older document.
+            return self.pick(tried)
         if self.stale:
             self._refresh()
         slot = self._pick_hashed(key, tried)

@@ -43,6 +43,8 @@ LATE_SHARE: Final = 0.25
 that it was away.
 """
 MAX_WAITING: Final = 1024
+MOST_SPACING: Final = 64.0
+"""Pings are at most this much further apart than the settings say."""
 AGE_SPREAD: Final = 0.1
 """A connection's greatest age is less by up to this share, so that not all are replaced at once."""
 
@@ -89,6 +91,8 @@ class Endpoint(Member):
         """Until when no further one is tried."""
         self._timer: _Redial = _Redial(self)
         self._next: int = 0
+        self._ping_spacing: float = 1.0
+        """By how much pings are further apart than the settings say."""
 
     # what attempts ask
 
@@ -242,6 +246,8 @@ class Endpoint(Member):
             self.draining.append(link)
             if self.links:
                 self._expect_steadiness(link)
+                # Those who wait may have a right to another connection now.
+                self.serve()
             elif not self.retired:
                 # Who takes a call on each connection and leaves (a limit of calls or age) is there all the
                 # same.
@@ -341,9 +347,15 @@ class Endpoint(Member):
                 self._expect_use(link, connection, now)
         else:
             link.used_at = now
-            if now - link.pinged_at >= self.options.keepalive_interval_s:
+            if now - link.pinged_at >= self.options.keepalive_interval_s * self._ping_spacing:
                 link.pinged_at = now
                 connection.ping(now)
+
+    def ping_less(self) -> None:
+        """Ping half as often: the server took our pings for too many (gRFC A8). gRPC's servers allow one in
+        five minutes to a stream on which they say nothing, unless they are told otherwise.
+        """
+        self._ping_spacing = min(2.0 * self._ping_spacing, MOST_SPACING)
 
     def _expect_use(self, link: Link, connection: Connection, now: float) -> None:
         """Close a connection that has had no stream for long; the next call dials again."""
@@ -367,6 +379,8 @@ class Endpoint(Member):
         if len(self.links) > 1:
             self.links.remove(link)
             self.draining.append(link)
+            # Those who wait may have a right to another connection now.
+            self.serve()
         elif self.dialling is None and not self.retired and self.timers.now >= self._extra_at:
             self.dial()
 

@@ -130,9 +130,13 @@ class HealthCall(StreamSeeker):
         self._end(LOST if unprocessed or code == CONNECTION_LOST else status.from_rst(code))
 
     def _let_go(self) -> None:
-        if self.stream is not None:
+        stream = self.stream
+        if stream is not None:
             self.stream = None
             self._endpoint.own_streams -= 1
+            if not stream.local_closed:
+                # Answered before the request was complete: nobody else would end the stream.
+                stream.reset(CANCEL)
 
     def _end(self, code: int) -> None:
         if self.done:

@@ -154,7 +154,6 @@ class EndpointCheck(Timed):
         self._watch: _Watch | None = None
         if group.options.watch and not self._tcp:
             self._watch = _Watch(self)
-        self._calls: _CheckCalls = _CheckCalls(self)
 
     def begin(self) -> None:
         """Check now."""
@@ -214,7 +213,7 @@ class EndpointCheck(Timed):
             self._probe = probe
             group.prober.probe(probe)
         else:
-            call = HealthCall(self._calls, endpoint, group.block(CHECK, endpoint), group.message)
+            call = HealthCall(_CheckCalls(self), endpoint, group.block(CHECK, endpoint), group.message)
             self._call = call
             call.start()
 
@@ -263,7 +262,7 @@ UNANSWERED: Final = 3
 
 
 class _CheckCalls(HealthCallOwner):
-    """Hears the answers to checks."""
+    """Hears the answer to one check."""
 
     def __init__(self, check: EndpointCheck) -> None:
         self._check: EndpointCheck = check
@@ -274,7 +273,6 @@ class _CheckCalls(HealthCallOwner):
 
     def ended(self, call: HealthCall, code: int) -> None:
         serving = self._serving
-        self._serving = -1
         check = self._check
         if code in (NO_CONNECTION, LOST):
             check.asked_in_vain()

@@ -8,6 +8,7 @@ from mypy_extensions import mypyc_attr
 
 from seawall_policy.transport import NO_LIMIT
 from seawall_proxy.http2.connection import Connection
+from seawall_proxy.http2.errors import ENHANCE_YOUR_CALM
 from seawall_proxy.http2.handlers import ConnectionHandler
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Link(ConnectionHandler):
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         connection = self.connection
+        if code == ENHANCE_YOUR_CALM:
+            self.endpoint.ping_less()
         self.served = last_stream_id > 0 and connection is not None and connection.streams_opened > 0
         self.endpoint.link_leaving(self)
 

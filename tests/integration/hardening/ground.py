@@ -5,7 +5,7 @@ directly, now and then answers CANCELLED to an innocent call while hundreds of o
 storms of cancelled calls are sent there, so that only what the proxy does is judged.
 
 During an attack the good client makes 50 calls a second. It must see no error, and its 99th percentile must
-stay below twice what it was without an attack, or 250 ms where that is more (as many times longer as the load
+stay below twice what it was without an attack, or 1 s where that is more (as many times longer as the load
 of the machine exceeds its cores): where attacker, proxy, upstream and client share two cores, anything below
 says more about the scheduler.
 
@@ -36,7 +36,7 @@ from tests.kit.stand import Proxy, Stand
 MAX_AMPLIFICATION = 100
 NOISE_BYTES = 4 << 20
 MAX_GROWTH_BYTES = 64 << 20
-FLOOR_S = 0.25
+FLOOR_S = 1.0
 
 LISTENERS = [
     {"name": "main", "address": "127.0.0.1:0"},

@@ -4,6 +4,7 @@ FAULT FILE LOG`. The fault is there in worker 1, while the file exists.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from seawall_proxy.runtime.workers import __main__ as worker
 from seawall_proxy.runtime.workers import child
 
 FAULT, SWITCH = sys.argv[1], Path(sys.argv[2])
+SLOW_S = 4.0
+"""Longer than a worker takes to start."""
 
 
 class OddChild(child.Child):
@@ -27,6 +30,11 @@ class OddChild(child.Child):
         await super().run()
 
     async def _prepare(self, frame: Frame) -> None:
+        if FAULT == "dies-while-another-compiles" and SWITCH.exists():  # noqa: ASYNC240
+            if self.number == 1:
+                os.unlink(SWITCH)  # noqa: PTH108 - at once, in a process of its own
+                os._exit(4)
+            await asyncio.sleep(SLOW_S)
         if self._odd("refuses"):
             self.answer(frame, ["routes[0]: this worker does not want it"])
         elif self._odd("dies-while-compiling"):

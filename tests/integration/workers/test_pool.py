@@ -163,6 +163,21 @@ async def test_a_worker_that_dies_while_compiling_refuses_nothing(
         assert await made.hashes() == [made.pool.policy.digest] * 2
 
 
+async def test_a_worker_that_starts_while_others_compile_is_not_told_to_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not asked to compile that policy: it takes it at its own turn, nobody waits or is killed."""
+    async with bench(tmp_path, "dies-while-another-compiles", monkeypatch) as made:
+        await start(made)
+        made.switch.touch()
+        began = time.monotonic()
+        assert await made.pool.apply(document(2), revision=2, source="live", patient=False) == []
+        assert time.monotonic() - began < 9.0, "a commit that nobody answers takes ten seconds"
+        await made.wait(lambda: [w.ready for w in made.pool.alive()] == [True, True], "it is back")
+        assert made.pool.restarts == 1
+        assert await made.hashes() == [made.pool.policy.digest] * 2
+
+
 async def test_a_worker_that_cannot_follow_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,25 @@ async def test_three_restarts_under_load_fail_no_call(stand: Stand, workers: str
         end_all(proxy)
 
 
+async def test_a_stop_during_a_handover_stops_both(stand: Stand) -> None:
+    """Whoever stops the proxy while its successor is starting finds no proxy afterwards."""
+    _, address = stand.upstream()
+    proxy = stand.proxy(stand.policy(one_route(address)), "--drain-grace", "0.1")
+    old = proxy.child.process
+    os.kill(old.pid, signal.SIGUSR2)
+    await asyncio.to_thread(proxy.child.wait_for_log, "is to take over", 20)
+    (successor,) = psutil.Process(old.pid).children()
+    os.kill(old.pid, signal.SIGTERM)
+    try:
+        assert await asyncio.to_thread(old.wait, 20) == 0
+        await asyncio.to_thread(wait_for_end, successor.pid)
+        assert generations(proxy) == [old.pid]
+    finally:
+        if alive(successor.pid):
+            successor.kill()
+        end_all(proxy)
+
+
 async def test_a_new_process_that_does_not_start_changes_nothing(stand: Stand) -> None:
     """When the new generation ends before it is ready the old one serves on, and a later SIGUSR2 works."""
     _, address = stand.upstream()

@@ -408,6 +408,21 @@ class TestMemory:
         peer.send(peer.headers(5))
         assert sorted(peer.connection.table.streams) == [1, 5]
 
+    def test_calls_refused_for_memory_are_no_abuse(self) -> None:
+        """A client cannot know how much memory it costs: however many of its calls are refused for that, its
+        connection stays.
+        """
+        peer = server(Limits(refused_burst=10))
+        peer.open_request()
+        peer.connection.stream_cap = 0
+        for number in range(3, 103, 2):
+            peer.send(peer.headers(number))
+        peer.assert_alive()
+        peer.connection.stream_cap = 1
+        for number in range(103, 203, 2):
+            peer.send(peer.headers(number))
+        assert peer.goaway_code() == ENHANCE_YOUR_CALM
+
 
 class TestFirstSettings:
     """Between a client's preface and its SETTINGS."""

@@ -96,3 +96,15 @@ def test_a_limit_of_zero_watches_no_lag() -> None:
     for _ in range(10):
         guard.look(0.0, 0.0, 100.0)
     assert not guard.refusing
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.02, 0.1])
+def test_a_low_threshold_can_be_left(threshold: float) -> None:
+    """A measure with a threshold near nothing ends when there is no load at all."""
+    guard = OverloadGuard(OverloadOptions(0, threshold, threshold, threshold))
+    guard.look(threshold, threshold, 0.0)
+    assert guard.levels[MEMORY] == REFUSE
+    assert guard.levels[DESCRIPTORS] == SHED
+    guard.look(0.0, 0.0, 0.0)
+    assert guard.levels[MEMORY] == NORMAL
+    assert guard.levels[DESCRIPTORS] == NORMAL

@@ -178,6 +178,21 @@ def test_a_change_that_is_not_valid_is_refused(
     assert files.mistake == ""
 
 
+def test_files_that_were_refused_are_tried_again(authority: Authority, tmp_path: Path) -> None:
+    """Time makes a certificate valid, and permissions change, without a trace in the files; a reason that
+    stays is said once.
+    """
+    pair = authority.issue("a", "a.example", ends_in_days=100_000)
+    files = listener_tls("main", server_tls(pair), tmp_path)
+    pair.replace_by(authority.issue("b", "b.example", starts_in_days=90_000.0, ends_in_days=100_000.0))
+    touch(pair.cert)
+    assert [files.look(NOW_S), files.look(NOW_S)] == [None, False]
+    assert [files.look(NOW_S + 1.0), files.look(NOW_S + 3600.0)] == [None, None]
+    assert "not valid yet" in files.mistake
+    assert files.look(10e9) is True
+    assert files.mistake == ""
+
+
 def test_clusters_share_contexts_by_their_settings(authority: Authority, tmp_path: Path) -> None:
     """Two clusters that differ only in the expected name share a context; what nobody uses is dropped."""
     assert authority.path.name == "ca.pem"

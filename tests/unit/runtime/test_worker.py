@@ -23,7 +23,7 @@ from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.testing import make_policy, make_route, make_snapshot
 from seawall_proxy.upstream.clusters import ClusterSet
-from seawall_proxy.upstream.endpoint import READY
+from seawall_proxy.upstream.endpoint import BACKOFF, READY
 
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 HEADERS, RST_STREAM, GOAWAY = 1, 3, 7
@@ -365,3 +365,18 @@ async def test_answers_that_go_wrong_do_not_end_the_shared_connection(rig: Rig) 
         await rig.until_calls(1)
     assert len(rig.upstreams) == 1
     assert rig.worker.context.calls == 1
+
+
+async def test_a_dial_that_meets_a_mistake_tells_its_link_why() -> None:
+    """Whatever was raised: the endpoint hears the reason at once, not that the time is over."""
+    rig = Rig()
+    try:
+        snapshot = make_snapshot(make_route(make_policy()), clusters={"main": ("127.0.0.1:port",)})
+        clusters = rig.clusters.prepare(snapshot.clusters)
+        rig.clusters.adopt(clusters)
+        rig.clusters.warm()
+        endpoint = rig.clusters.clusters["main"].endpoints[0]
+        await until(lambda: endpoint.state == BACKOFF, "the dial has failed")
+        assert "ValueError" in endpoint.last_error
+    finally:
+        await rig.close()

@@ -230,3 +230,24 @@ def test_a_torn_line_is_ended_first(tmp_path: Path) -> None:
     assert first.startswith(b'{"a":1}\n{"b":"yyy')
     assert second == b'\n{"c":3}\n'
     assert log.written == 2
+
+
+def test_a_file_that_cannot_be_opened_again_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lines go on to the old file, however often the new one is tried and lines are written meanwhile."""
+    folder, moved = tmp_path / "logs", tmp_path / "moved"
+    folder.mkdir()
+    log = logging_to(folder / "a.log")
+    assert log.close()
+    log._file = log._open()
+    folder.rename(moved)
+    for _ in range(4):
+        log.call_ended(record())
+        log._follow()
+        log._drain()
+    os.close(log._file)
+    said = [entry.getMessage() for entry in caplog.records]
+    assert len([text for text in said if "cannot open" in text]) == 1
+    assert not [text for text in said if "is written again" in text]
+    assert len(lines(moved / "a.log")) == 4

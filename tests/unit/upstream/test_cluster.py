@@ -172,13 +172,15 @@ def test_a_removed_endpoint_finishes_its_calls() -> None:
 
 
 def test_an_endpoint_that_is_removed_while_it_is_dialled() -> None:
-    """Calls that wait for it are told at once; nothing is dialled for it any more."""
+    """Calls that wait for it go elsewhere at once; nothing is dialled for it any more."""
     with Playbook(with_endpoints("a"), warm=False) as play:
         play.server("a").server.mode = "blackhole"
         call = play.call(body=b"x")
         play.apply(with_endpoints("b", revision=2))
+        assert play.server("b").count == 1
+        play.server("b").last.trailers_only(5)
         play.advance(5.0)
-        assert call.seen.status == 14
+        assert call.seen.status == 5
         assert play.server("a").dials == 1
         assert play.world.clusters.retired == []
         play.forget()
@@ -240,4 +242,24 @@ def test_a_refused_policy_leaves_everything_alone() -> None:
             play.call(body=b"x")
         assert counts(play, "ab") == [3, 0]
         play.disconnect()
+        play.forget()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "connect_timeout_s"), [("b", 1.0), ("a", 2.0)], ids=["other endpoint", "other transport"]
+)
+def test_who_waits_for_an_endpoint_that_leaves_goes_to_another(
+    addresses: str, connect_timeout_s: float
+) -> None:
+    """A call that waits for a connection when its endpoint is taken out of the policy is sent to an endpoint
+    of now.
+    """
+    with Playbook(with_endpoints("a", retry=RETRY), warm=False) as play:
+        play.server("a").server.mode = "blackhole"
+        call = play.call(body=b"x")
+        play.server("a").server.mode = "accept"
+        play.apply(with_endpoints(*addresses, connect_timeout_s=connect_timeout_s, revision=2))
+        assert play.server(addresses).count == 1
+        play.server(addresses).last.reply(b"pong")
+        assert call.seen.status == 0
         play.forget()

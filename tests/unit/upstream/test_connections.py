@@ -156,3 +156,58 @@ def test_the_scheme_is_that_of_the_connection(tls: ClientTls | None, scheme: byt
         assert play.server().server.calls[0].field(b":scheme") == scheme
         play.server().last.trailers_only(0)
         play.forget()
+
+
+def test_who_waits_gets_another_connection_when_one_leaves() -> None:
+    """A connection that takes no new calls makes room for another one, also while its calls go on."""
+    with Playbook(snapshot(ConnectionOptions(max_connections=2)), host_limits=ONE_STREAM) as play:
+        for _ in range(3):
+            play.call(body=b"x")
+        assert (play.server().dials, play.server().count) == (2, 2)
+        play.advance(2.0)
+        first = play.world.endpoint("a").links[0]
+        assert first.connection is not None
+        first.on_goaway(1, 0)
+        play.settle()
+        assert (play.server().dials, play.server().count) == (3, 3)
+        for number in range(1, 4):
+            play.server().request(number).trailers_only(0)
+        play.forget()
+
+
+def test_who_waits_gets_another_connection_when_one_is_too_old() -> None:
+    """The proxy's own limit of age makes room for another connection too."""
+    options = ConnectionOptions(max_connections=2, max_age_s=20.0)
+    with Playbook(snapshot(options), host_limits=ONE_STREAM) as play:
+        for _ in range(3):
+            play.call(body=b"x")
+        assert (play.server().dials, play.server().count) == (2, 2)
+        for _ in range(30):
+            play.advance(1.0)
+        assert (play.server().dials, play.server().count) == (3, 3)
+        for number in range(1, 4):
+            play.server().request(number).trailers_only(0)
+        play.forget()
+
+
+def test_pings_are_further_apart_for_a_server_that_finds_them_too_many() -> None:
+    """After GOAWAY with ENHANCE_YOUR_CALM the endpoint is pinged half as often (gRFC A8)."""
+    with Playbook(snapshot(ConnectionOptions(keepalive_interval_s=5.0))) as play:
+
+        def pings() -> int:
+            call = play.call(body=b"x")
+            (link,) = play.world.endpoint("a").links
+            assert link.connection is not None
+            before = link.connection.control.pings_sent
+            play.advance(60.0)
+            sent = link.connection.control.pings_sent - before
+            play.server().last.trailers_only(0)
+            assert call.seen.status == 0
+            return sent
+
+        often = pings()
+        assert often >= 9
+        play.server().goaway(code=0xB)
+        play.advance(2.0)
+        assert 4 <= pings() <= often / 2 + 1
+        play.forget()

@@ -411,3 +411,41 @@ def test_framing() -> None:
     assert take_status(bytearray(b"\x00\xff\x00\x00\x00")) == MALFORMED
     assert request_message("") == b"\x00\x00\x00\x00\x00"
     assert request_message("a" * 200)[:8] == b"\x00\x00\x00\x00\xcb\x0a\xc8\x01"
+
+
+def test_a_check_that_is_answered_unread_leaves_no_stream() -> None:
+    """A server that answers before it has let the request through leaves no stream open on the connection."""
+    checks = Checks("a", health=options())
+    with checks.play:
+        checks.answer()
+        (link,) = checks.world.endpoint("a").links
+        assert link.connection is not None
+        link.connection.control.peer.initial_window_bytes = 0
+        checks.says["a"] = -status.UNIMPLEMENTED
+        checks.pass_time(3.0)
+        assert link.connection.active_streams == 0
+        checks.end()
+
+
+def test_an_answer_cut_off_is_not_the_next_ones() -> None:
+    """SERVING without an end is no answer, and does not stand for a message that the next one has not."""
+    checks = Checks("a", health=options(unhealthy_after=1))
+    with checks.play:
+        checks.answer()
+        assert checks.health() == HEALTHY
+        checks.says["a"] = None
+        checks.play.advance(INTERVAL_S + 0.1)
+        half = checks.play.server("a").server.calls[-1]
+        half.put_headers()
+        half.put_data(frame(SERVING))
+        checks.play.advance(0.3)
+        assert checks.health() == UNHEALTHY
+        checks.play.advance(INTERVAL_S + 0.05)
+        empty = checks.play.server("a").server.calls[-1]
+        assert empty is not half
+        empty.put_trailers_only(
+            ((b":status", b"200"), (b"content-type", b"application/grpc"), (b"grpc-status", b"0"))
+        )
+        checks.play.settle()
+        assert checks.health() == UNHEALTHY
+        checks.end()

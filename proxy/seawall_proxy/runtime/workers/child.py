@@ -129,15 +129,15 @@ class Child:
     def _take(self, frame: Frame) -> None:
         kind = frame.kind
         if kind == Kind.PREPARE:
-            self.spawn(self._prepare(frame))
+            self.spawn(self._answered(frame, self._prepare(frame)))
         elif kind == Kind.COMMIT:
-            self.spawn(self._commit(frame))
+            self.spawn(self._answered(frame, self._commit(frame)))
         elif kind == Kind.ABORT:
             self._prepared.pop(frame.number("policy"), None)
         elif kind == Kind.SERVE:
-            self.spawn(self._serve(frame))
+            self.spawn(self._answered(frame, self._serve(frame)))
         elif kind == Kind.COMMAND:
-            self.spawn(self._command(frame))
+            self.spawn(self._answered(frame, self._command(frame)))
         elif kind == Kind.ASK:
             self.spawn(self._page(frame))
         elif kind == Kind.BREAKER:
@@ -149,6 +149,14 @@ class Child:
             self.spawn(self._drain(frame.seconds("grace"), frame.seconds("limit")))
         elif kind == Kind.HURRY:
             self._hurry.set()
+
+    async def _answered(self, frame: Frame, work: Coroutine[None, None, None]) -> None:
+        """Do what a frame asks for; should that fail the parent hears of it, and does not wait in vain."""
+        try:
+            await work
+        except Exception as error:
+            log.exception("worker %d cannot do what it is told", self.number)
+            self.answer(frame, [f"{type(error).__name__}: {error}"])
 
     def answer(self, frame: Frame, reasons: list[str], body: bytes = b"") -> None:
         """Answer a frame that has an id; no reasons means done."""

@@ -162,9 +162,11 @@ class WorkerPool:
                 "source": source,
                 "patient": int(patient),
             }
-            refused = await self._prepare(self.alive(), head, document.SerializeToString())
+            # One that starts meanwhile takes the policy in force at its own turn.
+            workers = self.alive()
+            refused = await self._prepare(workers, head, document.SerializeToString())
             if refused:
-                for worker in self.alive():
+                for worker in workers:
                     worker.say(Kind.ABORT, {"policy": self._policies})
                 self.policy.refused = refused
                 self._counters.policy_refused += 1
@@ -173,7 +175,7 @@ class WorkerPool:
             policy.document, policy.revision, policy.source = document, revision, source
             policy.digest = digest(document)
             policy.refused = []
-            await self._commit(self.alive(), self._policies)
+            await self._commit(workers, self._policies)
             self._counters.policy_applied += 1
             self._counters.policy_apply_s = monotonic() - began
             return []
@@ -281,7 +283,8 @@ class WorkerPool:
         )
         self._recorder.system(worker_died(worker, lost))
         if lost:
-            await self._pump.submit([], lost, LOST_IN_CRASH)
+            # Beside: neither a slow disk nor a handover holds up the worker's successor.
+            self._spawn_task(self._pump.submit([], lost, LOST_IN_CRASH))
         if self._serving:
             await self._assign()
         started = False

@@ -87,14 +87,16 @@ class PoolView:
     async def metrics(self, workers: Sequence[WorkerHandle], revision: int, restarts: int) -> str:
         """Return the workers' scrape pages, added up."""
         bodies = await asyncio.gather(*(_page(worker, answers.METRICS) for worker in workers))
+        # What one that died meanwhile had counted is among that of the dead.
+        alive = [worker for worker in workers if worker.alive]
         for worker, body in zip(workers, bodies, strict=True):
-            if body:
+            if body and worker.alive:
                 worker.metrics = body.decode("utf-8")
         own = prometheus.Exposition()
         prometheus.add_proxy(own, self._counters, revision=revision, control_connected=None)
-        own.family(names.WORKERS, [((), sum(worker.ready for worker in workers))])
+        own.family(names.WORKERS, [((), sum(worker.ready for worker in alive))])
         own.family(names.WORKER_RESTARTS, [((), restarts)])
-        return merge.merge_metrics([*(worker.metrics for worker in workers), own.text(), self._gone_metrics])
+        return merge.merge_metrics([*(worker.metrics for worker in alive), own.text(), self._gone_metrics])
 
     async def _pages(self, workers: Sequence[WorkerHandle], page: str) -> dict[int, dict[str, Json]]:
         bodies = await asyncio.gather(*(_page(worker, page) for worker in workers))

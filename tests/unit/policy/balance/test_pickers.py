@@ -20,8 +20,10 @@ from seawall_policy.balance.peak_ewma import (
     PeakEwma,
     scored_latency,
 )
+from seawall_policy.balance.ring_hash import HashRing
 from seawall_policy.balance.round_robin import Turns
 from seawall_policy.balance.weighted import NONE, WeightedDraw
+from seawall_policy.balance.xxhash64 import xxh64
 
 
 def grid(n: int) -> list[float]:
@@ -208,3 +210,11 @@ class TestPeakEwma:
             else:
                 good.observe(0.05, now)
         assert taken <= 5
+
+
+def test_a_ring_remembers_no_long_keys() -> None:
+    """Clients choose keys: what is remembered of them is bounded in bytes too."""
+    ring = HashRing([0], ["a"], [1.0])
+    for size in (1, 128, 129, 10_000):
+        assert ring.hash(b"k" * size) == xxh64(b"k" * size)
+    assert sorted(len(key) for key in ring._hashes) == [1, 128]
