@@ -13,7 +13,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -64,10 +64,10 @@ def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Pag
 class AdminHttp:
     """Serves pages by path."""
 
-    def __init__(self, pages: dict[str, PageMaker]) -> None:
+    def __init__(self, pages: Mapping[str, PageMaker]) -> None:
         self.address: str = ""
         """Where it listens, once it does."""
-        self._pages: dict[str, PageMaker] = pages
+        self._pages: Mapping[str, PageMaker] = pages
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._all_gone: asyncio.Event = asyncio.Event()
