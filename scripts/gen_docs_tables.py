@@ -363,7 +363,7 @@ def limits_client() -> str:
         (
             "memory",
             size(n.memory_bytes),
-            "Node",
+            "ours (Node allows 10 MB; a hundred large calls at once hold more)",
             f"new calls are refused with REFUSED_STREAM; beyond {MEMORY_END_FACTOR} times as much {calm}",
         ),
         (

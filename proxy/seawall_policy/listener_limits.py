@@ -2,7 +2,7 @@
 
 The defaults are those of a port that strangers reach. Sources: Envoy's edge configuration (connections,
 streams, windows, flush and response limits, formulas for PRIORITY and WINDOW_UPDATE), nghttp2 (CONTINUATION
-frames, budgets that are refilled at a rate), Node (memory of a session, SETTINGS entries, refused streams),
+frames, budgets that are refilled at a rate), Node (SETTINGS entries, refused streams),
 Go (preface and first SETTINGS), gRFC A8 (pings). Times are seconds, sizes bytes.
 """
 
@@ -46,7 +46,7 @@ class ListenerLimits:
     max_connections: int = 10_000
     max_connections_per_address: int = 8_000
     max_streams: int = 100
-    memory_bytes: int = 10 << 20
+    memory_bytes: int = 64 << 20
     max_request_message_bytes: int = 0
     """0: messages are not looked at."""
     header_list_bytes: int = 16 << 10

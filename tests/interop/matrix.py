@@ -91,8 +91,8 @@ def document(address: str, setting: Setting) -> dict[str, Any]:
     listener: dict[str, Any] = {"name": "main", "address": "127.0.0.1:0"}
     cluster: dict[str, Any] = {"name": "up", "endpoints": [address]}
     if "limits" in policy_pb2.Listener.DESCRIPTOR.fields_by_name:
-        # One value of 63 KB is more than strangers get, and so is what a hundred large calls at once hold.
-        listener["limits"] = {"header_list": "96KiB", "header_block": "96KiB", "memory": "64MiB"}
+        # One value of 63 KB is more than strangers get.
+        listener["limits"] = {"header_list": "96KiB", "header_block": "96KiB"}
     if setting.transport != "plaintext":
         files = {name: str(setting.certs / name) for name in ("ca.pem", "server.pem", "client.pem")}
         keys = {name: str(setting.certs / name) for name in ("server.key", "client.key")}
@@ -188,6 +188,9 @@ class Matrix:
                     results.passed[path].add(cell)
                 elif known is not None and (path == "direct" or cell in results.skipped):
                     results.skipped[cell] = known.reason
+                elif known is not None and not known.mended:
+                    results.passed["direct"].discard(cell)
+                    results.skipped[cell] = f"through the proxy only: {known.reason}"
                 else:
                     results.failed[path][cell] = line["why"]
 
