@@ -23,6 +23,24 @@ def test_every_case_that_passes_direct_passes_through_the_proxy(
     )
     with capsys.disabled():
         print("\n" + text)
-    assert results.wrong() == []
+    assert results.trouble == []
+    failed = sorted({cell for path in matrix.PATHS for cell in results.failed[path]}, key=repr)
+    # All pairs share two cores; what fails there has one more chance with the cores to itself.
+    wrong = []
+    for number, cell in enumerate(failed):
+        (folder := tmp_path / f"alone{number}").mkdir()
+        again, _ = matrix.run(
+            folder,
+            scale="short",
+            transports=[cell.transport],
+            clients=[cell.client],
+            servers=[cell.server],
+            cases=[cell.case],
+        )
+        reasons = [results.failed[path][cell] for path in matrix.PATHS if cell in results.failed[path]]
+        with capsys.disabled():
+            print(f"repeated alone: {cell}, which had failed: {reasons}; now: {again.wrong() or 'passed'}")
+        wrong += again.wrong()
+    assert wrong == []
     # Nearly all count: a peer that fell silent would otherwise look like a success.
     assert len(results.passed["direct"] & results.passed["proxy"]) >= 205
