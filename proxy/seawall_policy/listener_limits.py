@@ -2,8 +2,8 @@
 
 The defaults are those of a port that strangers reach. Sources: Envoy's edge configuration (connections,
 streams, windows, flush and response limits, formulas for PRIORITY and WINDOW_UPDATE), nghttp2 (CONTINUATION
-frames, budgets that are refilled at a rate), Node (SETTINGS entries, refused streams),
-Go (preface and first SETTINGS), gRFC A8 (pings). Times are seconds, sizes bytes.
+frames, budgets that are refilled at a rate), Node (SETTINGS entries, refused streams), Go (preface and first
+SETTINGS), gRFC A8 (pings). Times are seconds, sizes bytes.
 """
 
 from __future__ import annotations

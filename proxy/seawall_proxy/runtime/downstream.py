@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from seawall_policy.listener_limits import MEMORY_END_FACTOR
+from seawall_policy.transport import IDLE_LIMIT_S
 from seawall_proxy.call.acceptor import Acceptor
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM
@@ -17,9 +18,6 @@ from seawall_proxy.runtime.transported import Transported, prepare_socket
 if TYPE_CHECKING:
     from seawall_proxy.runtime.listening import Listener
     from seawall_proxy.runtime.worker import Worker
-
-IDLE_LIMIT_S: Final = 3600.0
-"""How long a client may stay without any stream."""
 
 
 class Progress:

@@ -12,13 +12,11 @@ import hpack
 import pytest
 
 from seawall_policy.listener_limits import DEFAULTS
+from seawall_policy.transport import IDLE_LIMIT_S
 from seawall_proxy.call.ports import CallRecord, EventSink, TraceSink
 from seawall_proxy.call.routing import build_table
 from seawall_proxy.http2.frames import PREFACE
-from seawall_proxy.runtime.downstream import (
-    IDLE_LIMIT_S,
-    DownstreamProtocol,
-)
+from seawall_proxy.runtime.downstream import DownstreamProtocol
 from seawall_proxy.runtime.worker import Worker
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 from seawall_proxy.testing import make_policy, make_route, make_snapshot
