@@ -19,18 +19,7 @@ VALUE: Final = "google.protobuf.Value"
 
 LATER: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "Policy": {
-            "hedge": "",
-            "limit": "`max_in_flight` of the cluster limits calls in flight",
-            "rate_limit": "",
-            "fault": "",
-        },
-        "Cluster": {
-            "outlier": "",
-        },
         "ControlLink": {"tls": ""},
-        "Fallback": {"last_good": "use `cluster` or `static`"},
-        "Retry": {"throttle": "`budget` limits retries"},
     }
 )
 """Settings that have a fixed name and no meaning yet, with what to do meanwhile."""

@@ -34,6 +34,10 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_POLICY_REJECTED: _ClassVar[EventKind]
     EVENT_KIND_APPLICATION: _ClassVar[EventKind]
     EVENT_KIND_SYSTEM: _ClassVar[EventKind]
+    EVENT_KIND_ENDPOINT_EJECTED: _ClassVar[EventKind]
+    EVENT_KIND_ENDPOINT_RETURNED: _ClassVar[EventKind]
+    EVENT_KIND_ROUTE_DEGRADED: _ClassVar[EventKind]
+    EVENT_KIND_ROUTE_RECOVERED: _ClassVar[EventKind]
 
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -60,6 +64,10 @@ EVENT_KIND_BREAKER_CLOSED: EventKind
 EVENT_KIND_POLICY_REJECTED: EventKind
 EVENT_KIND_APPLICATION: EventKind
 EVENT_KIND_SYSTEM: EventKind
+EVENT_KIND_ENDPOINT_EJECTED: EventKind
+EVENT_KIND_ENDPOINT_RETURNED: EventKind
+EVENT_KIND_ROUTE_DEGRADED: EventKind
+EVENT_KIND_ROUTE_RECOVERED: EventKind
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_OK: Outcome
 OUTCOME_RETRIED: Outcome
@@ -83,7 +91,7 @@ class Attempt(_message.Message):
     def __init__(self, number: _Optional[int] = ..., endpoint: _Optional[str] = ..., code: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ErrorEvent(_message.Message):
-    __slots__ = ("id", "timestamp", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace", "resolved", "resolved_at", "kind", "route", "method", "code", "category", "attempts", "endpoint", "latency", "outcome", "reason", "trace_id", "fingerprint", "policy_revision", "proxy", "resolution")
+    __slots__ = ("id", "timestamp", "severity", "component", "error_type", "message", "details", "job_id", "job_name", "stack_trace", "resolved", "resolved_at", "kind", "route", "method", "code", "category", "attempts", "endpoint", "latency", "outcome", "reason", "trace_id", "fingerprint", "policy_revision", "proxy", "resolution", "not_retried")
     ID_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +119,7 @@ class ErrorEvent(_message.Message):
     POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
     RESOLUTION_FIELD_NUMBER: _ClassVar[int]
+    NOT_RETRIED_FIELD_NUMBER: _ClassVar[int]
     id: str
     timestamp: _timestamp_pb2.Timestamp
     severity: Severity
@@ -138,4 +147,5 @@ class ErrorEvent(_message.Message):
     policy_revision: int
     proxy: str
     resolution: str
-    def __init__(self, id: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., severity: _Optional[_Union[Severity, str]] = ..., component: _Optional[str] = ..., error_type: _Optional[str] = ..., message: _Optional[str] = ..., details: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., stack_trace: _Optional[str] = ..., resolved: _Optional[bool] = ..., resolved_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., route: _Optional[str] = ..., method: _Optional[str] = ..., code: _Optional[str] = ..., category: _Optional[_Union[_policy_pb2.Category, str]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., endpoint: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ..., trace_id: _Optional[str] = ..., fingerprint: _Optional[str] = ..., policy_revision: _Optional[int] = ..., proxy: _Optional[str] = ..., resolution: _Optional[str] = ...) -> None: ...
+    not_retried: str
+    def __init__(self, id: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., severity: _Optional[_Union[Severity, str]] = ..., component: _Optional[str] = ..., error_type: _Optional[str] = ..., message: _Optional[str] = ..., details: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., stack_trace: _Optional[str] = ..., resolved: _Optional[bool] = ..., resolved_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., route: _Optional[str] = ..., method: _Optional[str] = ..., code: _Optional[str] = ..., category: _Optional[_Union[_policy_pb2.Category, str]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., endpoint: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ..., trace_id: _Optional[str] = ..., fingerprint: _Optional[str] = ..., policy_revision: _Optional[int] = ..., proxy: _Optional[str] = ..., resolution: _Optional[str] = ..., not_retried: _Optional[str] = ...) -> None: ...

@@ -23,6 +23,13 @@ class AccessLogOnly(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCESS_LOG_ONLY_ALL: _ClassVar[AccessLogOnly]
     ACCESS_LOG_ONLY_FAILURES: _ClassVar[AccessLogOnly]
 
+class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODE_UNSPECIFIED: _ClassVar[Mode]
+    MODE_ENFORCE: _ClassVar[Mode]
+    MODE_SHADOW: _ClassVar[Mode]
+    MODE_OFF: _ClassVar[Mode]
+
 class HealthCheckKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     HEALTH_CHECK_KIND_UNSPECIFIED: _ClassVar[HealthCheckKind]
@@ -38,6 +45,48 @@ class Balance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BALANCE_PEAK_EWMA: _ClassVar[Balance]
     BALANCE_RING_HASH: _ClassVar[Balance]
 
+class LimitKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LIMIT_KIND_UNSPECIFIED: _ClassVar[LimitKind]
+    LIMIT_KIND_NONE: _ClassVar[LimitKind]
+    LIMIT_KIND_GRADIENT: _ClassVar[LimitKind]
+    LIMIT_KIND_VEGAS: _ClassVar[LimitKind]
+    LIMIT_KIND_GRADIENT2: _ClassVar[LimitKind]
+    LIMIT_KIND_AIMD: _ClassVar[LimitKind]
+
+class Criticality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CRITICALITY_UNSPECIFIED: _ClassVar[Criticality]
+    CRITICALITY_CRITICAL_PLUS: _ClassVar[Criticality]
+    CRITICALITY_CRITICAL: _ClassVar[Criticality]
+    CRITICALITY_SHEDDABLE_PLUS: _ClassVar[Criticality]
+    CRITICALITY_SHEDDABLE: _ClassVar[Criticality]
+
+class FaultStreamKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FAULT_STREAM_KIND_UNSPECIFIED: _ClassVar[FaultStreamKind]
+    FAULT_STREAM_KIND_ABORT: _ClassVar[FaultStreamKind]
+    FAULT_STREAM_KIND_STALL: _ClassVar[FaultStreamKind]
+    FAULT_STREAM_KIND_DROP_TRAILERS: _ClassVar[FaultStreamKind]
+
+class RetryPreset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RETRY_PRESET_UNSPECIFIED: _ClassVar[RetryPreset]
+    RETRY_PRESET_QUICK: _ClassVar[RetryPreset]
+    RETRY_PRESET_CLASSIC: _ClassVar[RetryPreset]
+    RETRY_PRESET_PATIENT: _ClassVar[RetryPreset]
+    RETRY_PRESET_NETWORK: _ClassVar[RetryPreset]
+    RETRY_PRESET_DATABASE: _ClassVar[RetryPreset]
+    RETRY_PRESET_RESOURCE: _ClassVar[RetryPreset]
+
+class JitterKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JITTER_KIND_UNSPECIFIED: _ClassVar[JitterKind]
+    JITTER_KIND_SPREAD: _ClassVar[JitterKind]
+    JITTER_KIND_NONE: _ClassVar[JitterKind]
+    JITTER_KIND_FULL: _ClassVar[JitterKind]
+    JITTER_KIND_EQUAL: _ClassVar[JitterKind]
+
 class BackoffKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     BACKOFF_KIND_UNSPECIFIED: _ClassVar[BackoffKind]
@@ -46,6 +95,19 @@ class BackoffKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BACKOFF_KIND_EXPONENTIAL: _ClassVar[BackoffKind]
     BACKOFF_KIND_FIBONACCI: _ClassVar[BackoffKind]
     BACKOFF_KIND_DECORRELATED: _ClassVar[BackoffKind]
+
+class BudgetKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BUDGET_KIND_UNSPECIFIED: _ClassVar[BudgetKind]
+    BUDGET_KIND_RATE: _ClassVar[BudgetKind]
+    BUDGET_KIND_CONCURRENCY: _ClassVar[BudgetKind]
+
+class BreakerScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BREAKER_SCOPE_UNSPECIFIED: _ClassVar[BreakerScope]
+    BREAKER_SCOPE_ROUTE: _ClassVar[BreakerScope]
+    BREAKER_SCOPE_METHOD: _ClassVar[BreakerScope]
+    BREAKER_SCOPE_ENDPOINT: _ClassVar[BreakerScope]
 
 class WindowKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -59,6 +121,15 @@ class BreakerMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BREAKER_MODE_ENFORCE: _ClassVar[BreakerMode]
     BREAKER_MODE_SHADOW: _ClassVar[BreakerMode]
     BREAKER_MODE_OFF: _ClassVar[BreakerMode]
+    BREAKER_MODE_METRICS_ONLY: _ClassVar[BreakerMode]
+
+class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PHASE_UNSPECIFIED: _ClassVar[Phase]
+    PHASE_CONNECT: _ClassVar[Phase]
+    PHASE_HEADERS: _ClassVar[Phase]
+    PHASE_MID_STREAM: _ClassVar[Phase]
+    PHASE_LOCAL: _ClassVar[Phase]
 
 class Category(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -81,6 +152,10 @@ ACCESS_LOG_FORMAT_JSON: AccessLogFormat
 ACCESS_LOG_ONLY_UNSPECIFIED: AccessLogOnly
 ACCESS_LOG_ONLY_ALL: AccessLogOnly
 ACCESS_LOG_ONLY_FAILURES: AccessLogOnly
+MODE_UNSPECIFIED: Mode
+MODE_ENFORCE: Mode
+MODE_SHADOW: Mode
+MODE_OFF: Mode
 HEALTH_CHECK_KIND_UNSPECIFIED: HealthCheckKind
 HEALTH_CHECK_KIND_GRPC: HealthCheckKind
 HEALTH_CHECK_KIND_TCP: HealthCheckKind
@@ -90,12 +165,46 @@ BALANCE_LEAST_REQUEST: Balance
 BALANCE_RANDOM: Balance
 BALANCE_PEAK_EWMA: Balance
 BALANCE_RING_HASH: Balance
+LIMIT_KIND_UNSPECIFIED: LimitKind
+LIMIT_KIND_NONE: LimitKind
+LIMIT_KIND_GRADIENT: LimitKind
+LIMIT_KIND_VEGAS: LimitKind
+LIMIT_KIND_GRADIENT2: LimitKind
+LIMIT_KIND_AIMD: LimitKind
+CRITICALITY_UNSPECIFIED: Criticality
+CRITICALITY_CRITICAL_PLUS: Criticality
+CRITICALITY_CRITICAL: Criticality
+CRITICALITY_SHEDDABLE_PLUS: Criticality
+CRITICALITY_SHEDDABLE: Criticality
+FAULT_STREAM_KIND_UNSPECIFIED: FaultStreamKind
+FAULT_STREAM_KIND_ABORT: FaultStreamKind
+FAULT_STREAM_KIND_STALL: FaultStreamKind
+FAULT_STREAM_KIND_DROP_TRAILERS: FaultStreamKind
+RETRY_PRESET_UNSPECIFIED: RetryPreset
+RETRY_PRESET_QUICK: RetryPreset
+RETRY_PRESET_CLASSIC: RetryPreset
+RETRY_PRESET_PATIENT: RetryPreset
+RETRY_PRESET_NETWORK: RetryPreset
+RETRY_PRESET_DATABASE: RetryPreset
+RETRY_PRESET_RESOURCE: RetryPreset
+JITTER_KIND_UNSPECIFIED: JitterKind
+JITTER_KIND_SPREAD: JitterKind
+JITTER_KIND_NONE: JitterKind
+JITTER_KIND_FULL: JitterKind
+JITTER_KIND_EQUAL: JitterKind
 BACKOFF_KIND_UNSPECIFIED: BackoffKind
 BACKOFF_KIND_CONSTANT: BackoffKind
 BACKOFF_KIND_LINEAR: BackoffKind
 BACKOFF_KIND_EXPONENTIAL: BackoffKind
 BACKOFF_KIND_FIBONACCI: BackoffKind
 BACKOFF_KIND_DECORRELATED: BackoffKind
+BUDGET_KIND_UNSPECIFIED: BudgetKind
+BUDGET_KIND_RATE: BudgetKind
+BUDGET_KIND_CONCURRENCY: BudgetKind
+BREAKER_SCOPE_UNSPECIFIED: BreakerScope
+BREAKER_SCOPE_ROUTE: BreakerScope
+BREAKER_SCOPE_METHOD: BreakerScope
+BREAKER_SCOPE_ENDPOINT: BreakerScope
 WINDOW_KIND_UNSPECIFIED: WindowKind
 WINDOW_KIND_COUNT: WindowKind
 WINDOW_KIND_TIME: WindowKind
@@ -103,6 +212,12 @@ BREAKER_MODE_UNSPECIFIED: BreakerMode
 BREAKER_MODE_ENFORCE: BreakerMode
 BREAKER_MODE_SHADOW: BreakerMode
 BREAKER_MODE_OFF: BreakerMode
+BREAKER_MODE_METRICS_ONLY: BreakerMode
+PHASE_UNSPECIFIED: Phase
+PHASE_CONNECT: Phase
+PHASE_HEADERS: Phase
+PHASE_MID_STREAM: Phase
+PHASE_LOCAL: Phase
 CATEGORY_UNSPECIFIED: Category
 CATEGORY_TRANSIENT: Category
 CATEGORY_RESOURCE: Category
@@ -353,7 +468,7 @@ class Admin(_message.Message):
     def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ...) -> None: ...
 
 class Cluster(_message.Message):
-    __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority", "tls", "target", "health_check", "slow_start", "panic_threshold", "hash", "dns", "connection")
+    __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority", "tls", "target", "health_check", "slow_start", "panic_threshold", "hash", "dns", "connection", "outlier", "max_in_flight_per_endpoint")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     BALANCE_FIELD_NUMBER: _ClassVar[int]
@@ -368,6 +483,8 @@ class Cluster(_message.Message):
     HASH_FIELD_NUMBER: _ClassVar[int]
     DNS_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    OUTLIER_FIELD_NUMBER: _ClassVar[int]
+    MAX_IN_FLIGHT_PER_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     name: str
     endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
     balance: Balance
@@ -382,7 +499,81 @@ class Cluster(_message.Message):
     hash: Hash
     dns: Dns
     connection: ClusterConnection
-    def __init__(self, name: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., balance: _Optional[_Union[Balance, str]] = ..., max_in_flight: _Optional[int] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., authority: _Optional[str] = ..., tls: _Optional[_Union[ClusterTls, _Mapping]] = ..., target: _Optional[str] = ..., health_check: _Optional[_Union[HealthCheck, _Mapping]] = ..., slow_start: _Optional[_Union[SlowStart, _Mapping]] = ..., panic_threshold: _Optional[float] = ..., hash: _Optional[_Union[Hash, _Mapping]] = ..., dns: _Optional[_Union[Dns, _Mapping]] = ..., connection: _Optional[_Union[ClusterConnection, _Mapping]] = ...) -> None: ...
+    outlier: Outlier
+    max_in_flight_per_endpoint: int
+    def __init__(self, name: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., balance: _Optional[_Union[Balance, str]] = ..., max_in_flight: _Optional[int] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., authority: _Optional[str] = ..., tls: _Optional[_Union[ClusterTls, _Mapping]] = ..., target: _Optional[str] = ..., health_check: _Optional[_Union[HealthCheck, _Mapping]] = ..., slow_start: _Optional[_Union[SlowStart, _Mapping]] = ..., panic_threshold: _Optional[float] = ..., hash: _Optional[_Union[Hash, _Mapping]] = ..., dns: _Optional[_Union[Dns, _Mapping]] = ..., connection: _Optional[_Union[ClusterConnection, _Mapping]] = ..., outlier: _Optional[_Union[Outlier, _Mapping]] = ..., max_in_flight_per_endpoint: _Optional[int] = ...) -> None: ...
+
+class Outlier(_message.Message):
+    __slots__ = ("interval", "consecutive", "consecutive_local", "success_rate", "failure_percentage", "latency", "ejection", "max_ejection", "jitter", "max_ejected", "failure_codes", "mode", "health_check_returns")
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    CONSECUTIVE_FIELD_NUMBER: _ClassVar[int]
+    CONSECUTIVE_LOCAL_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_RATE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_PERCENTAGE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    EJECTION_FIELD_NUMBER: _ClassVar[int]
+    MAX_EJECTION_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_EJECTED_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_CODES_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_CHECK_RETURNS_FIELD_NUMBER: _ClassVar[int]
+    interval: _duration_pb2.Duration
+    consecutive: int
+    consecutive_local: int
+    success_rate: SuccessRateOutlier
+    failure_percentage: FailureOutlier
+    latency: LatencyOutlier
+    ejection: _duration_pb2.Duration
+    max_ejection: _duration_pb2.Duration
+    jitter: float
+    max_ejected: float
+    failure_codes: _containers.RepeatedScalarFieldContainer[str]
+    mode: Mode
+    health_check_returns: bool
+    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consecutive: _Optional[int] = ..., consecutive_local: _Optional[int] = ..., success_rate: _Optional[_Union[SuccessRateOutlier, _Mapping]] = ..., failure_percentage: _Optional[_Union[FailureOutlier, _Mapping]] = ..., latency: _Optional[_Union[LatencyOutlier, _Mapping]] = ..., ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[float] = ..., max_ejected: _Optional[float] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., health_check_returns: _Optional[bool] = ...) -> None: ...
+
+class SuccessRateOutlier(_message.Message):
+    __slots__ = ("stdev_factor", "min_endpoints", "min_calls", "enforcement")
+    STDEV_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    MIN_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    stdev_factor: float
+    min_endpoints: int
+    min_calls: int
+    enforcement: float
+    def __init__(self, stdev_factor: _Optional[float] = ..., min_endpoints: _Optional[int] = ..., min_calls: _Optional[int] = ..., enforcement: _Optional[float] = ...) -> None: ...
+
+class FailureOutlier(_message.Message):
+    __slots__ = ("threshold", "min_endpoints", "min_calls", "enforcement")
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    MIN_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    threshold: float
+    min_endpoints: int
+    min_calls: int
+    enforcement: float
+    def __init__(self, threshold: _Optional[float] = ..., min_endpoints: _Optional[int] = ..., min_calls: _Optional[int] = ..., enforcement: _Optional[float] = ...) -> None: ...
+
+class LatencyOutlier(_message.Message):
+    __slots__ = ("mad_factor", "percentile", "min_ratio", "min_excess", "min_endpoints", "min_calls", "mode")
+    MAD_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    MIN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MIN_EXCESS_FIELD_NUMBER: _ClassVar[int]
+    MIN_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    mad_factor: float
+    percentile: float
+    min_ratio: float
+    min_excess: _duration_pb2.Duration
+    min_endpoints: int
+    min_calls: int
+    mode: Mode
+    def __init__(self, mad_factor: _Optional[float] = ..., percentile: _Optional[float] = ..., min_ratio: _Optional[float] = ..., min_excess: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoints: _Optional[int] = ..., min_calls: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class Hash(_message.Message):
     __slots__ = ("metadata", "min_ring", "max_ring")
@@ -477,7 +668,7 @@ class Endpoint(_message.Message):
     def __init__(self, address: _Optional[str] = ..., weight: _Optional[int] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("extends", "timeout", "per_try_timeout", "retry", "breaker", "fallback", "classify")
+    __slots__ = ("extends", "timeout", "per_try_timeout", "retry", "breaker", "fallback", "classify", "deadline", "hedge", "limit", "rate_limit", "fault", "idempotency", "recovered_after")
     EXTENDS_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     PER_TRY_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -485,6 +676,13 @@ class Policy(_message.Message):
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
     CLASSIFY_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    HEDGE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    RATE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_AFTER_FIELD_NUMBER: _ClassVar[int]
     extends: str
     timeout: _duration_pb2.Duration
     per_try_timeout: _duration_pb2.Duration
@@ -492,48 +690,247 @@ class Policy(_message.Message):
     breaker: Breaker
     fallback: _containers.RepeatedCompositeFieldContainer[Fallback]
     classify: _containers.RepeatedCompositeFieldContainer[Classify]
-    def __init__(self, extends: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., per_try_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., breaker: _Optional[_Union[Breaker, _Mapping]] = ..., fallback: _Optional[_Iterable[_Union[Fallback, _Mapping]]] = ..., classify: _Optional[_Iterable[_Union[Classify, _Mapping]]] = ...) -> None: ...
+    deadline: Deadline
+    hedge: Hedge
+    limit: Limit
+    rate_limit: RateLimit
+    fault: Fault
+    idempotency: Idempotency
+    recovered_after: int
+    def __init__(self, extends: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., per_try_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., breaker: _Optional[_Union[Breaker, _Mapping]] = ..., fallback: _Optional[_Iterable[_Union[Fallback, _Mapping]]] = ..., classify: _Optional[_Iterable[_Union[Classify, _Mapping]]] = ..., deadline: _Optional[_Union[Deadline, _Mapping]] = ..., hedge: _Optional[_Union[Hedge, _Mapping]] = ..., limit: _Optional[_Union[Limit, _Mapping]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., idempotency: _Optional[_Union[Idempotency, _Mapping]] = ..., recovered_after: _Optional[int] = ...) -> None: ...
+
+class Deadline(_message.Message):
+    __slots__ = ("margin", "hopeless", "max_refused")
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    HOPELESS_FIELD_NUMBER: _ClassVar[int]
+    MAX_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    margin: _duration_pb2.Duration
+    hopeless: Mode
+    max_refused: float
+    def __init__(self, margin: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hopeless: _Optional[_Union[Mode, str]] = ..., max_refused: _Optional[float] = ...) -> None: ...
+
+class Hedge(_message.Message):
+    __slots__ = ("delay", "percentile", "min_delay", "max_attempts", "budget", "non_fatal_codes", "only_idempotent", "mode")
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    MIN_DELAY_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    NON_FATAL_CODES_FIELD_NUMBER: _ClassVar[int]
+    ONLY_IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    delay: _duration_pb2.Duration
+    percentile: float
+    min_delay: _duration_pb2.Duration
+    max_attempts: int
+    budget: float
+    non_fatal_codes: _containers.RepeatedScalarFieldContainer[str]
+    only_idempotent: bool
+    mode: Mode
+    def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., percentile: _Optional[float] = ..., min_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., budget: _Optional[float] = ..., non_fatal_codes: _Optional[_Iterable[str]] = ..., only_idempotent: _Optional[bool] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+
+class Limit(_message.Message):
+    __slots__ = ("adaptive", "max_in_flight", "min_in_flight", "initial", "queue", "queue_timeout", "criticality_header", "criticality", "shares", "mode")
+    ADAPTIVE_FIELD_NUMBER: _ClassVar[int]
+    MAX_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    MIN_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    CRITICALITY_HEADER_FIELD_NUMBER: _ClassVar[int]
+    CRITICALITY_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    adaptive: LimitKind
+    max_in_flight: int
+    min_in_flight: int
+    initial: int
+    queue: int
+    queue_timeout: _duration_pb2.Duration
+    criticality_header: str
+    criticality: Criticality
+    shares: _containers.RepeatedCompositeFieldContainer[CriticalityShare]
+    mode: Mode
+    def __init__(self, adaptive: _Optional[_Union[LimitKind, str]] = ..., max_in_flight: _Optional[int] = ..., min_in_flight: _Optional[int] = ..., initial: _Optional[int] = ..., queue: _Optional[int] = ..., queue_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., criticality_header: _Optional[str] = ..., criticality: _Optional[_Union[Criticality, str]] = ..., shares: _Optional[_Iterable[_Union[CriticalityShare, _Mapping]]] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+
+class CriticalityShare(_message.Message):
+    __slots__ = ("criticality", "share")
+    CRITICALITY_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    criticality: Criticality
+    share: float
+    def __init__(self, criticality: _Optional[_Union[Criticality, str]] = ..., share: _Optional[float] = ...) -> None: ...
+
+class RateLimit(_message.Message):
+    __slots__ = ("per_second", "burst", "key", "max_keys", "mode")
+    PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BURST_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MAX_KEYS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    per_second: float
+    burst: int
+    key: _containers.RepeatedScalarFieldContainer[str]
+    max_keys: int
+    mode: Mode
+    def __init__(self, per_second: _Optional[float] = ..., burst: _Optional[int] = ..., key: _Optional[_Iterable[str]] = ..., max_keys: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+
+class Fault(_message.Message):
+    __slots__ = ("abort", "delay", "bandwidth", "stream", "metadata", "until", "max_active")
+    ABORT_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MAX_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    abort: FaultAbort
+    delay: FaultDelay
+    bandwidth: FaultBandwidth
+    stream: FaultStream
+    metadata: _containers.RepeatedCompositeFieldContainer[MetadataMatch]
+    until: str
+    max_active: int
+    def __init__(self, abort: _Optional[_Union[FaultAbort, _Mapping]] = ..., delay: _Optional[_Union[FaultDelay, _Mapping]] = ..., bandwidth: _Optional[_Union[FaultBandwidth, _Mapping]] = ..., stream: _Optional[_Union[FaultStream, _Mapping]] = ..., metadata: _Optional[_Iterable[_Union[MetadataMatch, _Mapping]]] = ..., until: _Optional[str] = ..., max_active: _Optional[int] = ...) -> None: ...
+
+class FaultAbort(_message.Message):
+    __slots__ = ("code", "percent", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    percent: float
+    message: str
+    def __init__(self, code: _Optional[str] = ..., percent: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
+
+class FaultDelay(_message.Message):
+    __slots__ = ("duration", "percent")
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    duration: _duration_pb2.Duration
+    percent: float
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., percent: _Optional[float] = ...) -> None: ...
+
+class FaultBandwidth(_message.Message):
+    __slots__ = ("per_second", "percent")
+    PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    per_second: int
+    percent: float
+    def __init__(self, per_second: _Optional[int] = ..., percent: _Optional[float] = ...) -> None: ...
+
+class FaultStream(_message.Message):
+    __slots__ = ("kind", "after_messages", "code", "percent")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AFTER_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    kind: FaultStreamKind
+    after_messages: int
+    code: str
+    percent: float
+    def __init__(self, kind: _Optional[_Union[FaultStreamKind, str]] = ..., after_messages: _Optional[int] = ..., code: _Optional[str] = ..., percent: _Optional[float] = ...) -> None: ...
+
+class Idempotency(_message.Message):
+    __slots__ = ("key", "generate", "server_honours", "journal")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    GENERATE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_HONOURS_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    generate: bool
+    server_honours: bool
+    journal: Journal
+    def __init__(self, key: _Optional[str] = ..., generate: _Optional[bool] = ..., server_honours: _Optional[bool] = ..., journal: _Optional[_Union[Journal, _Mapping]] = ...) -> None: ...
+
+class Journal(_message.Message):
+    __slots__ = ("ttl", "max_entries", "memory")
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    MAX_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    ttl: _duration_pb2.Duration
+    max_entries: int
+    memory: int
+    def __init__(self, ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_entries: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class Retry(_message.Message):
-    __slots__ = ("max_attempts", "codes", "backoff", "budget", "only_idempotent")
+    __slots__ = ("max_attempts", "codes", "backoff", "budget", "only_idempotent", "throttle", "classes", "preset", "retry_info")
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     CODES_FIELD_NUMBER: _ClassVar[int]
     BACKOFF_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     ONLY_IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    THROTTLE_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    RETRY_INFO_FIELD_NUMBER: _ClassVar[int]
     max_attempts: int
     codes: _containers.RepeatedScalarFieldContainer[str]
     backoff: Backoff
     budget: Budget
     only_idempotent: bool
-    def __init__(self, max_attempts: _Optional[int] = ..., codes: _Optional[_Iterable[str]] = ..., backoff: _Optional[_Union[Backoff, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., only_idempotent: _Optional[bool] = ...) -> None: ...
+    throttle: RetryThrottle
+    classes: _containers.RepeatedCompositeFieldContainer[RetryClass]
+    preset: RetryPreset
+    retry_info: bool
+    def __init__(self, max_attempts: _Optional[int] = ..., codes: _Optional[_Iterable[str]] = ..., backoff: _Optional[_Union[Backoff, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., only_idempotent: _Optional[bool] = ..., throttle: _Optional[_Union[RetryThrottle, _Mapping]] = ..., classes: _Optional[_Iterable[_Union[RetryClass, _Mapping]]] = ..., preset: _Optional[_Union[RetryPreset, str]] = ..., retry_info: _Optional[bool] = ...) -> None: ...
+
+class RetryThrottle(_message.Message):
+    __slots__ = ("max_tokens", "token_ratio")
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    max_tokens: float
+    token_ratio: float
+    def __init__(self, max_tokens: _Optional[float] = ..., token_ratio: _Optional[float] = ...) -> None: ...
+
+class RetryClass(_message.Message):
+    __slots__ = ("name", "codes", "reasons", "category", "max_attempts", "backoff")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    codes: _containers.RepeatedScalarFieldContainer[str]
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    category: Category
+    max_attempts: int
+    backoff: Backoff
+    def __init__(self, name: _Optional[str] = ..., codes: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[str]] = ..., category: _Optional[_Union[Category, str]] = ..., max_attempts: _Optional[int] = ..., backoff: _Optional[_Union[Backoff, _Mapping]] = ...) -> None: ...
 
 class Backoff(_message.Message):
-    __slots__ = ("kind", "initial", "multiplier", "max", "jitter")
+    __slots__ = ("kind", "initial", "multiplier", "max", "jitter", "jitter_kind")
     KIND_FIELD_NUMBER: _ClassVar[int]
     INITIAL_FIELD_NUMBER: _ClassVar[int]
     MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
     JITTER_FIELD_NUMBER: _ClassVar[int]
+    JITTER_KIND_FIELD_NUMBER: _ClassVar[int]
     kind: BackoffKind
     initial: _duration_pb2.Duration
     multiplier: float
     max: _duration_pb2.Duration
     jitter: float
-    def __init__(self, kind: _Optional[_Union[BackoffKind, str]] = ..., initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[float] = ...) -> None: ...
+    jitter_kind: JitterKind
+    def __init__(self, kind: _Optional[_Union[BackoffKind, str]] = ..., initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[float] = ..., jitter_kind: _Optional[_Union[JitterKind, str]] = ...) -> None: ...
 
 class Budget(_message.Message):
-    __slots__ = ("percent", "min_per_second", "interval")
+    __slots__ = ("percent", "min_per_second", "interval", "kind", "min_concurrent")
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     MIN_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MIN_CONCURRENT_FIELD_NUMBER: _ClassVar[int]
     percent: float
     min_per_second: float
     interval: _duration_pb2.Duration
-    def __init__(self, percent: _Optional[float] = ..., min_per_second: _Optional[float] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    kind: BudgetKind
+    min_concurrent: int
+    def __init__(self, percent: _Optional[float] = ..., min_per_second: _Optional[float] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kind: _Optional[_Union[BudgetKind, str]] = ..., min_concurrent: _Optional[int] = ...) -> None: ...
 
 class Breaker(_message.Message):
-    __slots__ = ("window", "min_calls", "failure_rate", "consecutive", "slow_call", "open_for", "open_multiplier", "open_for_max", "half_open_calls", "success_threshold", "failure_codes", "mode", "half_open_timeout")
+    __slots__ = ("window", "min_calls", "failure_rate", "consecutive", "slow_call", "open_for", "open_multiplier", "open_for_max", "half_open_calls", "success_threshold", "failure_codes", "mode", "half_open_timeout", "open_jitter", "per", "ramp")
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -547,6 +944,9 @@ class Breaker(_message.Message):
     FAILURE_CODES_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     HALF_OPEN_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    OPEN_JITTER_FIELD_NUMBER: _ClassVar[int]
+    PER_FIELD_NUMBER: _ClassVar[int]
+    RAMP_FIELD_NUMBER: _ClassVar[int]
     window: Window
     min_calls: int
     failure_rate: float
@@ -560,7 +960,17 @@ class Breaker(_message.Message):
     failure_codes: _containers.RepeatedScalarFieldContainer[str]
     mode: BreakerMode
     half_open_timeout: _duration_pb2.Duration
-    def __init__(self, window: _Optional[_Union[Window, _Mapping]] = ..., min_calls: _Optional[int] = ..., failure_rate: _Optional[float] = ..., consecutive: _Optional[int] = ..., slow_call: _Optional[_Union[SlowCall, _Mapping]] = ..., open_for: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., open_multiplier: _Optional[float] = ..., open_for_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., half_open_calls: _Optional[int] = ..., success_threshold: _Optional[int] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[BreakerMode, str]] = ..., half_open_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    open_jitter: float
+    per: BreakerScope
+    ramp: BreakerRamp
+    def __init__(self, window: _Optional[_Union[Window, _Mapping]] = ..., min_calls: _Optional[int] = ..., failure_rate: _Optional[float] = ..., consecutive: _Optional[int] = ..., slow_call: _Optional[_Union[SlowCall, _Mapping]] = ..., open_for: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., open_multiplier: _Optional[float] = ..., open_for_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., half_open_calls: _Optional[int] = ..., success_threshold: _Optional[int] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[BreakerMode, str]] = ..., half_open_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., open_jitter: _Optional[float] = ..., per: _Optional[_Union[BreakerScope, str]] = ..., ramp: _Optional[_Union[BreakerRamp, _Mapping]] = ...) -> None: ...
+
+class BreakerRamp(_message.Message):
+    __slots__ = ("duration",)
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    duration: _duration_pb2.Duration
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., **kwargs) -> None: ...
 
 class Window(_message.Message):
     __slots__ = ("kind", "size", "duration")
@@ -581,14 +991,30 @@ class SlowCall(_message.Message):
     def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rate: _Optional[float] = ...) -> None: ...
 
 class Fallback(_message.Message):
-    __slots__ = ("when", "cluster", "static")
+    __slots__ = ("when", "cluster", "static", "last_good", "empty", "method")
     WHEN_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
+    LAST_GOOD_FIELD_NUMBER: _ClassVar[int]
+    EMPTY_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     when: _containers.RepeatedScalarFieldContainer[str]
     cluster: str
     static: StaticResponse
-    def __init__(self, when: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., static: _Optional[_Union[StaticResponse, _Mapping]] = ...) -> None: ...
+    last_good: LastGood
+    empty: bool
+    method: str
+    def __init__(self, when: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., static: _Optional[_Union[StaticResponse, _Mapping]] = ..., last_good: _Optional[_Union[LastGood, _Mapping]] = ..., empty: _Optional[bool] = ..., method: _Optional[str] = ...) -> None: ...
+
+class LastGood(_message.Message):
+    __slots__ = ("max_age", "key", "max_entries")
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MAX_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    max_age: _duration_pb2.Duration
+    key: _containers.RepeatedScalarFieldContainer[str]
+    max_entries: int
+    def __init__(self, max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., key: _Optional[_Iterable[str]] = ..., max_entries: _Optional[int] = ...) -> None: ...
 
 class StaticResponse(_message.Message):
     __slots__ = ("json",)
@@ -597,17 +1023,25 @@ class StaticResponse(_message.Message):
     def __init__(self, json: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class Classify(_message.Message):
-    __slots__ = ("code", "category", "strategy")
+    __slots__ = ("code", "category", "strategy", "reason", "domain", "message", "phase")
     CODE_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
     code: str
     category: Category
     strategy: Strategy
-    def __init__(self, code: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., strategy: _Optional[_Union[Strategy, str]] = ...) -> None: ...
+    reason: str
+    domain: str
+    message: str
+    phase: Phase
+    def __init__(self, code: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., reason: _Optional[str] = ..., domain: _Optional[str] = ..., message: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent", "headers", "mirror")
+    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent", "headers", "mirror", "shadow_policy")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
@@ -616,6 +1050,7 @@ class Route(_message.Message):
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     MIRROR_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_POLICY_FIELD_NUMBER: _ClassVar[int]
     name: str
     match: RouteMatch
     cluster: str
@@ -624,7 +1059,8 @@ class Route(_message.Message):
     idempotent: bool
     headers: RouteHeaders
     mirror: _containers.RepeatedCompositeFieldContainer[Mirror]
-    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ..., headers: _Optional[_Union[RouteHeaders, _Mapping]] = ..., mirror: _Optional[_Iterable[_Union[Mirror, _Mapping]]] = ...) -> None: ...
+    shadow_policy: str
+    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ..., headers: _Optional[_Union[RouteHeaders, _Mapping]] = ..., mirror: _Optional[_Iterable[_Union[Mirror, _Mapping]]] = ..., shadow_policy: _Optional[str] = ...) -> None: ...
 
 class RouteHeaders(_message.Message):
     __slots__ = ("request", "response")

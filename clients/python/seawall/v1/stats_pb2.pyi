@@ -20,6 +20,7 @@ class BreakerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BREAKER_STATE_DISABLED: _ClassVar[BreakerState]
     BREAKER_STATE_FORCED_OPEN: _ClassVar[BreakerState]
     BREAKER_STATE_METRICS_ONLY: _ClassVar[BreakerState]
+    BREAKER_STATE_RAMP: _ClassVar[BreakerState]
 BREAKER_STATE_UNSPECIFIED: BreakerState
 BREAKER_STATE_CLOSED: BreakerState
 BREAKER_STATE_OPEN: BreakerState
@@ -27,6 +28,7 @@ BREAKER_STATE_HALF_OPEN: BreakerState
 BREAKER_STATE_DISABLED: BreakerState
 BREAKER_STATE_FORCED_OPEN: BreakerState
 BREAKER_STATE_METRICS_ONLY: BreakerState
+BREAKER_STATE_RAMP: BreakerState
 
 class BreakerStatus(_message.Message):
     __slots__ = ("name", "route", "state", "since", "trigger", "window_calls", "window_failures", "window_slow", "rejected", "opened", "retry_after", "proxy")
