@@ -179,11 +179,6 @@ def test_json_values(word: str, kind: str, value: object) -> None:
         ("max_attempts: 3", "SW0004", "It belongs under `retry`."),
         ("retry: {timeout: 3s}", "SW0004", "It belongs one level up."),
         ("zzz: 1", "SW0004", "Known keys are extends, timeout"),
-        ("hedge: {delay: 5ms}", "SW0010", 'does not support "hedge" yet'),
-        ("rate_limit: {}", "SW0010", "yet; remove it"),
-        ("limit: {}", "SW0010", "max_in_flight"),
-        ("fault: {}", "SW0010", "yet"),
-        ("fallback: [{last_good: {}}]", "SW0010", "yet; use `cluster` or `static`"),
         ("fallback: [{static: {json: {a: 010}}}]", "SW0012", "octal"),
         ("fallback: [{static: {json: {a: .nan}}}]", "SW0104", "not a finite number"),
         ("fallback: [{static: {json: {a: 9007199254740993}}}]", "SW0012", "put it in quotes"),
@@ -204,7 +199,6 @@ def test_mistakes(setting: str, code: str, part: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("clusters: [{outlier: {}}]", "SW0010"),
         ("control: {tls: {}}", "SW0010"),
         ("hello", "SW0006"),
         ("- a", "SW0006"),
