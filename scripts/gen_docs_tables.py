@@ -67,7 +67,7 @@ def codes(mask: int) -> str:
 
 def breaker_diagram() -> str:
     """Return the state diagram of TRANSITIONS: what traffic and time do, and what a person does."""
-    from seawall_policy.breaker_rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
+    from seawall_policy.breaker.rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
 
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> CLOSED"]
     by_hand: dict[int, int] = {}
@@ -84,7 +84,7 @@ def breaker_diagram() -> str:
 
 
 def _is_by_hand(signal: int) -> bool:
-    from seawall_policy.breaker_rules import STATE_NAMES, TRANSITIONS
+    from seawall_policy.breaker.rules import STATE_NAMES, TRANSITIONS
 
     return all((state, signal) in TRANSITIONS for state in range(len(STATE_NAMES)))
 
@@ -105,7 +105,7 @@ SIGNALS: Final = {
 
 def breaker_signals() -> str:
     """Return what sets each transition off."""
-    from seawall_policy.breaker_rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
+    from seawall_policy.breaker.rules import SIGNAL_NAMES, STATE_NAMES, TRANSITIONS
 
     rows: list[Row] = []
     for number, name in enumerate(SIGNAL_NAMES):
@@ -120,7 +120,7 @@ def breaker_signals() -> str:
 
 def breaker_defaults() -> str:
     """Return the defaults of a breaker."""
-    from seawall_policy.breaker_rules import MODE_NAMES, BreakerOptions
+    from seawall_policy.breaker import MODE_NAMES, BreakerOptions
 
     o = BreakerOptions()
     return table(
