@@ -188,6 +188,10 @@ class Breaker(Keeping):
         old._line = line
         self._line = line
 
+    def current(self) -> Breaker:
+        """Return the breaker of the newest policy, which may be this one."""
+        return self if self._line is None else self._line.current
+
     # -- time
 
     def next_deadline(self) -> float:

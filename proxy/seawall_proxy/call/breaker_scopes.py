@@ -17,7 +17,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from seawall_policy.breaker import CLOSED, PER_ENDPOINT, STATE_NAMES, Breaker, BreakerOptions
+from seawall_policy.breaker import CLOSED, PER_ENDPOINT, Breaker, BreakerOptions
 from seawall_policy.model import MethodInfo
 from seawall_proxy.call.methods import OTHER
 from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
@@ -42,6 +42,7 @@ class ScopedBreakers:
         self.gone_opened: int = 0
         """Counted by breakers that are no more."""
         self.gone_rejected: int = 0
+        self.gone_would_reject: int = 0
         self._draw: Callable[[], float] = draw
         self._mark: str = "@" if self.per_endpoint else "/"
         self._own: dict[str, Breaker] = {}
@@ -76,17 +77,6 @@ class ScopedBreakers:
         if self.per_endpoint:
             return self._at(name)
         return self.other() if name == OTHER else self._of_path(b"/" + name.encode("ascii", "replace"))
-
-    def summary(self) -> tuple[list[int], int, int]:
-        """Return how many breakers are in each state, how often they opened, and what they rejected."""
-        states = [0] * len(STATE_NAMES)
-        opened = self.gone_opened
-        rejected = self.gone_rejected
-        for breaker in self._own.values():
-            states[breaker.state] += 1
-            opened += breaker.opened_count
-            rejected += breaker.rejected
-        return states, opened, rejected
 
     def retry_after(self, path: bytes, now: float) -> float:
         """Return after how many seconds a call that was rejected may come back."""
@@ -191,3 +181,4 @@ class ScopedBreakers:
         gone = self._own.pop(least)
         self.gone_opened += gone.opened_count
         self.gone_rejected += gone.rejected
+        self.gone_would_reject += gone.would_reject

@@ -76,6 +76,10 @@ class RouteState:
         self.scoped: ScopedBreakers | None = scoped
         """Breakers of methods or endpoints; None where the route has one of its own, or none."""
 
+    def watched(self) -> bool:
+        """Tell whether the route has breakers, though none may have been made yet."""
+        return self.breaker is not None or self.scoped is not None
+
     def breakers(self) -> list[Breaker]:
         """Return every breaker of the route."""
         if self.scoped is not None:
@@ -136,6 +140,14 @@ class RoutingTable:
         self.budgets: dict[tuple[str, float, float, float], RetryBudget] = budgets
         self.methods: dict[bytes, MethodInfo] = snapshot.methods
         self._matcher: RouteTable = RouteTable(snapshot.routes)
+
+    def find_breaker(self, key: str, make: bool = False) -> tuple[RouteState, Breaker] | None:
+        """Return the breaker of a key and its route; with `make` as RouteState.find_breaker."""
+        for state in self.states.values():
+            breaker = state.find_breaker(key, make)
+            if breaker is not None:
+                return state, breaker
+        return None
 
     def candidates(self, path: bytes) -> tuple[RouteState, ...]:
         """Return the routes whose service and method match `path`, best first."""
