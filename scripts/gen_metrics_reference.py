@@ -106,8 +106,8 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_breaker_state": (
         "route, state",
         (
-            "States: `closed`, `open`, `half_open`, `ramp`, `disabled`, `forced_open`, `metrics_only`. A route "
-            "has one breaker, or with `per` one for each method or endpoint; counted anew at each scrape."
+            "States: `closed`, `open`, `half_open`, `ramp`, `disabled`, `forced_open`, `metrics_only`. A "
+            "route has one breaker, or with `per` one for each method or endpoint; counted anew each time."
         ),
     ),
     "seawall_breaker_opened_total": ("route", "An opening again after a failed probing counts too."),
