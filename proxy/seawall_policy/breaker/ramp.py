@@ -54,7 +54,7 @@ class Ramping(Probing):
     def _step_back(self, now: float, trigger: str) -> None:
         """Let fewer in, or none."""
         share = self.ramp_share / 2.0
-        if share < self.options.ramp_from:
+        if share < self.options.ramp_from or self.options.ramp_for_s == 0.0:
             self._move(RAMP_FAILED, now, trigger)
             return
         self.epoch += 1
