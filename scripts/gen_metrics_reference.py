@@ -58,7 +58,7 @@ WATCH: Final[tuple[tuple[str, str], ...]] = (
     ("extra load by retries", f"{_RETRIES} / {_ALL_CALLS}"),
     ("callers served a fallback", "rate(seawall_fallback_served_total[5m])"),
     ("callers refused", "rate(seawall_rejected_total[5m])"),
-    ("a breaker is not closed", 'seawall_breaker_state{state="closed"} == 0'),
+    ("a breaker is not closed", 'seawall_breaker_state{state!="closed"} > 0'),
     ("an endpoint cannot be reached", 'seawall_endpoint_state{state="backoff"} == 1'),
     ("events get lost", "increase(seawall_events_dropped_total[1h]) > 0"),
     ("the control plane is away", "seawall_control_connected == 0"),
@@ -105,10 +105,17 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     ),
     "seawall_breaker_state": (
         "route, state",
-        "States: `closed`, `open`, `half_open`, `disabled`, `forced_open`, `metrics_only`.",
+        (
+            "States: `closed`, `open`, `half_open`, `ramp`, `disabled`, `forced_open`, `metrics_only`. A "
+            "route has one breaker, or with `per` one for each method or endpoint; counted anew each time."
+        ),
     ),
     "seawall_breaker_opened_total": ("route", "An opening again after a failed probing counts too."),
-    "seawall_breaker_rejected_total": ("route", "Attempts, fallbacks or not."),
+    "seawall_breaker_rejected_total": ("route", "Fallbacks or not."),
+    "seawall_breaker_would_reject_total": (
+        "route",
+        "Modes `shadow` and `metrics_only`, and `breaker observe`.",
+    ),
     "seawall_endpoint_state": (
         "cluster, endpoint, state",
         "States: `idle`, `connecting`, `ready`, `backoff`.",

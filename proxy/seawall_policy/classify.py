@@ -82,6 +82,7 @@ _SEVERITY_BY_OUTCOME: Final[dict[str, str]] = {
     "hedged": LOW,
     "breaker_closed": LOW,
     "breaker_half_open": LOW,
+    "breaker_ramping": LOW,
     "fallback": MEDIUM,
     "rejected": MEDIUM,
     "breaker_opened": HIGH,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
-from seawall_policy.breaker import BreakerOptions
+from seawall_policy.breaker import PER_ENDPOINT, PER_METHOD, PER_ROUTE, BreakerOptions
 from seawall_policy.budget import BudgetOptions
 from seawall_policy.deadline import parse_grpc_timeout
 from seawall_policy.model import (
@@ -127,6 +127,9 @@ class Chaos:
                     half_open_calls=pick((1, 2)),
                     success_threshold=pick((1, 2)),
                     half_open_timeout_s=pick((0.0, 0.3)),
+                    scope=pick((PER_ROUTE, PER_ROUTE, PER_METHOD, PER_ENDPOINT)),
+                    ramp_for_s=pick((0.0, 0.0, 0.4)),
+                    ramp_from=pick((10.0, 50.0)),
                 ),
             )
         )
@@ -468,13 +471,12 @@ class Chaos:
         table = world.context.table
         assert table is not None
         for state in table.states.values():
-            breaker = state.breaker
-            if breaker is not None:
+            for breaker in state.breakers():
                 assert breaker.surplus_returns == 0
                 # A policy that lowers the limit finds probes that the one before it let through.
-                allowed = max(breaker.options.half_open_calls, self.probes.get(state.name, 0))
+                allowed = max(breaker.options.half_open_calls, self.probes.get(breaker.key, 0))
                 assert 0 <= breaker.probes_in_flight <= allowed
-                self.probes[state.name] = breaker.probes_in_flight
+                self.probes[breaker.key] = breaker.probes_in_flight
         for cluster in world.clusters.clusters.values():
             # Calls of an older policy keep its limit, and count with those of the one in force.
             limits = [s.clusters[cluster.name].max_in_flight for s in self.snapshots.values()]

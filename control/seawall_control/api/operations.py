@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from google.protobuf.duration_pb2 import Duration
+
 from seawall.v1 import admin_fleet_pb2 as pb
 from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
 from seawall_control.api import codec
@@ -18,11 +20,14 @@ from seawall_control.services.health import HealthService
 _DEFAULT_WINDOW_S: Final = 10.0
 _DEFAULT_TRIP_S: Final = 300.0
 _MAX_REASON: Final = 512
+_MAX_ACTOR: Final = 128
+_PASSING: Final = (stats_pb2.BREAKER_STATE_DISABLED, stats_pb2.BREAKER_STATE_METRICS_ONLY)
 _WORST: Final = (
     stats_pb2.BREAKER_STATE_UNSPECIFIED,
     stats_pb2.BREAKER_STATE_DISABLED,
     stats_pb2.BREAKER_STATE_METRICS_ONLY,
     stats_pb2.BREAKER_STATE_CLOSED,
+    stats_pb2.BREAKER_STATE_RAMP,
     stats_pb2.BREAKER_STATE_HALF_OPEN,
     stats_pb2.BREAKER_STATE_OPEN,
     stats_pb2.BREAKER_STATE_FORCED_OPEN,
@@ -39,6 +44,13 @@ def _breaker_name(name: str) -> str:
     if not name:
         raise InvalidRequest("breaker must be named; `seawall breaker list` shows them")
     return name
+
+
+def _hold_s(duration: Duration) -> float:
+    """Return how long to hold a breaker."""
+    return codec.checked_seconds(
+        duration, name="duration", default_s=_DEFAULT_TRIP_S, low_s=1.0, high_s=86400.0
+    )
 
 
 def _results(outcomes: list[CommandOutcome]) -> list[pb.ProxyCommandResult]:
@@ -129,7 +141,11 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
 
         async def work() -> pb.ResetBreakerResponse:
             command = fleet_pb2.Command(
-                reset_breaker=fleet_pb2.ResetBreakerCommand(breaker=_breaker_name(request.breaker))
+                reset_breaker=fleet_pb2.ResetBreakerCommand(
+                    breaker=_breaker_name(request.breaker),
+                    reason=request.reason[:_MAX_REASON],
+                    actor=request.actor[:_MAX_ACTOR],
+                )
             )
             return pb.ResetBreakerResponse(
                 results=_results(await self._fleet.command(request.proxy, command))
@@ -141,17 +157,37 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Hold a breaker open."""
 
         async def work() -> pb.TripBreakerResponse:
-            length_s = codec.checked_seconds(
-                request.duration, name="duration", default_s=_DEFAULT_TRIP_S, low_s=1.0, high_s=86400.0
-            )
+            length_s = _hold_s(request.duration)
             trip = fleet_pb2.TripBreakerCommand(
                 breaker=_breaker_name(request.breaker),
                 duration=codec.seconds(length_s),
                 reason=request.reason[:_MAX_REASON],
+                actor=request.actor[:_MAX_ACTOR],
             )
             return pb.TripBreakerResponse(
                 results=_results(
                     await self._fleet.command(request.proxy, fleet_pb2.Command(trip_breaker=trip))
+                )
+            )
+
+        return await answered(context, work())
+
+    async def HoldBreaker(self, request: pb.HoldBreakerRequest, context: Context) -> pb.HoldBreakerResponse:
+        """Let everything pass a breaker."""
+
+        async def work() -> pb.HoldBreakerResponse:
+            if request.state not in _PASSING:
+                raise InvalidRequest("state must be BREAKER_STATE_DISABLED or BREAKER_STATE_METRICS_ONLY")
+            hold = fleet_pb2.HoldBreakerCommand(
+                breaker=_breaker_name(request.breaker),
+                state=request.state,
+                duration=codec.seconds(_hold_s(request.duration)),
+                reason=request.reason[:_MAX_REASON],
+                actor=request.actor[:_MAX_ACTOR],
+            )
+            return pb.HoldBreakerResponse(
+                results=_results(
+                    await self._fleet.command(request.proxy, fleet_pb2.Command(hold_breaker=hold))
                 )
             )
 

@@ -67,6 +67,9 @@ BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
 MIRROR_TO_SELF: Final = "SW0541"
+JITTER_TO_NOTHING: Final = "SW0550"
+ONE_ENDPOINT: Final = "SW0551"
+WATCHED_TWICE: Final = "SW0552"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
     UNREADABLE: (
@@ -224,6 +227,18 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     MIRROR_TO_SELF: (
         "Mirror sends to the route's own cluster",
         "The copy is a second execution of the same call on the same servers.",
+    ),
+    JITTER_TO_NOTHING: (
+        "Jitter down to nothing",
+        "An open time may be so short that the breaker protects nobody.",
+    ),
+    ONE_ENDPOINT: (
+        "A breaker for each of one endpoint",
+        "With one endpoint there is none to go to instead, so the route's own breaker does the same.",
+    ),
+    WATCHED_TWICE: (
+        "Endpoints are watched twice",
+        "Breakers of endpoints and outlier detection take endpoints out for the same failures.",
     ),
 }
 """Title and explanation of each code, as the reference shows them."""

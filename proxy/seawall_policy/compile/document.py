@@ -20,13 +20,14 @@ from seawall_policy import fieldpath
 from seawall_policy.compile import codes
 from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
+from seawall_policy.compile.breakers import lint_breaker_scopes, read_breaker
 from seawall_policy.compile.clusters import check_name, read_clusters
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
 from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
-from seawall_policy.compile.policies import read_breaker, read_classifier, read_retry, read_timeouts
+from seawall_policy.compile.policies import read_classifier, read_retry, read_timeouts
 from seawall_policy.compile.process import check_process
 from seawall_policy.compile.report import Report, Violation
 from seawall_policy.compile.routes import Place, read_routes
@@ -99,6 +100,7 @@ def compile_document(
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
     lint_routes(places, lineages, document.policies, safe)
     lint_unused(top, document)
+    lint_breaker_scopes(places, document.policies, document.clusters)
     snapshot = None
     if report.errors == 0:
         routes = tuple(place.route for place in places)

@@ -13,6 +13,7 @@ from typing import Final
 from seawall.v1 import policy_pb2
 from seawall_policy import status
 from seawall_policy.compile import codes
+from seawall_policy.compile.breakers import lint_breaker
 from seawall_policy.compile.inherit import Lineage
 from seawall_policy.compile.routes import Place
 from seawall_policy.compile.scope import Scope
@@ -75,6 +76,7 @@ def lint_merged(scope: Scope, own: policy_pb2.Policy, lineage: Lineage, policy: 
         _retry(scope / "retry", own.retry, merged.retry, policy)
     if own.HasField("breaker"):
         _breaker(scope / "breaker", own.breaker, merged.breaker)
+        lint_breaker(scope / "breaker", own.breaker, merged.breaker)
         _slow_call(scope / "breaker" / "slow_call", own.breaker, merged.breaker, policy)
 
 

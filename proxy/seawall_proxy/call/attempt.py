@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import retry, status
+from seawall_policy.breaker import Breaker
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.context import Held
 from seawall_proxy.call.response import NO_STATUS, final_status, pushback, response_head
@@ -67,6 +68,8 @@ class Attempt(StreamSeeker):
     """How far it came; the owner says SEEN when it opens the stream."""
     reason: str = ""
     span_id: bytes = b""
+    breaker: Breaker | None = None
+    """Whose permit it has; None when no breaker watches."""
 
     def __init__(
         self,

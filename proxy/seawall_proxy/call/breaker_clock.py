@@ -1,5 +1,5 @@
 """Wakes breakers whose state changes with time alone: an open one that starts to probe, a half-open one that
-gives up.
+gives up, a ramp that goes up or down, what a person has held.
 
 Without it a breaker of a route without traffic would stay open for ever in every report (resilience4j #347).
 """
@@ -23,8 +23,7 @@ class BreakerClock(Timed):
         table = self._context.table
         if table is not None:
             for state in table.states.values():
-                breaker = state.breaker
-                if breaker is not None:
+                for breaker in state.breakers():
                     at = min(at, breaker.next_deadline())
         self._context.timers.arm(self, at)
 
@@ -33,9 +32,9 @@ class BreakerClock(Timed):
         table = context.table
         if table is not None:
             for state in table.states.values():
-                breaker = state.breaker
-                if breaker is not None and breaker.next_deadline() <= now:
-                    breaker.handle_timer(now)
-                    if breaker.has_transitions():
-                        context.changed_breakers.append(state)
+                for breaker in state.breakers():
+                    if breaker.next_deadline() <= now:
+                        breaker.handle_timer(now)
+                        if breaker.has_transitions():
+                            context.changed_breakers.append(state)
         self.rearm()

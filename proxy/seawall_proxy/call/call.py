@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import retry, status
+from seawall_policy.breaker import Breaker
 from seawall_policy.model import FallbackStep
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
@@ -72,6 +73,11 @@ class Call(CallEnd):
         now = context.now
         permit = NO_PERMIT
         breaker = self.state.breaker
+        scoped = None if self.in_fallback else self.state.scoped
+        if scoped is not None:
+            head = self.head
+            named = self.state.route.method != ""
+            breaker = scoped.of_method(head.path, head.slot, named, self.table.methods)
         if breaker is not None and not self.in_fallback:
             permit = breaker.admit(now)
             if breaker.has_transitions():
@@ -82,9 +88,19 @@ class Call(CallEnd):
         cluster = self.cluster
         assert cluster is not None
         if cluster.load.in_flight >= cluster.max_in_flight:
-            self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
+            self._refuse(breaker, permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
             return
         endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick_hashed(cluster)
+        if scoped is not None and endpoint is not None and scoped.per_endpoint:
+            key = None if cluster.hash_name == b"" else self.head.value_of(cluster.hash_name, self.extra)
+            endpoint = scoped.choose(cluster, endpoint, key, self.tried, now)
+            breaker = scoped.chosen
+            if breaker is not None and breaker.has_transitions():
+                context.changed_breakers.append(self.state)
+            if endpoint is None:
+                self._cannot_start(status.UNAVAILABLE, local_reply.BREAKER_OPEN)
+                return
+            permit = scoped.permit
         if endpoint is None:
             # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing
             # was sent.
@@ -96,6 +112,7 @@ class Call(CallEnd):
             return
         self.attempts += 1
         attempt = Attempt(self, cluster, endpoint, permit, self.attempts, now)
+        attempt.breaker = breaker
         self.attempt = attempt
         if self.trace is not None:
             attempt.span_id = context.tracer.new_span_id()
@@ -111,8 +128,7 @@ class Call(CallEnd):
         key = self.head.value_of(cluster.hash_name, self.extra)
         return cluster.pick(self.tried) if key is None else cluster.pick_for(key, self.tried)
 
-    def _refuse(self, permit: int, code: int, reason: str) -> None:
-        breaker = self.state.breaker
+    def _refuse(self, breaker: Breaker | None, permit: int, code: int, reason: str) -> None:
         if permit >= 0 and breaker is not None:
             breaker.release(permit, self.context.now)
         self._cannot_start(code, reason)
@@ -152,7 +168,7 @@ class Call(CallEnd):
             self._answer(code, attempt.reason)
 
     def _teach_breaker(self, attempt: Attempt, code: int, now: float) -> None:
-        breaker = self.state.breaker
+        breaker = attempt.breaker
         if breaker is None or attempt.permit < 0:
             return
         if attempt.seen == retry.REFUSED:
@@ -357,7 +373,7 @@ class Call(CallEnd):
         return deadline - min(_DEADLINE_SLACK_S, 0.1 * total) - 0.01 * total
 
     def _release(self, attempt: Attempt) -> None:
-        breaker = self.state.breaker
+        breaker = attempt.breaker
         if breaker is not None and attempt.permit >= 0:
             breaker.release(attempt.permit, self.context.now)
 

@@ -95,10 +95,9 @@ class CallEnd(ResponseSide):
 
     def _retry_after(self, reason: str) -> float:
         """Return after how many seconds the caller may try again; -1 when that is not known."""
-        breaker = self.state.breaker
-        if reason != local_reply.BREAKER_OPEN or breaker is None:
+        if reason != local_reply.BREAKER_OPEN:
             return -1.0
-        seconds = breaker.retry_after(self.context.now)
+        seconds = self.state.retry_after(self.head.path, self.context.now)
         # Held open by a person: nobody knows for how long.
         return -1.0 if seconds > _LONGEST_HINT_S else seconds
 

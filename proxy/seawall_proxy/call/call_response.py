@@ -8,7 +8,6 @@ call is *committed*.
 from __future__ import annotations
 
 from seawall_policy import status
-from seawall_policy.breaker import HALF_OPEN
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
@@ -87,9 +86,11 @@ class ResponseSide(RequestSide):
         self.stream.send_headers(block, extra, False)
 
     def _answer_probe(self, attempt: Attempt) -> None:
-        """Count a half-open breaker's probe as answered by its first message: streams may go on for days."""
-        breaker = self.state.breaker
-        if breaker is None or breaker.state != HALF_OPEN:
+        """Count an attempt as answered by its first message where a breaker waits for that: streams may go on
+        for days.
+        """
+        breaker = attempt.breaker
+        if breaker is None or not breaker.first_answer_counts():
             return
         now = self.context.now
         breaker.record(attempt.permit, status.OK, now - attempt.started, now)

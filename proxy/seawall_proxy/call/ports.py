@@ -67,7 +67,7 @@ class CallRecord:
 
 
 class BreakerRecord:
-    """A transition of a route's breaker."""
+    """A transition of a breaker of a route."""
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class BreakerRecord:
         self.failures: int = failures
         self.slow: int = slow
         self.revision: int = 0
+        self.key: str = route
+        """The breaker's; that of the route's own is the route's name."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

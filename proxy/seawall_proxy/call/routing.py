@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from seawall_policy import breaker as breaker_module
-from seawall_policy.breaker import Breaker
+from seawall_policy.breaker import OFF, PER_ROUTE, Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
+from seawall_proxy.call.breaker_scopes import ScopedBreakers
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
@@ -55,6 +55,7 @@ class RouteState:
         clusters: tuple[UpstreamCluster, ...],
         fallback_clusters: dict[str, UpstreamCluster],
         mirrors: tuple[MirrorState, ...] | None = None,
+        scoped: ScopedBreakers | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -72,6 +73,33 @@ class RouteState:
         self.response_headers: HeaderChange | None = route.response_headers
         self.mirrors: tuple[MirrorState, ...] | None = mirrors
         """None when calls are not copied."""
+        self.scoped: ScopedBreakers | None = scoped
+        """Breakers of methods or endpoints; None where the route has one of its own, or none."""
+
+    def watched(self) -> bool:
+        """Tell whether the route has breakers, though none may have been made yet."""
+        return self.breaker is not None or self.scoped is not None
+
+    def breakers(self) -> list[Breaker]:
+        """Return every breaker of the route."""
+        if self.scoped is not None:
+            return self.scoped.all()
+        return [] if self.breaker is None else [self.breaker]
+
+    def find_breaker(self, key: str, make: bool = False) -> Breaker | None:
+        """Return the breaker of a key; with `make` that of a method or an endpoint that has none yet."""
+        scoped = self.scoped
+        if scoped is not None:
+            return scoped.ensure(key) if make else scoped.find(key)
+        return self.breaker if key == self.name else None
+
+    def retry_after(self, path: bytes, now: float) -> float:
+        """Return after how many seconds a call that a breaker has rejected may come back; infinity when
+        nobody knows, negative when there is no breaker.
+        """
+        if self.breaker is not None:
+            return self.breaker.retry_after(now)
+        return -1.0 if self.scoped is None else self.scoped.retry_after(path, now)
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -113,6 +141,14 @@ class RoutingTable:
         self.methods: dict[bytes, MethodInfo] = snapshot.methods
         self._matcher: RouteTable = RouteTable(snapshot.routes)
 
+    def find_breaker(self, key: str, make: bool = False) -> tuple[RouteState, Breaker] | None:
+        """Return the breaker of a key and its route; with `make` as RouteState.find_breaker."""
+        for state in self.states.values():
+            breaker = state.find_breaker(key, make)
+            if breaker is not None:
+                return state, breaker
+        return None
+
     def candidates(self, path: bytes) -> tuple[RouteState, ...]:
         """Return the routes whose service and method match `path`, best first."""
         return tuple([self.states[route.name] for route in self._matcher.candidates(path)])
@@ -141,12 +177,13 @@ def build_table(
         old = None if previous is None else previous.states.get(route.name)
         states[route.name] = RouteState(
             route,
-            _breaker(route.policy, old, draw, now),
+            _breaker(route.name, route.policy, old, draw, now),
             _budget(route, budgets, previous),
             route_counters,
             tuple([clusters[name] for name, _ in route.backends]),
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
             _mirrors(route, clusters, route_counters),
+            _scoped(route, old, draw, now),
         )
     return RoutingTable(snapshot, states, clusters, budgets)
 
@@ -166,11 +203,21 @@ def _mirrors(
     )
 
 
-def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:
-    options = policy.breaker
-    if options is None or options.mode == breaker_module.OFF:
+def _scoped(route: Route, old: RouteState | None, draw: Draw, now: float) -> ScopedBreakers | None:
+    options = route.policy.breaker
+    if options is None or options.mode == OFF or options.scope == PER_ROUTE:
         return None
-    breaker = Breaker(options, draw)
+    if old is not None and old.scoped is not None and old.scoped.options.scope == options.scope:
+        old.scoped.follow(options, now)
+        return old.scoped
+    return ScopedBreakers(route.name, options, draw)
+
+
+def _breaker(name: str, policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:
+    options = policy.breaker
+    if options is None or options.mode == OFF or options.scope != PER_ROUTE:
+        return None
+    breaker = Breaker(options, draw, name)
     if old is not None and old.breaker is not None:
         breaker.carry_over(old.breaker, now)
     else:

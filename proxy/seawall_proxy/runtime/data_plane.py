@@ -15,12 +15,15 @@ from time import monotonic, time
 from typing import Final
 
 from seawall.v1 import fleet_pb2, policy_pb2
+from seawall_policy.breaker import Breaker
 from seawall_policy.compile.listeners import listener_specs
 from seawall_policy.compile.process import overload_options
 from seawall_policy.overload import OverloadGuard
 from seawall_proxy.call.ports import TraceSink
 from seawall_proxy.runtime.admission import Admission
 from seawall_proxy.runtime.answer_limits import widen_answers
+from seawall_proxy.runtime.breaker_file import BreakerKeeper
+from seawall_proxy.runtime.breaker_images import Image, image_of, restore_images
 from seawall_proxy.runtime.call_features import CallFeatures
 from seawall_proxy.runtime.commands import run_command
 from seawall_proxy.runtime.door import Door
@@ -162,6 +165,21 @@ class DataPlane:
     async def command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
         """Do what a command says."""
         return run_command(self.worker, command)
+
+    def keep_breakers(self, keeper: BreakerKeeper) -> None:
+        """Tell the keeper of every breaker that is not plain closed."""
+        context = self.worker.context
+
+        def keep(breaker: Breaker) -> None:
+            keeper.note(self.bootstrap.worker, breaker.key, image_of(breaker, context.now))
+
+        self.worker.on_keep = keep
+
+    def restore_breakers(self, images: list[Image]) -> None:
+        """Let the breakers of the policy in force go on from their images."""
+        restored = restore_images(self.worker, images)
+        if restored:
+            log.info("%d breakers go on where they were", restored)
 
     def stats(self) -> fleet_pb2.StatsReport:
         """Return the cumulative numbers for the control plane."""

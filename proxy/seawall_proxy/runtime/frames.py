@@ -42,11 +42,13 @@ class Kind(IntEnum):
     EVENTS_KEPT = 8
     DRAIN = 9
     HURRY = 10
+    RESTORE = 11
     # from a worker
     HELLO = 20
     ANSWER = 21
     PULSE = 22
     EVENTS = 23
+    KEEP = 24
     # both ways
     BREAKER = 30
     # between generations

@@ -15,6 +15,7 @@ import seawall
 from seawall_policy._native import build_info
 from seawall_policy.overload import RESOURCES
 from seawall_proxy.runtime.admin_http import Page, PageMaker, json_page
+from seawall_proxy.runtime.breaker_status import BreakerSums
 from seawall_proxy.runtime.endpoint_status import add_endpoints
 from seawall_proxy.runtime.status import route_states
 from seawall_proxy.telemetry import names, prometheus
@@ -104,11 +105,7 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     prometheus.add_mirrors(page, data.routes)
     prometheus.add_breakers(
         page,
-        (
-            (state.name, state.breaker.state, state.breaker.opened_count, state.breaker.rejected)
-            for state in route_states(data.worker)
-            if state.breaker is not None
-        ),
+        [BreakerSums(state) for state in route_states(data.worker) if state.watched()],
     )
     add_endpoints(page, data.clusters.clusters.values(), data.worker.context.now)
     prometheus.add_proxy(page, data.counters, revision=data.holder.revision, control_connected=None)

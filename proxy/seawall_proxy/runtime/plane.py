@@ -11,6 +11,8 @@ import asyncio
 from typing import Protocol
 
 from seawall.v1 import fleet_pb2, policy_pb2
+from seawall_proxy.runtime.breaker_file import BreakerKeeper
+from seawall_proxy.runtime.breaker_images import Image
 from seawall_proxy.runtime.sockets import Place
 
 
@@ -65,6 +67,12 @@ class Plane(Protocol):
 
     async def metrics(self) -> str:
         """Return the data path's part of the scrape page."""
+
+    def keep_breakers(self, keeper: BreakerKeeper) -> None:
+        """Tell the keeper of every breaker that is not plain closed."""
+
+    def restore_breakers(self, images: list[Image]) -> None:
+        """Let the breakers of the policy in force go on from their images."""
 
     def calls(self) -> int:
         """Return the calls in flight, as far as known."""

@@ -31,6 +31,7 @@ from seawall_policy.compile.process import worker_count
 from seawall_policy.transport import unix_path
 from seawall_proxy.config import LintReport
 from seawall_proxy.runtime.admin_http import AdminHttp
+from seawall_proxy.runtime.breaker_file import BreakerKeeper
 from seawall_proxy.runtime.following import FollowedFile, read_at_start
 from seawall_proxy.runtime.handover import Predecessor, Successor
 from seawall_proxy.runtime.inherited import Inherited
@@ -97,6 +98,8 @@ class ProxyServer:
             self.state_dir / "spool" if self.control_target else None,
         )
         self.plane: Plane = make_plane(self)
+        self.breakers: BreakerKeeper = BreakerKeeper(self.state_dir)
+        self.plane.keep_breakers(self.breakers)
         self.places: list[Place] = []
         self.admin: AdminHttp = AdminHttp(make_pages(self))
         self.last_good: LastGood = LastGood(self.state_dir)
@@ -160,6 +163,7 @@ class ProxyServer:
         predecessor = await self._meet_predecessor()
         await self.plane.start(self.places)
         await self._boot_policy()
+        self.plane.restore_breakers(await self.breakers.load())
         await self.plane.serve()
         await self._open_admin()
         for address in self._inherited.close_rest():
@@ -285,6 +289,7 @@ class ProxyServer:
     def _start_background(self) -> None:
         self._spawn(self.plane.run())
         self._spawn(self.pump.run())
+        self._spawn(self.breakers.run())
         self._spawn(self.file.run(lambda why: self._spawn(self.file.reload(why))))
         if self.link is not None:
             self._link_task = self.loop.create_task(self.link.run())
@@ -347,6 +352,7 @@ class ProxyServer:
             self._handing_over = None
 
     async def _start_successor(self) -> None:
+        await self.breakers.flush()  # it goes on from there
         admin = None if self._admin_socket is None else (self._admin_wanted, self._admin_socket)
         try:
             successor = await Successor.start(self.places, admin, dict(os.environ))
@@ -359,6 +365,7 @@ class ProxyServer:
             return
         log.info("process %d has taken over", successor.pid)
         self._successor = successor
+        self.breakers.release()
         notify(f"MAINPID={successor.pid}")
         self.stop.set()
 
@@ -400,6 +407,7 @@ class ProxyServer:
     async def _stop_background(self) -> None:
         """Ship what is recorded, if the control plane listens; the rest stays in the spool."""
         await self.pump.drain()
+        await self.breakers.flush()
         if self.link is not None and self._successor is None and not self.hurry.is_set():
             await self.link.flush()
         tasks = list(self._tasks)

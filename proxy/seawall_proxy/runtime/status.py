@@ -5,12 +5,10 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import fleet_pb2, stats_pb2
-from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
-from seawall_policy.breaker import Breaker
+from seawall_proxy.runtime.breaker_status import breaker_messages, route_lines
 from seawall_proxy.runtime.endpoint_status import cluster_line, endpoint_message
 from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from seawall_proxy.runtime.worker import Worker
     from seawall_proxy.telemetry.clock import ClockAnchor
     from seawall_proxy.upstream.clusters import ClusterSet
-
-_BREAKER_STATE_OFFSET = 1
-"""The contract's enum has a zero value of its own, so its numbers are one higher."""
 
 
 def route_states(worker: Worker) -> list[RouteState]:
@@ -50,9 +45,10 @@ def stats_report(
             report.routes.append(route_message(routes[name]))
     for slot in worker.context.methods.slots:
         report.methods.append(method_message(slot))
+    table = worker.context.table
+    revision = 0 if table is None else table.snapshot.revision
     for state in route_states(worker):
-        if state.breaker is not None:
-            report.breakers.append(breaker_message(state.name, state.breaker, worker.context.now, clock))
+        report.breakers.extend(breaker_messages(state, revision, worker.context.now, clock))
     for cluster in clusters.clusters.values():
         for endpoint in cluster.endpoints:
             report.endpoints.append(endpoint_message(cluster, endpoint, worker.context.now))
@@ -94,27 +90,6 @@ def _trimmed(numbers: list[int]) -> list[int]:
     return numbers[:last]
 
 
-def breaker_message(route: str, breaker: Breaker, now: float, clock: ClockAnchor) -> stats_pb2.BreakerStatus:
-    """Return one breaker in the words of the contract."""
-    shot = breaker.snapshot(now)
-    message = stats_pb2.BreakerStatus(
-        name=route,
-        route=route,
-        state=stats_pb2.BreakerState.Name(shot.state + _BREAKER_STATE_OFFSET),
-        since=_timestamp(clock.wall(shot.since)),
-        trigger=shot.trigger,
-        window_calls=shot.calls,
-        window_failures=shot.failures,
-        window_slow=shot.slow,
-        rejected=shot.rejected,
-        opened=shot.opened_count,
-    )
-    wait = breaker.retry_after(now)
-    if 0.0 < wait < 1e9:
-        message.retry_after.CopyFrom(_duration(wait))
-    return message
-
-
 def status_page(worker: Worker, clusters: ClusterSet, holder: PolicyHolder) -> dict[str, object]:
     """Return the body of /status."""
     now = worker.tell_time()
@@ -150,26 +125,11 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
         "fallbacks": counters.fallbacks,
         "rejected": counters.rejected,
     }
-    if state.breaker is not None:
-        shot = state.breaker.snapshot(now)
-        line["breaker"] = {
-            "state": BREAKER_STATES[shot.state].lower(),
-            "calls": shot.calls,
-            "failures": shot.failures,
-            "slow": shot.slow,
-            "rejected": shot.rejected,
-            "opened": shot.opened_count,
-        }
+    line.update(route_lines(state, now))
     return line
 
 
 def _timestamp(wall_s: float) -> Timestamp:
     result = Timestamp()
     result.FromMicroseconds(int(wall_s * 1e6))
-    return result
-
-
-def _duration(seconds: float) -> Duration:
-    result = Duration()
-    result.FromMicroseconds(int(seconds * 1e6))
     return result

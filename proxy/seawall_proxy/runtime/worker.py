@@ -57,8 +57,10 @@ class Worker:
         )
         self.dialer: TcpDialer = TcpDialer(self)
         self.breaker_clock: BreakerClock = BreakerClock(self.context)
-        self.on_transition: Callable[[str, Breaker, Transition], bool] | None = None
+        self.on_transition: Callable[[Breaker, Transition], bool] | None = None
         """Hears of every transition; returns whether it is an event."""
+        self.on_keep: Callable[[Breaker], None] | None = None
+        """Keeps what a breaker is for the next process."""
         self.on_accept: Callable[[], None] | None = None
         """Hears of every connection that is accepted."""
         self._told: set[DownstreamProtocol] = set()
@@ -117,15 +119,17 @@ class Worker:
         changed = context.changed_breakers
         context.changed_breakers = []
         for state in changed:
-            if state.breaker is not None:
-                self.report_breaker(state.name, state.breaker)
+            for breaker in state.breakers():
+                if breaker.has_transitions():
+                    self.report_breaker(state.name, breaker.current())
         self.breaker_clock.rearm()
 
     def report_breaker(self, route: str, breaker: Breaker) -> None:
-        """Record the transitions of one breaker."""
+        """Record the transitions of one breaker, and have it kept."""
+        self.keep_breaker(breaker)
         table = self.context.table
         for change in breaker.take_transitions():
-            if self.on_transition is not None and not self.on_transition(route, breaker, change):
+            if self.on_transition is not None and not self.on_transition(breaker, change):
                 continue
             record = BreakerRecord(
                 route,
@@ -137,8 +141,14 @@ class Worker:
                 change.failures,
                 change.slow,
             )
+            record.key = breaker.key
             record.revision = 0 if table is None else table.snapshot.revision
             self.context.sink.breaker_changed(record)
+
+    def keep_breaker(self, breaker: Breaker) -> None:
+        """Have a breaker's state outlive this process."""
+        if self.on_keep is not None:
+            self.on_keep(breaker)
 
     # listeners
 

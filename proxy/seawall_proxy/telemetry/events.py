@@ -91,6 +91,7 @@ _BREAKER_EVENTS: Final[dict[int, tuple[event_pb2.EventKind, str]]] = {
     breaker.OPEN: (event_pb2.EVENT_KIND_BREAKER_OPENED, "breaker_opened"),
     breaker.FORCED_OPEN: (event_pb2.EVENT_KIND_BREAKER_OPENED, "breaker_opened"),
     breaker.HALF_OPEN: (event_pb2.EVENT_KIND_BREAKER_HALF_OPENED, "breaker_half_open"),
+    breaker.RAMP: (event_pb2.EVENT_KIND_BREAKER_HALF_OPENED, "breaker_ramping"),
 }
 _BREAKER_CLOSED: Final[tuple[event_pb2.EventKind, str]] = (
     event_pb2.EVENT_KIND_BREAKER_CLOSED,
@@ -223,18 +224,20 @@ class EventBuilder:
         event.severity = _SEVERITIES[classify.severity_for(status.OK, word)]
         event.component = f"route/{record.route}"
         event.error_type = word
+        name = f"of route {record.route}" if record.key == record.route else record.key
         event.message = (
-            f"breaker of route {record.route} went from {before} to {after} ({record.trigger}):"
+            f"breaker {name} went from {before} to {after} ({record.trigger}):"
             f" {record.failures} failed and {record.slow} slow of {record.calls} calls"
         )
         event.route = record.route
         event.reason = record.trigger
         event.policy_revision = record.revision
         event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(
-            record.route, "", word, record.trigger, "local", ""
+            record.route, "", word, record.trigger, "local", "" if record.key == record.route else record.key
         )
         event.details.update(
             {
+                "breaker": record.key,
                 "from": before,
                 "to": after,
                 "trigger": record.trigger,

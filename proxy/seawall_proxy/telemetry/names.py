@@ -49,10 +49,19 @@ MIRROR_DROPPED: Final = Metric(
 MIRROR_IN_FLIGHT: Final = Metric("seawall_mirror_inflight", "gauge", "Copies in flight.")
 CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
 BREAKER_STATE: Final = Metric(
-    "seawall_breaker_state", "gauge", "1 for the state that the route's breaker is in, 0 for the others."
+    "seawall_breaker_state", "gauge", "How many of the route's breakers are in a state; most routes have one."
 )
-BREAKER_OPENED: Final = Metric("seawall_breaker_opened_total", "counter", "Times the breaker opened.")
-BREAKER_REJECTED: Final = Metric("seawall_breaker_rejected_total", "counter", "Calls the breaker rejected.")
+BREAKER_OPENED: Final = Metric(
+    "seawall_breaker_opened_total", "counter", "Times the route's breakers opened."
+)
+BREAKER_REJECTED: Final = Metric(
+    "seawall_breaker_rejected_total", "counter", "Attempts that the route's breakers rejected."
+)
+BREAKER_WOULD_REJECT: Final = Metric(
+    "seawall_breaker_would_reject_total",
+    "counter",
+    "Attempts that the route's breakers let through and, enforcing, would have rejected.",
+)
 ENDPOINT_STATE: Final = Metric(
     "seawall_endpoint_state", "gauge", "1 for the state that the endpoint is in, 0 for the others."
 )

@@ -7,8 +7,8 @@ reasons are a fixed list, and methods are those that the policy names and so man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 from seawall_policy import status
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
@@ -197,19 +197,30 @@ def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int) -> None
     )
 
 
-def add_breakers(page: Exposition, breakers: Iterable[tuple[str, int, int, int]]) -> None:
-    """Add breakers given as route, state, times opened, calls rejected."""
-    rows = list(breakers)
+class RouteBreakers(Protocol):
+    """What the breakers of one route come to."""
+
+    route: str
+    states: list[int]
+    """How many are in each state."""
+    opened: int
+    rejected: int
+    would_reject: int
+
+
+def add_breakers(page: Exposition, rows: Sequence[RouteBreakers]) -> None:
+    """Add the breakers of routes: one series for each state, however many breakers a route has."""
     page.family(
         names.BREAKER_STATE,
         (
-            ((("route", route), ("state", name.lower())), float(number == state))
-            for route, state, _, _ in rows
+            ((("route", row.route), ("state", name.lower())), row.states[number])
+            for row in rows
             for number, name in enumerate(BREAKER_STATES)
         ),
     )
-    page.family(names.BREAKER_OPENED, (((("route", route),), opened) for route, _, opened, _ in rows))
-    page.family(names.BREAKER_REJECTED, (((("route", route),), rejected) for route, _, _, rejected in rows))
+    page.family(names.BREAKER_OPENED, (((("route", row.route),), row.opened) for row in rows))
+    page.family(names.BREAKER_REJECTED, (((("route", row.route),), row.rejected) for row in rows))
+    page.family(names.BREAKER_WOULD_REJECT, (((("route", row.route),), row.would_reject) for row in rows))
 
 
 def add_certificates(page: Exposition, expiries: Iterable[tuple[str, str, float]]) -> None:

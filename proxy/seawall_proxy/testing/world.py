@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from seawall_policy.breaker import Breaker
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.acceptor import Acceptor
 from seawall_proxy.call.breaker_clock import BreakerClock
@@ -203,13 +204,12 @@ class World:
         if changed:
             self.context.changed_breakers = []
             for state in changed:
-                if state.breaker is not None:
-                    self._report(state)
+                for breaker in state.breakers():
+                    self._report(state, breaker)
             self.clock.rearm()
 
-    def _report(self, state: RouteState) -> None:
-        assert state.breaker is not None
-        for change in state.breaker.take_transitions():
+    def _report(self, state: RouteState, breaker: Breaker) -> None:
+        for change in breaker.take_transitions():
             self.sink.breaker_changed(
                 BreakerRecord(
                     state.name,
@@ -299,9 +299,9 @@ class World:
             for target, mirror in counters.mirrors.items():
                 _expect_zero(left, f"route {name}: copies to {target} in flight", mirror.in_flight)
         for state in context.table.states.values() if context.table is not None else ():
-            if state.breaker is not None:
-                _expect_zero(left, f"route {state.name}: permits out", state.breaker.in_flight)
-                _expect_zero(left, f"route {state.name}: permits too many", state.breaker.surplus_returns)
+            for breaker in state.breakers():
+                _expect_zero(left, f"breaker {breaker.key}: permits out", breaker.in_flight)
+                _expect_zero(left, f"breaker {breaker.key}: permits too many", breaker.surplus_returns)
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:

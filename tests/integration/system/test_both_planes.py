@@ -216,7 +216,7 @@ async def test_breakers_are_operated_from_the_control_plane(stand: Stand) -> Non
         results = await seawall.operations.trip_breaker("all", duration=60, reason="test")
         assert [(result.proxy, result.ok) for result in results] == [("one", True)]
         (breaker,) = await seawall.operations.breakers()
-        assert breaker.state == stats_pb2.BREAKER_STATE_OPEN, "known at once, not with the next report"
+        assert breaker.state == stats_pb2.BREAKER_STATE_FORCED_OPEN, "known at once, not with the next report"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel)
         assert trailing_of(caught.value)["seawall-reason"] == "BREAKER_OPEN"

@@ -23,8 +23,10 @@ from seawall_policy.breaker import (
     FORCED_OPEN,
     HALF_OPEN,
     METRICS_ONLY,
+    OBSERVE_ONLY,
     OFF,
     OPEN,
+    RAMP,
     REJECTED,
     SHADOW,
     UNWATCHED,
@@ -39,7 +41,20 @@ FAILING = (status.UNAVAILABLE, status.RESOURCE_EXHAUSTED)
 SLOW_S = 1.0
 HOLD_S = 1.5
 STEPS_S = (0.25, 0.5, 1.0, 2.0)
-HANDS = ("trip", "hold", "reset", "disable", "observe")
+HANDS = (
+    "trip",
+    "hold",
+    "reset",
+    "disable",
+    "observe",
+    "hold_open",
+    "hold_closed",
+    "hold_observing",
+    "follow",
+)
+HELD = {"hold_open": FORCED_OPEN, "hold_closed": DISABLED, "hold_observing": METRICS_ONLY}
+LUCK = (0.1, 0.3, 0.6, 0.9)
+MODES = (ENFORCE, ENFORCE, ENFORCE, SHADOW, OBSERVE_ONLY)
 
 
 def tiny_options(pick: Callable[[tuple[float, ...]], float], mode: int) -> BreakerOptions:
@@ -59,6 +74,8 @@ def tiny_options(pick: Callable[[tuple[float, ...]], float], mode: int) -> Break
         success_threshold=int(pick((1, 2, 3))),
         half_open_timeout_s=pick((0.0, 2.0)),
         mode=mode,
+        ramp_for_s=pick((0.0, 2.0, 2.0, 4.0)),
+        ramp_from=pick((20.0, 50.0, 100.0)),
     )
 
 
@@ -73,9 +90,17 @@ class Outcome:
 class Reference:
     """The same rules, written for reading: lists, no totals, no shortcuts."""
 
-    def __init__(self, options: BreakerOptions) -> None:
+    def __init__(self, options: BreakerOptions, luck: Callable[[], float]) -> None:
         self.options = options
-        self.state = DISABLED if options.mode == OFF else CLOSED
+        self.luck = luck
+        self.state = self.rest()
+        self.seen = -inf  # the latest second that the outcomes were looked at
+        self.by_hand = False
+        self.hold_until = inf
+        self.share = 0.0
+        self.step_end = inf
+        self.step_calls = 0
+        self.step_heard = False
         self.generation = 0
         self.outcomes: list[Outcome] = []
         self.row: list[Outcome] = []
@@ -88,12 +113,16 @@ class Reference:
         self.opened = self.rejected = self.would_reject = 0
         self.log: list[tuple[int, int, str]] = []
 
+    def rest(self) -> int:
+        return {OFF: DISABLED, OBSERVE_ONLY: METRICS_ONLY}.get(self.options.mode, CLOSED)
+
     # what the list says
 
     def window(self, now: float) -> list[Outcome]:
         if self.options.kind == "count":
             return self.outcomes[-self.options.size :]
-        latest = max([floor(now)] + [outcome.second for outcome in self.outcomes])
+        self.seen = max(self.seen, floor(now)) if self.outcomes else -inf
+        latest = max([self.seen, floor(now)] + [outcome.second for outcome in self.outcomes])
         return [outcome for outcome in self.outcomes if outcome.second > latest - self.options.size]
 
     def in_a_row(self) -> int:
@@ -105,14 +134,14 @@ class Reference:
                 count += 1
         return count
 
-    def reason_to_trip(self, now: float) -> str:
+    def reason_to_trip(self, now: float, few_are_enough: bool = False) -> str:
         window = self.window(now)
         if self.options.consecutive and self.in_a_row() >= self.options.consecutive:
             return "consecutive"
         needed = self.options.min_calls
         if self.options.kind == "count":
             needed = min(needed, self.options.size)
-        if len(window) < needed:
+        if len(window) < (1 if few_are_enough else needed):
             return ""
         failed = 100.0 * sum(outcome.failed for outcome in window) / len(window)
         slow = 100.0 * sum(outcome.slow for outcome in window) / len(window)
@@ -135,12 +164,18 @@ class Reference:
         self.state = state
         self.generation += 1
         self.row, self.probes = [], []
-        self.open_until = self.give_up = inf
-        self.held = False
+        self.open_until = self.give_up = self.hold_until = inf
+        self.held = self.by_hand = False
+        self.share = 0.0
         if state in (CLOSED, DISABLED, METRICS_ONLY):
             self.outcomes = []
-        if state not in (OPEN, HALF_OPEN):
+        if state not in (OPEN, HALF_OPEN, RAMP):
             self.reopened = 0
+
+    def hold(self, state: int, now: float, for_s: float, trigger: str) -> None:
+        self.go(state, trigger)
+        self.by_hand = True
+        self.hold_until = now + for_s
 
     def open(self, now: float, trigger: str) -> None:
         self.go(OPEN, trigger)
@@ -150,11 +185,61 @@ class Reference:
         )
         self.reopened += 1
 
+    timer_now = 0.0
+
     def timer(self, now: float) -> None:
+        self.timer_now = now
         if self.state == OPEN and now >= self.open_until:
-            self.go(HALF_OPEN, "cooled_down")
+            if self.rest() == CLOSED:
+                self.go(HALF_OPEN, "cooled_down")
+            else:
+                self.go(self.rest(), "hold_ended")
         elif self.state == HALF_OPEN and now >= self.give_up:
             self.open(now, "probe_timeout")
+        elif self.by_hand and now >= self.hold_until:
+            probes = self.state == FORCED_OPEN and self.rest() == CLOSED
+            self.go(HALF_OPEN if probes else self.rest(), "hold_ended")
+        while self.state == RAMP and now >= self.step_end:
+            self.end_step()
+
+    # the ramp
+
+    def step(self, share: float, start: float) -> None:
+        doublings = 0
+        while self.options.ramp_from * 2**doublings < 100.0:
+            doublings += 1
+        self.share = share
+        self.step_end = start + self.options.ramp_for_s / max(doublings, 1)
+        self.step_calls = 0
+        self.step_heard = False
+        self.outcomes = []
+
+    def recover(self, now: float, trigger: str) -> None:
+        if self.options.ramp_for_s:
+            self.go(RAMP, trigger)
+            self.step(self.options.ramp_from, now)
+        else:
+            self.go(self.rest(), trigger)
+
+    def end_step(self) -> None:
+        end = self.step_end
+        reason = self.reason_to_trip(end, few_are_enough=True)
+        if self.step_calls and not self.step_heard:
+            self.step(self.share, end)
+        elif reason:
+            self.step_back(self.timer_now, reason)
+        elif self.share * 2 >= 100.0:
+            self.go(CLOSED, "ramped_up")
+        else:
+            self.step(self.share * 2, end)
+
+    def step_back(self, now: float, reason: str) -> None:
+        if self.share / 2 < self.options.ramp_from or not self.options.ramp_for_s:
+            self.open(now, reason)
+            return
+        self.generation += 1
+        self.row = []
+        self.step(self.share / 2, now)
 
     def admit(self, now: float) -> str:
         self.timer(now)
@@ -165,6 +250,9 @@ class Reference:
             blocked = self.probes_out() >= self.options.half_open_calls
             if not blocked and self.give_up == inf and self.options.half_open_timeout_s:
                 self.give_up = now + self.options.half_open_timeout_s
+        if self.state == RAMP:
+            blocked = self.luck() * 100.0 >= self.share
+            self.step_calls += not blocked
         if self.state == METRICS_ONLY and self.reason_to_trip(now):
             self.would_reject += 1
         if not blocked:
@@ -178,7 +266,12 @@ class Reference:
 
     def end(self, generation: int, code: int | None, slow: bool, now: float) -> None:
         self.out.remove(generation)
-        if generation != self.generation or code is None or code == status.NOT_FOUND:
+        if generation != self.generation or code is None:
+            return
+        if self.state == RAMP:
+            # A call of an earlier step speaks as well.
+            self.step_heard = True
+        if code == status.NOT_FOUND:
             return
         outcome = Outcome(now, code, slow and self.options.slow_call_duration_s < inf)
         self.row.append(outcome)
@@ -190,12 +283,14 @@ class Reference:
         reason = self.reason_to_trip(now)
         if self.state == CLOSED and reason:
             self.open(now, reason)
+        elif self.state == RAMP and reason:
+            self.step_back(now, reason)
 
     def judge(self, now: float) -> None:
         passed = sum(not probe.failed and not probe.slow for probe in self.probes)
         just_failed = self.probes[-1].failed or self.probes[-1].slow
         if passed >= self.options.success_threshold and not just_failed:
-            self.go(CLOSED, "probes_passed")
+            self.recover(now, "probes_passed")
             return
         sample = max(self.options.half_open_calls, self.options.success_threshold)
         failed = sum(probe.failed for probe in self.probes) * 100.0 / sample
@@ -219,21 +314,68 @@ class Reference:
         if self.state == OPEN and not self.held:
             since = self.since_open
             self.open_until = min(self.open_until, since + ceiling)
+        if self.state == RAMP:
+            self.share = max(self.share, options.ramp_from) if options.ramp_for_s else 100.0
 
     since_open = 0.0
+
+    def restart(self, age: float, now: float) -> None:
+        """What a new process makes of what was written down `age` ago."""
+        old = Reference(self.options, self.luck)
+        old.__dict__.update(self.__dict__)
+        self.__init__(self.options, self.luck)  # type: ignore[misc]
+        if old.state == CLOSED or (old.state == self.rest() and not old.by_hand):
+            return
+        hand = old.state in (FORCED_OPEN, DISABLED, METRICS_ONLY)
+        if self.rest() != CLOSED and not hand:
+            return
+        self.reopened = old.reopened
+        until = old.open_until if old.state == OPEN else old.hold_until
+        if old.state == OPEN and not old.held:
+            longest = now - age + max(self.options.open_for_s, self.options.open_for_max_s)
+            until = min(until, longest)
+        if old.state in (FORCED_OPEN, DISABLED, METRICS_ONLY, OPEN) and until <= now:
+            if old.state in (FORCED_OPEN, OPEN) and self.rest() == CLOSED:
+                self.state = HALF_OPEN
+            else:
+                self.reopened = 0
+            return
+        self.state = old.state
+        if old.state == OPEN:
+            self.open_until, self.held, self.by_hand = until, old.held, old.held
+        elif hand:
+            self.hold_until, self.by_hand = until, True
+        elif old.state == RAMP and self.options.ramp_for_s:
+            self.step(max(old.share, self.options.ramp_from), now)
+        elif old.state == RAMP:
+            self.state = HALF_OPEN
 
 
 class Pair:
     """A breaker and its reference, led through the same life."""
 
     def __init__(self, options: BreakerOptions) -> None:
-        self.real = Breaker(options, lambda: 0.5)
+        self.luck = 0.5
+        self.real = Breaker(options, self.draw)
         self.handles = [self.real]
-        self.reference = Reference(options)
+        self.reference = Reference(options, self.draw)
         self.permits: list[tuple[int, int]] = []  # (permit, generation)
         self.unwatched = 0
         self.now = 0.0
         self.log: list[tuple[int, int, str]] = []
+
+    def draw(self) -> float:
+        return self.luck
+
+    def restart(self, age: float) -> None:
+        """The process ends, with all of its calls, and another one begins `age` later."""
+        saved = self.real.save(self.now)
+        self.now += age
+        self.real = Breaker(self.real.options, self.draw)
+        if saved is not None:
+            self.real.restore(saved, age, self.now)
+        self.reference.restart(age, self.now)
+        self.handles, self.permits, self.unwatched, self.log = [self.real], [], 0, []
 
     def handle(self, which: int) -> Breaker:
         """Return the breaker of the newest policy or of one before it: calls may hold either."""
@@ -270,27 +412,35 @@ class Pair:
         self.real.record(UNWATCHED, code, SLOW_S, self.now)
 
     def by_hand(self, hand: str) -> None:
-        if hand == "trip":
+        if hand in HELD:
+            self.real.hold(HELD[hand], self.now, HOLD_S, "ada", "drill")
+            self.reference.hold(HELD[hand], self.now, HOLD_S, "manual: ada: drill")
+        elif hand == "follow":
+            follows = self.reference.state in (OPEN, HALF_OPEN)
+            assert self.real.follow_ramp(self.now, "sibling") == follows
+            if follows:
+                self.reference.recover(self.now, "sibling")
+        elif hand == "trip":
             self.real.trip(self.now, reason="hand")
-            self.reference.go(FORCED_OPEN, "hand")
+            self.reference.hold(FORCED_OPEN, self.now, inf, "hand")
         elif hand == "hold":
             self.real.trip(self.now, HOLD_S, "hand")
             self.reference.go(OPEN, "hand")
             self.reference.open_until = self.now + HOLD_S
-            self.reference.held = True
+            self.reference.held = self.reference.by_hand = True
         elif hand == "reset":
             self.real.reset(self.now, "hand")
-            self.reference.go(CLOSED, "hand")
+            self.reference.go(self.reference.rest(), "hand")
         elif hand == "disable":
             self.real.disable(self.now, "hand")
-            self.reference.go(DISABLED, "hand")
+            self.reference.hold(DISABLED, self.now, inf, "hand")
         else:
             self.real.metrics_only(self.now, "hand")
-            self.reference.go(METRICS_ONLY, "hand")
+            self.reference.hold(METRICS_ONLY, self.now, inf, "hand")
 
     def change_policy(self, options: BreakerOptions) -> None:
         self.reference.since_open = self.real.since
-        new = Breaker(options, lambda: 0.5)
+        new = Breaker(options, self.draw)
         new.carry_over(self.real, self.now)
         self.real = new
         self.handles.append(new)
@@ -323,6 +473,11 @@ class Pair:
         assert snapshot.surplus_returns == 0
         expected = reference.open_until if reference.state == OPEN else inf
         expected = reference.give_up if reference.state == HALF_OPEN else expected
+        expected = reference.step_end if reference.state == RAMP else expected
+        if reference.state in (FORCED_OPEN, DISABLED, METRICS_ONLY):
+            expected = reference.hold_until
+        assert real.by_hand == reference.by_hand
+        assert snapshot.ramp_share == reference.share
         assert real.next_deadline() == expected
         self.log += [
             (change.from_state, change.to_state, change.trigger) for change in real.take_transitions()
@@ -331,13 +486,15 @@ class Pair:
         if len(self.handles) == 1:
             assert real.probes_in_flight <= real.options.half_open_calls
         assert 0 <= real.probes_in_flight <= real.in_flight
+        assert real.would_admit(self.now) or real.state in (OPEN, FORCED_OPEN, HALF_OPEN)
+        assert (real.ramp_share > 0.0) == (real.state == RAMP)
         assert real.options.mode != SHADOW or real.rejected == 0
 
 
 class BreakerModel(RuleBasedStateMachine):
     """Lives that hypothesis invents, and shrinks when they end badly."""
 
-    @initialize(data=st.data(), mode=st.sampled_from((ENFORCE, ENFORCE, SHADOW)), probing=st.booleans())
+    @initialize(data=st.data(), mode=st.sampled_from(MODES), probing=st.booleans())
     def start(self, data: st.DataObject, mode: int, probing: bool) -> None:
         self.pair = Pair(tiny_options(lambda values: data.draw(st.sampled_from(values)), mode))
         if probing:
@@ -374,6 +531,14 @@ class BreakerModel(RuleBasedStateMachine):
     def a_hand_acts(self, hand: str) -> None:
         self.pair.by_hand(hand)
 
+    @rule(luck=st.sampled_from(LUCK))
+    def luck_changes(self, luck: float) -> None:
+        self.pair.luck = luck
+
+    @rule(age=st.sampled_from(STEPS_S))
+    def process_restarts(self, age: float) -> None:
+        self.pair.restart(age)
+
     @precondition(lambda self: len(self.pair.handles) < 4)
     @rule(data=st.data())
     def policy_changes(self, data: st.DataObject) -> None:
@@ -394,12 +559,13 @@ TestBreakerModel = BreakerModel.TestCase
 def test_long_lives_under_dense_traffic(seed: int) -> None:
     """Mostly calls, few hands: windows fill and probings end. Each seed is one set of options."""
     dice = Random(seed)
-    pair = Pair(tiny_options(dice.choice, dice.choice((ENFORCE, ENFORCE, SHADOW))))
+    pair = Pair(tiny_options(dice.choice, dice.choice(MODES)))
     if seed % 2:
         pair.begin_probing()
     codes = dice.choice((CODES, (*CODES, status.OK, status.OK, status.OK)))
     for _ in range(150):
         kind = dice.random()
+        pair.luck = dice.choice(LUCK)
         if kind < 0.40:
             pair.admit(dice.randrange(4))
         elif kind < 0.75 and pair.permits:
@@ -416,4 +582,6 @@ def test_long_lives_under_dense_traffic(seed: int) -> None:
             pair.by_hand(dice.choice(HANDS))
         elif kind < 0.99 and len(pair.handles) < 4:
             pair.change_policy(tiny_options(dice.choice, pair.real.options.mode))
+        elif kind < 0.995:
+            pair.restart(dice.choice(STEPS_S))
         pair.compare()

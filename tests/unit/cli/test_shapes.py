@@ -129,7 +129,9 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
         stats_pb2.BreakerStatus(),
         {
             *("name", "route", "proxy", "state", "since", "trigger", "window_calls", "window_failures"),
-            *("window_slow", "rejected", "opened", "retry_after_s"),
+            *("window_slow", "rejected", "opened", "retry_after_s", "failure_rate", "slow_rate"),
+            *("consecutive", "in_flight", "probes", "next_probe", "ramp_share", "would_reject", "hold"),
+            *("policy", "policy_revision", "mode", "history"),
         },
     ),
     "command_result": (

@@ -86,6 +86,11 @@ FILES = {
     codes.REPEATED: policy("{retry: {max_attempts: 2, codes: [ABORTED, ABORTED]}}"),
     codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
+    codes.JITTER_TO_NOTHING: policy("{breaker: {open_jitter: 0.95}}"),
+    codes.ONE_ENDPOINT: policy("{breaker: {per: endpoint}}"),
+    codes.WATCHED_TWICE: policy("{breaker: {per: endpoint}}").replace(
+        "name: shop,", "name: shop, outlier: {consecutive: 5},"
+    ),
     codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
     codes.ANYONE_IS_TRUSTED: (
         BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL

@@ -7,10 +7,10 @@ from math import inf, nan
 
 import pytest
 
-from seawall_policy import breaker_rules as rules
 from seawall_policy import status
 from seawall_policy.breaker import (
     CLOSED,
+    DEFAULT_FAILURE_MASK,
     DISABLED,
     ENFORCE,
     FORCED_OPEN,
@@ -26,6 +26,7 @@ from seawall_policy.breaker import (
     BreakerOptions,
     IllegalTransition,
     State,
+    rules,
 )
 
 OK = status.OK
@@ -58,7 +59,7 @@ def make(
     half_open_calls: int = 2,
     success_threshold: int = 2,
     half_open_timeout_s: float = 0.0,
-    failure_mask: int = rules.DEFAULT_FAILURE_MASK,
+    failure_mask: int = DEFAULT_FAILURE_MASK,
     mode: int = ENFORCE,
     draw: Dice | None = None,
 ) -> Breaker:
@@ -111,6 +112,13 @@ def test_every_state_and_signal_is_either_in_the_table_or_refused() -> None:
         ("HALF_OPEN", "PROBES_PASSED"): "CLOSED",
         ("HALF_OPEN", "PROBES_FAILED"): "OPEN",
         ("HALF_OPEN", "PROBES_TIMED_OUT"): "OPEN",
+        ("HALF_OPEN", "RECOVERING"): "RAMP",
+        ("OPEN", "RECOVERING"): "RAMP",
+        ("RAMP", "RAMPED_UP"): "CLOSED",
+        ("RAMP", "RAMP_FAILED"): "OPEN",
+        ("FORCED_OPEN", "HOLD_ENDED"): "HALF_OPEN",
+        ("DISABLED", "HOLD_ENDED"): "CLOSED",
+        ("METRICS_ONLY", "HOLD_ENDED"): "CLOSED",
     }
     by_hand = {
         "HOLD_OPEN": "OPEN",
@@ -145,9 +153,18 @@ def test_states_have_the_numbers_of_resilience4j() -> None:
         ("DISABLED", 3),
         ("FORCED_OPEN", 4),
         ("METRICS_ONLY", 5),
+        ("RAMP", 6),
     ]
     assert [state.name for state in State] == list(rules.STATE_NAMES)
-    plain = [rules.CLOSED, rules.OPEN, rules.HALF_OPEN, rules.DISABLED, rules.FORCED_OPEN, rules.METRICS_ONLY]
+    plain = [
+        rules.CLOSED,
+        rules.OPEN,
+        rules.HALF_OPEN,
+        rules.DISABLED,
+        rules.FORCED_OPEN,
+        rules.METRICS_ONLY,
+        rules.RAMP,
+    ]
     assert plain == [state.value for state in State]
 
 

@@ -8,6 +8,17 @@ from seawall_proxy.telemetry import names, prometheus
 from seawall_proxy.telemetry.counters import ProxyCounters, RouteCounters
 
 
+class Breakers:
+    """A route with one breaker, which is open."""
+
+    def __init__(self, opened: int) -> None:
+        self.route = "r"
+        self.states = [0, 1, 0, 0, 0, 0, 0]
+        self.opened = opened
+        self.rejected = 2
+        self.would_reject = 1
+
+
 def page(seconds: float, opened: int, revision: int, connections: int) -> str:
     """Return a scrape page with one call."""
     counters = RouteCounters("r")
@@ -19,7 +30,7 @@ def page(seconds: float, opened: int, revision: int, connections: int) -> str:
     made.histograms(
         names.Metric("x_seconds", "histogram", "X."), [((("key", "r"),), latency.buckets, latency.total_s)]
     )
-    prometheus.add_breakers(made, [("r", 1, opened, 2)])
+    prometheus.add_breakers(made, [Breakers(opened)])
     proxy = ProxyCounters()
     proxy.connections_open = connections
     prometheus.add_proxy(made, proxy, revision=revision, control_connected=None)

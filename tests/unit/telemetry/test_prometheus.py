@@ -12,6 +12,16 @@ from seawall_proxy.telemetry.spool import SpoolStatus
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? \S+')
 
 
+class Breakers:
+    """A route with one breaker, which is open."""
+
+    route = "a"
+    states = [0, 1, 0, 0, 0, 0, 0]  # noqa: RUF012 - never changed
+    opened = 3
+    rejected = 7
+    would_reject = 0
+
+
 def page() -> Exposition:
     """Return a page with everything."""
     route = RouteCounters('a"b\\c\nd')
@@ -30,7 +40,7 @@ def page() -> Exposition:
     prometheus.add_methods(made, [method])
     prometheus.add_mirrors(made, {route.route: route})
     prometheus.add_access_log(made, 7, {"queue_full": 3}, 1)
-    prometheus.add_breakers(made, [("a", 1, 3, 7)])
+    prometheus.add_breakers(made, [Breakers()])
     prometheus.add_proxy(made, ProxyCounters(), revision=4, control_connected=True)
     spool = SpoolStatus(
         spool_id="0",
@@ -84,7 +94,7 @@ def test_breaker_shows_one_state() -> None:
     assert [line for line in lines if line.endswith(" 1")] == [
         'seawall_breaker_state{route="a",state="open"} 1'
     ]
-    assert len(lines) == 6
+    assert len(lines) == 7
 
 
 def test_spool_and_reasons_are_shown() -> None:

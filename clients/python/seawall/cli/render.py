@@ -152,6 +152,7 @@ def ago(then: datetime | None, now: datetime) -> str:
 _BREAKERS: Final = {
     "closed": ("●", "green"),
     "half_open": ("◐", "yellow"),
+    "ramp": ("◔", "yellow"),
     "open": ("○", "red"),
     "forced_open": ("⊘", "red"),
     "disabled": ("–", None),

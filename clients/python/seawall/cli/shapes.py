@@ -274,6 +274,45 @@ def breaker(item: stats_pb2.BreakerStatus) -> Shape:
         "rejected": item.rejected,
         "opened": item.opened,
         "retry_after_s": seconds(item.retry_after) if item.HasField("retry_after") else None,
+        "failure_rate": item.failure_rate if item.HasField("failure_rate") else None,
+        "slow_rate": item.slow_rate if item.HasField("slow_rate") else None,
+        "consecutive": item.consecutive,
+        "in_flight": item.in_flight,
+        "probes": {
+            "in_flight": item.probes_in_flight,
+            "passed": item.probes_passed,
+            "not_passed": item.probes_not_passed,
+        },
+        "next_probe": time(item.next_probe) if item.HasField("next_probe") else None,
+        "ramp_share": item.ramp_share or None,
+        "would_reject": item.would_reject,
+        "hold": breaker_hold(item.hold) if item.HasField("hold") else None,
+        "policy": item.policy,
+        "policy_revision": item.policy_revision,
+        "mode": item.mode,
+        "history": [breaker_transition(change) for change in item.history],
+    }
+
+
+def breaker_hold(item: stats_pb2.BreakerHold) -> Shape:
+    """Who keeps a breaker in its state, why, and until when."""
+    return {
+        "actor": item.actor,
+        "reason": item.reason,
+        "until": time(item.until) if item.HasField("until") else None,
+    }
+
+
+def breaker_transition(item: stats_pb2.BreakerTransition) -> Shape:
+    """One change of a breaker's state."""
+    return {
+        "at": time(item.at),
+        "from": breaker_state(getattr(item, "from")),
+        "to": breaker_state(item.to),
+        "trigger": item.trigger,
+        "calls": item.calls,
+        "failures": item.failures,
+        "slow": item.slow,
     }
 
 

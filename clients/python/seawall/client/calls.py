@@ -23,6 +23,7 @@ from seawall.client.documents import DocumentSource, as_document
 from seawall.v1 import admin_events_pb2 as events
 from seawall.v1 import admin_fleet_pb2 as fleet
 from seawall.v1 import admin_policies_pb2 as policies
+from seawall.v1 import stats_pb2
 from seawall.v1.event_pb2 import ErrorEvent
 
 DEFAULT_TARGET: Final = "127.0.0.1:9090"
@@ -252,26 +253,55 @@ def route_stats(proxy: str, window: Seconds) -> Call[fleet.ListRouteStatsRespons
     return Call("/seawall.v1.OperationsService/ListRouteStats", request, fleet.ListRouteStatsResponse)
 
 
+_PASSING: Final = {
+    "disabled": stats_pb2.BREAKER_STATE_DISABLED,
+    "metrics_only": stats_pb2.BREAKER_STATE_METRICS_ONLY,
+}
+
+
 def list_breakers(proxy: str) -> Call[fleet.ListBreakersResponse]:
     """Breakers."""
     request = fleet.ListBreakersRequest(proxy=proxy)
     return Call("/seawall.v1.OperationsService/ListBreakers", request, fleet.ListBreakersResponse)
 
 
-def reset_breaker(breaker: str, proxy: str) -> Call[fleet.ResetBreakerResponse]:
+def reset_breaker(breaker: str, proxy: str, reason: str, actor: str) -> Call[fleet.ResetBreakerResponse]:
     """Close a breaker."""
-    request = fleet.ResetBreakerRequest(breaker=breaker, proxy=proxy)
+    request = fleet.ResetBreakerRequest(
+        breaker=breaker, proxy=proxy, reason=reason, actor=actor or default_author()
+    )
     return Call("/seawall.v1.OperationsService/ResetBreaker", request, fleet.ResetBreakerResponse)
 
 
 def trip_breaker(
-    breaker: str, proxy: str, duration_: Seconds, reason: str
+    breaker: str, proxy: str, duration_: Seconds, reason: str, actor: str
 ) -> Call[fleet.TripBreakerResponse]:
     """Hold a breaker open."""
     request = fleet.TripBreakerRequest(
-        breaker=breaker, proxy=proxy, duration=duration(duration_), reason=reason
+        breaker=breaker,
+        proxy=proxy,
+        duration=duration(duration_),
+        reason=reason,
+        actor=actor or default_author(),
     )
     return Call("/seawall.v1.OperationsService/TripBreaker", request, fleet.TripBreakerResponse)
+
+
+def hold_breaker(
+    breaker: str, proxy: str, state: str, duration_: Seconds, reason: str, actor: str
+) -> Call[fleet.HoldBreakerResponse]:
+    """Let everything pass a breaker; raise ValueError for a state that is neither of the two."""
+    if state not in _PASSING:
+        raise ValueError(f"state must be 'disabled' or 'metrics_only', not {state!r}")
+    request = fleet.HoldBreakerRequest(
+        breaker=breaker,
+        proxy=proxy,
+        state=_PASSING[state],
+        duration=duration(duration_),
+        reason=reason,
+        actor=actor or default_author(),
+    )
+    return Call("/seawall.v1.OperationsService/HoldBreaker", request, fleet.HoldBreakerResponse)
 
 
 def system_health() -> Call[fleet.GetSystemHealthResponse]:

@@ -282,15 +282,43 @@ class Operations:
         """Return the breakers by name, then proxy."""
         return (self._run.unary(calls.list_breakers(proxy))).breakers
 
-    def reset_breaker(self, breaker: str, *, proxy: str = "") -> Sequence[ProxyCommandResult]:
-        """Close a breaker and forget its window; return what every proxy said."""
-        return (self._run.unary(calls.reset_breaker(breaker, proxy))).results
+    def reset_breaker(
+        self, breaker: str, *, proxy: str = "", reason: str = "", actor: str = ""
+    ) -> Sequence[ProxyCommandResult]:
+        """Close a breaker and forget its window; return what every proxy said. `actor` is who wants it;
+        empty is the user of this process.
+        """
+        return (self._run.unary(calls.reset_breaker(breaker, proxy, reason, actor))).results
 
     def trip_breaker(
-        self, breaker: str, *, duration: calls.Seconds = 300.0, reason: str = "", proxy: str = ""
+        self,
+        breaker: str,
+        *,
+        duration: calls.Seconds = 300.0,
+        reason: str = "",
+        proxy: str = "",
+        actor: str = "",
     ) -> Sequence[ProxyCommandResult]:
-        """Hold a breaker open for `duration` (1 s to 24 h); return what every proxy said."""
-        return (self._run.unary(calls.trip_breaker(breaker, proxy, duration, reason))).results
+        """Hold a breaker open for `duration` (1 s to 24 h), then let it probe; return what every proxy
+        said.
+        """
+        return (self._run.unary(calls.trip_breaker(breaker, proxy, duration, reason, actor))).results
+
+    def hold_breaker(
+        self,
+        breaker: str,
+        state: str,
+        *,
+        duration: calls.Seconds = 300.0,
+        reason: str = "",
+        proxy: str = "",
+        actor: str = "",
+    ) -> Sequence[ProxyCommandResult]:
+        """Let everything pass a breaker for `duration` (1 s to 24 h): `state` is "disabled" (unwatched) or
+        "metrics_only" (watched and counted). Return what every proxy said; raise ValueError for another
+        state.
+        """
+        return (self._run.unary(calls.hold_breaker(breaker, proxy, state, duration, reason, actor))).results
 
     def health(self) -> GetSystemHealthResponse:
         """Return the health of the control plane and what it knows of, with the reasons."""

@@ -65,6 +65,11 @@ class OperationsServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerResponse.FromString,
                 _registered_method=True)
+        self.HoldBreaker = channel.unary_unary(
+                '/seawall.v1.OperationsService/HoldBreaker',
+                request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerResponse.FromString,
+                _registered_method=True)
         self.GetSystemHealth = channel.unary_unary(
                 '/seawall.v1.OperationsService/GetSystemHealth',
                 request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.GetSystemHealthRequest.SerializeToString,
@@ -118,6 +123,13 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldBreaker(self, request, context):
+        """Let everything pass a breaker for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSystemHealth(self, request, context):
         """Health of the control plane and what it knows of, with the reasons.
         """
@@ -157,6 +169,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.TripBreaker,
                     request_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerResponse.SerializeToString,
+            ),
+            'HoldBreaker': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldBreaker,
+                    request_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerResponse.SerializeToString,
             ),
             'GetSystemHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSystemHealth,
@@ -327,6 +344,33 @@ class OperationsService:
             '/seawall.v1.OperationsService/TripBreaker',
             seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerRequest.SerializeToString,
             seawall_dot_v1_dot_admin__fleet__pb2.TripBreakerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldBreaker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.OperationsService/HoldBreaker',
+            seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__fleet__pb2.HoldBreakerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -213,30 +213,52 @@ class EndpointStatus(_message.Message):
     def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., in_flight: _Optional[int] = ..., last_error: _Optional[str] = ..., health: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., weight: _Optional[int] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("id", "reset_breaker", "trip_breaker")
+    __slots__ = ("id", "reset_breaker", "trip_breaker", "hold_breaker")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESET_BREAKER_FIELD_NUMBER: _ClassVar[int]
     TRIP_BREAKER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_BREAKER_FIELD_NUMBER: _ClassVar[int]
     id: str
     reset_breaker: ResetBreakerCommand
     trip_breaker: TripBreakerCommand
-    def __init__(self, id: _Optional[str] = ..., reset_breaker: _Optional[_Union[ResetBreakerCommand, _Mapping]] = ..., trip_breaker: _Optional[_Union[TripBreakerCommand, _Mapping]] = ...) -> None: ...
+    hold_breaker: HoldBreakerCommand
+    def __init__(self, id: _Optional[str] = ..., reset_breaker: _Optional[_Union[ResetBreakerCommand, _Mapping]] = ..., trip_breaker: _Optional[_Union[TripBreakerCommand, _Mapping]] = ..., hold_breaker: _Optional[_Union[HoldBreakerCommand, _Mapping]] = ...) -> None: ...
 
 class ResetBreakerCommand(_message.Message):
-    __slots__ = ("breaker",)
+    __slots__ = ("breaker", "reason", "actor")
     BREAKER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     breaker: str
-    def __init__(self, breaker: _Optional[str] = ...) -> None: ...
+    reason: str
+    actor: str
+    def __init__(self, breaker: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class TripBreakerCommand(_message.Message):
-    __slots__ = ("breaker", "duration", "reason")
+    __slots__ = ("breaker", "duration", "reason", "actor")
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     breaker: str
     duration: _duration_pb2.Duration
     reason: str
-    def __init__(self, breaker: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+    actor: str
+    def __init__(self, breaker: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class HoldBreakerCommand(_message.Message):
+    __slots__ = ("breaker", "state", "duration", "reason", "actor")
+    BREAKER_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    breaker: str
+    state: _stats_pb2.BreakerState
+    duration: _duration_pb2.Duration
+    reason: str
+    actor: str
+    def __init__(self, breaker: _Optional[str] = ..., state: _Optional[_Union[_stats_pb2.BreakerState, str]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class CommandResult(_message.Message):
     __slots__ = ("id", "ok", "message")

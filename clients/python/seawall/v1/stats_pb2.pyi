@@ -31,7 +31,7 @@ BREAKER_STATE_METRICS_ONLY: BreakerState
 BREAKER_STATE_RAMP: BreakerState
 
 class BreakerStatus(_message.Message):
-    __slots__ = ("name", "route", "state", "since", "trigger", "window_calls", "window_failures", "window_slow", "rejected", "opened", "retry_after", "proxy")
+    __slots__ = ("name", "route", "state", "since", "trigger", "window_calls", "window_failures", "window_slow", "rejected", "opened", "retry_after", "proxy", "failure_rate", "slow_rate", "consecutive", "in_flight", "probes_in_flight", "probes_passed", "probes_not_passed", "next_probe", "ramp_share", "would_reject", "hold", "policy", "policy_revision", "mode", "history")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,21 @@ class BreakerStatus(_message.Message):
     OPENED_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_RATE_FIELD_NUMBER: _ClassVar[int]
+    SLOW_RATE_FIELD_NUMBER: _ClassVar[int]
+    CONSECUTIVE_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    PROBES_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    PROBES_PASSED_FIELD_NUMBER: _ClassVar[int]
+    PROBES_NOT_PASSED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PROBE_FIELD_NUMBER: _ClassVar[int]
+    RAMP_SHARE_FIELD_NUMBER: _ClassVar[int]
+    WOULD_REJECT_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     name: str
     route: str
     state: BreakerState
@@ -56,7 +71,49 @@ class BreakerStatus(_message.Message):
     opened: int
     retry_after: _duration_pb2.Duration
     proxy: str
-    def __init__(self, name: _Optional[str] = ..., route: _Optional[str] = ..., state: _Optional[_Union[BreakerState, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trigger: _Optional[str] = ..., window_calls: _Optional[int] = ..., window_failures: _Optional[int] = ..., window_slow: _Optional[int] = ..., rejected: _Optional[int] = ..., opened: _Optional[int] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., proxy: _Optional[str] = ...) -> None: ...
+    failure_rate: float
+    slow_rate: float
+    consecutive: int
+    in_flight: int
+    probes_in_flight: int
+    probes_passed: int
+    probes_not_passed: int
+    next_probe: _timestamp_pb2.Timestamp
+    ramp_share: float
+    would_reject: int
+    hold: BreakerHold
+    policy: str
+    policy_revision: int
+    mode: str
+    history: _containers.RepeatedCompositeFieldContainer[BreakerTransition]
+    def __init__(self, name: _Optional[str] = ..., route: _Optional[str] = ..., state: _Optional[_Union[BreakerState, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trigger: _Optional[str] = ..., window_calls: _Optional[int] = ..., window_failures: _Optional[int] = ..., window_slow: _Optional[int] = ..., rejected: _Optional[int] = ..., opened: _Optional[int] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., proxy: _Optional[str] = ..., failure_rate: _Optional[float] = ..., slow_rate: _Optional[float] = ..., consecutive: _Optional[int] = ..., in_flight: _Optional[int] = ..., probes_in_flight: _Optional[int] = ..., probes_passed: _Optional[int] = ..., probes_not_passed: _Optional[int] = ..., next_probe: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ramp_share: _Optional[float] = ..., would_reject: _Optional[int] = ..., hold: _Optional[_Union[BreakerHold, _Mapping]] = ..., policy: _Optional[str] = ..., policy_revision: _Optional[int] = ..., mode: _Optional[str] = ..., history: _Optional[_Iterable[_Union[BreakerTransition, _Mapping]]] = ...) -> None: ...
+
+class BreakerHold(_message.Message):
+    __slots__ = ("actor", "reason", "until")
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    actor: str
+    reason: str
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, actor: _Optional[str] = ..., reason: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class BreakerTransition(_message.Message):
+    __slots__ = ("at", "to", "trigger", "calls", "failures", "slow")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    SLOW_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    to: BreakerState
+    trigger: str
+    calls: int
+    failures: int
+    slow: int
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to: _Optional[_Union[BreakerState, str]] = ..., trigger: _Optional[str] = ..., calls: _Optional[int] = ..., failures: _Optional[int] = ..., slow: _Optional[int] = ..., **kwargs) -> None: ...
 
 class RouteCounters(_message.Message):
     __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered")

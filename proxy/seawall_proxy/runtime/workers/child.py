@@ -25,6 +25,8 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from seawall.v1 import fleet_pb2, policy_pb2
+from seawall_policy.breaker import Breaker
+from seawall_proxy.runtime.breaker_images import image_of, restore_images
 from seawall_proxy.runtime.channel import Channel
 from seawall_proxy.runtime.data_plane import Bootstrap
 from seawall_proxy.runtime.frames import Frame, Head, Kind, pack
@@ -64,6 +66,7 @@ class Child:
         self.data, self._tracer = make_data_plane(loop, dice, self.recorder, self.counters, bootstrap)
         self.data.make_listeners()
         self.siblings: Siblings = Siblings(self.data.worker, self.number, channel.send)
+        self.data.worker.on_keep = self._keep
         self.pump: EventPump = EventPump(self.recorder, self.counters, bootstrap.node, os.urandom)
         self.pump.relay = self._send_events
         self._sockets: dict[tuple[int, int], list[socket.socket]] = _sockets(start.head.get("sockets"))
@@ -142,6 +145,10 @@ class Child:
             self.spawn(self._page(frame))
         elif kind == Kind.BREAKER:
             self.siblings.follow(frame)
+        elif kind == Kind.RESTORE:
+            images = frame.head["images"]
+            assert isinstance(images, list)
+            restore_images(self.data.worker, [image for image in images if isinstance(image, dict)])
         elif kind == Kind.EVENTS_KEPT:
             self._kept = frame.number("seq")
             self._wake.set()
@@ -254,6 +261,10 @@ class Child:
                 while self._kept < self._sent and not self._alone:
                     self._wake.clear()
                     await self._wake.wait()
+
+    def _keep(self, breaker: Breaker) -> None:
+        image = image_of(breaker, self.data.worker.context.now)
+        self.channel.send(Frame(Kind.KEEP, {"key": breaker.key, "image": image}))
 
     async def _pulse(self) -> None:
         while True:

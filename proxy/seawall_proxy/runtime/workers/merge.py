@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_proxy.runtime.frames import Json
+from seawall_proxy.runtime.workers.merge_breakers import LARGEST_OF_BREAKER, add_history, recompute
 from seawall_proxy.telemetry import names
 
 LARGEST: Final[frozenset[str]] = frozenset(
@@ -53,11 +54,14 @@ _MAX_KEYS: Final = (
     "latency_ms",
     "found",
     "left_out",
+    "ramp_share",
+    "held_seconds",
 )
 WORST: Final[tuple[str, ...]] = (
     "forced_open",
     "open",
     "half_open",
+    "ramp",
     "metrics_only",
     "disabled",
     "closed",
@@ -126,6 +130,8 @@ def merge_stats(
     result = fleet_pb2.StatsReport()
     for report in (*gone, *reports):
         _add(result, report)
+    for breaker in result.breakers:
+        recompute(breaker)
     if reports:
         result.at.CopyFrom(max((report.at for report in reports), key=lambda at: (at.seconds, at.nanos)))
     return result
@@ -148,7 +154,9 @@ _KEYS: Final = ("route", "name", "cluster", "address", "method")
 def _add(into: Message, message: Message) -> None:
     """Add a message's numbers to another's, elements of lists by their names."""
     for field, value in message.ListFields():
-        if field.is_repeated:
+        if field.name == "history" and isinstance(into, stats_pb2.BreakerStatus):
+            add_history(into, value)
+        elif field.is_repeated:
             _add_list(into, field, value)
         elif field.message_type is not None:
             if not into.HasField(field.name):
@@ -158,8 +166,8 @@ def _add(into: Message, message: Message) -> None:
         elif field.enum_type is not None:
             if _rank(value) > _rank(getattr(into, field.name)):
                 setattr(into, field.name, value)
-        elif isinstance(into, stats_pb2.BreakerStatus) and field.name == "opened":
-            into.opened = max(into.opened, value)
+        elif isinstance(into, stats_pb2.BreakerStatus) and field.name in LARGEST_OF_BREAKER:
+            setattr(into, field.name, max(getattr(into, field.name), value))
         elif field.name in ("priority", "weight"):
             setattr(into, field.name, value)
         else:
@@ -198,8 +206,8 @@ def _place(word: str) -> int:
 
 
 def _rank(state: int) -> int:
-    # CLOSED 1, OPEN 2, HALF_OPEN 3, DISABLED 4, FORCED_OPEN 5, METRICS_ONLY 6; 0 is unset.
-    return {0: -1, 1: 0, 4: 1, 6: 2, 3: 3, 2: 4, 5: 5}.get(state, 0)
+    # CLOSED 1, OPEN 2, HALF_OPEN 3, DISABLED 4, FORCED_OPEN 5, METRICS_ONLY 6, RAMP 7; 0 is unset.
+    return {0: -1, 1: 0, 4: 1, 6: 2, 7: 3, 3: 4, 2: 5, 5: 6}.get(state, 0)
 
 
 def merge_pages(values: Sequence[Json], key: str = "") -> Json:

@@ -16,8 +16,9 @@ from time import monotonic
 from typing import Final
 
 from seawall.v1 import fleet_pb2, policy_pb2
-from seawall_policy.breaker import OPEN
 from seawall_policy.compile import digest
+from seawall_proxy.runtime.breaker_file import BreakerKeeper
+from seawall_proxy.runtime.breaker_images import Image
 from seawall_proxy.runtime.data_plane import Bootstrap
 from seawall_proxy.runtime.frames import Frame, Head, Json, Kind, unpack
 from seawall_proxy.runtime.link_events import EventPump
@@ -25,6 +26,7 @@ from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import Place, assign
 from seawall_proxy.runtime.workers.handle import WorkerHandle
+from seawall_proxy.runtime.workers.siblings import followed
 from seawall_proxy.runtime.workers.telling import descriptors_of, start_frame, worker_died
 from seawall_proxy.runtime.workers.view import PoolPolicy, PoolView
 from seawall_proxy.telemetry.counters import ProxyCounters
@@ -40,7 +42,6 @@ MAX_DELAY_S: Final = 10.0
 STEADY_S: Final = 30.0
 """A worker that lived this long is started again at once."""
 DRAIN_SLACK_S: Final = 5.0
-MAX_BREAKERS: Final = 10_000
 
 
 class WorkerPool:
@@ -77,8 +78,8 @@ class WorkerPool:
         self._serving: bool = False
         self._started: bool = False
         self._ending: bool = False
-        self._breakers: dict[str, Frame] = {}
-        """Breakers that are open, as the worker that opened them said."""
+        self._keeper: BreakerKeeper | None = None
+        """Knows every breaker that is not plain closed."""
         self._view: PoolView = PoolView(counters)
 
     @property
@@ -225,6 +226,18 @@ class WorkerPool:
         worker.stats = fleet_pb2.StatsReport.FromString(answer.body)
         return "; ".join(answer.texts("reasons"))
 
+    def keep_breakers(self, keeper: BreakerKeeper) -> None:
+        """Tell the keeper of every breaker that is not plain closed."""
+        self._keeper = keeper
+
+    def restore_breakers(self, images: list[Image]) -> None:
+        """Let breakers go on from their images: in one worker as they were, in the others as ones that follow
+        it.
+        """
+        for index, worker in enumerate(self.alive()):
+            mine = images if index == 0 else [followed(image) for image in images]
+            worker.say(Kind.RESTORE, {"images": list(mine)})
+
     # what workers say
 
     async def _hear(self, worker: WorkerHandle, frame: Frame) -> None:
@@ -241,24 +254,21 @@ class WorkerPool:
             # Beside, for a disk may take seconds, and the worker's other answers must not wait for it.
             self._spawn_task(self._keep(worker, frame.number("seq"), payloads, dropped))
         elif frame.kind == Kind.BREAKER:
-            self._remember(frame)
             for other in self.alive():
                 if other is not worker:
                     other.say(Kind.BREAKER, frame.head)
+        elif frame.kind == Kind.KEEP and self._keeper is not None:
+            image = frame.head.get("image")
+            self._keeper.note(worker.number, frame.text("key"), image if isinstance(image, dict) else None)
 
     async def _keep(self, worker: WorkerHandle, seq: int, payloads: list[bytes], dropped: int) -> None:
         await self._pump.submit(payloads, dropped)
         worker.say(Kind.EVENTS_KEPT, {"seq": seq})
 
-    def _remember(self, frame: Frame) -> None:
-        route = frame.text("route")
-        if frame.number("state") != OPEN:
-            self._breakers.pop(route, None)
-        elif route in self._breakers or len(self._breakers) < MAX_BREAKERS:
-            self._breakers[route] = frame
-
     def _lost(self, worker: WorkerHandle) -> None:
         """A worker is gone: keep what it counted, and have it replaced."""
+        if self._keeper is not None and not self._ending:
+            self._keeper.forget(worker.number)
         self._view.lost(worker)
         if self._started and not self._ending:
             task = asyncio.get_running_loop().create_task(self._replace(worker))
@@ -322,8 +332,8 @@ class WorkerPool:
                 worker.kill()
                 return True
             await self._commit([worker], self._policies)
-        for frame in list(self._breakers.values()):
-            worker.say(Kind.BREAKER, frame.head)
+        if self._keeper is not None:
+            worker.say(Kind.RESTORE, {"images": [followed(image) for image in self._keeper.images()]})
         if self._serving and worker.alive:
             await self._assign()
         if worker.ready:

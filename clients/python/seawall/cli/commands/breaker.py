@@ -1,4 +1,4 @@
-"""`seawall breaker`: look at breakers, close one, hold one open."""
+"""`seawall breaker`: look at breakers, close one, hold one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def breaker() -> None:
-    """List, reset or trip breakers.
+    """List, reset, trip or hold breakers.
 
     CLOSED lets calls through, OPEN rejects them (or answers with the fallback), HALF_OPEN lets a few through
-    to see. A breaker has the name of its route, and each proxy has its own.
+    to see, RAMP a growing share. A breaker has the name of its route; where methods or endpoints have their
+    own it is ROUTE/package.Service/Method or ROUTE@ADDRESS, and ROUTE means all of them. Each proxy has its
+    own.
     """
 
 
@@ -85,14 +87,15 @@ def table(items: Sequence[Any]) -> str:
 
 @breaker.command()
 @click.argument("name")
+@click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
 @control_option
 @output_option
 @click.pass_context
-def reset(ctx: click.Context, name: str, proxy: str, target: str, output: str) -> None:
-    """Close breaker NAME and forget what it has seen; also ends a trip."""
+def reset(ctx: click.Context, name: str, reason: str, proxy: str, target: str, output: str) -> None:
+    """Close breaker NAME and forget what it has seen; also ends what holds it."""
     with connect(target) as seawall:
-        results = seawall.operations.reset_breaker(name, proxy=proxy)
+        results = seawall.operations.reset_breaker(name, proxy=proxy, reason=reason)
     ctx.exit(_report("reset", name, results, output))
 
 
@@ -113,17 +116,67 @@ def trip(
 
     It then probes, and closes by itself when the probes succeed.
     """
-    from seawall.client.calls import default_author
-
-    who = default_author()
     with connect(target) as seawall:
-        results = seawall.operations.trip_breaker(
-            name, proxy=proxy, duration=duration, reason=f"{who}: {reason}" if reason else who
-        )
+        results = seawall.operations.trip_breaker(name, proxy=proxy, duration=duration, reason=reason)
     code = _report("tripped", name, results, output)
     if code == exits.OK:
         say(f"It probes again in {render.span(duration)}; sooner with `seawall breaker reset {name}`.")
     ctx.exit(code)
+
+
+@breaker.command("hold-closed")
+@click.argument("name")
+@click.option(
+    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
+)
+@click.option("--reason", default="", help="Why; kept in the record.")
+@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@control_option
+@output_option
+@click.pass_context
+def hold_closed(
+    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+) -> None:
+    """Let every call pass breaker NAME unwatched for a while (DISABLED).
+
+    It then watches again, and begins with nothing.
+    """
+    with connect(target) as seawall:
+        results = seawall.operations.hold_breaker(
+            name, "disabled", proxy=proxy, duration=duration, reason=reason
+        )
+    ctx.exit(_held("held closed", name, duration, results, output))
+
+
+@breaker.command()
+@click.argument("name")
+@click.option(
+    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
+)
+@click.option("--reason", default="", help="Why; kept in the record.")
+@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@control_option
+@output_option
+@click.pass_context
+def observe(
+    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+) -> None:
+    """Let every call pass breaker NAME for a while, and count (METRICS_ONLY).
+
+    What it would have rejected is counted.
+    """
+    with connect(target) as seawall:
+        results = seawall.operations.hold_breaker(
+            name, "metrics_only", proxy=proxy, duration=duration, reason=reason
+        )
+    ctx.exit(_held("observing", name, duration, results, output))
+
+
+def _held(verb: str, name: str, duration: float, results: Sequence[ProxyCommandResult], output: str) -> int:
+    code = _report(verb, name, results, output)
+    if code == exits.OK:
+        say(f"It decides again in {render.span(duration)}; sooner with `seawall breaker reset {name}`.")
+    return code
 
 
 def _report(verb: str, name: str, results: Sequence[ProxyCommandResult], output: str) -> int:

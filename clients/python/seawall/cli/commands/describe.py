@@ -140,16 +140,19 @@ def _stats_text(shape: dict[str, Any]) -> str:
 def breaker(name: str, target: str, output: str) -> None:
     """Say everything about breaker NAME.
 
-    That is its state at every proxy, and its recent transitions.
+    That is its state at every proxy: since when and why, what it has seen, when it probes, who holds it, and
+    its last transitions.
     """
     from seawall.cli import shapes
-    from seawall.cli.commands import breaker as breakers
     from seawall.cli.commands import events
+    from seawall.cli.commands.breaker_text import describe_breakers
     from seawall.errors import NotFound
 
     with connect(target) as seawall:
         everything = list(seawall.operations.breakers())
-        found = [one for one in everything if one.name == name]
+        found = [one for one in everything if one.name == name] or [
+            one for one in everything if one.route == name
+        ]
         if not found:
             known = ", ".join(sorted({one.name for one in everything})) or "none"
             raise NotFound(f"no connected proxy has a breaker {name!r}", remedy=f"Known breakers: {known}.")
@@ -163,8 +166,8 @@ def breaker(name: str, target: str, output: str) -> None:
     }
 
     def text() -> str:
-        transitions = "\n".join(events.line(one) for one in recent) or "No transitions recorded."
-        return f"{breakers.table(found)}\n\n{transitions}"
+        stored = "\n".join(events.line(one) for one in recent) or "No transitions recorded."
+        return f"{describe_breakers(found)}\n\n{stored}"
 
     emit(output, data, text)
 

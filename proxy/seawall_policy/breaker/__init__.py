@@ -1,0 +1,73 @@
+"""A circuit breaker: the machine, its vocabulary, and what can be seen of it. The theory is in `machine`."""
+
+from seawall_policy.breaker.keeping import MAX_AGE_S, SavedBreaker
+from seawall_policy.breaker.machine import Breaker
+from seawall_policy.breaker.options import (
+    DEFAULT_FAILURE_MASK,
+    ENFORCE,
+    MODE_BY_NAME,
+    MODE_NAMES,
+    OBSERVE_ONLY,
+    OFF,
+    PER_ENDPOINT,
+    PER_METHOD,
+    PER_ROUTE,
+    SCOPE_NAMES,
+    SHADOW,
+    BreakerOptions,
+)
+from seawall_policy.breaker.rules import (
+    CLOSED,
+    DISABLED,
+    FORCED_OPEN,
+    HALF_OPEN,
+    METRICS_ONLY,
+    OPEN,
+    RAMP,
+    REJECTED,
+    SIGNAL_NAMES,
+    STATE_NAMES,
+    TRANSITIONS,
+    UNWATCHED,
+    IllegalTransition,
+    State,
+    Transition,
+)
+from seawall_policy.breaker.snapshot import BreakerSnapshot
+from seawall_policy.breaker.state import MAX_HISTORY, MAX_PENDING_TRANSITIONS
+
+__all__ = [
+    "CLOSED",
+    "DEFAULT_FAILURE_MASK",
+    "DISABLED",
+    "ENFORCE",
+    "FORCED_OPEN",
+    "HALF_OPEN",
+    "MAX_AGE_S",
+    "MAX_HISTORY",
+    "MAX_PENDING_TRANSITIONS",
+    "METRICS_ONLY",
+    "MODE_BY_NAME",
+    "MODE_NAMES",
+    "OBSERVE_ONLY",
+    "OFF",
+    "OPEN",
+    "PER_ENDPOINT",
+    "PER_METHOD",
+    "PER_ROUTE",
+    "RAMP",
+    "REJECTED",
+    "SCOPE_NAMES",
+    "SHADOW",
+    "SIGNAL_NAMES",
+    "STATE_NAMES",
+    "TRANSITIONS",
+    "UNWATCHED",
+    "Breaker",
+    "BreakerOptions",
+    "BreakerSnapshot",
+    "IllegalTransition",
+    "SavedBreaker",
+    "State",
+    "Transition",
+]
