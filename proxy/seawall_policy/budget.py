@@ -9,9 +9,9 @@ A retry is withdrawn when it is *decided*, which is when it enters its backoff: 
 retries on the wire lets any number of them wait behind it. One budget is shared by every route of a
 service, and each repetition of the same call counts.
 
-**ConcurrencyBudget.** Envoy's kind: of the calls at work, so many percent may be retries, and `min_concurrent`
-in any case. A retry is at work from the moment it is decided, its wait included (Envoy issue 30205), until its
-attempt has ended.
+**ConcurrencyBudget.** Envoy's kind: of the calls at work, so many percent may be retries, and
+`min_concurrent` in any case. A retry is at work from the moment it is decided, its wait included (Envoy issue
+30205), until its attempt has ended.
 
 **RetryThrottle.** gRFC A6: tokens from 0 to `max_tokens`; a failure takes 1, a success gives `token_ratio`;
 retries are allowed while there are more than half.
@@ -37,7 +37,8 @@ _NEVER: Final = -(1 << 60)
 
 class BudgetOptions:
     """`percent` retries per 100 calls (0 to 1000), `min_per_second` always allowed, both over `interval_s`
-    (above 0). With `concurrent` instead: `percent` of the calls at work, and `min_concurrent` (0 to 1000) always.
+    (above 0). With `concurrent` instead: `percent` of the calls at work, and `min_concurrent` (0 to 1000)
+    always.
 
     Raises ValueError for anything else.
     """
@@ -156,20 +157,27 @@ class ConcurrencyBudget(RetryBudget):
         """Retries at work, those that wait included."""
 
     def deposit(self, now: float) -> None:
+        """Count a call that is at work from now on."""
         self.deposits += 1
         self.calls += 1
 
     def deposit_many(self, calls: int, now: float) -> None:
+        """Count several of them."""
         self.deposits += calls
         self.calls += calls
 
     def call_ended(self) -> None:
+        """Count a call that is at work no longer."""
         self.calls -= 1
 
     def give_back(self) -> None:
+        """Count a retry that is at work no longer."""
         self.retries -= 1
 
     def try_withdraw(self, now: float) -> bool:
+        """Count a retry that is at work from now on, if there may be another one; tell whether it may go
+        ahead.
+        """
         if self.retries >= self.allowed():
             self.refusals += 1
             return False
@@ -178,12 +186,13 @@ class ConcurrencyBudget(RetryBudget):
         return True
 
     def balance(self, now: float) -> float:
+        """Return how many more retries may be at work."""
         return max(0.0, float(self.allowed() - self.retries))
 
     def allowed(self) -> int:
         """Return how many retries may be at work now."""
         share = int(self.options.percent * self.calls / 100.0)
-        return share if share > self.options.min_concurrent else self.options.min_concurrent
+        return max(self.options.min_concurrent, share)
 
 
 def make_budget(options: BudgetOptions) -> RetryBudget:

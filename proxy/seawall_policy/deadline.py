@@ -8,13 +8,14 @@ both. Two rules:
    digits, and checked against what the receiver will read, because a float times a million may already have
    rounded up.
 
-**The budget of a call's time** (`DeadlineOptions`, `HopelessGate`). A margin is kept back of the caller's time, so
-that the proxy answers before the caller gives up. A call that arrives with less time than the fastest tenth of
-attempts has needed lately will almost surely come to nothing: it is counted, or refused, but never more than a
-share of the traffic of the last ten seconds, so that a wrong estimate cannot refuse everybody for good.
+**The budget of a call's time** (`DeadlineOptions`, `HopelessGate`). A margin is kept back of the caller's
+time, so that the proxy answers before the caller gives up. A call that arrives with less time than the
+fastest tenth of attempts has needed lately will almost surely come to nothing: it is counted, or refused, but
+never more than a share of the traffic of the last ten seconds, so that a wrong estimate cannot refuse
+everybody for good.
 
-Sources: grpc `doc/PROTOCOL-HTTP2.md` (Timeout = 1*8DIGIT unit; H M S m u n); Finagle's
-DeadlineFilter (observes first, refuses at most a share); Envoy's `grpc_timeout_header_offset` (never to nothing).
+Sources: grpc `doc/PROTOCOL-HTTP2.md` (Timeout = 1*8DIGIT unit; H M S m u n); Finagle's DeadlineFilter
+(observes first, refuses at most a share); Envoy's `grpc_timeout_header_offset` (never to nothing).
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class HopelessGate:
         self.seen = other.seen
         self.refused = other.refused
         if other.options.max_refused == self.options.max_refused:
-            self._budget = other._budget  # noqa: SLF001 - another of its own kind
+            self._budget = other._budget
 
     def deposit(self, calls: int, now: float) -> None:
         """Count calls that have come."""
@@ -139,7 +140,7 @@ def give_up_at(deadline: float, now: float, margin_s: float) -> float:
     if margin_s <= 0.0 or deadline == inf or deadline <= now:
         return deadline
     half = 0.5 * (deadline - now)
-    return deadline - (margin_s if margin_s < half else half)
+    return deadline - (min(half, margin_s))
 
 
 def clamp_timeout(asked_s: float, limit_s: float, offset_s: float) -> float:

@@ -1,7 +1,7 @@
 """Hedging: another attempt while the first one goes on; the first good answer wins.
 
-The rules are gRFC A6's. While an attempt runs, the next one follows after a delay. What an attempt's end means
-for the others:
+The rules are gRFC A6's. While an attempt runs, the next one follows after a delay. What an attempt's end
+means for the others:
 
 | an attempt ended with | then |
 |---|---|
@@ -14,18 +14,18 @@ for the others:
 The delay is fixed, or a percentile of what the route's attempts have taken lately (`latency.py`), never below
 `min_delay_s`. Before anything is known it is `UNKNOWN_DELAY_S`.
 
-Hedges cost load, so they are paid for: a ledger (`budget.RetryBudget`) of `budget_percent` hedges per 100 calls
-of the last `INTERVAL_S`, with a reserve of `RESERVE_PER_S` a second. A percentile of 95 spends five of a hundred
-on calls that are merely late. The interval is long and the budget larger than that on purpose: what a quiet time
-leaves unspent is there when an endpoint freezes and, all of a sudden, a third of the calls needs a hedge until
-the endpoint is left out.
+Hedges cost load, so they are paid for: a ledger (`budget.RetryBudget`) of `budget_percent` hedges per 100
+calls of the last `INTERVAL_S`, with a reserve of `RESERVE_PER_S` a second. A percentile of 95 spends five of
+a hundred on calls that are merely late. The interval is long and the budget larger than that on purpose: what
+a quiet time leaves unspent is there when an endpoint freezes and, all of a sudden, a third of the calls needs
+a hedge until the endpoint is left out.
 
-With retries on the same route both work together: a status that is worth a retry is non-fatal, a further attempt
-that hedging does not send may be sent by the rules of retries, and the attempts of a call (repetitions of what
-no server has seen apart) are never more than the larger of the two `max_attempts`.
+With retries on the same route both work together: a status that is worth a retry is non-fatal, a further
+attempt that hedging does not send may be sent by the rules of retries, and the attempts of a call
+(repetitions of what no server has seen apart) are never more than the larger of the two `max_attempts`.
 
-Sources: gRFC A6 (the table); Dean and Barroso, "The Tail at Scale" (2013); Finagle's BackupRequestFilter (load
-budget, windowed percentile).
+Sources: gRFC A6 (the table); Dean and Barroso, "The Tail at Scale" (2013); Finagle's BackupRequestFilter
+(load budget, windowed percentile).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Hedger:
             late = latency.late_s
             if late < 0.0:
                 late = UNKNOWN_DELAY_S
-            self.delay_s = late if late > options.min_delay_s else options.min_delay_s
+            self.delay_s = max(options.min_delay_s, late)
 
     def deposit(self, calls: int, now: float) -> None:
         """Count calls of the route that have come."""

@@ -12,8 +12,8 @@ Adding is a search among bounds and one addition. Quantiles are computed when `l
 Only attempts that ended well belong here. One that failed says how fast a failure is, and one that was given
 up says how patient somebody was.
 
-Sources: Dean and Barroso, "The Tail at Scale" (2013), hedging at a percentile of what was observed; HdrHistogram
-(log-linear buckets); Finagle's backup requests (a windowed percentile, computed now and then).
+Sources: Dean and Barroso, "The Tail at Scale" (2013), hedging at a percentile of what was observed;
+HdrHistogram (log-linear buckets); Finagle's backup requests (a windowed percentile, computed now and then).
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class LatencyEstimate:
 
     def carry_over(self, other: LatencyEstimate) -> None:
         """Take over what the estimate of an earlier document has counted; both go on with it."""
-        self._current = other._current  # noqa: SLF001 - another of its own kind
-        self._before = other._before  # noqa: SLF001
-        self._added = other._added  # noqa: SLF001
-        self._added_before = other._added_before  # noqa: SLF001
-        self._since = other._since  # noqa: SLF001
+        self._current = other._current
+        self._before = other._before
+        self._added = other._added
+        self._added_before = other._added_before
+        self._since = other._since
         self.fast_s = other.fast_s
         self.typical_s = other.typical_s
         if other.quantile == self.quantile:

@@ -15,8 +15,8 @@ from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.header_change import HeaderChange
-from seawall_policy.hedge import HedgeOptions
 from seawall_policy.health import HealthOptions
+from seawall_policy.hedge import HedgeOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions

@@ -18,7 +18,8 @@ Waits are computed, then capped, then spread by the jitter. A pushback sets the 
 computed waits start over after it.
 
 **Classes.** A failure may belong to a class, by its status, its reason and its category; the first class that
-fits decides how often and how long is waited, and makes the failure worth a retry. Everything else is as above.
+fits decides how often and how long is waited, and makes the failure worth a retry. Everything else is as
+above.
 
 Sources: gRFC A6 (order, pushback, throttle, clamp to five attempts); AWS Architecture Blog, "Exponential
 Backoff And Jitter" (decorrelated); Envoy issue 30205 (a retry counts from the moment it starts to wait).
@@ -162,8 +163,8 @@ class RetryOptions:
 
 
 class RetryClass:
-    """Settings for failures of one class. `codes` 0, `reasons` empty and `category` 0 do not ask; `options` are
-    those of the whole retry with what the class says instead.
+    """Settings for failures of one class. `codes` 0, `reasons` empty and `category` 0 do not ask; `options`
+    are those of the whole retry with what the class says instead.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class RetryClass:
         """Tell whether a failure belongs to it: everything that is asked for must fit."""
         if self.codes != 0 and (self.codes >> code) & 1 == 0:
             return False
-        if self.category != 0 and self.category != category:
+        if self.category not in (0, category):
             return False
         if len(self.reasons) == 0:
             return True
@@ -236,6 +237,8 @@ class RetryDecision:
         self.transparent_retries: int = 0
         self.reason: int = REASON_NONE
         self.transparent: bool = False
+        self.counted: bool = False
+        """The throttle knows of the failure that `decide` is asked about next."""
         self._unsent: int = 0
         self._refused: bool = False
         self._step: int = 0
@@ -280,8 +283,8 @@ class RetryDecision:
 
         `code` is the failed attempt's final status, `pushback_ms` comes from `parse_pushback` or is
         NO_PUSHBACK, `seen` is SEEN, REFUSED or UNSENT, `remaining_s` is what the call's deadline leaves
-        (infinity: no deadline), `draw` is in [0, 1). `chosen` is the class of the failure (`class_of`). A granted retry is counted and paid for here, before
-        its wait.
+        (infinity: no deadline), `draw` is in [0, 1). `chosen` is the class of the failure (`class_of`). A
+        granted retry is counted and paid for here, before its wait.
         """
         self.transparent = False
         if committed:
@@ -298,8 +301,9 @@ class RetryDecision:
         if chosen is not None:
             options = chosen.options
             retryable = True
-        if self.throttle is not None and (stop or retryable):
+        if self.throttle is not None and (stop or retryable) and not self.counted:
             self.throttle.failure()
+        self.counted = False
         if stop:
             return self._refuse(REASON_PUSHBACK)
         if not retryable:

@@ -4,8 +4,8 @@ The value is a google.rpc.Status in base64; of its details two matter here: Retr
 ErrorInfo (a reason and a domain, AIP-193). The reader is bounded, knows nothing but these fields, and takes a
 damaged value for none at all: what a server says about a failure must never make another one.
 
-Sources: googleapis `google/rpc/status.proto` and `error_details.proto`; protobuf encoding (varints, length-delimited
-fields).
+Sources: googleapis `google/rpc/status.proto` and `error_details.proto`; protobuf encoding (varints,
+length-delimited fields).
 """
 
 from __future__ import annotations

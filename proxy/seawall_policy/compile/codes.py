@@ -242,7 +242,7 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     HEDGE_UNPAID: (
         "The budget does not pay for the percentile",
-        "A percentile of 90 hedges one call in ten; a budget below that leaves nothing for an endpoint that freezes.",
+        "A percentile of 90 hedges one call in ten; a smaller budget leaves nothing for a frozen endpoint.",
     ),
     HEDGE_NOWHERE: (
         "Nowhere to hedge",
@@ -250,7 +250,7 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     MARGIN_IS_ALL: (
         "The margin takes half of the call",
-        "At most half of a caller's time is kept back; a margin as large as `timeout` leaves little to work with.",
+        "At most half of a caller's time is kept back; so large a margin leaves little to work with.",
     ),
     CLASS_COVERED: (
         "Class is never reached",

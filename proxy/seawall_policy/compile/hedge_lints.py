@@ -117,17 +117,17 @@ def lint_hedged_routes(
         if options.only_idempotent and not route.idempotent and not any(_names(route, path) for path in safe):
             place.scope.warn(
                 codes.HEDGE_NEVER,
-                f"policy {quoted(route.policy.name)} hedges idempotent methods only, and nothing says that those "
-                f"of route {quoted(route.name)} are; add `idempotent: true` to the route if running a call twice "
-                "does no harm",
+                f"policy {quoted(route.policy.name)} hedges idempotent methods only, and nothing says that "
+                f"those of route {quoted(route.name)} are; add `idempotent: true` to the route if running a "
+                "call twice does no harm",
             )
         for name, _ in route.backends:
             spec = clusters.get(name)
             if spec is not None and spec.dns is None and len(spec.endpoints) == 1:
                 place.scope.warn(
                     codes.HEDGE_NOWHERE,
-                    f"policy {quoted(route.policy.name)} hedges, and cluster {quoted(name)} has one endpoint; a "
-                    "hedge needs another one",
+                    f"policy {quoted(route.policy.name)} hedges, and cluster {quoted(name)} has one "
+                    "endpoint; a hedge needs another one",
                 )
 
 

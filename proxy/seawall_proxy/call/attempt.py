@@ -80,7 +80,9 @@ class Attempt(StreamSeeker):
     overtaken: bool = False
     """It was taken back because another attempt of the call was faster."""
     spare: bool = False
-    """A hedge beside another attempt: it holds a place that nobody waited for, and gives it up when one does."""
+    """A hedge beside another attempt: it holds a place that nobody waited for, and gives it up when one
+    does.
+    """
     held_block: HeaderBlock | None = None
     """Response headers that were not passed on yet."""
     held_extra: tuple[Field, ...] = NO_EXTRA

@@ -73,7 +73,9 @@ class Call(Several):
         self._start_attempt()
 
     def _is_refused_as_hopeless(self) -> bool:
-        """Count a call that has less time than the fastest ones have needed; refuse it where that is wanted."""
+        """Count a call that has less time than the fastest ones have needed; refuse it where that is
+        wanted.
+        """
         state = self.state
         now = self.context.now
         gate = state.gate
@@ -484,7 +486,9 @@ class Call(Several):
             self._cut_short(self.attempt, status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
 
     def _try_is_late(self, now: float) -> None:
-        """End an attempt whose own time is up; if there are several, the next one is looked at in a moment."""
+        """End an attempt whose own time is up; if there are several, the next one is looked at in a
+        moment.
+        """
         for attempt in self._running():
             if now >= attempt.give_up_at:
                 self._cut_short(attempt, status.DEADLINE_EXCEEDED, local_reply.PER_TRY_TIMEOUT)

@@ -3,9 +3,9 @@
 The attempt that was sent last is `attempt`, those that run beside it are `others`; nearly every call has one
 attempt only and never comes here. Rules that hold throughout: a hedge never takes a place that a call needs
 (it starts only where there is room, gives its place up when a call comes, and is no probe of a breaker), it
-goes to an endpoint that the call has not tried, and it is paid for; the response of the first attempt that has
-something to pass on is the one that is passed on, and the other attempts are taken back at that moment; every
-attempt gives its permit back once.
+goes to an endpoint that the call has not tried, and it is paid for; the response of the first attempt that
+has something to pass on is the one that is passed on, and the other attempts are taken back at that moment;
+every attempt gives its permit back once.
 
 `seawall_policy.hedge` has the table that says what the end of one attempt means for the others.
 """
@@ -88,8 +88,7 @@ class Several(CallEnd):
         each = state.policy.per_try_timeout_s
         if each != NEVER:
             attempt.give_up_at = now + each
-            if attempt.give_up_at < self.try_deadline:
-                self.try_deadline = attempt.give_up_at
+            self.try_deadline = min(self.try_deadline, attempt.give_up_at)
         hedger = self.hedger
         if hedger is not None:
             if hedge:
@@ -123,8 +122,7 @@ class Several(CallEnd):
         assert only is not None
         at = only.give_up_at
         for other in others:
-            if other.give_up_at < at:
-                at = other.give_up_at
+            at = min(at, other.give_up_at)
         self.try_deadline = at
         if len(others) == 0:
             self.others = None
@@ -368,19 +366,25 @@ class Several(CallEnd):
                 self.hedge_at = now + told / 1000.0
                 self._rearm()
                 return
+            self._count_failure()
             if self._hedge(hedger, now):
-                throttle = self.state.throttle
-                if throttle is not None:
-                    throttle.failure()
+                self._decision().counted = False
                 return
         if self.retry_at == NEVER and self._retry(attempt, code, block, extra):
             return
         if not self.finished:
             self._rearm()
 
+    def _count_failure(self) -> None:
+        """Tell the throttle of a failure that is not fatal, once."""
+        decision = self._decision()
+        if decision.throttle is not None:
+            decision.throttle.failure()
+            decision.counted = True
+
     def _hedge_alone(self, attempt: Attempt, code: int, told: int) -> float:
-        """Decide on the next attempt of a route that hedges and does not retry, when none runs any more; return
-        after how many seconds it is sent, -1 when there is none.
+        """Decide on the next attempt of a route that hedges and does not retry, when none runs any more;
+        return after how many seconds it is sent, -1 when there is none.
         """
         hedger = self.hedger
         if hedger is None or not hedger.sends or self.replay is None:
@@ -391,6 +395,8 @@ class Several(CallEnd):
         decision = self._decision()
         if run.failed(asked, told) != NEXT or decision.attempts >= self.state.most_attempts:
             return retry.NO_RETRY
+        self._count_failure()
+        decision.counted = False
         wait = told / 1000.0 if told >= 0 else 0.0
         latency = self.state.latency
         least = 0.0 if latency is None else latency.typical_s

@@ -36,6 +36,9 @@ class RequestSide(CallState):
             # The timer may be a few milliseconds late; nothing is begun for a caller who has stopped waiting.
             self.fire(self.deadline)
             return
+        if attempt.give_up_at - now < _LEAST_TIME_S:
+            self.fire(attempt.give_up_at)
+            return
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0

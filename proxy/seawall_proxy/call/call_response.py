@@ -75,7 +75,9 @@ class ResponseSide(RequestSide):
             self._rearm()
 
     def _front(self) -> Attempt | None:
-        """Return the attempt whose response is furthest: one that has data before one that has headers only."""
+        """Return the attempt whose response is furthest: one that has data before one that has headers
+        only.
+        """
         front = self.attempt
         if self.others is None or front is None:
             return front

@@ -71,8 +71,8 @@ class CallRecord:
         """Status that a fallback or a retry replaced; 0 if there was none."""
         self.failed_reason: str = ""
         self.not_retried: str = ""
-        """Why the last failure was not followed by another attempt (`retry.REASON_NAMES`); empty for a success
-        and where the policy does not retry.
+        """Why the last failure was not followed by another attempt (`retry.REASON_NAMES`); empty for a
+        success and where the policy does not retry.
         """
         self.trace_id: bytes = b""
         """32 hexadecimal digits, when the caller sent or we made a trace context."""

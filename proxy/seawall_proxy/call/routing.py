@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from seawall_policy import breaker as breaker_module
-from seawall_policy.breaker import Breaker
 from seawall_policy import deadline
+from seawall_policy.breaker import Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
 from seawall_policy.deadline import HopelessGate
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
@@ -52,7 +52,7 @@ class MirrorState:
 class RouteState:
     """A route of the current document with its breaker, budget, counters and clusters."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         route: Route,
         breaker: Breaker | None,
