@@ -75,7 +75,7 @@ class ScopedBreakers:
             return None
         name = key[len(prefix) :]
         if self.per_endpoint:
-            return self._at(name)
+            return self.of_endpoint(name)
         return self.other() if name == OTHER else self._of_path(b"/" + name.encode("ascii", "replace"))
 
     def retry_after(self, path: bytes, now: float) -> float:
@@ -142,7 +142,7 @@ class ScopedBreakers:
         """
         blocked = 0
         while True:
-            breaker = self._at(endpoint.address)
+            breaker = self.of_endpoint(endpoint.address)
             self.chosen = breaker
             if breaker.would_admit(now):
                 self.permit = breaker.admit(now)
@@ -161,7 +161,8 @@ class ScopedBreakers:
     def _pick(self, cluster: UpstreamCluster, key: bytes | None, tried: int) -> UpstreamEndpoint | None:
         return cluster.pick(tried) if key is None else cluster.pick_for(key, tried)
 
-    def _at(self, address: str) -> Breaker:
+    def of_endpoint(self, address: str) -> Breaker:
+        """Return the breaker of an address."""
         breaker = self._own.get(address)
         if breaker is None:
             if len(self._own) >= self.max_own:
