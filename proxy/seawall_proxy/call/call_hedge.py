@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import retry, status
-from seawall_policy.breaker import ENFORCE, FORCED_OPEN, HALF_OPEN, OPEN, Breaker
+from seawall_policy.breaker import ENFORCE, FORCED_OPEN, HALF_OPEN, OPEN, RAMP, Breaker
 from seawall_policy.hedge import (
     FATAL,
     NEXT,
@@ -40,7 +40,7 @@ from seawall_proxy.http2.headers import Field, HeaderBlock
 
 _SENT: Final = ""
 _NOT_FOR_HEDGES: Final = (
-    1 << OPEN | 1 << HALF_OPEN | 1 << FORCED_OPEN
+    1 << OPEN | 1 << HALF_OPEN | 1 << FORCED_OPEN | 1 << RAMP
 )
 
 
