@@ -55,8 +55,8 @@ BreakerListener = Callable[[BreakerChange], object]
 """Called in the order of the changes, outside every lock. What it raises is logged and goes no further."""
 
 
-class _Permit(NamedTuple):
-    """What an entered breaker holds: the engine's permit and when it was given."""
+class Permit(NamedTuple):
+    """The right to make one call: the epoch that it was given in, and when."""
 
     epoch: int
     since: float
@@ -165,7 +165,17 @@ class CircuitBreaker(Scoped):
 
     # -- the life of a permit
 
-    def _enter(self) -> _Permit:
+    def acquire(self) -> Permit:
+        """Return a permit for work that is no function and no block; `settle` it exactly once. Raises
+        BreakerOpen when there is none.
+        """
+        return self._enter()
+
+    def settle(self, permit: Permit, error: BaseException | None = None) -> None:
+        """Give a permit back with the failure, or None for success."""
+        self._exit(permit, error)
+
+    def _enter(self) -> Permit:
         now = self._now()
         with self._lock:
             engine = self._engine
@@ -176,10 +186,10 @@ class CircuitBreaker(Scoped):
             self._tell()
         if epoch == REJECTED:
             raise BreakerOpen(name=self.name, retry_after=after)
-        return _Permit(epoch, now)
+        return Permit(epoch, now)
 
     def _exit(self, held: object, error: BaseException | None) -> None:
-        assert isinstance(held, _Permit)
+        assert isinstance(held, Permit)
         code = status.OK if error is None else self._judge(error)
         now = self._now()
         with self._lock:

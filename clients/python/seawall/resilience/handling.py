@@ -23,6 +23,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
 
 from seawall.capture import Detail
 from seawall.resilience.clock import Clock, current_clock
+from seawall.resilience.deadline import deadline
 from seawall.resilience.exceptions import ExceptionMap, exception_map
 from seawall.resilience.recovery import RAISE, Failure, Recovery, RecoveryStrategy, strategies
 from seawall.resilience.reporter import Reporter, current_reporter
@@ -205,6 +206,8 @@ class ErrorHandlingContext:
             operations=self.operations,
             compensated=tuple(undone.compensated),
             not_compensated=tuple(undone.failed),
+            time_left=deadline() - self._clock.now(),
+            draw=self._clock.draw(),
         )
         if self.reports and isinstance(error, Exception):
             self.report(error, failure)

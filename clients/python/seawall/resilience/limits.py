@@ -208,6 +208,18 @@ class Bulkhead(Scoped):
         with self._lock:
             return replace(self._stats, waiting=len(self._waiting))
 
+    def acquire(self) -> None:
+        """Take a place for work that is no function and no block; `release` it exactly once."""
+        self._enter()
+
+    async def aacquire(self) -> None:
+        """Like `acquire`, for a coroutine."""
+        await self._aenter()
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._exit(None, None)
+
     def _enter(self) -> None:
         arrived = threading.Event()
         waiter = self._take(arrived.set)

@@ -16,11 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import entry_points
+from math import inf
 from typing import Final
 
 from seawall.resilience.backoff import PRESETS, RetrySettings
-from seawall.resilience.clock import current_clock
-from seawall.resilience.deadline import time_left
 from seawall.resilience.exceptions import pushback_of
 from seawall_policy import retry as engine
 
@@ -54,6 +53,10 @@ class Failure:
     """What has been undone, in that order."""
     not_compensated: tuple[str, ...] = ()
     """What could not be undone, with the reason."""
+    time_left: float = inf
+    """Seconds until the deadline that the call runs under."""
+    draw: float = 0.5
+    """A random number in [0, 1), for the jitter of a wait."""
 
 
 class _Kind(Enum):
@@ -105,11 +108,11 @@ def _again(settings: RetrySettings) -> RecoveryStrategy:
         if failure.attempt >= settings.attempts:
             return RAISE
         asked = pushback_of(failure.error)
-        if asked == float("inf"):
+        if asked == inf:
             return RAISE
         if asked >= 0.0:
             return Recovery.retry(asked)
-        return Recovery.retry(engine.backoff(options, failure.attempt, 0.0, current_clock().draw()))
+        return Recovery.retry(engine.backoff(options, failure.attempt, 0.0, failure.draw))
 
     return strategy
 
@@ -160,10 +163,7 @@ class StrategyRegistry:
         except Exception:  # noqa: BLE001 - somebody else's code, and there is a failure to deal with
             _log.exception("strategy %r failed; %s is raised", strategy, type(failure.error).__name__)
             return RAISE
-        left = time_left()
-        if recovery.is_retry and left is not None and recovery.wait >= left:
-            return RAISE
-        return recovery
+        return RAISE if recovery.is_retry and recovery.wait >= failure.time_left else recovery
 
 
 strategies: Final = StrategyRegistry()
