@@ -152,16 +152,15 @@ def message_of(error: BaseException) -> str:
 
 
 def locals_of(error: BaseException, redact: Redact | None = None) -> dict[str, dict[str, str]]:
-    """Return the variables of the innermost frames, innermost first: `function:line` -> name -> text."""
+    """Return the variables of the innermost frames, innermost first: `0 function:line` -> name -> text."""
     frames: list[tuple[FrameType, int]] = []
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         frames.append((trace.tb_frame, trace.tb_lineno))
         trace = trace.tb_next
     found: dict[str, dict[str, str]] = {}
-    for frame, line in reversed(frames[-MAX_LOCAL_FRAMES:]):
-        place = f"{frame.f_code.co_qualname}:{line}"
-        found[place] = _variables(frame, redact)
+    for index, (frame, line) in enumerate(reversed(frames[-MAX_LOCAL_FRAMES:])):
+        found[f"{index} {frame.f_code.co_qualname}:{line}"] = _variables(frame, redact)
     return found
 
 

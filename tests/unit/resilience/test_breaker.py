@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -55,24 +56,24 @@ def test_the_classic_breaker_of_the_sources() -> None:
     break_it(breaker, 4)
     assert breaker.call(fine) == "fine"
     break_it(breaker)
-    assert breaker.state is State.OPEN
+    assert breaker.state.name == "OPEN"
     clock.advance(59)
     with pytest.raises(BreakerOpen) as caught:
         breaker.call(fine)
     assert caught.value.retry_after == pytest.approx(1.0)
     assert (caught.value.name, caught.value.reason, caught.value.code) == ("b", "BREAKER_OPEN", "UNAVAILABLE")
     clock.advance(1)
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state.name == "HALF_OPEN"
     breaker.call(fine)
     breaker.call(fine)
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state.name == "HALF_OPEN"
     breaker.call(fine)
-    assert breaker.state is State.CLOSED
+    assert breaker.state.name == "CLOSED"
     break_it(breaker)
     clock.advance(60)
     breaker.call(fine)
     break_it(breaker, 1)
-    assert breaker.state is State.OPEN
+    assert breaker.state.name == "OPEN"
 
 
 def test_decorator_block_and_call_are_one() -> None:
@@ -138,17 +139,17 @@ def test_what_only_another_request_can_cure_is_no_failure() -> None:
     breaker = make(clock, threshold=1)
     with pytest.raises(ValueError):
         breaker.call(bad)
-    assert breaker.state is State.CLOSED
+    assert breaker.state.name == "CLOSED"
     named = CircuitBreaker("n", classic(threshold=1), on=ValueError, clock=clock)
     with pytest.raises(Boom):
         named.call(fail)
-    assert named.state is State.CLOSED
+    assert named.state.name == "CLOSED"
     with pytest.raises(ValueError):
         named.call(bad)
-    assert named.state is State.OPEN
+    assert named.state.name == "OPEN"
     ignoring = CircuitBreaker("i", classic(threshold=1), on=Exception, ignore=Boom, clock=clock)
     break_it(ignoring, 3)
-    assert ignoring.state is State.CLOSED
+    assert ignoring.state.name == "CLOSED"
 
 
 def test_a_cancelled_call_teaches_nothing() -> None:
@@ -171,9 +172,9 @@ def test_a_late_result_of_before_teaches_nothing() -> None:
     late = breaker.acquire()
     break_it(breaker, 1)
     clock.advance(60)
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state.name == "HALF_OPEN"
     breaker.settle(late, Boom())
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state.name == "HALF_OPEN"
 
 
 def test_rates_and_slow_calls() -> None:
@@ -183,13 +184,13 @@ def test_rates_and_slow_calls() -> None:
     break_it(breaker, 1)
     breaker.call(fine)
     breaker.call(fine)
-    assert breaker.state is State.CLOSED
+    assert breaker.state.name == "CLOSED"
     break_it(breaker, 1)
-    assert breaker.state is State.OPEN
+    assert breaker.state.name == "OPEN"
     slow = make(clock, slow_after=1, slow_rate=100, min_calls=2)
     for _ in range(2):
         slow.call(lambda: clock.advance(1))
-    assert slow.state is State.OPEN
+    assert slow.state.name == "OPEN"
 
 
 def test_listeners_hear_every_change_in_order() -> None:
@@ -230,7 +231,7 @@ def test_a_listener_may_use_the_breaker() -> None:
 
     breaker.on_transition(listener)
     break_it(breaker, 1)
-    assert breaker.state is State.CLOSED
+    assert breaker.state.name == "CLOSED"
     assert seen == [State.OPEN, State.CLOSED]
 
 
@@ -239,9 +240,9 @@ def test_by_hand() -> None:
     clock = VirtualClock()
     breaker = make(clock)
     breaker.trip(5)
-    assert breaker.state is State.OPEN
+    assert breaker.state.name == "OPEN"
     clock.advance(5)
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state.name == "HALF_OPEN"
     breaker.trip()
     assert (breaker.state, breaker.retry_after()) == (State.FORCED_OPEN, float("inf"))
     with pytest.raises(BreakerOpen, match="until it is reset"):
@@ -249,10 +250,10 @@ def test_by_hand() -> None:
     breaker.reset()
     breaker.disable()
     break_it(breaker, 9)
-    assert breaker.state is State.DISABLED
+    assert breaker.state.name == "DISABLED"
     breaker.metrics_only()
     break_it(breaker, 9)
-    assert breaker.state is State.METRICS_ONLY
+    assert breaker.state.name == "METRICS_ONLY"
     assert breaker.snapshot().would_reject > 0
 
 
@@ -268,10 +269,10 @@ def test_the_registry_makes_each_once() -> None:
     break_it(added)
     assert registry.states() == {"a": State.CLOSED, "b": State.OPEN}
     assert registry.add("b", timeout=10, replace=True) is added
-    assert added.state is State.OPEN, "its state goes on under the new settings"
+    assert added.state.name == "OPEN", "its state goes on under the new settings"
     assert added.options.open_for_s == 10.0
     registry.reset_all()
-    assert added.state is State.CLOSED
+    assert added.state.name == "CLOSED"
     assert len(registry) == 2
     registry.remove("b")
     assert "b" not in registry
@@ -371,4 +372,4 @@ def test_threads_hear_changes_in_order() -> None:
         thread.join(20)
     breaker.snapshot()
     assert len(heard) > 4
-    assert all(one.after is two.before for one, two in zip(heard, heard[1:], strict=False))
+    assert all(one.after is two.before for one, two in pairwise(heard))

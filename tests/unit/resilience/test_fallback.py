@@ -33,6 +33,11 @@ class Service:
         return self.items(user)
 
 
+def broken(_: object) -> None:
+    """Fail."""
+    raise KeyError("x")
+
+
 def test_a_value_stands_in() -> None:
     """For every Exception, an open breaker included; interruptions pass through."""
     service = Service()
@@ -144,7 +149,7 @@ def test_degradation_begins_and_ends() -> None:
     heard: list[DegradationState] = []
     feature = GracefulDegradation("items", value=["none"], clock=clock)
     feature.on_change(heard.append)
-    feature.on_change(lambda _: {}["broken"])
+    feature.on_change(broken)
     items = feature(service.items)
     assert not feature.degraded
     items("a")

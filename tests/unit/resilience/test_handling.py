@@ -30,7 +30,7 @@ class Record(Reporter):
         super().__init__("nowhere")
         self.kept: list[tuple[BaseException, dict[str, object]]] = []
 
-    def report(self, error: BaseException, **fields: object) -> str:  # type: ignore[override]
+    def report(self, error: BaseException, **fields: object) -> str:
         """Keep it."""
         self.kept.append((error, fields))
         return "id"
@@ -104,10 +104,11 @@ def test_a_compensation_that_fails_does_not_stop_the_others() -> None:
     async def asynchronous() -> None:
         undone.append("never")
 
-    with pytest.raises(KeyError) as caught, ErrorHandlingContext("job", reporter=record) as work:
-        work.record_operation("first", compensation=lambda: undone.append("first"))
-        work.record_operation("second", compensation=broken)
-        work.record_operation("third", compensation=asynchronous)
+    work = ErrorHandlingContext("job", reporter=record)
+    work.record_operation("first", compensation=lambda: undone.append("first"))
+    work.record_operation("second", compensation=broken)
+    work.record_operation("third", compensation=asynchronous)
+    with pytest.raises(KeyError) as caught, work:
         raise KeyError("x")
     assert undone == ["first"]
     assert caught.value.__notes__[1] == "seawall: could not be undone: second: OSError: disk"
@@ -138,9 +139,10 @@ async def test_the_asynchronous_forms() -> None:
     with pytest.raises(asyncio.CancelledError):
         await work(asyncio.CancelledError())
     assert (undone, len(record.kept)) == (["undone"] * 2, 1)
+    context = ErrorHandlingContext("block", reporter=record)
+    context.record_operation("b", compensation=undo)
     with pytest.raises(KeyError):
-        async with ErrorHandlingContext("block", reporter=record) as context:
-            context.record_operation("b", compensation=undo)
+        async with context:
             raise KeyError
     assert (len(undone), len(record.kept)) == (3, 2)
 
@@ -227,10 +229,10 @@ async def test_strategies_of_ones_own() -> None:
 
     clock = VirtualClock()
     handled = with_error_handling(by_category={"validation": answer}, clock=clock)
-    assert handled.call(_raise, ValueError("bad")) == "instead"  # type: ignore[func-returns-value]
+    assert handled.call(_raise, ValueError("bad")) == "instead"
     assert (clock.sleeps, [one.attempt for one in seen]) == ([5.0], [1, 2])
     strategies.add("test_answer", lambda _: Recovery.answer(1))
-    assert with_error_handling(by_category={"unknown": "test_answer"}).call(_raise, KeyError()) == 1  # type: ignore[func-returns-value]
+    assert with_error_handling(by_category={"unknown": "test_answer"}).call(_raise, KeyError()) == 1
     with pytest.raises(ValueError, match="no such category"):
         with_error_handling(by_category={"transcient": "retry"})
 
@@ -256,7 +258,7 @@ def test_a_strategy_that_fails_raises_the_failure(caplog: pytest.LogCaptureFixtu
 def test_strategies_of_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package brings strategies by name in the group `seawall.strategies`."""
     point = metadata.EntryPoint("test_plugin", f"{__name__}:plugin", "seawall.strategies")
-    monkeypatch.setattr(metadata.EntryPoint, "load", lambda self: plugin)
+    monkeypatch.setattr(metadata.EntryPoint, "load", lambda _: plugin)
     monkeypatch.setattr(
         "seawall.resilience.recovery.entry_points",
         lambda group, name=None: (
@@ -264,7 +266,7 @@ def test_strategies_of_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     )
     assert "test_plugin" in strategies.names()
-    assert with_error_handling(by_category={"unknown": "test_plugin"}).call(_raise, KeyError()) == "plugged"  # type: ignore[func-returns-value]
+    assert with_error_handling(by_category={"unknown": "test_plugin"}).call(_raise, KeyError()) == "plugged"
 
 
 def plugin(failure: Failure) -> Recovery:

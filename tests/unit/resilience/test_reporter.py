@@ -43,9 +43,16 @@ class Wire:
         return [one for batch in self.batches for one in batch]
 
 
-def make(wire: Wire, **settings: int) -> Reporter:
+def make(wire: Wire, *, max_queue: int = 1000, max_batch: int = 100) -> Reporter:
     """Return a reporter over a wire."""
-    return Reporter("test", component="orders", delivery=lambda: wire, **settings)
+    return Reporter(
+        "test", component="orders", max_queue=max_queue, max_batch=max_batch, delivery=lambda: wire
+    )
+
+
+def broken() -> None:
+    """Fail."""
+    raise KeyError("x")
 
 
 def test_an_exception_arrives_with_what_is_known() -> None:
@@ -131,10 +138,7 @@ def test_reporting_never_raises() -> None:
 
     wire = Wire()
     reporter = Reporter("test", include_locals=True, redact=redact, delivery=lambda: wire)
-    try:
-        raise Nasty
-    except Nasty as error:
-        assert reporter.report(error, severity="URGENT")
+    assert reporter.report(Nasty(), severity="URGENT")
     reporter.flush(5)
     assert wire.events[0].message.endswith("Nasty")
     assert wire.events[0].severity == "MEDIUM"
@@ -226,7 +230,7 @@ def test_the_reporter_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
         reporter = report_to("10.0.0.2:9090", component="orders")
         assert current_reporter() is reporter
         with pytest.raises(KeyError):
-            with_error_handling(lambda: {}["x"])()
+            with_error_handling(broken)()
         assert reporter.flush(5)
         assert (wire.events[0].component, made) == ("orders", ["10.0.0.2:9090"])
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from math import inf
 
@@ -219,7 +219,7 @@ def test_the_pushback_of_a_server_is_obeyed() -> None:
 
 
 def test_classes_have_settings_of_their_own() -> None:
-    """The first class that fits decides about attempts and waits; without `on` nothing else is tried again."""
+    """The first class that fits decides about attempts and waits; without `on` nothing else is retried."""
     locked = RetryClass("locked", on=BlockingIOError, attempts=2, backoff=Backoff.constant(9))
     clock = VirtualClock()
     policy = retry(classes=(locked, NETWORK, DATABASE, RESOURCE), clock=clock)
@@ -347,13 +347,13 @@ def test_a_loop_of_attempts() -> None:
     """The body of `with` is the attempt."""
     clock = VirtualClock()
     work = Failing(KeyError(), KeyError())
-    numbers = []
+    numbers, result = [], ""
     for attempt in retry(on=KeyError, clock=clock):
         numbers.append(attempt.number)
         with attempt:
             result = work()
     assert (result, numbers, clock.sleeps) == ("done", [1, 2, 3], [0.025, 0.05])
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012 - the loop is what raises
         for attempt in retry(on=KeyError, attempts=2, clock=clock):
             with attempt:
                 raise KeyError
@@ -363,7 +363,7 @@ def test_a_loop_of_attempts() -> None:
 async def test_an_asynchronous_loop_of_attempts() -> None:
     """`async for` waits without blocking."""
     clock = VirtualClock()
-    work = Failing(KeyError())
+    work, result = Failing(KeyError()), ""
     async for attempt in retry(on=KeyError, clock=clock):
         with attempt:
             result = await work.later()
@@ -373,7 +373,7 @@ async def test_an_asynchronous_loop_of_attempts() -> None:
 def test_interruptions_are_not_failures() -> None:
     """Ctrl-C and cancellation pass through at once."""
     for error in (KeyboardInterrupt(), asyncio.CancelledError()):
-        calls = []
+        calls: list[int] = []
 
         def work(error: BaseException = error, calls: list[int] = calls) -> None:
             calls.append(1)
@@ -399,7 +399,7 @@ def test_what_would_protect_nothing_is_refused() -> None:
     """A generator runs later, and so does a coroutine that a plain function returns."""
     policy = retry(on=KeyError)
 
-    def numbers():  # noqa: ANN202
+    def numbers() -> Iterator[int]:
         yield 1
 
     async def work() -> None:
@@ -408,7 +408,7 @@ def test_what_would_protect_nothing_is_refused() -> None:
     with pytest.raises(TypeError, match="generator"):
         policy(numbers)
     with pytest.raises(TypeError, match="awaitable"):
-        policy.call(lambda: work())  # noqa: PLW0108
+        _ = policy.call(lambda: work())  # noqa: PLW0108
 
 
 async def test_anything_awaitable_can_be_called() -> None:
