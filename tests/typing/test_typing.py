@@ -15,7 +15,7 @@ ROOT = HERE.parents[1]
 pytestmark = pytest.mark.slow
 
 
-def check(name: str, cache: Path) -> list[str]:
+def check(file: Path, cache: Path) -> list[str]:
     """Return mypy's errors about a file."""
     from mypy import api
 
@@ -26,7 +26,7 @@ def check(name: str, cache: Path) -> list[str]:
         str(cache),
         "--no-error-summary",
     ]
-    out, err, _ = api.run([*arguments, str(HERE / name)])
+    out, err, _ = api.run([*arguments, str(file)])
     assert not err, err
     return [line for line in out.splitlines() if ": error:" in line]
 
@@ -39,20 +39,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_correct_use_has_no_errors(cache: Path) -> None:
     """Every assert_type holds."""
-    assert check("sample_good.py", cache) == []
+    assert check(HERE / "correct.py", cache) == []
 
 
 def test_mistakes_are_found(cache: Path) -> None:
     """Each marked line has exactly its error, no other line has one."""
-    lines = (HERE / "sample_bad.py").read_text(encoding="utf-8").splitlines()
+    text = (HERE / "mistakes.txt").read_text(encoding="utf-8")
+    file = cache / "mistakes.py"
+    file.write_text(text, encoding="utf-8")
+    lines = text.splitlines()
     expected = {
         (number, match.group(1))
         for number, line in enumerate(lines, 1)
         if (match := re.search(r"# E: ([\w-]+)$", line))
     }
     found = set()
-    for line in check("sample_bad.py", cache):
-        match = re.search(r"sample_bad\.py:(\d+): error: .*\[([\w-]+)\]$", line)
+    for line in check(file, cache):
+        match = re.search(r"mistakes\.py:(\d+): error: .*\[([\w-]+)\]$", line)
         assert match, line
         found.add((int(match.group(1)), match.group(2)))
     assert found == expected

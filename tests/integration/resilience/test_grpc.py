@@ -38,7 +38,7 @@ def test_calls_with_one_response(stand: Stand) -> None:
     fail = [("fail", "14")]
     chosen = make(fallback=fallback(value=b"not asked"))
     with grpc.insecure_channel(address, options=[("grpc.enable_retries", 0)]) as plain:
-        channel = grpc.intercept_channel(plain, policy_interceptor(chosen))
+        channel: Any = grpc.intercept_channel(plain, policy_interceptor(chosen))
         unary = channel.unary_unary(UNARY)
         answer, call = unary.with_call(b"hello")
         assert answer == b"hello"
@@ -66,7 +66,7 @@ def test_streams_are_counted_at_their_end(stand: Stand) -> None:
     breaker = chosen.breaker
     assert breaker is not None
     with grpc.insecure_channel(address) as plain:
-        channel = grpc.intercept_channel(plain, policy_interceptor({"/t.v1.T/": chosen}))
+        channel: Any = grpc.intercept_channel(plain, policy_interceptor({"/t.v1.T/": chosen}))
         assert len(list(channel.unary_stream(REPEAT)(b"x"))) == 5
         assert channel.stream_unary(COUNT)(iter([b"a", b"bc"])) == b"3"
         assert list(channel.stream_stream(CHAT)(iter([b"a", b"b"]))) == [b"a", b"b"]
@@ -89,7 +89,7 @@ def test_the_deadline_of_a_policy(stand: Stand) -> None:
     _, address = stand.upstream()
     chosen = Policy(timeout=0.3)
     with grpc.insecure_channel(address) as plain:
-        channel = grpc.intercept_channel(plain, policy_interceptor(chosen))
+        channel: Any = grpc.intercept_channel(plain, policy_interceptor(chosen))
         for method in (
             channel.unary_unary(UNARY),
             lambda *args, **more: list(channel.unary_stream(REPEAT)(*args, **more)),
@@ -157,7 +157,7 @@ def test_a_policy_by_name(stand: Stand) -> None:
     """`builtin/read` around a stub, and none for a service that is not named."""
     _, address = stand.upstream()
     with grpc.insecure_channel(address, options=[("grpc.enable_retries", 0)]) as plain:
-        channel = grpc.intercept_channel(
+        channel: Any = grpc.intercept_channel(
             plain, policy_interceptor({"/t.v1.T/Unary": policy("builtin/read", idempotent=True)})
         )
         with pytest.raises(grpc.RpcError) as caught:

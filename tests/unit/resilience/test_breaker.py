@@ -285,9 +285,13 @@ def test_one_listener_for_all_breakers() -> None:
     registry = BreakerRegistry(clock=VirtualClock())
     heard: list[str] = []
     registry.get("a")
-    registry.on_transition(lambda change: heard.append(change.name))
+    leave = registry.on_transition(lambda change: heard.append(change.name))
     registry.get("b").trip()
     registry.get("a").trip()
+    assert heard == ["b", "a"]
+    leave()
+    registry.get("a").reset()
+    registry.get("c").trip()
     assert heard == ["b", "a"]
 
 

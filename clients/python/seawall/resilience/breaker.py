@@ -127,12 +127,12 @@ class CircuitBreaker(Scoped):
         """Call `listener` for each change of state from now on; return what ends that."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
+        return lambda: self.remove_listener(listener)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
-
-        return unsubscribe
+    def remove_listener(self, listener: BreakerListener) -> None:
+        """Tell a listener nothing more."""
+        with self._lock:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
 
     # -- by hand
 
@@ -377,13 +377,20 @@ class BreakerRegistry:
         """Return the state of each breaker by name."""
         return {one.name: one.state for one in self}
 
-    def on_transition(self, listener: BreakerListener) -> None:
-        """Call `listener` for each change of every breaker, those to come included."""
+    def on_transition(self, listener: BreakerListener) -> Callable[[], None]:
+        """Call `listener` for each change of every breaker, those to come included; return what ends that."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
-            there = list(self._by_name.values())
-        for one in there:
+        for one in self:
             one.on_transition(listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
+            for one in self:
+                one.remove_listener(listener)
+
+        return unsubscribe
 
     def __getitem__(self, name: str) -> CircuitBreaker:
         return self._by_name[name]

@@ -1,3 +1,4 @@
+# ruff: noqa: D103
 """What a type checker must see through the decorators; checked by test_typing, never run."""
 
 from __future__ import annotations
