@@ -112,7 +112,8 @@ def test_the_library_is_the_engine(
 
 def vars_of(snapshot: BreakerSnapshot) -> dict[str, object]:
     """Return all values."""
-    return {name: getattr(snapshot, name) for name in dir(snapshot) if not name.startswith("_")}
+    found = {name: getattr(snapshot, name) for name in dir(snapshot) if not name.startswith("_")}
+    return {name: value for name, value in found.items() if not callable(value)}
 
 
 class Visitor:

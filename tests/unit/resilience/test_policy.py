@@ -123,7 +123,8 @@ def test_built_in_policies_have_the_numbers_of_the_proxy(name: str) -> None:
     for mine, other in ((here.retry.options, there.retry), (here.breaker.options, there.breaker)):
         assert type(mine) is type(other)
         names = [one for one in dir(other) if not one.startswith("_") and one != "budget"]
-        assert {one: getattr(mine, one) for one in names} == {one: getattr(other, one) for one in names}
+        values = {one: getattr(other, one) for one in names if not callable(getattr(other, one))}
+        assert {one: getattr(mine, one) for one in values} == values
     assert there.retry.budget is not None
     assert here.retry.budget is not None
     mine_budget = here.retry.budget.engine.options
