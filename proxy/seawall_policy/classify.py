@@ -82,6 +82,8 @@ _SEVERITY_BY_OUTCOME: Final[dict[str, str]] = {
     "hedged": LOW,
     "breaker_closed": LOW,
     "breaker_half_open": LOW,
+    "route_recovered": LOW,
+    "route_degraded": MEDIUM,
     "fallback": MEDIUM,
     "rejected": MEDIUM,
     "breaker_opened": HIGH,

@@ -8,6 +8,7 @@ from math import inf
 from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
+from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.headers import Field
@@ -73,6 +74,8 @@ def snapshot(
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
     revision: int = 1,
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = 3,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -81,6 +84,8 @@ def snapshot(
         retry=retry,
         breaker=breaker,
         fallback=fallback,
+        idempotency=idempotency,
+        recovered_after=recovered_after,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -100,6 +105,8 @@ def playing(
     clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = 3,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -112,6 +119,8 @@ def playing(
             clusters=clusters,
             methods=methods,
             idempotent=idempotent,
+            idempotency=idempotency,
+            recovered_after=recovered_after,
         )
     )
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import retry, status
-from seawall_policy.model import FallbackStep
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
-from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.call_keyed import CallKeyed
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
@@ -36,7 +35,7 @@ _MEANT_AFTER_S: Final = 0.05
 _DEADLINE_SLACK_S: Final = 0.02
 
 
-class Call(CallEnd):
+class Call(CallKeyed):
     """One RPC. Made by the acceptor; keeps itself alive through its stream, its timer and its attempt."""
 
     def begin(self, end_stream: bool, traced: CallTrace | None) -> None:
@@ -60,12 +59,12 @@ class Call(CallEnd):
             self.waits_for_slot = True
             self._rearm()
             return
-        self._start_attempt()
+        self._enter()
 
     def slot_free(self) -> None:
         self.waits_for_slot = False
         if not self.finished:
-            self._start_attempt()
+            self._enter()
 
     def _start_attempt(self) -> None:
         context = self.context
@@ -189,6 +188,8 @@ class Call(CallEnd):
             self.kept_trailers_only = trailers_only
         if not self.in_fallback and self._retry(attempt, code, block, extra):
             return
+        if self.keeper is not None and block is not None:
+            self.keep_answer(code, block, extra, trailers_only)
         if self._fall_back(code, attempt.reason):
             return
         if block is None:
@@ -238,52 +239,6 @@ class Call(CallEnd):
         else:
             self._start_attempt()
         return True
-
-    def _fall_back(self, code: int, reason: str) -> bool:
-        """Serve the next fallback that answers this failure, if there is one."""
-        if not self.state.has_fallback or self.committed:
-            return False
-        steps = self.state.policy.fallback
-        while self.fallback_index < len(steps):
-            step = steps[self.fallback_index]
-            self.fallback_index += 1
-            if step.applies(code, reason) and self._serve(step, code, reason):
-                return True
-        return False
-
-    def _serve(self, step: FallbackStep, code: int, reason: str) -> bool:
-        now = self.context.now
-        static = step.static
-        if static is not None:
-            payload = static.payloads.get(self.head.path)
-            if payload is None or now >= self.client_deadline:
-                return False
-            self._remember_failure(code, reason)
-            self._answer_static(payload)
-            return True
-        if self.replay is None or now >= self.deadline or not self._may_repeat():
-            return False
-        self._remember_failure(code, reason)
-        self._drop_held()
-        self.cluster = self.state.fallback_clusters[step.cluster]
-        self.in_fallback = True
-        self.tried = 0
-        self._start_attempt()
-        return True
-
-    def _may_repeat(self) -> bool:
-        """Tell whether another server may be given the call: none has seen it, or twice is fine."""
-        return not self.maybe_executed or not self.state.policy.retry.only_idempotent or self._idempotent()
-
-    def _remember_failure(self, code: int, reason: str) -> None:
-        if not self.in_fallback:
-            self.failed_code = code
-            self.failed_reason = reason
-
-    def _fail(self, code: int, reason: str) -> None:
-        """End the call with a status of ours, unless a fallback answers it."""
-        if not self._fall_back(code, reason):
-            self._answer(code, reason)
 
     def buffers_are_full(self) -> None:
         self._abandon_attempt()

@@ -50,6 +50,8 @@ class ResponseSide(RequestSide):
             self._answer_probe(attempt)
         if self.access is not None:
             self.access.answered(data, self.context.now)
+        if self.keeper is not None:
+            self.keeper.data(data)
         attempt.consume(self.stream.send_data(data, False))
 
     def _list_held(self) -> None:
@@ -71,6 +73,8 @@ class ResponseSide(RequestSide):
             self._rearm()
 
     def _commit(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        if self.keeper is not None:
+            self.keeper.begin(block, extra, self.extra, self.replay if self.request_done else None)
         change = self.state.response_headers
         if change is not None:
             block = response_head(block).changed(block, change)
@@ -109,7 +113,10 @@ class ResponseSide(RequestSide):
             return
         sent = 0
         access = self.access
+        keeper = self.keeper
         for piece in data:
+            if keeper is not None:
+                keeper.data(piece)
             if access is not None:
                 access.answered(piece, self.context.now)
             sent += self.stream.send_data(piece, False)

@@ -2,7 +2,8 @@
 
 Every local failure is trailers-only with `grpc-status-details-bin` carrying google.rpc.Status with ErrorInfo
 (domain `seawall`, AIP-193) and, where waiting helps, RetryInfo; `seawall-outcome` and `seawall-reason` say
-the same in plain text. Only codes that gRFC A54 allows a proxy to invent are used. The two protobuf messages
+the same in plain text. Only codes that gRFC A54 allows a proxy to invent are used, but for a caller's own
+mistake with an idempotency key, which is INVALID_ARGUMENT. The two protobuf messages
 are encoded by hand, since this room stays free of the protobuf runtime; a test decodes them with it.
 """
 
@@ -32,6 +33,7 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 PER_TRY_TIMEOUT: Final = "PER_TRY_TIMEOUT"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
+IDEMPOTENCY_KEY_REUSED: Final = "IDEMPOTENCY_KEY_REUSED"
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -49,6 +51,7 @@ REASONS: Final[dict[str, str]] = {
     PER_TRY_TIMEOUT: "the attempt took longer than per_try_timeout",
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
+    IDEMPOTENCY_KEY_REUSED: "the idempotency key was used before, for another request",
 }
 """Every reason with its meaning."""
 

@@ -7,7 +7,10 @@ from math import inf
 
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.degradation import RECOVERED_AFTER
 from seawall_policy.header_change import HeaderChange
+from seawall_policy.journal import IdempotencyOptions
+from seawall_policy.last_good import LastGoodOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -31,10 +34,20 @@ def make_policy(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     fallback: tuple[FallbackStep, ...] = (),
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = RECOVERED_AFTER,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
-        "tested", timeout_s, per_try_timeout_s, retry or RetryOptions(), breaker, fallback, Classifier()
+        "tested",
+        timeout_s,
+        per_try_timeout_s,
+        retry or RetryOptions(),
+        breaker,
+        fallback,
+        Classifier(),
+        idempotency=idempotency,
+        recovered_after=recovered_after,
     )
 
 
@@ -115,6 +128,25 @@ def make_snapshot(
 def to_cluster(name: str, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
     """Return a fallback to another cluster; `codes` is a bit mask."""
     return FallbackStep(codes, reasons, name, None)
+
+
+def to_method(
+    path: str, name: str = "", codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()
+) -> FallbackStep:
+    """Return a fallback to another method, of the route's own cluster unless one is named."""
+    return FallbackStep(codes, reasons, name, None, method=path.encode("ascii"))
+
+
+def to_last_good(
+    options: LastGoodOptions, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()
+) -> FallbackStep:
+    """Return a fallback to the last good answer."""
+    return FallbackStep(codes, reasons, "", None, last_good=options)
+
+
+def to_empty(codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
+    """Return a fallback to an empty answer."""
+    return FallbackStep(codes, reasons, "", None, empty=True)
 
 
 def to_static(
