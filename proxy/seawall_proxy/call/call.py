@@ -323,7 +323,10 @@ class Call(CallKeyed):
             self._cut_short(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
         elif now >= self.retry_at:
             self.retry_at = NEVER
-            self._start_attempt()
+            if self.awaits_request:
+                self.request_overdue()
+            else:
+                self._start_attempt()
         elif now >= self.commit_at:
             self.commit_at = NEVER
             if self.held_block is not None:

@@ -16,10 +16,16 @@ from seawall_proxy.call import kept, local_reply
 from seawall_proxy.call.attempt import NO_EXTRA
 from seawall_proxy.call.call_end import CallEnd
 from seawall_proxy.call.call_state import KIND_STREAM
+from seawall_proxy.call.context import REPLAY_CALL_BYTES
 from seawall_proxy.call.ports import OUTCOME_FALLBACK
 from seawall_proxy.call.response import response_head
+from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field
 
+HOLD_REQUEST_S: Final = 0.05
+"""How long the rest of a request of unknown kind is waited for: a stream's client may wait for an answer
+before it says more.
+"""
 EMPTY_MESSAGE: Final = b"\x00\x00\x00\x00\x00"
 
 
@@ -83,6 +89,8 @@ class CallFallback(CallEnd):
         store = self.state.last_good
         if store is None or not kept.keeps_good(good, self.head, self.extra):
             return False
+        if good.by_request and not self.request_done and self._waits_for_request(code, reason):
+            return True
         key = kept.good_key(good, self.head, self.extra, self.replay if self.request_done else None)
         if key == b"":
             return False
@@ -93,6 +101,64 @@ class CallFallback(CallEnd):
         age = b"stale;age=%d" % int(now - found.at)
         self._answer_here(found.answer.body, found.answer.head, ((b"seawall-degraded", age),))
         return True
+
+    def _waits_for_request(self, code: int, reason: str) -> bool:
+        """Put the step off until the request is complete, if that is to be expected: what fails at once fails
+        before the message is here.
+        """
+        info = self.table.methods.get(self.head.path)
+        if self.awaits_request or self.replay is None or (info is not None and info.client_streaming):
+            return False
+        self.fallback_index -= 1
+        self.pending_code = code
+        self.pending_reason = reason
+        self.awaits_request = True
+        if info is None:
+            self.retry_at = self.context.now + HOLD_REQUEST_S
+        self._rearm()
+        return True
+
+    def request_grew(self, size: int) -> bool:
+        done = self.request_done
+        if not done and self.replay_size <= REPLAY_CALL_BYTES:
+            self.credited += size
+            self.stream.consume(size)
+            return True
+        self.retry_at = NEVER
+        if self.pending_code < 0:
+            self.awaits_request = False
+            self._request_came(done)
+        else:
+            # Still awaited, if it was too much: there is no waiting twice.
+            self.awaits_request = not done
+            self._resume()
+        return True
+
+    def request_overdue(self) -> None:
+        """Wait no longer for the rest of a request: its method may be one that streams."""
+        if self.pending_code < 0:
+            self.awaits_request = False
+            self._request_came(False)
+        else:
+            self._resume()
+
+    def _request_came(self, whole: bool) -> None:
+        """Begin the call that has waited for its request."""
+
+    def _resume(self) -> None:
+        """Go on with the fallbacks of the failure that was put off; without any, tell it."""
+        code = self.pending_code
+        reason = self.pending_reason
+        self.pending_code = -1
+        if self._fall_back(code, reason):
+            return
+        block = self.kept_block
+        if block is None:
+            self._answer(code, reason)
+        elif reason == "":
+            self._deliver(self.kept_code, block, self.kept_extra, self.kept_trailers_only)
+        else:
+            self._answer_kept(block, reason)
 
     def _may_repeat(self) -> bool:
         """Tell whether another server may be given the call: none has seen it, or twice is fine."""

@@ -19,18 +19,12 @@ from seawall_policy.journal import IdempotencyOptions, Journal, Waiter
 from seawall_policy.kept_answer import KeptAnswer, content
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA
-from seawall_proxy.call.call_fallback import CallFallback
+from seawall_proxy.call.call_fallback import HOLD_REQUEST_S, CallFallback
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.kept import AnswerKeeper, keeps_good, values_of
 from seawall_proxy.call.ports import OUTCOME_FAILED, OUTCOME_OK
 from seawall_proxy.call.response import response_head, status_message
-from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
-
-HOLD_REQUEST_S: Final = 0.05
-"""How long a request of a method of unknown kind is waited for: a stream's client may wait for an answer
-before it says more.
-"""
 
 STREAMING: Final = "streaming"
 UNKNOWN_KIND: Final = "unknown_kind"
@@ -137,26 +131,15 @@ class CallKeyed(CallFallback):
         self.state.counters.journal.skip(reason)
         return False
 
-    def request_grew(self, size: int) -> bool:
+    def _request_came(self, whole: bool) -> None:
         journal = self.state.journal
-        if journal is None or self.attempts > 0 or self.in_fallback:
-            # It was not waited for any longer.
-            self.awaits_request = False
-            return self._passes_by(UNKNOWN_KIND)
-        if self.replay_size > rules.MAX_REQUEST_BYTES:
-            self.awaits_request = False
-            self.retry_at = NEVER
-            self._passes_by(REQUEST_TOO_LARGE)
-            self._start_attempt()
-        elif self.request_done:
-            self.awaits_request = False
-            self.retry_at = NEVER
-            if not self._ask(journal):
-                self._start_attempt()
+        if whole and journal is not None:
+            if self._ask(journal):
+                return
         else:
-            self.credited += size
-            self.stream.consume(size)
-        return True
+            too_large = self.replay_size > rules.MAX_REQUEST_BYTES
+            self._passes_by(REQUEST_TOO_LARGE if too_large else UNKNOWN_KIND)
+        self._start_attempt()
 
     def _ask(self, journal: Journal) -> bool:
         """Ask what is known of the call; return False when it is to be carried out now."""

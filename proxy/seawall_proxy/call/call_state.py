@@ -91,6 +91,9 @@ class CallState(AttemptOwner):
     journal_key: bytes = b""
     awaits_request: bool = False
     """Nothing is done until the request is complete."""
+    pending_code: int = -1
+    """The failure whose fallback needs the whole request; -1 when there is none."""
+    pending_reason: str = ""
     has_honoured_key: bool = False
     """The server knows the call by its idempotency key."""
 
