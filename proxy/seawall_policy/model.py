@@ -66,6 +66,8 @@ class FallbackStep:
         """Path of the method to call instead; empty for the method that was called."""
         self.last_good: LastGoodOptions | None = last_good
         self.empty: bool = empty
+        self.unfit: set[bytes] = set()
+        """Paths of methods whose messages are not those of `method`; filled in by the compiler."""
 
     def kind(self) -> str:
         """Return what this entry answers with, as statistics call it."""

@@ -21,8 +21,10 @@ from seawall_policy.compile import codes
 from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
 from seawall_policy.compile.clusters import check_name, read_clusters
+from seawall_policy.compile.fallback_lints import lint_route, lint_steps
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
 from seawall_policy.compile.inherit import Lineage, resolve
+from seawall_policy.compile.keys import lint_idempotency, read_idempotency, read_recovered_after
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
@@ -94,6 +96,7 @@ def compile_document(
     encoder = StaticEncoder(source)
     for place in places:
         check_names(place.scope, place.route, source)
+        lint_route(place.scope, place.route, source)
         encoder.encode(place.route, _fallback_owner(top / "policies", place, document, lineages), place.scope)
     methods = source.methods()
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
@@ -231,6 +234,9 @@ def _policies(
         if name in document.policies:
             lint_own(scope / name, document.policies[name])
             lint_merged(scope / name, document.policies[name], lineage, compiled[name])
+            lint_idempotency(scope / name, document.policies[name], lineage)
+            if document.policies[name].fallback:
+                lint_steps(scope / name, compiled[name].fallback)
     return compiled
 
 
@@ -246,6 +252,8 @@ def _read_policy(
         read_breaker(scope, policy),
         read_fallbacks(scope, policy, clusters),
         read_classifier(scope, policy),
+        idempotency=read_idempotency(scope, policy),
+        recovered_after=read_recovered_after(scope, policy),
     )
 
 

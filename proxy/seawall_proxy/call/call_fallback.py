@@ -55,6 +55,8 @@ class CallFallback(CallEnd):
             return self._serve_here(step, code, reason, now)
         if self.replay is None or now >= self.deadline or not self._may_repeat():
             return False
+        if step.method != b"" and self.head.path in step.unfit:
+            return False
         self._covers(step, code, reason)
         self._drop_held()
         state = self.state
@@ -119,8 +121,9 @@ class CallFallback(CallEnd):
         return True
 
     def request_grew(self, size: int) -> bool:
-        done = self.request_done
-        if not done and self.replay_size <= REPLAY_CALL_BYTES:
+        fits = self.replay_size <= REPLAY_CALL_BYTES
+        done = self.request_done and fits
+        if not done and fits:
             self.credited += size
             self.stream.consume(size)
             return True
