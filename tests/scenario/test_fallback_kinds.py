@@ -1,4 +1,4 @@
-"""Fallbacks to another method, to the last good answer and to an empty one; how long a route lives on them."""
+"""Fallbacks to another method, the last good answer or an empty one; how long a route lives on them."""
 
 from __future__ import annotations
 
@@ -406,7 +406,7 @@ def test_empty() -> None:
 
 
 def test_empty_of_an_unknown_kind() -> None:
-    """Without descriptors a message is there: a unary client fails without one, a stream's reader takes it."""
+    """Without descriptors a message is there: a unary client fails without one, a stream takes it."""
     with playing(fallback=(to_empty(CODES),)) as play:
         assert bytes(fail(play, path=LIST).seen.data) == b"\0\0\0\0\0"
 

@@ -96,7 +96,7 @@ def compile_document(
     encoder = StaticEncoder(source)
     for place in places:
         check_names(place.scope, place.route, source)
-        lint_route(place.scope, place.route, source)
+        lint_route(place.scope, place.route, source, unread=source.empty and bool(document.descriptor_files))
         encoder.encode(place.route, _fallback_owner(top / "policies", place, document, lineages), place.scope)
     methods = source.methods()
     safe = frozenset(path for path, info in methods.items() if info.idempotent)

@@ -40,8 +40,10 @@ def _covers(earlier: FallbackStep, later: FallbackStep) -> bool:
     return later.reasons <= earlier.reasons or earlier.codes == ANY_FAILURE
 
 
-def lint_route(scope: Scope, route: Route, source: DescriptorSource) -> None:
-    """Warn about what the policy of a route cannot do there; `scope` is the route's place."""
+def lint_route(scope: Scope, route: Route, source: DescriptorSource, *, unread: bool = False) -> None:
+    """Warn about what the policy of a route cannot do there; `scope` is the route's place, `unread` tells
+    that there are descriptor files which nobody has read.
+    """
     paths = source.paths(route.service, route.method)
     kinds = source.methods()
     streams = [path for path in paths if kinds[path].server_streaming]
@@ -55,7 +57,7 @@ def lint_route(scope: Scope, route: Route, source: DescriptorSource) -> None:
             (scope / "policy").warn(
                 codes.NO_EFFECT, f"{what} serves the last good answer, and streams have none"
             )
-        if step.empty and not paths:
+        if step.empty and not paths and not unread:
             (scope / "policy").warn(
                 codes.KIND_UNKNOWN,
                 f"{what} answers a stream with one empty message instead of none, for nothing says which "
@@ -68,7 +70,7 @@ def lint_route(scope: Scope, route: Route, source: DescriptorSource) -> None:
         (scope / "policy").warn(
             codes.NO_EFFECT, f"policy {name} keeps a journal, and no method of this route is unary"
         )
-    elif not paths:
+    elif not paths and not unread:
         (scope / "policy").warn(
             codes.KIND_UNKNOWN,
             f"policy {name} keeps a journal, and nothing says which methods are unary: calls with a key wait "

@@ -28,6 +28,7 @@ LARGEST: Final[frozenset[str]] = frozenset(
         names.CERTIFICATE_RELOADS,
         names.BREAKER_STATE,
         names.BREAKER_OPENED,
+        names.DEGRADED,
         names.ENDPOINT_STATE,
         names.ENDPOINT_HEALTH,
         names.ENDPOINT_LATENCY,
@@ -53,6 +54,8 @@ _MAX_KEYS: Final = (
     "latency_ms",
     "found",
     "left_out",
+    "for_seconds",
+    "step",
 )
 WORST: Final[tuple[str, ...]] = (
     "forced_open",
