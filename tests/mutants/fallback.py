@@ -97,8 +97,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "        if self.ticket is not None:\n            self.ticket.close()\n",
-        "",
+        "            self.ticket.close()\n",
+        "            pass\n",
         "the next with the same key waits for a fallback",
     ),
     (
@@ -115,7 +115,7 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "if self.awaits_request or self.replay is None",
+        "if self.has_waited or self.replay is None",
         "if self.replay is None",
         "the wait for a request that is too large begins again and again",
     ),

@@ -93,8 +93,8 @@ MUTANTS = (
     ),
     (
         "seawall_proxy/call/call_end.py",
-        "        if self.ticket is not None:\n            self.ticket.close()\n",
-        "",
+        "            self.ticket.close()\n",
+        "            pass\n",
         "a call that ends without an answer keeps its key",
     ),
     (

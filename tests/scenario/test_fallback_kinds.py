@@ -314,6 +314,45 @@ def test_of_an_unknown_kind_the_message_is_waited_for_a_moment() -> None:
         assert call.seen.field(b"seawall-reason") == b"BREAKER_OPEN"
 
 
+def test_the_rest_of_a_message_that_came_too_late_goes_on() -> None:
+    """When the wait was in vain the next fallback gets the request as it comes, all of it."""
+    steps = (LAST, to_cluster("dr"))
+    with playing(breaker=tripping(1), fallback=steps, clusters=WITH_DR, idempotent=True) as play:
+        fail(play)
+        play.server("d").last.reply(GOOD)
+        play.forget()
+        call = play.call(GET, PING[:7], end=False)
+        play.expect_nothing()
+        play.advance(0.06)
+        play.expect(f"d#2 <- HEADERS {GET}", "d#2 <- DATA <7 bytes>")
+        call.send(PING[7:])
+        call.end()
+        play.expect('d#2 <- DATA "ng"', 'd#2 <- DATA "" END')
+        play.server("d").last.reply(GOOD)
+        play.forget()
+        assert call.seen.field(b"seawall-outcome") == b"fallback"
+
+
+def test_a_large_message_goes_on_as_well() -> None:
+    """More than can be kept: there is no cluster for it, but there is an end."""
+    steps = (LAST, to_cluster("dr"), to_empty())
+    with playing(
+        breaker=tripping(1), fallback=steps, clusters=WITH_DR, methods=METHODS, idempotent=True
+    ) as play:
+        fail(play)
+        play.server("d").last.reply(GOOD)
+        play.forget()
+        call = play.call(GET, None, end=False)
+        for _ in range(33):
+            call.send(b"x" * 32768)
+        assert play.server("d").count == 2
+        call.end()
+        play.server("d").last.reply(GOOD)
+        play.forget()
+        assert call.seen.status == 0
+        assert len(play.server("d").server.calls[-1].data) == 33 * 32768
+
+
 def test_a_message_that_is_too_large_is_not_waited_for() -> None:
     """Its key cannot be known; credit is given until then, so it does come."""
     with playing(breaker=tripping(1), fallback=(LAST,), methods=METHODS) as play:

@@ -166,6 +166,7 @@ class CallEnd(ResponseSide):
             self._let_mirrors_go(self.mirrors)
         if self.ticket is not None:
             self.ticket.close()
+            self.ticket = None
         if self.state.degradation is not None:
             self._track(self.state.degradation, code, outcome)
         if outcome != OUTCOME_OK:

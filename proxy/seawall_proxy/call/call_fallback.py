@@ -65,6 +65,7 @@ class CallFallback(CallEnd):
         )
         self.sent_head = None if step.method == b"" else self.head.renamed(step.method)
         self.in_fallback = True
+        self.awaits_request = False
         self.tried = 0
         self._start_attempt()
         return True
@@ -109,12 +110,13 @@ class CallFallback(CallEnd):
         before the message is here.
         """
         info = self.table.methods.get(self.head.path)
-        if self.awaits_request or self.replay is None or (info is not None and info.client_streaming):
+        if self.has_waited or self.replay is None or (info is not None and info.client_streaming):
             return False
         self.fallback_index -= 1
         self.pending_code = code
         self.pending_reason = reason
         self.awaits_request = True
+        self.has_waited = True
         if info is None:
             self.retry_at = self.context.now + HOLD_REQUEST_S
         self._rearm()
@@ -132,8 +134,6 @@ class CallFallback(CallEnd):
             self.awaits_request = False
             self._request_came(done)
         else:
-            # Still awaited, if it was too much: there is no waiting twice.
-            self.awaits_request = not done
             self._resume()
         return True
 
@@ -153,6 +153,7 @@ class CallFallback(CallEnd):
         code = self.pending_code
         reason = self.pending_reason
         self.pending_code = -1
+        self.awaits_request = False
         if self._fall_back(code, reason):
             return
         block = self.kept_block
@@ -178,6 +179,7 @@ class CallFallback(CallEnd):
         self.keeper = None
         if self.ticket is not None:
             self.ticket.close()
+            self.ticket = None
 
     def _fail(self, code: int, reason: str) -> None:
         """End the call with a status of ours, unless a fallback answers it."""

@@ -91,6 +91,8 @@ class CallState(AttemptOwner):
     journal_key: bytes = b""
     awaits_request: bool = False
     """Nothing is done until the request is complete."""
+    has_waited: bool = False
+    """A fallback has waited for the rest of the request: none does so twice."""
     pending_code: int = -1
     """The failure whose fallback needs the whole request; -1 when there is none."""
     pending_reason: str = ""

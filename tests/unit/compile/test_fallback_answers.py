@@ -121,7 +121,7 @@ def test_messages_with_the_same_bytes_are_compatible() -> None:
     for suffix, kind in (("", "TYPE_INT32"), ("Bad", "TYPE_STRING")):
         item = file.message_type.add(name="Thing" + suffix)
         item.field.add(name="name", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
-        item.field.add(name="number", number=2, type=kind, label="LABEL_OPTIONAL")  # type: ignore[arg-type]
+        item.field.add(name="number", number=2, type=kind, label="LABEL_OPTIONAL")
         item.field.add(name="more", number=9, type="TYPE_BYTES", label="LABEL_OPTIONAL")
         order = file.message_type.add(name="Cart" + suffix)
         order.field.add(
