@@ -308,10 +308,13 @@ def severities() -> str:
     by_code: dict[str, list[str]] = {}
     for code in range(1, status.MAX_CODE + 1):
         by_code.setdefault(severity_for(code, "failed"), []).append(status.NAMES[code])
-    words = ("retried", "fallback", "rejected", "breaker_opened", "breaker_half_open", "breaker_closed")
+    words = (
+        *("retried", "fallback", "rejected", "breaker_opened", "breaker_half_open", "breaker_closed"),
+        *("route_degraded", "route_recovered"),
+    )
     rows: list[Row] = [(f"`{word}`", severity_for(status.UNAVAILABLE, word)) for word in words]
     rows += [(f"`failed` with {', '.join(names)}", severity) for severity, names in sorted(by_code.items())]
-    return table(("outcome, or change of a breaker", "severity"), rows)
+    return table(("outcome, or change of a breaker or route", "severity"), rows)
 
 
 def categories() -> str:

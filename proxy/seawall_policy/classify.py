@@ -83,6 +83,8 @@ _SEVERITY_BY_OUTCOME: Final[dict[str, str]] = {
     "breaker_closed": LOW,
     "breaker_half_open": LOW,
     "breaker_ramping": LOW,
+    "route_recovered": LOW,
+    "route_degraded": MEDIUM,
     "fallback": MEDIUM,
     "rejected": MEDIUM,
     "breaker_opened": HIGH,

@@ -82,6 +82,23 @@ class DescriptorSource:
             return "the method is not in the descriptors"
         return self._encode(method.output_type, json_text)
 
+    def misfit(self, path: bytes, other: bytes) -> str:
+        """Return why calls of the method `path` cannot be answered by the method `other`; empty when they
+        can, or when one of them is not known.
+        """
+        method = self._methods.get(path)
+        instead = self._methods.get(other)
+        if method is None or instead is None:
+            return ""
+        if (method.client_streaming, method.server_streaming) != (
+            instead.client_streaming,
+            instead.server_streaming,
+        ):
+            return "one of them streams where the other does not"
+        return incompatible(method.input_type, instead.input_type) or incompatible(
+            method.output_type, instead.output_type
+        )
+
     def file_descriptor_set(self) -> bytes:
         """Return all usable files as one serialized FileDescriptorSet."""
         merged = descriptor_pb2.FileDescriptorSet(file=self._files.values())
@@ -228,6 +245,33 @@ class DescriptorSource:
                     self.problems.append(f"there are more than {MAX_METHODS} methods; the rest is left out")
                     return
                 self._methods[f"/{service.full_name}/{method.name}".encode()] = method
+
+
+def incompatible(one: Descriptor, other: Descriptor) -> str:
+    """Return why the bytes of one message cannot be read as the other; empty when they can.
+
+    Fields with the same number must be of the same type; those that only one of them has are unknown fields
+    to the other.
+    """
+    return _incompatible(one, other, set())
+
+
+def _incompatible(one: Descriptor, other: Descriptor, seen: set[tuple[str, str]]) -> str:
+    pair = (one.full_name, other.full_name)
+    if pair[0] == pair[1] or pair in seen:
+        return ""
+    seen.add(pair)
+    for number, field in one.fields_by_number.items():
+        there = other.fields_by_number.get(number)
+        if there is None:
+            continue
+        if (field.type, field.is_repeated) != (there.type, there.is_repeated):
+            return f"{field.full_name} and {there.full_name} have the number {number} and different types"
+        if field.message_type is not None and there.message_type is not None:
+            text = _incompatible(field.message_type, there.message_type, seen)
+            if text:
+                return text
+    return ""
 
 
 def pack_files(files: Iterable[bytes]) -> bytes:

@@ -14,9 +14,12 @@ from seawall_policy.balance.slow_start import SlowStart
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.deadline import DeadlineOptions
+from seawall_policy.degradation import RECOVERED_AFTER
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
 from seawall_policy.hedge import HedgeOptions
+from seawall_policy.journal import IdempotencyOptions
+from seawall_policy.last_good import LastGoodOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
@@ -40,15 +43,43 @@ class StaticAnswer:
 
 
 class FallbackStep:
-    """One entry of a policy's fallback list: when it applies, and either a cluster or a static answer."""
+    """One entry of a policy's fallback list: when it applies, and what it answers with.
+
+    Exactly one of these: a cluster or a method (or both: that method of that cluster), a static answer, the
+    last good answer, an empty one.
+    """
 
     def __init__(
-        self, codes: int, reasons: frozenset[str], cluster: str, static: StaticAnswer | None
+        self,
+        codes: int,
+        reasons: frozenset[str],
+        cluster: str,
+        static: StaticAnswer | None,
+        method: bytes = b"",
+        last_good: LastGoodOptions | None = None,
+        empty: bool = False,
     ) -> None:
         self.codes: int = codes
         self.reasons: frozenset[str] = reasons
         self.cluster: str = cluster
+        """Name of a cluster; empty with a method means the route's own."""
         self.static: StaticAnswer | None = static
+        self.method: bytes = method
+        """Path of the method to call instead; empty for the method that was called."""
+        self.last_good: LastGoodOptions | None = last_good
+        self.empty: bool = empty
+        self.unfit: set[bytes] = set()
+        """Paths of methods whose messages are not those of `method`; filled in by the compiler."""
+
+    def kind(self) -> str:
+        """Return what this entry answers with, as statistics call it."""
+        if self.static is not None:
+            return "static"
+        if self.last_good is not None:
+            return "last_good"
+        if self.empty:
+            return "empty"
+        return "cluster" if self.method == b"" else "method"
 
     def applies(self, code: int, reason: str) -> bool:
         """Tell whether this entry answers a failure with status `code` and local `reason` (empty: from
@@ -71,6 +102,8 @@ class Policy:
         classifier: Classifier,
         deadline: DeadlineOptions | None = None,
         hedge: HedgeOptions | None = None,
+        idempotency: IdempotencyOptions | None = None,
+        recovered_after: int = RECOVERED_AFTER,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -85,6 +118,10 @@ class Policy:
         """How the time of a call is spent; None: as its timeouts say, and nothing more."""
         self.hedge: HedgeOptions | None = hedge
         """None: no hedging."""
+        self.idempotency: IdempotencyOptions | None = idempotency
+        """None: keys are metadata like any other."""
+        self.recovered_after: int = recovered_after
+        """Successes in a row that end a degradation."""
 
 
 class MetadataCondition:

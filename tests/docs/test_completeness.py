@@ -66,6 +66,13 @@ def test_labels_of_metrics() -> None:
     prometheus.add_routes(page, {"r": counters})
     prometheus.add_methods(page, [method])
     prometheus.add_mirrors(page, {"r": counters})
+    counters.degraded_calls = 1
+    counters.journal.stored = counters.journal.replayed = 1
+    counters.journal.waited = counters.journal.reused = 1
+    counters.journal.skip("full")
+    prometheus.add_keeping(page, {"r": counters})
+    prometheus.add_degraded(page, [("r", True)])
+    prometheus.add_kept(page, [("r", 1, 1)], [("r", 1, 1)])
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
     prometheus.add_breakers(page, [("r", 0, 0, 0)])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)
@@ -175,7 +182,8 @@ def test_every_builtin_policy() -> None:
         ("policies/timeouts.md", ["Policy"]),
         ("policies/retries.md", ["Retry", "Backoff", "Budget"]),
         ("policies/breaker.md", ["Breaker", "SlowCall"]),
-        ("policies/fallback.md", ["Fallback"]),
+        ("policies/fallback.md", ["Fallback", "LastGood"]),
+        ("policies/idempotency.md", ["Idempotency", "Journal"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
         ("policies/mirroring.md", ["Mirror"]),
         ("reference/access-log.md", ["AccessLog"]),
@@ -190,6 +198,7 @@ def test_every_setting(page: str, messages: list[str]) -> None:
     from seawall.v1 import policy_pb2
 
     elsewhere = {"extends", "retry", "breaker", "fallback", "classify", "name"}
+    elsewhere |= {"idempotency", "recovered_after"}
     text = read(page)
     for message in messages:
         for field in policy_pb2.DESCRIPTOR.message_types_by_name[message].fields:

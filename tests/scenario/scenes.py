@@ -10,6 +10,7 @@ from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
 from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.hedge import HedgeOptions
+from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.headers import Field
@@ -77,6 +78,8 @@ def snapshot(
     revision: int = 1,
     deadline: DeadlineOptions | None = None,
     hedge: HedgeOptions | None = None,
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = 3,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -87,6 +90,8 @@ def snapshot(
         fallback=fallback,
         deadline=deadline,
         hedge=hedge,
+        idempotency=idempotency,
+        recovered_after=recovered_after,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -108,6 +113,8 @@ def playing(
     idempotent: bool = False,
     deadline: DeadlineOptions | None = None,
     hedge: HedgeOptions | None = None,
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = 3,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -122,6 +129,8 @@ def playing(
             idempotent=idempotent,
             deadline=deadline,
             hedge=hedge,
+            idempotency=idempotency,
+            recovered_after=recovered_after,
         )
     )
 

@@ -36,6 +36,8 @@ class EventKind(IntEnum):
     POLICY_REJECTED = 8
     APPLICATION = 9
     SYSTEM = 10
+    ROUTE_DEGRADED = 13
+    ROUTE_RECOVERED = 14
 
 
 class Outcome(IntEnum):

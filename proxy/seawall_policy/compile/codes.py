@@ -37,6 +37,8 @@ BAD_METHOD: Final = "SW0112"
 TOO_MANY: Final = "SW0113"
 BAD_HEADER: Final = "SW0131"
 BAD_REASON: Final = "SW0141"
+METHOD_MISFIT: Final = "SW0152"
+BAD_KEY: Final = "SW0153"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -74,7 +76,11 @@ MARGIN_IS_ALL: Final = "SW0526"
 CLASS_COVERED: Final = "SW0527"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
+METHOD_PARTIAL: Final = "SW0540"
 MIRROR_TO_SELF: Final = "SW0541"
+FALLBACK_PAST_BREAKER: Final = "SW0542"
+FALLBACK_UNREACHED: Final = "SW0543"
+KIND_UNKNOWN: Final = "SW0544"
 JITTER_TO_NOTHING: Final = "SW0550"
 ONE_ENDPOINT: Final = "SW0551"
 WATCHED_TWICE: Final = "SW0552"
@@ -162,6 +168,17 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     BAD_REASON: (
         "Malformed reason",
         "Reasons are upper case letters, digits and `_`, at most 63 (AIP-193), such as QUOTA_EXCEEDED.",
+    ),
+    METHOD_MISFIT: (
+        "Method cannot stand in for another",
+        "A fallback's `method` must stream like the method called, and its messages must be compatible.",
+    ),
+    BAD_KEY: (
+        "Not a key to know calls by",
+        (
+            "Lower-case metadata keys that callers set, without `-bin`; in `last_good.key` written as "
+            "`metadata:NAME`, or `request`."
+        ),
     ),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
@@ -267,9 +284,25 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         "Anyone may name the client",
         "A PROXY protocol header is believed, whoever sends it.",
     ),
+    METHOD_PARTIAL: (
+        "Method stands in for some methods only",
+        "Calls of the other methods pass over this fallback and go to the next.",
+    ),
     MIRROR_TO_SELF: (
         "Mirror sends to the route's own cluster",
         "The copy is a second execution of the same call on the same servers.",
+    ),
+    FALLBACK_PAST_BREAKER: (
+        "Fallback goes past an open breaker",
+        "The step calls another method of the cluster that the breaker has just protected.",
+    ),
+    FALLBACK_UNREACHED: (
+        "Fallback is never reached",
+        "An earlier one answers the same failures and always has an answer.",
+    ),
+    KIND_UNKNOWN: (
+        "Nothing says which methods stream",
+        "Without descriptors a journal and an empty answer have to guess what a method's messages are.",
     ),
     JITTER_TO_NOTHING: (
         "Jitter down to nothing",

@@ -22,10 +22,12 @@ from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
 from seawall_policy.compile.breakers import lint_breaker_scopes, read_breaker
 from seawall_policy.compile.clusters import check_name, read_clusters
+from seawall_policy.compile.fallback_lints import lint_route, lint_steps
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
 from seawall_policy.compile.hedge_lints import lint_attempts, lint_hedged_routes
 from seawall_policy.compile.hedges import read_deadline, read_hedge
 from seawall_policy.compile.inherit import Lineage, resolve
+from seawall_policy.compile.keys import lint_idempotency, read_idempotency, read_recovered_after
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
@@ -98,6 +100,7 @@ def compile_document(
     encoder = StaticEncoder(source)
     for place in places:
         check_names(place.scope, place.route, source)
+        lint_route(place.scope, place.route, source, unread=source.empty and bool(document.descriptor_files))
         encoder.encode(place.route, _fallback_owner(top / "policies", place, document, lineages), place.scope)
     methods = source.methods()
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
@@ -238,6 +241,9 @@ def _policies(
             lint_own(scope / name, document.policies[name])
             lint_merged(scope / name, document.policies[name], lineage, compiled[name])
             lint_attempts(scope / name, document.policies[name], lineage, compiled[name])
+            lint_idempotency(scope / name, document.policies[name], lineage)
+            if document.policies[name].fallback:
+                lint_steps(scope / name, compiled[name].fallback)
     return compiled
 
 
@@ -255,6 +261,8 @@ def _read_policy(
         read_classifier(scope, policy),
         deadline=read_deadline(scope, policy),
         hedge=read_hedge(scope, policy),
+        idempotency=read_idempotency(scope, policy),
+        recovered_after=read_recovered_after(scope, policy),
     )
 
 

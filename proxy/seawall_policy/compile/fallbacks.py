@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from seawall.v1 import policy_pb2
 from seawall_policy import reasons, status
 from seawall_policy.compile import codes
+from seawall_policy.compile.fallback_answers import check_one_key, fit_methods, read_last_good, read_method
 from seawall_policy.compile.scope import Scope
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.model import ANY_FAILURE, FallbackStep, Route, StaticAnswer
@@ -53,13 +54,25 @@ def read_fallbacks(
         place = scope.at(index)
         mask, named = _read_when(place / "when", entry)
         static = _read_answer(place, entry, clusters)
-        if entry.cluster in sent_to:
-            (place / "cluster").warn(
-                codes.REPEATED, f"an earlier fallback already sends to {quoted(entry.cluster)}"
+        target = entry.cluster + entry.method
+        if target in sent_to:
+            (place / ("cluster" if entry.cluster else "method")).warn(
+                codes.REPEATED, f"an earlier fallback already sends to {quoted(target)}"
             )
-        if entry.cluster:
-            sent_to.add(entry.cluster)
-        steps.append(FallbackStep(mask, named, entry.cluster, static))
+        if target:
+            sent_to.add(target)
+        steps.append(
+            FallbackStep(
+                mask,
+                named,
+                entry.cluster,
+                static,
+                method=read_method(place, entry),
+                last_good=read_last_good(place, entry),
+                empty=entry.empty,
+            )
+        )
+    check_one_key(scope, steps)
     return tuple(steps)
 
 
@@ -92,11 +105,25 @@ def _read_when(scope: Scope, entry: policy_pb2.Fallback) -> tuple[int, frozenset
 
 def _read_answer(scope: Scope, entry: policy_pb2.Fallback, clusters: Collection[str]) -> StaticAnswer | None:
     has_static = entry.HasField("static")
-    if has_static and entry.cluster:
-        scope.error(codes.EXCLUSIVE, "has both `cluster` and `static`; split it into two entries")
-    if not has_static and not entry.cluster:
+    given = [
+        name
+        for name, there in (
+            ("cluster" if entry.cluster else "method", bool(entry.cluster or entry.method)),
+            ("static", has_static),
+            ("last_good", entry.HasField("last_good")),
+            ("empty", entry.empty),
+        )
+        if there
+    ]
+    if len(given) > 1:
         scope.error(
-            codes.MISSING, "says nothing to answer with; add `cluster: NAME` or `static: {json: {...}}`"
+            codes.EXCLUSIVE, f"has both `{given[0]}` and `{given[1]}`; split it into {len(given)} entries"
+        )
+    if not given:
+        scope.error(
+            codes.MISSING,
+            "says nothing to answer with; add `cluster: NAME`, `static: {json: {...}}`, `last_good: 10m`, "
+            "`method: /service/method` or `empty: true`",
         )
     if entry.cluster and entry.cluster not in clusters:
         hint = did_you_mean(entry.cluster, clusters)
@@ -131,6 +158,7 @@ class StaticEncoder:
         """Fill in the payloads of the static answers that calls of `route` may get; `owner` is the
         policy's place.
         """
+        fit_methods(self._source, route, owner)
         answers = [
             (i, step.static) for i, step in enumerate(route.policy.fallback) if step.static is not None
         ]

@@ -201,7 +201,11 @@ def lint_routes(
             seen[key] = route.name
         _never_retries(scope, route, policies, own, safe)
         for index, step in enumerate(route.policy.fallback):
-            if step.cluster and all(cluster == step.cluster for cluster, _ in route.backends):
+            if (
+                step.cluster
+                and not step.method
+                and all(cluster == step.cluster for cluster, _ in route.backends)
+            ):
                 (scope / "policy").warn(
                     codes.FALLBACK_TO_SELF,
                     f"fallback {index} of policy {quoted(route.policy.name)} sends to "
@@ -219,7 +223,8 @@ def _never_retries(
     # A built-in policy carries its retries along for whoever declares a method; only retries that were asked
     # for can be missed.
     asked = any(policies[name].own_attempts > 1 for name in policies[route.policy.name].chain if name in own)
-    if not asked or any(_covers(route, path) for path in safe):
+    keys = route.policy.idempotency
+    if not asked or any(_covers(route, path) for path in safe) or (keys and keys.server_honours):
         return
     scope.warn(
         codes.RETRY_NEVER,

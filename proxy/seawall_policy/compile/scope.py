@@ -144,5 +144,6 @@ BOUNDS: Final[dict[str, int]] = {
     "5m": 300 * NANOS_PER_SECOND,
     "1h": 3600 * NANOS_PER_SECOND,
     "24h": 86400 * NANOS_PER_SECOND,
+    "168h": 7 * 86400 * NANOS_PER_SECOND,
 }
 """Ends of ranges, by the way they are shown."""

@@ -18,7 +18,6 @@ from typing import Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
-from seawall_policy.model import FallbackStep
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryClass
 from seawall_policy.rich_status import NO_DELAY
 from seawall_proxy.call import local_reply
@@ -62,16 +61,15 @@ class Call(Several):
                 state.look(context.now)
             if self.deadline - context.now < latency.fast_s and self._is_refused_as_hopeless():
                 return
-            hedger = state.hedger
-            if hedger is not None and (not hedger.options.only_idempotent or self._idempotent()):
-                self.hedger = hedger
+            if state.hedger is not None:
+                self._choose_hedger(state.hedger)
         self.cluster = state.cluster(context.draw)
         slots = self.slots
         if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
             self.waits_for_slot = True
             self._rearm()
             return
-        self._start_attempt()
+        self._enter()
 
     def _is_refused_as_hopeless(self) -> bool:
         """Count a call that has less time than the fastest ones have needed; refuse it where that is
@@ -92,7 +90,7 @@ class Call(Several):
     def slot_free(self) -> None:
         self.waits_for_slot = False
         if not self.finished:
-            self._start_attempt()
+            self._enter()
 
     def _start_attempt(self) -> None:
         context = self.context
@@ -235,6 +233,8 @@ class Call(Several):
             return
         if not self.in_fallback and self._retry(attempt, code, block, extra):
             return
+        if self.keeper is not None and block is not None:
+            self.keep_answer(code, block, extra, trailers_only)
         if self._fall_back(code, attempt.reason):
             return
         if block is None:
@@ -325,52 +325,6 @@ class Call(Several):
         policy = self.state.policy
         told = "" if block is None else rich_status(block, extra).reason
         return policy.retry.class_of(code, reason, told, policy.classifier.category(code))
-
-    def _fall_back(self, code: int, reason: str) -> bool:
-        """Serve the next fallback that answers this failure, if there is one."""
-        if not self.state.has_fallback or self.committed:
-            return False
-        steps = self.state.policy.fallback
-        while self.fallback_index < len(steps):
-            step = steps[self.fallback_index]
-            self.fallback_index += 1
-            if step.applies(code, reason) and self._serve(step, code, reason):
-                return True
-        return False
-
-    def _serve(self, step: FallbackStep, code: int, reason: str) -> bool:
-        now = self.context.now
-        static = step.static
-        if static is not None:
-            payload = static.payloads.get(self.head.path)
-            if payload is None or now >= self.client_deadline:
-                return False
-            self._remember_failure(code, reason)
-            self._answer_static(payload)
-            return True
-        if self.replay is None or now >= self.deadline or not self._may_repeat():
-            return False
-        self._remember_failure(code, reason)
-        self._drop_held()
-        self.cluster = self.state.fallback_clusters[step.cluster]
-        self.in_fallback = True
-        self.tried = 0
-        self._start_attempt()
-        return True
-
-    def _may_repeat(self) -> bool:
-        """Tell whether another server may be given the call: none has seen it, or twice is fine."""
-        return not self.maybe_executed or not self.state.policy.retry.only_idempotent or self._idempotent()
-
-    def _remember_failure(self, code: int, reason: str) -> None:
-        if not self.in_fallback:
-            self.failed_code = code
-            self.failed_reason = reason
-
-    def _fail(self, code: int, reason: str) -> None:
-        """End the call with a status of ours, unless a fallback answers it."""
-        if not self._fall_back(code, reason):
-            self._answer(code, reason)
 
     def buffers_are_full(self) -> None:
         self._abandon_attempt()
@@ -463,7 +417,9 @@ class Call(Several):
             self._call_is_late(now)
         elif now >= self.retry_at:
             self.retry_at = NEVER
-            if self.replay is not None:
+            if self.awaits_request:
+                self.request_overdue()
+            elif self.replay is not None:
                 self._start_attempt()
             else:
                 # Another attempt has taken the whole request meanwhile.

@@ -6,10 +6,10 @@ from typing import Final
 
 from seawall_policy import status
 from seawall_policy.budget import RetryBudget
+from seawall_policy.degradation import Degradation
 from seawall_policy.retry import NO_PUSHBACK, REASON_NAMES
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
-from seawall_proxy.call.attempt import NO_EXTRA
 from seawall_proxy.call.call_response import ResponseSide
 from seawall_proxy.call.methods import OTHER
 from seawall_proxy.call.mirror import Mirror
@@ -23,6 +23,7 @@ from seawall_proxy.call.ports import (
     OUTCOME_REJECTED,
     OUTCOME_RETRIED,
     CallRecord,
+    RouteRecord,
 )
 from seawall_proxy.call.response import find, pushback, response_head, status_message
 from seawall_proxy.call.timers import NEVER
@@ -49,6 +50,7 @@ class CallEnd(ResponseSide):
     def _deliver(self, code: int, block: HeaderBlock, extra: tuple[Field, ...], trailers_only: bool) -> None:
         """Pass the server's final status on."""
         stream = self.stream
+        given = extra
         outcome = OUTCOME_OK if code == status.OK else OUTCOME_FAILED
         if self.in_fallback and code == status.OK:
             outcome = OUTCOME_FALLBACK
@@ -70,8 +72,15 @@ class CallEnd(ResponseSide):
                 if self.finished:
                     return
             stream.send_trailers(block, extra)
+        if self.keeper is not None:
+            self.keep_answer(code, block, given, trailers_only)
         message = b"" if code == status.OK else status_message(response_head(block), extra)
         self._finish(code, "", message, outcome)
+
+    def keep_answer(
+        self, code: int, block: HeaderBlock, extra: tuple[Field, ...], trailers_only: bool
+    ) -> None:
+        """Keep a final answer of a server for other calls."""
 
     def _answer(self, code: int, reason: str) -> None:
         """Send a status of ours."""
@@ -135,22 +144,6 @@ class CallEnd(ResponseSide):
             changed = response_head(block).changed(block, change)
             self.stream.send_headers(changed, change.of_call(extra), True)
 
-    def _answer_static(self, payload: bytes) -> None:
-        stream = self.stream
-        self._drop_held()
-        self.answered_static = True
-        change = self.state.response_headers
-        if change is None:
-            stream.send_headers(local_reply.HEADERS_ONLY, NO_EXTRA, False)
-        else:
-            block = local_reply.HEADERS_ONLY
-            stream.send_headers(response_head(block).changed(block, change), change.of_call(NO_EXTRA), False)
-        if self.access is not None:
-            self.access.answered(payload, self.context.now)
-        stream.send_data(payload, False)
-        stream.send_trailers(local_reply.STATUS_OK, self._outcome_fields(OUTCOME_FALLBACK))
-        self._finish(status.OK, "", b"", OUTCOME_FALLBACK)
-
     def _finish(self, code: int, reason: str, message: bytes, outcome: int) -> None:
         self.finished = True
         context = self.context
@@ -177,6 +170,11 @@ class CallEnd(ResponseSide):
         slot.latency.add_to(counters.latency.add(duration), duration)
         if self.mirrors is not None:
             self._let_mirrors_go(self.mirrors)
+        if self.ticket is not None:
+            self.ticket.close()
+            self.ticket = None
+        if self.state.degradation is not None:
+            self._track(self.state.degradation, code, outcome)
         if outcome != OUTCOME_OK:
             self._count(outcome, reason)
         if self.trace is not None or (outcome != OUTCOME_OK and self._recorded(code, outcome)):
@@ -237,11 +235,39 @@ class CallEnd(ResponseSide):
         if outcome == OUTCOME_RETRIED:
             counters.recovered += 1
         elif outcome == OUTCOME_FALLBACK:
-            counters.fall_back("cluster" if self.in_fallback and not self.answered_static else "static")
+            counters.fall_back(self.fallback_kind)
         elif outcome == OUTCOME_CANCELLED:
             counters.cancelled += 1
         elif outcome == OUTCOME_REJECTED:
             counters.reject(reason)
+
+    def _track(self, degradation: Degradation, code: int, outcome: int) -> None:
+        """Follow whether the route lives on its fallbacks."""
+        state = self.state
+        now = self.context.now
+        if outcome == OUTCOME_FALLBACK:
+            step = self.fallback_index - 1
+            if degradation.covered(step, self.fallback_kind, self.covered_code, self.covered_reason, now):
+                self._tell_route(degradation, True)
+        elif not degradation.active:
+            return
+        elif code == status.OK:
+            if not self.answered_static and degradation.succeeded(self.started):
+                self._tell_route(degradation, False)
+                degradation.end()
+        elif outcome != OUTCOME_CANCELLED and (RECORDED_CODES >> code) & 1:
+            degradation.failed()
+        state.counters.degraded_calls += 1
+
+    def _tell_route(self, degradation: Degradation, degraded: bool) -> None:
+        record = RouteRecord(self.state.name, degraded, self.context.now, degradation.since)
+        record.calls = degradation.calls
+        record.step = degradation.step
+        record.kind = degradation.kind
+        record.code = degradation.code
+        record.reason = degradation.reason
+        record.revision = self.table.snapshot.revision
+        self.context.sink.route_changed(record)
 
     def _recorded(self, code: int, outcome: int) -> bool:
         if outcome in (OUTCOME_CANCELLED, OUTCOME_HEDGED):

@@ -32,19 +32,17 @@ from seawall_policy.hedge import (
 from seawall_policy.retry import RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_PERMIT, Attempt
-from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.call_keyed import CallKeyed
 from seawall_proxy.call.ports import AttemptRecord
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.headers import Field, HeaderBlock
 
 _SENT: Final = ""
-_NOT_FOR_HEDGES: Final = (
-    1 << OPEN | 1 << HALF_OPEN | 1 << FORCED_OPEN | 1 << RAMP
-)
+_NOT_FOR_HEDGES: Final = 1 << OPEN | 1 << HALF_OPEN | 1 << FORCED_OPEN | 1 << RAMP
 
 
-class Several(CallEnd):
+class Several(CallKeyed):
     """Attempts beside each other."""
 
     # what `Call` adds

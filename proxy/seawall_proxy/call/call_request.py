@@ -42,7 +42,8 @@ class RequestSide(CallState):
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0
-        block = self.head.upstream_block(cluster.authority, self.state.request_headers, cluster.secure)
+        head = self.head if self.sent_head is None else self.sent_head
+        block = head.upstream_block(cluster.authority, self.state.request_headers, cluster.secure)
         extra = self._upstream_extra(attempt)
         if not connection.fits(block, extra):
             self.headers_are_too_large()
@@ -109,6 +110,8 @@ class RequestSide(CallState):
             self._remember(data, size)
             if self.finished:
                 return
+        if self.awaits_request and self.request_grew(size):
+            return
         attempt = self.attempt
         if attempt is not None:
             upstream = attempt.stream
@@ -186,6 +189,12 @@ class RequestSide(CallState):
 
     def keep_furthest(self) -> None:
         """Go on with one attempt only, the one that has sent most."""
+
+    def request_grew(self, size: int) -> bool:
+        """Take note of `size` more bytes, or the end, of a request that is awaited as a whole; return whether
+        that was all there is to do about them.
+        """
+        return False
 
     def request_is_wrong(self, verdict: int) -> None:
         """End a call because of its message framing."""

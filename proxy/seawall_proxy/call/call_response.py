@@ -52,6 +52,8 @@ class ResponseSide(RequestSide):
             self._answer_probe(attempt)
         if self.access is not None:
             self.access.answered(data, self.context.now)
+        if self.keeper is not None:
+            self.keeper.data(data)
         attempt.consume(self.stream.send_data(data, False))
 
     def _list_held(self) -> None:
@@ -89,6 +91,8 @@ class ResponseSide(RequestSide):
         """Take every attempt back but one."""
 
     def _commit(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+        if self.keeper is not None:
+            self.keeper.begin(block, extra, self.extra, self.replay if self.request_done else None)
         change = self.state.response_headers
         if change is not None:
             block = response_head(block).changed(block, change)
@@ -133,7 +137,10 @@ class ResponseSide(RequestSide):
             return
         sent = 0
         access = self.access
+        keeper = self.keeper
         for piece in data:
+            if keeper is not None:
+                keeper.data(piece)
             if access is not None:
                 access.answered(piece, self.context.now)
             sent += self.stream.send_data(piece, False)

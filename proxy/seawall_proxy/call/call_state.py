@@ -3,8 +3,9 @@
 The rooms above it, each a class of its own, add what is done with it:
 
 `CallState` < `RequestSide` (the request and its repetition) < `ResponseSide` (holding back and committing) <
-`CallEnd` (what the client is told, and what is recorded) < `Several` (attempts beside each other: hedges) <
-`Call` (attempts, retries, fallbacks, time).
+`CallEnd` (what the client is told, and what is recorded) < `CallFallback` (answers in place of a failure) <
+`CallKeyed` (idempotency keys and their journal) < `Several` (attempts beside each other: hedges) < `Call`
+(attempts, retries, time).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Final
 
 from seawall_policy.deadline import give_up_at
 from seawall_policy.hedge import Hedger, HedgeRun
+from seawall_policy.journal import Waiter
 from seawall_policy.retry import REASON_NONE, RetryDecision
 from seawall_proxy.call.access import AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
 from seawall_proxy.call.context import Context
+from seawall_proxy.call.kept import AnswerKeeper
 from seawall_proxy.call.message_meter import MessageMeter
 from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.ports import OUTCOME_NAMES, AttemptRecord, CallTrace
@@ -92,6 +95,26 @@ class CallState(AttemptOwner):
     """The last answer of a server that was not passed on, for the case that no other one comes."""
     kept_extra: tuple[Field, ...] = NO_EXTRA
     kept_trailers_only: bool = False
+    sent_head: RequestHead | None = None
+    """The request as a fallback's method gets it; None where it goes out as it came."""
+    fallback_kind: str = ""
+    covered_code: int = 0
+    """The failure that the last fallback was asked about."""
+    covered_reason: str = ""
+    keeper: AnswerKeeper | None = None
+    """Gathers the answer for other calls; None where nothing is kept."""
+    ticket: Waiter | None = None
+    """The call's place in the route's journal."""
+    journal_key: bytes = b""
+    awaits_request: bool = False
+    """Nothing is done until the request is complete."""
+    has_waited: bool = False
+    """A fallback has waited for the rest of the request: none does so twice."""
+    pending_code: int = -1
+    """The failure whose fallback needs the whole request; -1 when there is none."""
+    pending_reason: str = ""
+    has_honoured_key: bool = False
+    """The server knows the call by its idempotency key."""
 
     def __init__(
         self,
@@ -147,10 +170,15 @@ class CallState(AttemptOwner):
         self.context.timers.arm(self, at)
 
     def _idempotent(self) -> bool:
-        if self.state.route.idempotent:
+        if self.state.route.idempotent or self.has_honoured_key:
             return True
         info = self.table.methods.get(self.head.path)
         return info is not None and info.idempotent
+
+    def _choose_hedger(self, hedger: Hedger) -> None:
+        """Hedge the call if it may run twice."""
+        if not hedger.options.only_idempotent or self._idempotent():
+            self.hedger = hedger
 
     def held_bytes(self) -> int:
         total = self.replay_size + self.head.block.size
@@ -164,6 +192,8 @@ class CallState(AttemptOwner):
         if self.others is not None:
             for other in self.others:
                 total += other.held_size
+        if self.keeper is not None:
+            total += self.keeper.size
         return total
 
     def _outcome_fields(self, outcome: int) -> tuple[Field, ...]:

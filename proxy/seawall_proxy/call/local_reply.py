@@ -2,7 +2,8 @@
 
 Every local failure is trailers-only with `grpc-status-details-bin` carrying google.rpc.Status with ErrorInfo
 (domain `seawall`, AIP-193) and, where waiting helps, RetryInfo; `seawall-outcome` and `seawall-reason` say
-the same in plain text. Only codes that gRFC A54 allows a proxy to invent are used. The two protobuf messages
+the same in plain text. Only codes that gRFC A54 allows a proxy to invent are used, but for a caller's own
+mistake with an idempotency key, which is INVALID_ARGUMENT. The two protobuf messages
 are encoded by hand, since this room stays free of the protobuf runtime; a test decodes them with it.
 """
 
@@ -34,6 +35,7 @@ DEADLINE_TOO_SHORT: Final = "DEADLINE_TOO_SHORT"
 OVERTAKEN: Final = "OVERTAKEN"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
+IDEMPOTENCY_KEY_REUSED: Final = "IDEMPOTENCY_KEY_REUSED"
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -53,6 +55,7 @@ REASONS: Final[dict[str, str]] = {
     OVERTAKEN: "another attempt of the call was faster",
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
+    IDEMPOTENCY_KEY_REUSED: "the idempotency key was used before, for another request",
 }
 """Every reason with its meaning."""
 

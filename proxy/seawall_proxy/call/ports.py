@@ -109,6 +109,28 @@ class BreakerRecord:
         """The breaker's; that of the route's own is the route's name."""
 
 
+class RouteRecord:
+    """A route that has come to live on its fallbacks, or that does without them again."""
+
+    def __init__(self, route: str, degraded: bool, at_s: float, since_s: float) -> None:
+        self.route: str = route
+        self.degraded: bool = degraded
+        self.at_s: float = at_s
+        self.since_s: float = since_s
+        """When the degradation began."""
+        self.calls: int = 0
+        """Calls that fallbacks have answered since then."""
+        self.step: int = 0
+        """Index of the fallback that answered last."""
+        self.kind: str = ""
+        """What that fallback gives: static, cluster, method, last_good, empty."""
+        self.code: int = 0
+        """Status that it covered."""
+        self.reason: str = ""
+        """Our reason for it; empty when it came from upstream."""
+        self.revision: int = 0
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class EventSink:
     """Takes the records that become error events. This one drops them."""
@@ -118,6 +140,9 @@ class EventSink:
 
     def breaker_changed(self, record: BreakerRecord) -> None:
         """Take a transition."""
+
+    def route_changed(self, record: RouteRecord) -> None:
+        """Take the begin or the end of a route's degradation."""
 
 
 class CallTrace:

@@ -46,6 +46,8 @@ class RequestHead:
         self._secure: dict[bytes, HeaderBlock] = {}
         """The same for upstreams under TLS."""
         self._changed: dict[tuple[HeaderChange, bytes, bool], HeaderBlock] = {}
+        self._renamed: dict[bytes, RequestHead] = {}
+        """By the path of a fallback's method."""
         self._table: RoutingTable | None = None
         self._candidates: tuple[RouteState, ...] = ()
         self._inspect(block)
@@ -123,6 +125,17 @@ class RequestHead:
                 blocks.clear()
             blocks[authority] = block
         return block
+
+    def renamed(self, path: bytes) -> RequestHead:
+        """Return the same request to another method."""
+        head = self._renamed.get(path)
+        if head is None:
+            fields = tuple([(name, path if name == b":path" else value) for name, value in self.block.fields])
+            head = RequestHead(HeaderBlock(fields))
+            if len(self._renamed) >= _MAX_AUTHORITIES:
+                self._renamed.clear()
+            self._renamed[path] = head
+        return head
 
     def _changed_block(self, authority: bytes, change: HeaderChange, secure: bool) -> HeaderBlock:
         key = (change, authority, secure)

@@ -15,8 +15,11 @@ from seawall_policy import deadline
 from seawall_policy.breaker import OFF, PER_ROUTE, Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
 from seawall_policy.deadline import HopelessGate
+from seawall_policy.degradation import Degradation
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.hedge import Hedger
+from seawall_policy.journal import Journal
+from seawall_policy.last_good import LastGoodOptions, LastGoodStore
 from seawall_policy.latency import LatencyEstimate
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
@@ -66,6 +69,9 @@ class RouteState:
         hedger: Hedger | None = None,
         gate: HopelessGate | None = None,
         latency: LatencyEstimate | None = None,
+        last_good: LastGoodStore | None = None,
+        journal: Journal | None = None,
+        degradation: Degradation | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -97,6 +103,13 @@ class RouteState:
         if policy.hedge is not None and policy.hedge.max_attempts > self.most_attempts:
             self.most_attempts = policy.hedge.max_attempts
         self._entered: int = counters.started
+        self.last_good: LastGoodStore | None = last_good
+        self.good_options: LastGoodOptions | None = _good_options(route.policy)
+        self.journal: Journal | None = journal
+        self.keeps_answers: bool = last_good is not None or route.policy.idempotency is not None
+        """Calls may be known again, or their answers used again."""
+        self.degradation: Degradation | None = degradation
+        """None where nothing can be degraded."""
 
     def watched(self) -> bool:
         """Tell whether the route has breakers, though none may have been made yet."""
@@ -233,6 +246,9 @@ def build_table(
             hedger=_hedger(route.policy, old),
             gate=_gate(route.policy, old),
             latency=_latency(route.policy, old, now),
+            last_good=_last_good(route.policy, old),
+            journal=_journal(route.policy, old, now),
+            degradation=_degradation(route.policy, old),
         )
     return RoutingTable(snapshot, states, clusters, budgets, throttles)
 
@@ -260,6 +276,56 @@ def _scoped(route: Route, old: RouteState | None, draw: Draw, now: float) -> Sco
         old.scoped.follow(options, now)
         return old.scoped
     return ScopedBreakers(route.name, options, draw)
+
+
+def _good_options(policy: Policy) -> LastGoodOptions | None:
+    for step in policy.fallback:
+        if step.last_good is not None:
+            return step.last_good
+    return None
+
+
+def _last_good(policy: Policy, old: RouteState | None) -> LastGoodStore | None:
+    """Return the kept responses of a route; what makes their keys is part of the keys, so they outlive any
+    change of the policy.
+    """
+    entries = 0
+    memory = 0
+    age = 0.0
+    for step in policy.fallback:
+        good = step.last_good
+        if good is not None:
+            entries = max(entries, good.max_entries)
+            memory = max(memory, good.memory_bytes)
+            age = max(age, good.max_age_s)
+    if entries == 0:
+        return None
+    if old is not None and old.last_good is not None:
+        old.last_good.resize(entries, memory, age)
+        return old.last_good
+    return LastGoodStore(entries, memory, age)
+
+
+def _journal(policy: Policy, old: RouteState | None, now: float) -> Journal | None:
+    keys = policy.idempotency
+    if keys is None or keys.journal is None:
+        return None
+    if old is not None and old.journal is not None:
+        old.journal.resize(keys.journal, now)
+        return old.journal
+    return Journal(keys.journal)
+
+
+def _degradation(policy: Policy, old: RouteState | None) -> Degradation | None:
+    # Shared with the calls that still go on under the policy before: one route, one state. A route that loses
+    # its fallbacks while it is degraded can still recover.
+    before = None if old is None else old.degradation
+    if len(policy.fallback) == 0 and (before is None or not before.active):
+        return None
+    if before is None:
+        return Degradation(policy.recovered_after)
+    before.recovered_after = policy.recovered_after
+    return before
 
 
 def _breaker(name: str, policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:

@@ -21,6 +21,7 @@ from seawall_proxy.runtime.status import route_states
 from seawall_proxy.telemetry import names, prometheus
 
 if TYPE_CHECKING:
+    from seawall_proxy.call.routing import RouteState
     from seawall_proxy.runtime.data_plane import DataPlane
     from seawall_proxy.runtime.overload_monitor import OverloadMonitor
     from seawall_proxy.runtime.server import ProxyServer
@@ -107,10 +108,33 @@ def add_data(page: Exposition, data: DataPlane) -> None:
         page,
         [BreakerSums(state) for state in route_states(data.worker) if state.watched()],
     )
+    prometheus.add_keeping(page, data.routes)
+    add_route_state(page, route_states(data.worker))
     add_endpoints(page, data.clusters.clusters.values(), data.worker.context.now)
     prometheus.add_proxy(page, data.counters, revision=data.holder.revision, control_connected=None)
     _add_overload(page, data.monitor)
     prometheus.add_certificates(page, [expiry for files in data.tls_files() for expiry in files.expiries()])
+
+
+def add_route_state(page: Exposition, states: list[RouteState]) -> None:
+    """Add which routes live on their fallbacks, and what they keep for other calls."""
+    prometheus.add_degraded(
+        page,
+        ((state.name, state.degradation.active) for state in states if state.degradation is not None),
+    )
+    prometheus.add_kept(
+        page,
+        (
+            (state.name, len(state.last_good), state.last_good.bytes)
+            for state in states
+            if state.last_good is not None
+        ),
+        (
+            (state.name, len(state.journal), state.journal.bytes)
+            for state in states
+            if state.journal is not None
+        ),
+    )
 
 
 def _add_overload(page: Exposition, monitor: OverloadMonitor) -> None:

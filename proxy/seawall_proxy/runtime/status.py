@@ -126,7 +126,37 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
         "rejected": counters.rejected,
     }
     line.update(route_lines(state, now))
+    _add_kept(line, state, now)
     return line
+
+
+def _add_kept(line: dict[str, object], state: RouteState, now: float) -> None:
+    """Add how the route lives on its fallbacks, and what it keeps for other calls."""
+    degradation = state.degradation
+    if degradation is not None:
+        active = degradation.active
+        line["degraded"] = {
+            "active": active,
+            "for_seconds": round(now - degradation.since, 3) if active else 0.0,
+            "calls": degradation.calls if active else 0,
+            "step": degradation.step if active else -1,
+            "kind": degradation.kind if active else "",
+            "times": degradation.times,
+        }
+    if state.last_good is not None:
+        line["last_good"] = {"entries": len(state.last_good), "bytes": state.last_good.bytes}
+    if state.journal is not None:
+        counters = state.counters.journal
+        line["journal"] = {
+            "entries": len(state.journal),
+            "bytes": state.journal.bytes,
+            "at_work": state.journal.at_work(),
+            "waiting": state.journal.waiting(),
+            "stored": counters.stored,
+            "replayed": counters.replayed,
+            "reused": counters.reused,
+            "skipped": dict(counters.skipped),
+        }
 
 
 def _timestamp(wall_s: float) -> Timestamp:

@@ -127,7 +127,7 @@ class RouteCounters:
         self.rejected_by: dict[str, int] = {}
         """Refused calls by reason."""
         self.fallback_by_kind: dict[str, int] = {}
-        """Fallbacks served by kind: static, cluster, last_good."""
+        """Fallbacks served by kind: static, cluster, method, last_good, empty."""
         self.mirrors: dict[str, MirrorCounters] = {}
         """By cluster."""
         self.not_retried: dict[str, int] = {}
@@ -142,6 +142,9 @@ class RouteCounters:
         """Hedges that were due and not sent, by reason."""
         self.hopeless: int = 0
         """Calls that came with less time than the fastest tenth of attempts had needed."""
+        self.degraded_calls: int = 0
+        """Calls that ended while the route was degraded."""
+        self.journal: JournalCounters = JournalCounters()
 
     def mirror(self, cluster: str) -> MirrorCounters:
         """Return the counters of the copies to a cluster."""
@@ -199,6 +202,26 @@ class MirrorCounters:
         """Count a copy that was given up."""
         self.dropped += 1
         add_reason(self.dropped_by, reason)
+
+
+class JournalCounters:
+    """What the journal of idempotency keys of one route did."""
+
+    def __init__(self) -> None:
+        self.stored: int = 0
+        """Answers that were kept."""
+        self.replayed: int = 0
+        """Calls that got the answer of another."""
+        self.waited: int = 0
+        """Calls that came while another with the same key was at work."""
+        self.reused: int = 0
+        """Calls that were refused because their key belongs to another request."""
+        self.skipped: dict[str, int] = {}
+        """Calls with a key that passed by the journal, or left nothing there, by reason."""
+
+    def skip(self, reason: str) -> None:
+        """Count a call that the journal does not know."""
+        add_reason(self.skipped, reason)
 
 
 class ProxyCounters:

@@ -31,6 +31,7 @@ from seawall_proxy.call.ports import (
     AttemptRecord,
     BreakerRecord,
     CallRecord,
+    RouteRecord,
 )
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.redact import Json, clip, redact_identifier, redact_text, redact_value
@@ -127,7 +128,7 @@ class SystemRecord:
         self.revision: int = revision
 
 
-Record = CallRecord | BreakerRecord | SystemRecord
+Record = CallRecord | BreakerRecord | RouteRecord | SystemRecord
 
 
 def policy_refused(revision: int, reasons: list[str], at_s: float) -> SystemRecord:
@@ -170,6 +171,8 @@ class EventBuilder:
             return self._from_call(record)
         if isinstance(record, BreakerRecord):
             return self._from_breaker(record)
+        if isinstance(record, RouteRecord):
+            return self._from_route(record)
         return self._from_system(record)
 
     def _event(self, at_s: float) -> event_pb2.ErrorEvent:
@@ -246,6 +249,38 @@ class EventBuilder:
                 "calls": record.calls,
                 "failures": record.failures,
                 "slow": record.slow,
+            }
+        )
+        return event
+
+    def _from_route(self, record: RouteRecord) -> event_pb2.ErrorEvent:
+        seconds = record.at_s - record.since_s
+        code = status.name(record.code)
+        if record.degraded:
+            kind, word = event_pb2.EVENT_KIND_ROUTE_DEGRADED, "route_degraded"
+            text = f"fallback {record.step} ({record.kind}) began to cover {record.reason or code}"
+        else:
+            kind, word = event_pb2.EVENT_KIND_ROUTE_RECOVERED, "route_recovered"
+            text = f"answers by itself again, after {seconds:.1f} s and {record.calls} fallbacks"
+        event = self._event(record.at_s)
+        event.kind = kind
+        event.severity = _SEVERITIES[classify.severity_for(status.OK, word)]
+        event.component = f"route/{record.route}"
+        event.error_type = word
+        event.message = f"route {record.route}: {text}"
+        event.route = record.route
+        event.reason = record.reason
+        event.policy_revision = record.revision
+        event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(
+            record.route, "", word, record.reason, "local", ""
+        )
+        event.details.update(
+            {
+                "step": record.step,
+                "kind": record.kind,
+                "code": code,
+                "calls": record.calls,
+                "seconds": round(seconds, 3),
             }
         )
         return event

@@ -170,6 +170,33 @@ SPOOL_DEGRADED: Final = Metric(
 FALLBACKS_BY_KIND: Final = Metric(
     "seawall_fallback_kind_total", "counter", "Fallbacks served, by route and kind."
 )
+DEGRADED: Final = Metric(
+    "seawall_degraded", "gauge", "1 while the route lives on its fallbacks; only where there are any."
+)
+DEGRADED_CALLS: Final = Metric(
+    "seawall_degraded_calls_total", "counter", "Calls that ended while the route was degraded."
+)
+LAST_GOOD_ENTRIES: Final = Metric("seawall_last_good_entries", "gauge", "Last good answers that are kept.")
+LAST_GOOD_BYTES: Final = Metric("seawall_last_good_bytes", "gauge", "Memory of the last good answers.")
+JOURNAL_STORED: Final = Metric(
+    "seawall_journal_stored_total", "counter", "Answers that the journal of idempotency keys has kept."
+)
+JOURNAL_REPLAYED: Final = Metric(
+    "seawall_journal_replayed_total", "counter", "Calls that got the answer of another with the same key."
+)
+JOURNAL_WAITED: Final = Metric(
+    "seawall_journal_waited_total", "counter", "Calls that came while another with the same key was at work."
+)
+JOURNAL_REUSED: Final = Metric(
+    "seawall_journal_reused_total", "counter", "Calls refused because their key belongs to another request."
+)
+JOURNAL_SKIPPED: Final = Metric(
+    "seawall_journal_skipped_total", "counter", "Calls with a key that the journal does not know, by reason."
+)
+JOURNAL_ENTRIES: Final = Metric("seawall_journal_entries", "gauge", "Answers that the journal keeps.")
+JOURNAL_BYTES: Final = Metric(
+    "seawall_journal_bytes", "gauge", "Memory of the answers that the journal keeps."
+)
 ACCESS_LOG_WRITTEN: Final = Metric("seawall_access_log_written_total", "counter", "Lines of the access log.")
 ACCESS_LOG_DROPPED: Final = Metric(
     "seawall_access_log_dropped_total", "counter", "Lines that could not be written, by reason."

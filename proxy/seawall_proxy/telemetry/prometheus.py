@@ -141,6 +141,52 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     )
 
 
+def add_keeping(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what is counted about degraded routes and about journals, where there is anything."""
+    by_name = [((("route", name),), routes[name]) for name in sorted(routes)]
+    page.family(
+        names.DEGRADED_CALLS,
+        ((labels, counters.degraded_calls) for labels, counters in by_name if counters.degraded_calls),
+    )
+    for metric, counts in (
+        (names.JOURNAL_STORED, [(labels, counters.journal.stored) for labels, counters in by_name]),
+        (names.JOURNAL_REPLAYED, [(labels, counters.journal.replayed) for labels, counters in by_name]),
+        (names.JOURNAL_WAITED, [(labels, counters.journal.waited) for labels, counters in by_name]),
+        (names.JOURNAL_REUSED, [(labels, counters.journal.reused) for labels, counters in by_name]),
+    ):
+        page.family(metric, [(labels, count) for labels, count in counts if count])
+    page.family(
+        names.JOURNAL_SKIPPED,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in by_name
+            for reason, count in sorted(counters.journal.skipped.items())
+        ),
+    )
+
+
+def add_degraded(page: Exposition, routes: Iterable[tuple[str, bool]]) -> None:
+    """Add which routes live on their fallbacks; only those that have any are given."""
+    page.family(names.DEGRADED, (((("route", route),), float(active)) for route, active in routes))
+
+
+def add_kept(
+    page: Exposition,
+    last_good: Iterable[tuple[str, int, int]],
+    journals: Iterable[tuple[str, int, int]],
+) -> None:
+    """Add how many answers are kept and in how many bytes, given by route."""
+    good = list(last_good)
+    known = list(journals)
+    for metric, rows, place in (
+        (names.LAST_GOOD_ENTRIES, good, 1),
+        (names.LAST_GOOD_BYTES, good, 2),
+        (names.JOURNAL_ENTRIES, known, 1),
+        (names.JOURNAL_BYTES, known, 2),
+    ):
+        page.family(metric, [((("route", row[0]),), float(row[place])) for row in rows])
+
+
 def add_methods(page: Exposition, slots: Iterable[MethodCounters]) -> None:
     """Add what is counted by method; those of a route add up to the route."""
     rows = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from seawall_proxy.call.ports import OUTCOME_OK, BreakerRecord, CallRecord, EventSink
+from seawall_proxy.call.ports import OUTCOME_OK, BreakerRecord, CallRecord, EventSink, RouteRecord
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import Record, SystemRecord
 
@@ -44,6 +44,10 @@ class EventRecorder(EventSink):
 
     def breaker_changed(self, record: BreakerRecord) -> None:
         """Take a transition."""
+        self._add(record)
+
+    def route_changed(self, record: RouteRecord) -> None:
+        """Take the begin or the end of a route's degradation."""
         self._add(record)
 
     def system(self, record: SystemRecord) -> None:

@@ -8,8 +8,11 @@ from math import inf
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.deadline import DeadlineOptions
+from seawall_policy.degradation import RECOVERED_AFTER
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.hedge import HedgeOptions
+from seawall_policy.journal import IdempotencyOptions
+from seawall_policy.last_good import LastGoodOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -35,6 +38,8 @@ def make_policy(
     fallback: tuple[FallbackStep, ...] = (),
     deadline: DeadlineOptions | None = None,
     hedge: HedgeOptions | None = None,
+    idempotency: IdempotencyOptions | None = None,
+    recovered_after: int = RECOVERED_AFTER,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
@@ -47,6 +52,8 @@ def make_policy(
         Classifier(),
         deadline=deadline,
         hedge=hedge,
+        idempotency=idempotency,
+        recovered_after=recovered_after,
     )
 
 
@@ -127,6 +134,25 @@ def make_snapshot(
 def to_cluster(name: str, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
     """Return a fallback to another cluster; `codes` is a bit mask."""
     return FallbackStep(codes, reasons, name, None)
+
+
+def to_method(
+    path: str, name: str = "", codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()
+) -> FallbackStep:
+    """Return a fallback to another method, of the route's own cluster unless one is named."""
+    return FallbackStep(codes, reasons, name, None, method=path.encode("ascii"))
+
+
+def to_last_good(
+    options: LastGoodOptions, codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()
+) -> FallbackStep:
+    """Return a fallback to the last good answer."""
+    return FallbackStep(codes, reasons, "", None, last_good=options)
+
+
+def to_empty(codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
+    """Return a fallback to an empty answer."""
+    return FallbackStep(codes, reasons, "", None, empty=True)
 
 
 def to_static(

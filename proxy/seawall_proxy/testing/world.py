@@ -16,7 +16,7 @@ from seawall_proxy.call.acceptor import Acceptor
 from seawall_proxy.call.breaker_clock import BreakerClock
 from seawall_proxy.call.call import Call
 from seawall_proxy.call.context import Context
-from seawall_proxy.call.ports import BreakerRecord, CallRecord, EventSink, TraceSink
+from seawall_proxy.call.ports import BreakerRecord, CallRecord, EventSink, RouteRecord, TraceSink
 from seawall_proxy.call.routing import UNMATCHED, RouteState, build_table
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.handlers import ConnectionHandler
@@ -39,12 +39,16 @@ class RecordingSink(EventSink):
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
         self.breakers: list[BreakerRecord] = []
+        self.routes: list[RouteRecord] = []
 
     def call_ended(self, record: CallRecord) -> None:
         self.calls.append(record)
 
     def breaker_changed(self, record: BreakerRecord) -> None:
         self.breakers.append(record)
+
+    def route_changed(self, record: RouteRecord) -> None:
+        self.routes.append(record)
 
 
 class Door(ConnectionHandler):
@@ -302,6 +306,9 @@ class World:
             for breaker in state.breakers():
                 _expect_zero(left, f"breaker {breaker.key}: permits out", breaker.in_flight)
                 _expect_zero(left, f"breaker {breaker.key}: permits too many", breaker.surplus_returns)
+            if state.journal is not None:
+                _expect_zero(left, f"route {state.name}: keys at work", state.journal.at_work())
+                _expect_zero(left, f"route {state.name}: calls in the journal", state.journal.waiting())
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:

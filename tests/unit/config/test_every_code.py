@@ -52,6 +52,12 @@ FILES = {
     codes.BAD_METHOD: route("cluster: shop, match: {service: /a}"),
     codes.TOO_MANY: policy("{fallback: [" + "{when: any, static: {json: {}}}, " * 17 + "]}"),
     codes.BAD_HEADER: route("cluster: shop, headers: {request: {remove: [te]}}"),
+    codes.METHOD_MISFIT: (
+        BASE
+        + "policies: {p: {fallback: [{when: any, method: /shop.v1.Checkout/Watch}]}}\n"
+        + f"routes: [{{name: r, {CHECKOUT % 'PlaceOrder'}}}]"
+    ),
+    codes.BAD_KEY: policy("{idempotency: {key: grpc-timeout, journal: {}}}"),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),
@@ -84,6 +90,14 @@ FILES = {
     codes.NO_ROUTES: "version: v1",
     codes.SENDS_TO_ITSELF: BASE + "listeners: [{name: l, address: '127.0.0.1:50051'}]" + TAIL,
     codes.REPEATED: policy("{retry: {max_attempts: 2, codes: [ABORTED, ABORTED]}}"),
+    codes.METHOD_PARTIAL: policy("{fallback: [{when: any, method: /shop.v1.Checkout/GetOrder}]}"),
+    codes.FALLBACK_PAST_BREAKER: policy("{breaker: {}, fallback: [{when: any, method: /shop.v1.Cache/Get}]}"),
+    codes.FALLBACK_UNREACHED: policy(
+        "{fallback: [{when: any, empty: true}, {when: UNAVAILABLE, cluster: backup}]}"
+    ),
+    codes.KIND_UNKNOWN: policy("{idempotency: {journal: {}}}").replace(
+        "cluster: shop, policy", "match: {service: other.v1.Service}, cluster: shop, policy"
+    ),
     codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
     codes.JITTER_TO_NOTHING: policy("{breaker: {open_jitter: 0.95}}"),

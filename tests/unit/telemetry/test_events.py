@@ -19,6 +19,7 @@ from seawall_proxy.call.ports import (
     AttemptRecord,
     BreakerRecord,
     CallRecord,
+    RouteRecord,
 )
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters
@@ -164,6 +165,32 @@ def test_breaker_events() -> None:
         assert event.details["failures"] == 12
         assert event.reason == "failure_rate"
         assert event.timestamp.seconds == 1_700_000_001
+
+
+def test_degraded_and_recovered_routes_are_events() -> None:
+    """Which fallback, since when, how often; and the same group however long it lasted."""
+    record = RouteRecord("checkout", True, 101.0, 101.0)
+    record.step, record.kind, record.code, record.reason, record.calls = 2, "last_good", 14, "BREAKER_OPEN", 1
+    began = build(record)
+    assert (began.kind, began.severity) == (event_pb2.EVENT_KIND_ROUTE_DEGRADED, event_pb2.SEVERITY_MEDIUM)
+    assert began.message == "route checkout: fallback 2 (last_good) began to cover BREAKER_OPEN"
+    assert (began.route, began.component, began.error_type) == (
+        "checkout",
+        "route/checkout",
+        "route_degraded",
+    )
+    record = RouteRecord("checkout", False, 163.5, 101.0)
+    record.step, record.kind, record.code, record.calls = 0, "static", 4, 1200
+    ended = build(record)
+    assert (ended.kind, ended.severity) == (event_pb2.EVENT_KIND_ROUTE_RECOVERED, event_pb2.SEVERITY_LOW)
+    assert ended.message == "route checkout: answers by itself again, after 62.5 s and 1200 fallbacks"
+    assert (ended.details["calls"], ended.details["seconds"], ended.details["code"]) == (
+        1200,
+        62.5,
+        "DEADLINE_EXCEEDED",
+    )
+    record.calls = 7
+    assert build(record).fingerprint == ended.fingerprint != began.fingerprint
 
 
 def test_refused_policy_is_an_event() -> None:

@@ -39,6 +39,12 @@ def page() -> Exposition:
     prometheus.add_routes(made, {route.route: route, "": RouteCounters("")})
     prometheus.add_methods(made, [method])
     prometheus.add_mirrors(made, {route.route: route})
+    route.degraded_calls = 4
+    route.journal.replayed = 2
+    route.journal.skip("full")
+    prometheus.add_keeping(made, {route.route: route, "": RouteCounters("")})
+    prometheus.add_degraded(made, [("a", True), ("b", False)])
+    prometheus.add_kept(made, [("a", 3, 900)], [("b", 1, 100)])
     prometheus.add_access_log(made, 7, {"queue_full": 3}, 1)
     prometheus.add_breakers(made, [Breakers()])
     prometheus.add_proxy(made, ProxyCounters(), revision=4, control_connected=True)
@@ -114,3 +120,14 @@ def test_metric_names_are_unique_and_follow_the_conventions() -> None:
         assert metric.name.startswith(("seawall_", "rpc_"))
         assert (metric.kind == "counter") == metric.name.endswith("_total")
         assert metric.help
+
+
+def test_degraded_routes_and_what_is_kept() -> None:
+    """Gauges for routes that can be so; counters only where something was counted."""
+    text = page().text()
+    assert 'seawall_degraded{route="a"} 1\n' in text
+    assert 'seawall_degraded{route="b"} 0\n' in text
+    assert 'seawall_last_good_bytes{route="a"} 900\n' in text
+    assert 'seawall_journal_entries{route="b"} 1\n' in text
+    assert "seawall_journal_stored_total" not in text
+    assert text.count("seawall_journal_replayed_total{") == 1

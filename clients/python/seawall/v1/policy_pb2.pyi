@@ -844,14 +844,16 @@ class Idempotency(_message.Message):
     def __init__(self, key: _Optional[str] = ..., generate: _Optional[bool] = ..., server_honours: _Optional[bool] = ..., journal: _Optional[_Union[Journal, _Mapping]] = ...) -> None: ...
 
 class Journal(_message.Message):
-    __slots__ = ("ttl", "max_entries", "memory")
+    __slots__ = ("ttl", "max_entries", "memory", "scope")
     TTL_FIELD_NUMBER: _ClassVar[int]
     MAX_ENTRIES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
     ttl: _duration_pb2.Duration
     max_entries: int
     memory: int
-    def __init__(self, ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_entries: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
+    scope: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_entries: _Optional[int] = ..., memory: _Optional[int] = ..., scope: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("max_attempts", "codes", "backoff", "budget", "only_idempotent", "throttle", "classes", "preset", "retry_info")
@@ -1007,14 +1009,18 @@ class Fallback(_message.Message):
     def __init__(self, when: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., static: _Optional[_Union[StaticResponse, _Mapping]] = ..., last_good: _Optional[_Union[LastGood, _Mapping]] = ..., empty: _Optional[bool] = ..., method: _Optional[str] = ...) -> None: ...
 
 class LastGood(_message.Message):
-    __slots__ = ("max_age", "key", "max_entries")
+    __slots__ = ("max_age", "key", "max_entries", "memory", "shared")
     MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     MAX_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
     max_age: _duration_pb2.Duration
     key: _containers.RepeatedScalarFieldContainer[str]
     max_entries: int
-    def __init__(self, max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., key: _Optional[_Iterable[str]] = ..., max_entries: _Optional[int] = ...) -> None: ...
+    memory: int
+    shared: bool
+    def __init__(self, max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., key: _Optional[_Iterable[str]] = ..., max_entries: _Optional[int] = ..., memory: _Optional[int] = ..., shared: _Optional[bool] = ...) -> None: ...
 
 class StaticResponse(_message.Message):
     __slots__ = ("json",)

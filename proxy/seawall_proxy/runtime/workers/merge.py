@@ -29,6 +29,7 @@ LARGEST: Final[frozenset[str]] = frozenset(
         names.CERTIFICATE_RELOADS,
         names.BREAKER_STATE,
         names.BREAKER_OPENED,
+        names.DEGRADED,
         names.ENDPOINT_STATE,
         names.ENDPOINT_HEALTH,
         names.ENDPOINT_LATENCY,
@@ -56,6 +57,8 @@ _MAX_KEYS: Final = (
     "left_out",
     "ramp_share",
     "held_seconds",
+    "for_seconds",
+    "step",
 )
 WORST: Final[tuple[str, ...]] = (
     "forced_open",
