@@ -146,8 +146,7 @@ def breaker_defaults() -> str:
 
 def retry_defaults() -> str:
     """Return the defaults of retries."""
-    from seawall_policy.budget import BudgetOptions
-    from seawall_policy.budget import ThrottleOptions
+    from seawall_policy.budget import BudgetOptions, ThrottleOptions
     from seawall_policy.retry import BACKOFF_NAMES, JITTER_NAMES, MAX_ATTEMPTS, RetryOptions
 
     o, b, t = RetryOptions(), BudgetOptions(), ThrottleOptions()
@@ -187,7 +186,7 @@ def retry_presets() -> str:
     from seawall_policy.compile.friendly import enum_word
     from seawall_policy.compile.retries import PRESETS
 
-    uses = {
+    uses: dict[int, str] = {
         policy_pb2.RETRY_PRESET_QUICK: "one endpoint of several is away, and a person waits",
         policy_pb2.RETRY_PRESET_CLASSIC: "scripts whose waits can be read off the clock",
         policy_pb2.RETRY_PRESET_PATIENT: "jobs that outlast a restart; a thousand of them are kept apart",

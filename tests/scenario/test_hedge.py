@@ -63,7 +63,9 @@ def counted(play: Playbook) -> tuple[int, int, dict[str, int]]:
 
 
 def test_a_late_attempt_gets_company_and_the_faster_one_wins() -> None:
-    """After the delay the call goes to another endpoint too; the first OK is the answer and ends the other."""
+    """After the delay the call goes to another endpoint too; the first OK is the answer and ends the
+    other.
+    """
     with playing(hedge=hedging(), clusters=TWO) as play:
         begin(play)
         play.advance(0.049)
@@ -378,7 +380,9 @@ def test_no_hedge_after_the_deadline_at_the_same_instant() -> None:
 
 
 def test_a_stream_is_hedged_until_its_first_message() -> None:
-    """The first message commits: the other attempt is taken back, and later messages are those of one server."""
+    """The first message commits: the other attempt is taken back, and later messages are those of one
+    server.
+    """
     with playing(hedge=hedging(), clusters=TWO, methods=METHODS) as play:
         begin(play, path=LIST)
         play.advance(0.06)

@@ -19,7 +19,7 @@ FIELDS: Final[dict[str, str]] = {
     "status": "Final status as the caller saw it, by name.",
     "outcome": "`ok`, `retried`, `hedged`, `fallback`, `rejected`, `failed` or `cancelled`.",
     "reason": "[Reason](errors.md) of an answer of the proxy's own; empty for a server's.",
-    "flags": "What was not plain: reasons, also of what was covered, and RETRIED, HEDGED, FALLBACK, CANCELLED.",
+    "flags": "What was not plain: reasons, also of what was covered; RETRIED, HEDGED, FALLBACK, CANCELLED.",
     "message": "grpc-message of a failure, decoded and redacted.",
     "attempts": "Attempts that were made.",
     "endpoint": "Address that the last attempt went to; empty without one.",

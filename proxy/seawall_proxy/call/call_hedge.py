@@ -243,7 +243,7 @@ class Several(CallEnd):
         """Send a hedge if everything allows it; tell whether one was sent."""
         run = self._run(hedger)
         decision = self._decision()
-        if not run.has_room() or decision.attempts >= self.state.most_attempts:
+        if decision.attempts >= self.state.most_attempts or not run.has_room():
             return False
         refused = self._send_hedge(hedger, run, decision, now)
         if refused == _SENT:
