@@ -72,8 +72,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "if cluster.load.in_flight >= cluster.max_in_flight or",
-        "if cluster.load.in_flight > cluster.max_in_flight or",
+        "if cluster.load.in_flight >= cluster.max_in_flight:",
+        "if cluster.load.in_flight > cluster.max_in_flight:",
         "a hedge takes a place beyond the limit of the cluster",
     ),
     (

@@ -262,7 +262,7 @@ class Several(CallEnd):
         least = 0.0 if latency is None else latency.typical_s
         if self.deadline - now <= least:
             return REFUSED_DEADLINE
-        if cluster.load.in_flight >= cluster.max_in_flight or not self._has_room_for_hedge():
+        if cluster.load.in_flight >= cluster.max_in_flight:
             return REFUSED_FULL
         if decision.throttle is not None and not decision.throttle.allows():
             return REFUSED_THROTTLED
@@ -296,10 +296,6 @@ class Several(CallEnd):
         state.counters.hedges += 1
         self._launch(cluster, endpoint, permit, now, True)
         return _SENT
-
-    def _has_room_for_hedge(self) -> bool:
-        """Tell whether nobody waits for a place."""
-        return True
 
     def _pick(self, cluster: UpstreamCluster, tried: int) -> UpstreamEndpoint | None:
         if cluster.hash_name == b"":

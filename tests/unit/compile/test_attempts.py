@@ -132,7 +132,8 @@ def test_retry_settings() -> None:
     """Jitter, budget, throttle, RetryInfo and classes."""
     options = read(
         "{retry: {max_attempts: 2, codes: [ABORTED], backoff: {initial: 1s, jitter_kind: equal},"
-        " retry_info: false, budget: {kind: concurrency, percent: 30%, min_concurrent: 5}, throttle: {max_tokens: 5},"
+        " retry_info: false, budget: {kind: concurrency, percent: 30%, min_concurrent: 5},"
+        " throttle: {max_tokens: 5},"
         " classes: [{name: quota, category: resource, reasons: [QUOTA], max_attempts: 4,"
         " backoff: {kind: linear}}]}}"
     ).retry
