@@ -10,7 +10,7 @@ from seawall_policy.hedge import SHADOW, HedgeOptions
 from seawall_proxy.call.access import AccessRecord, AccessSink
 from seawall_proxy.call.ports import OUTCOME_HEDGED
 from seawall_proxy.testing import Playbook
-from seawall_proxy.testing.policies import make_cluster
+from seawall_proxy.testing.policies import make_cluster, to_cluster
 from tests.scenario.scenes import (
     GET,
     LIST,
@@ -669,4 +669,21 @@ def test_plain_get_is_hedged_once_only() -> None:
         play.advance(0.06)
         assert counted(play)[0] == 1
         play.server("b").last.trailers_only(0)
+        play.forget()
+
+
+def test_a_fallback_is_not_hedged() -> None:
+    """A fallback cluster gets one attempt, however late it is."""
+    with playing(
+        hedge=hedging(),
+        fallback=(to_cluster("spare"),),
+        clusters={"main": ("a",), "spare": ("x", "y")},
+        idempotent=True,
+    ) as play:
+        begin(play)
+        play.server("a").last.trailers_only(13)
+        (line, _) = play.forget()
+        play.advance(0.5)
+        play.expect_nothing()
+        play.server(line[0]).last.trailers_only(0)
         play.forget()

@@ -90,7 +90,10 @@ class Several(CallEnd):
             attempt.give_up_at = now + each
             self.try_deadline = min(self.try_deadline, attempt.give_up_at)
         hedger = self.hedger
-        if hedger is not None:
+        if hedger is not None and self.in_fallback:
+            # One attempt, as its documentation says.
+            self.hedger = None
+        elif hedger is not None:
             if hedge:
                 attempt.hedge = True
                 attempt.be_spare()
@@ -166,6 +169,8 @@ class Several(CallEnd):
 
     def _take_back(self, attempt: Attempt, code: int, reason: str, now: float) -> None:
         """Cancel an attempt that is nobody's fault."""
+        if attempt.seen == retry.SEEN:
+            self.maybe_executed = True
         attempt.cancel()
         attempt.reason = reason
         self._release(attempt)
