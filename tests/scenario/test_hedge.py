@@ -687,3 +687,16 @@ def test_a_fallback_is_not_hedged() -> None:
         play.expect_nothing()
         play.server(line[0]).last.trailers_only(0)
         play.forget()
+
+
+def test_a_retry_that_is_the_last_attempt_is_not_hedged() -> None:
+    """Two attempts in all: the retry is the second one, however late it is."""
+    with both(2) as play:
+        begin(play)
+        play.server("a").last.trailers_only(14)
+        play.advance(0.03)
+        (line, _) = play.forget()
+        play.advance(0.5)
+        play.expect_nothing()
+        play.server(line[0]).last.trailers_only(0)
+        play.forget()
