@@ -32,8 +32,8 @@ person's decision."""
 
 DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "builtin/standard": "Safe for every method, streams included; retries only what is declared "
-        "idempotent.",
+        "builtin/standard": "Safe for every method, streams included; retries and hedges only what is "
+        "declared idempotent.",
         "builtin/read": "Unary calls that only read: retried freely, each try limited.",
         "builtin/write": "Unary calls that change something: never tried twice unless the server provably "
         "saw nothing.",

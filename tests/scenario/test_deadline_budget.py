@@ -112,7 +112,9 @@ def test_a_server_that_keeps_the_trys_time_is_retried(how: str) -> None:
 
 
 def test_a_servers_own_deadline_is_its_own() -> None:
-    """DEADLINE_EXCEEDED long before the try's time is the server's answer, not retried unasked (gax-java 591)."""
+    """DEADLINE_EXCEEDED long before the try's time is the server's answer, not retried unasked (gax-java
+    591).
+    """
     with playing(retry=retrying(2, initial_s=0.0), per_try_timeout_s=0.2, methods=METHODS) as play:
         begin(play)
         play.advance(0.1)
@@ -215,17 +217,17 @@ def test_failures_teach_nothing() -> None:
 
 
 def test_a_stream_teaches_the_time_to_its_first_message() -> None:
-    """A stream that lasts for a minute is not slow."""
+    """A stream that lasts is not slow."""
     with playing(deadline=DeadlineOptions(), methods=METHODS) as play:
         for _ in range(20):
             begin(play, path=LIST)
             play.advance(0.01)
             play.server().last.headers()
             play.server().last.data(b"one")
-            play.advance(60.0)
+            play.advance(0.2)
             play.server().last.trailers(0)
         latency = play.world.state().latency
         assert latency is not None
         latency.look(play.now)
-        assert latency.typical_s < 0.02
+        assert 0.005 < latency.typical_s < 0.02
         play.forget()

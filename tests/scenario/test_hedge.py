@@ -10,7 +10,7 @@ from seawall_policy.hedge import SHADOW, HedgeOptions
 from seawall_proxy.call.access import AccessRecord, AccessSink
 from seawall_proxy.call.ports import OUTCOME_HEDGED
 from seawall_proxy.testing import Playbook
-from seawall_proxy.testing.policies import make_cluster
+from seawall_proxy.testing.policies import make_cluster, to_cluster
 from tests.scenario.scenes import (
     GET,
     LIST,
@@ -63,7 +63,9 @@ def counted(play: Playbook) -> tuple[int, int, dict[str, int]]:
 
 
 def test_a_late_attempt_gets_company_and_the_faster_one_wins() -> None:
-    """After the delay the call goes to another endpoint too; the first OK is the answer and ends the other."""
+    """After the delay the call goes to another endpoint too; the first OK is the answer and ends the
+    other.
+    """
     with playing(hedge=hedging(), clusters=TWO) as play:
         begin(play)
         play.advance(0.049)
@@ -378,7 +380,9 @@ def test_no_hedge_after_the_deadline_at_the_same_instant() -> None:
 
 
 def test_a_stream_is_hedged_until_its_first_message() -> None:
-    """The first message commits: the other attempt is taken back, and later messages are those of one server."""
+    """The first message commits: the other attempt is taken back, and later messages are those of one
+    server.
+    """
     with playing(hedge=hedging(), clusters=TWO, methods=METHODS) as play:
         begin(play, path=LIST)
         play.advance(0.06)
@@ -665,4 +669,34 @@ def test_plain_get_is_hedged_once_only() -> None:
         play.advance(0.06)
         assert counted(play)[0] == 1
         play.server("b").last.trailers_only(0)
+        play.forget()
+
+
+def test_a_fallback_is_not_hedged() -> None:
+    """A fallback cluster gets one attempt, however late it is."""
+    with playing(
+        hedge=hedging(),
+        fallback=(to_cluster("spare"),),
+        clusters={"main": ("a",), "spare": ("x", "y")},
+        idempotent=True,
+    ) as play:
+        begin(play)
+        play.server("a").last.trailers_only(13)
+        (line, _) = play.forget()
+        play.advance(0.5)
+        play.expect_nothing()
+        play.server(line[0]).last.trailers_only(0)
+        play.forget()
+
+
+def test_a_retry_that_is_the_last_attempt_is_not_hedged() -> None:
+    """Two attempts in all: the retry is the second one, however late it is."""
+    with both(2) as play:
+        begin(play)
+        play.server("a").last.trailers_only(14)
+        play.advance(0.03)
+        (line, _) = play.forget()
+        play.advance(0.5)
+        play.expect_nothing()
+        play.server(line[0]).last.trailers_only(0)
         play.forget()

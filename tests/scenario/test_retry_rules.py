@@ -220,7 +220,7 @@ def test_retries_at_work_are_a_share_of_the_calls_at_work() -> None:
 
 
 def test_a_thousand_failures_at_once_keep_to_the_budget() -> None:
-    """envoy 30205: retries that wait are inside the budget of either kind."""
+    """Envoy 30205: retries that wait are inside the budget of either kind."""
     budgets = (
         BudgetOptions(20.0, 0.0, 10.0),
         BudgetOptions(20.0, concurrent=True, min_concurrent=0),
@@ -282,7 +282,9 @@ def test_a_stream_that_breaks_was_committed() -> None:
 
 
 def test_a_reset_without_error_is_a_failure_and_decided_like_one() -> None:
-    """grpc-node 2569: RST_STREAM with code 0 and no trailers is INTERNAL (gRPC over HTTP/2), for retries too."""
+    """grpc-node 2569: RST_STREAM with code 0 and no trailers is INTERNAL (gRPC over HTTP/2), for retries
+    too.
+    """
     for codes, count in ((UNAVAILABLE, 1), (1 << status.INTERNAL, 2)):
         with playing(retry=retrying(2, codes=codes, initial_s=0.0)) as play:
             begin(play)

@@ -366,13 +366,16 @@ class Call(Several):
         running = self._running()
         self.attempt = None
         self.others = None
+        lingers = timed_out or self.slots is None
         for attempt in running:
             # What an upstream worked on for a while was meant; what is taken back at once may be an attack.
             # So was a call that lived until its own deadline, however short that was.
             if attempt.seen == retry.SEEN and (timed_out or now - self.started >= _MEANT_AFTER_S):
                 stream.reached_upstream = True
             slots = self.slots
-            if slots is not None and attempt.stream is not None and not timed_out:
+            if not lingers and slots is not None and attempt.stream is not None:
+                # However many attempts a call has, it had one place.
+                lingers = True
                 slots.linger(now)
             if timed_out:
                 self._ran_out_of_time(attempt, ended, now)

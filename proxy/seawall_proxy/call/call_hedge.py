@@ -95,7 +95,10 @@ class Several(CallKeyed):
             attempt.give_up_at = now + each
             self.try_deadline = min(self.try_deadline, attempt.give_up_at)
         hedger = self.hedger
-        if hedger is not None:
+        if hedger is not None and self.in_fallback:
+            # One attempt, as its documentation says.
+            self.hedger = None
+        elif hedger is not None:
             if hedge:
                 attempt.hedge = True
                 attempt.be_spare()
@@ -171,6 +174,8 @@ class Several(CallKeyed):
 
     def _take_back(self, attempt: Attempt, code: int, reason: str, now: float) -> None:
         """Cancel an attempt that is nobody's fault."""
+        if attempt.seen == retry.SEEN:
+            self.maybe_executed = True
         attempt.cancel()
         attempt.reason = reason
         self._release(attempt)
@@ -256,7 +261,7 @@ class Several(CallKeyed):
         """Send a hedge if everything allows it; tell whether one was sent."""
         run = self._run(hedger)
         decision = self._decision()
-        if not run.has_room() or decision.attempts >= self.state.most_attempts:
+        if decision.attempts >= self.state.most_attempts or not run.has_room():
             return False
         refused = self._send_hedge(hedger, run, decision, now)
         if refused == _SENT:
@@ -275,7 +280,7 @@ class Several(CallKeyed):
         least = 0.0 if latency is None else latency.typical_s
         if self.deadline - now <= least:
             return REFUSED_DEADLINE
-        if cluster.load.in_flight >= cluster.max_in_flight or not self._has_room_for_hedge():
+        if cluster.load.in_flight >= cluster.max_in_flight:
             return REFUSED_FULL
         if decision.throttle is not None and not decision.throttle.allows():
             return REFUSED_THROTTLED
@@ -313,10 +318,6 @@ class Several(CallKeyed):
         state.counters.hedges += 1
         self._launch(cluster, endpoint, breaker, permit, now, True)
         return _SENT
-
-    def _has_room_for_hedge(self) -> bool:
-        """Tell whether nobody waits for a place."""
-        return True
 
     def _pick(self, cluster: UpstreamCluster, tried: int) -> UpstreamEndpoint | None:
         if cluster.hash_name == b"":

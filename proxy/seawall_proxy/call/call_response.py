@@ -104,7 +104,12 @@ class ResponseSide(RequestSide):
         self._forget_replay()
         if self.others is not None:
             self.stand_alone(attempt)
-        if self.try_deadline != NEVER or self.commit_at != NEVER or self.hedge_at != NEVER:
+        if (
+            self.try_deadline != NEVER
+            or self.commit_at != NEVER
+            or self.hedge_at != NEVER
+            or self.retry_at != NEVER
+        ):
             self.try_deadline = NEVER
             self.commit_at = NEVER
             self.retry_at = NEVER

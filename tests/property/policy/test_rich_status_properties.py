@@ -1,4 +1,6 @@
-"""The reader of status details agrees with the protobuf runtime on whatever both can read, and never raises."""
+"""The reader of status details agrees with the protobuf runtime on whatever both can read, and never
+raises.
+"""
 
 from __future__ import annotations
 

@@ -58,6 +58,17 @@ FILES = {
         + f"routes: [{{name: r, {CHECKOUT % 'PlaceOrder'}}}]"
     ),
     codes.BAD_KEY: policy("{idempotency: {key: grpc-timeout, journal: {}}}"),
+    codes.BAD_REASON: policy("{retry: {max_attempts: 2, classes: [{name: c, reasons: quota}]}}"),
+    codes.HEDGE_NEVER: policy("{hedge: 50ms}").replace("cluster: shop", "match: {service: s}, cluster: shop"),
+    codes.HEDGE_AT_ONCE: policy("{hedge: 0s}"),
+    codes.HEDGE_TOO_LATE: policy("{timeout: 1s, hedge: 1s}"),
+    codes.HEDGE_UNPAID: policy("{hedge: {percentile: 90%, budget: 5%}}"),
+    codes.HEDGE_NOWHERE: policy("{hedge: 50ms}"),
+    codes.MARGIN_IS_ALL: policy("{timeout: 100ms, deadline: {margin: 50ms}}"),
+    codes.CLASS_COVERED: policy(
+        "{retry: {max_attempts: 2, classes: "
+        "[{name: a, codes: [ABORTED, UNAVAILABLE]}, {name: b, codes: [ABORTED]}]}}"
+    ),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),

@@ -98,8 +98,8 @@ def test_the_delay_follows_the_percentile() -> None:
 
 
 def test_a_sudden_gray_failure_is_covered() -> None:
-    """200 calls a second, hedged at 3 %; then one of three endpoints freezes for a second: each of its calls is
-    hedged. In the long run the share is kept.
+    """200 calls a second, hedged at 3 %; then one of three endpoints freezes for a second: each of its calls
+    is hedged. In the long run the share is kept.
     """
     hedger = Hedger(HedgeOptions(quantile=0.97, budget_percent=8.0))
     hedges = calls = 0
