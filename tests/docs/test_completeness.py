@@ -48,6 +48,15 @@ def test_every_trailer() -> None:
         assert f"`{outcome}`" in page, outcome
 
 
+class Breakers:
+    """A route with one breaker."""
+
+    def __init__(self) -> None:
+        self.route = "r"
+        self.states = [1, 0, 0, 0, 0, 0, 0]
+        self.opened = self.rejected = self.would_reject = 0
+
+
 def test_labels_of_metrics() -> None:
     """The labels that metrics.md tells are those that the proxy serves."""
     from seawall_proxy.telemetry import prometheus
@@ -67,7 +76,7 @@ def test_labels_of_metrics() -> None:
     prometheus.add_methods(page, [method])
     prometheus.add_mirrors(page, {"r": counters})
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
-    prometheus.add_breakers(page, [("r", 0, 0, 0)])
+    prometheus.add_breakers(page, [Breakers()])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)
     generator = script("gen_metrics_reference")
     served = generator.families(page.text())
