@@ -48,6 +48,15 @@ def test_every_trailer() -> None:
         assert f"`{outcome}`" in page, outcome
 
 
+class Breakers:
+    """A route with one breaker."""
+
+    def __init__(self) -> None:
+        self.route = "r"
+        self.states = [1, 0, 0, 0, 0, 0, 0]
+        self.opened = self.rejected = self.would_reject = 0
+
+
 def test_labels_of_metrics() -> None:
     """The labels that metrics.md tells are those that the proxy serves."""
     from seawall_proxy.telemetry import prometheus
@@ -76,7 +85,7 @@ def test_labels_of_metrics() -> None:
     prometheus.add_degraded(page, [("r", True)])
     prometheus.add_kept(page, [("r", 1, 1)], [("r", 1, 1)])
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
-    prometheus.add_breakers(page, [("r", 0, 0, 0)])
+    prometheus.add_breakers(page, [Breakers()])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)
     generator = script("gen_metrics_reference")
     served = generator.families(page.text())
@@ -184,7 +193,7 @@ def test_every_builtin_policy() -> None:
         ("policies/timeouts.md", ["Policy", "Deadline"]),
         ("policies/retries.md", ["Retry", "Backoff", "Budget", "RetryThrottle", "RetryClass"]),
         ("policies/hedging.md", ["Hedge"]),
-        ("policies/breaker.md", ["Breaker", "SlowCall"]),
+        ("policies/breaker.md", ["Breaker", "SlowCall", "BreakerRamp"]),
         ("policies/fallback.md", ["Fallback", "LastGood"]),
         ("policies/idempotency.md", ["Idempotency", "Journal"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
@@ -230,12 +239,13 @@ def test_every_field_and_kind_of_an_event() -> None:
         assert f"`{field.name}`" in fields, field.name
     for name in event_pb2.EventKind.keys()[1:]:
         assert f"`{name.removeprefix('EVENT_KIND_')}`" in page, name
-    machine = (ROOT / "proxy" / "seawall_policy" / "breaker.py").read_text(encoding="utf-8")
-    triggers = set(re.findall(r'_move\(\w+, now, "(\w+)"\)', machine))
+    rooms = sorted((ROOT / "proxy" / "seawall_policy" / "breaker").glob("*.py"))
+    machine = "\n".join(room.read_text(encoding="utf-8") for room in rooms)
+    triggers = set(re.findall(r'_(?:move|rest)\(.*?, now, "(\w+)"\)', machine))
     triggers |= set(re.findall(r'^ +return "(\w+)"$', machine, re.MULTILINE))
     assert {"failure_rate", "cooled_down"} <= triggers
-    unreachable = {"probe_timeout", "hold_ended"}
-    assert not [name for name in triggers - unreachable if f"`{name}`" not in page]
+    assert {"ramped_up", "hold_ended"} <= triggers
+    assert not [name for name in triggers if f"`{name}`" not in page]
 
 
 def test_every_filter_field() -> None:

@@ -145,7 +145,7 @@ class Breaker(Keeping):
             return now >= self.open_until
         if self.state == FORCED_OPEN:
             return now >= self.hold_until
-        return self.state != HALF_OPEN or self._may_probe() or now >= self._probe_deadline
+        return self.state != HALF_OPEN or self._may_probe()
 
     # -- policies
 

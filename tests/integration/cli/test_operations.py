@@ -56,6 +56,10 @@ def test_a_breaker_is_reset_and_tripped_on_the_proxies(run: Run, proxies: Connec
     trip = run("breaker", "trip", "r", "--for", "10s", "--reason", "drill", "-o", "json")
     assert trip.code == 0, trip.err
     assert trip.json() == {"breaker": "r", "results": [{"proxy": "p1", "ok": True, "message": ""}]}
+    for verb, said in (("hold-closed", "✓ held closed"), ("observe", "✓ observing")):
+        held = run("breaker", verb, "r", "--for", "10s", "--reason", "drill")
+        assert (held.code, said in held.out) == (0, True), held.err
+        assert "decides again in 10s" in held.err
 
 
 def test_a_breaker_command_without_a_proxy_fails(run: Run) -> None:
