@@ -16,6 +16,7 @@ from seawall_policy.classify import Classifier
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
+from seawall_policy.outlier.options import OutlierOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
 
@@ -146,6 +147,8 @@ class ClusterSpec:
         slow_start: SlowStart | None = None,
         panic_threshold: float = PANIC_THRESHOLD,
         hashing: HashOptions | None = None,
+        outlier: OutlierOptions | None = None,
+        max_in_flight_per_endpoint: int = 0,
     ) -> None:
         self.name: str = name
         self.endpoints: tuple[str, ...] = endpoints
@@ -167,6 +170,10 @@ class ClusterSpec:
         self.panic_threshold: float = panic_threshold
         """0 to 1; 0 turns panic off."""
         self.hashing: HashOptions | None = hashing
+        self.outlier: OutlierOptions | None = outlier
+        """How endpoints are compared; None: not at all."""
+        self.max_in_flight_per_endpoint: int = max_in_flight_per_endpoint
+        """0 is unlimited."""
 
     def traits_of(self, address: str) -> EndpointTraits:
         """Return what is said of an endpoint beside its address."""

@@ -85,6 +85,9 @@ class Call(CallEnd):
             self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
             return
         endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick_hashed(cluster)
+        if endpoint is None and cluster.is_full():
+            self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
+            return
         if endpoint is None:
             # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing
             # was sent.
@@ -329,12 +332,12 @@ class Call(CallEnd):
             slots = self.slots
             if slots is not None and attempt.stream is not None and not timed_out:
                 slots.linger(now)
-            attempt.cancel()
             if timed_out:
-                attempt.endpoint.failures += 1
+                attempt.run_out()
                 attempt.reason = local_reply.DEADLINE_EXCEEDED
                 self._teach_breaker(attempt, ended, now)
             else:
+                attempt.cancel()
                 self._release(attempt)
             if timed_out or self.trace is not None:
                 self._note(attempt, ended, now)
@@ -386,7 +389,6 @@ class Call(CallEnd):
         if attempt is None:
             self._fail(code, reason)
             return
-        attempt.cancel()
-        attempt.endpoint.failures += 1
+        attempt.run_out()
         attempt.reason = reason
         self.attempt_ended(attempt, code, None, NO_EXTRA, False)
