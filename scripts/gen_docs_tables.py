@@ -297,7 +297,16 @@ def severities() -> str:
     by_code: dict[str, list[str]] = {}
     for code in range(1, status.MAX_CODE + 1):
         by_code.setdefault(severity_for(code, "failed"), []).append(status.NAMES[code])
-    words = ("retried", "fallback", "rejected", "breaker_opened", "breaker_half_open", "breaker_closed")
+    words = (
+        "retried",
+        "fallback",
+        "rejected",
+        "breaker_opened",
+        "breaker_half_open",
+        "breaker_closed",
+        "endpoint_ejected",
+        "endpoint_returned",
+    )
     rows: list[Row] = [(f"`{word}`", severity_for(status.UNAVAILABLE, word)) for word in words]
     rows += [(f"`failed` with {', '.join(names)}", severity) for severity, names in sorted(by_code.items())]
     return table(("outcome, or change of a breaker", "severity"), rows)

@@ -36,6 +36,8 @@ class EventKind(IntEnum):
     POLICY_REJECTED = 8
     APPLICATION = 9
     SYSTEM = 10
+    ENDPOINT_EJECTED = 11
+    ENDPOINT_RETURNED = 12
 
 
 class Outcome(IntEnum):

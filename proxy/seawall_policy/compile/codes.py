@@ -64,8 +64,11 @@ NO_ROUTES: Final = "SW0513"
 SENDS_TO_ITSELF: Final = "SW0514"
 REPEATED: Final = "SW0515"
 BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
+NOTHING_TO_COMPARE: Final = "SW0530"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
+NEVER_SO_FAR: Final = "SW0533"
+EJECTS_FOR_CLIENT_FAULT: Final = "SW0534"
 MIRROR_TO_SELF: Final = "SW0541"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
@@ -213,6 +216,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         "Breaker counts the caller's mistakes",
         "One caller with wrong requests can open the breaker for everybody.",
     ),
+    NOTHING_TO_COMPARE: (
+        "Outlier detection without others",
+        "An outlier is worse than the other endpoints of its cluster, and this cluster has none.",
+    ),
     UNVERIFIED: (
         "Certificates are not verified",
         "TLS without verification hides calls from onlookers, and protects them from nobody else.",
@@ -220,6 +227,14 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ANYONE_IS_TRUSTED: (
         "Anyone may name the client",
         "A PROXY protocol header is believed, whoever sends it.",
+    ),
+    NEVER_SO_FAR: (
+        "No endpoint can be such an outlier",
+        "Of n endpoints none is more than the square root of n - 1 standard deviations from their mean.",
+    ),
+    EJECTS_FOR_CLIENT_FAULT: (
+        "Outlier detection counts the caller's mistakes",
+        "One caller with wrong requests can have endpoints ejected for everybody.",
     ),
     MIRROR_TO_SELF: (
         "Mirror sends to the route's own cluster",

@@ -54,6 +54,10 @@ LOOK_S: Final = 0.05
 _LOOK_PER_ENDPOINT_S: Final = 0.001
 _COMMON_SHARE: Final = 0.5
 """Where so large a share of the others' attempts fails, failures in a row are nobody's own."""
+_LEAST_UNHEARD: Final = 2
+_PATIENCE: Final = 5.0
+"""So much longer may an endpoint be silent that was asked fewer than `min_calls` times: `least_request` soon
+asks nobody who does not answer."""
 TRIAL_S: Final = 5.0
 """A trial with nothing bad in it ends after this time, however few attempts there were."""
 _QUIET_INTERVALS: Final = 2
@@ -227,10 +231,11 @@ class OutlierDetector:
         self._try_to_eject(tally, reason, 1.0, now)
 
     def _others_are_asked(self, tally: Tally) -> bool:
+        asked = 0
         for other in self.members:
-            if other is not tally and other.state != OUT and other.calls() + other.waiting > 0:
-                return True
-        return False
+            if other is not tally and other.state != OUT:
+                asked += other.calls() + other.waiting
+        return asked > 0
 
     # the sequential test
 
@@ -323,17 +328,19 @@ class OutlierDetector:
         """Tell whether an attempt that began after `moment` has succeeded elsewhere: what happens to all at
         the same time never happens to one first, looked at like this.
         """
+        latest = -inf
         for other in self.members:
-            if other is not tally and other.good_start > moment:
-                return True
-        return False
+            if other is not tally:
+                latest = max(latest, other.good_start)
+        return latest > moment
 
     def _others_were_fast(self, tally: Tally, moment: float) -> bool:
         """Tell the same about an answer in time."""
+        latest = -inf
         for other in self.members:
-            if other is not tally and other.fast_start > moment:
-                return True
-        return False
+            if other is not tally:
+                latest = max(latest, other.fast_start)
+        return latest > moment
 
     # what waits
 
@@ -354,9 +361,11 @@ class OutlierDetector:
     def _find_silent(self, now: float) -> None:
         options = self.options.latency
         for tally in self.members:
-            if tally.state == OUT or tally.unheard < options.min_calls or tally.limit_s == inf:
+            if tally.state == OUT or tally.unheard < _LEAST_UNHEARD or tally.limit_s == inf:
                 continue
-            if tally.silent_s(now) < max(options.silence_s, 2.0 * tally.limit_s):
+            enough = tally.unheard >= options.min_calls
+            patience = options.silence_s if enough else _PATIENCE * options.silence_s
+            if tally.silent_s(now) < max(patience, 2.0 * tally.limit_s):
                 continue
             since = tally.silent_since
             answers = self._together.answers - tally.own.answers - since.others
@@ -401,10 +410,11 @@ class OutlierDetector:
                     self._try_to_eject(present[position], FAILURE_PERCENTAGE, rates.enforcement, now)
 
     def _limits_are_missing(self) -> bool:
+        longest = 0.0
         for tally in self.members:
-            if tally.limit_s == inf and tally.state != OUT:
-                return True
-        return False
+            if tally.state != OUT:
+                longest = max(longest, tally.limit_s)
+        return longest == inf
 
     def _set_limits(self) -> None:
         """Compute what is slow for each endpoint from what the others in its group do."""
@@ -476,14 +486,19 @@ class OutlierDetector:
 
     def _spare(self, tally: Tally, reason: str, why: str, now: float) -> None:
         """Count an outlier that stays; it has to be one again to be counted again."""
-        tally.failed_run = 0
-        tally.local_run = 0
-        tally.failed_score = 0.0
-        tally.slow_score = 0.0
-        tally.unheard = 0
-        tally.waited_s = 0.0
-        tally.waits_since = now
-        self.verdicts.append(Verdict(SPARED, tally.index, tally.address, reason, now, 0.0, tally.times_out, why))
+        if reason in (CONSECUTIVE, CONSECUTIVE_LOCAL):
+            tally.failed_run = 0
+            tally.local_run = 0
+        elif reason == FAILURE_SHARE:
+            tally.failed_score = 0.0
+        elif reason in (LATENCY, SILENCE):
+            tally.slow_score = 0.0
+            tally.unheard = 0
+            tally.waited_s = 0.0
+            tally.waits_since = now
+        self.verdicts.append(
+            Verdict(SPARED, tally.index, tally.address, reason, now, 0.0, tally.times_out, why)
+        )
 
     def _return(self, tally: Tally, now: float, why: str) -> None:
         told = tally.state == OUT and self.options.mode == settings.ENFORCE

@@ -66,9 +66,7 @@ class RateOptions:
 class ShareOptions:
     """The sequential comparison of failures; raises ValueError for what is out of range."""
 
-    def __init__(
-        self, share: float = SHARE, min_calls: int = MIN_CALLS, enforcement: float = 1.0
-    ) -> None:
+    def __init__(self, share: float = SHARE, min_calls: int = MIN_CALLS, enforcement: float = 1.0) -> None:
         if not 0.0 < share < 1.0:
             raise ValueError(f"outlier: the share of failures is {share}; use 0 to 1, neither of them")
         if min_calls < 1:

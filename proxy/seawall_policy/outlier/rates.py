@@ -26,10 +26,7 @@ def below_the_mean(ok: list[int], failed: list[int], options: RateOptions) -> li
     for rate in rates:
         variance += (rate - mean) * (rate - mean)
     least = mean - options.threshold * sqrt(variance / count)
-    found: list[tuple[float, int]] = []
-    for index in range(count):
-        if rates[index] < least:
-            found.append((rates[index], positions[index]))
+    found = [(rates[index], positions[index]) for index in range(count) if rates[index] < least]
     found.sort()
     return [position for _, position in found]
 

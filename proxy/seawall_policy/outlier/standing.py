@@ -50,7 +50,15 @@ class Verdict:
     """One ejection, return, or outlier that was not ejected."""
 
     def __init__(
-        self, kind: int, index: int, address: str, reason: str, at: float, until: float, times_out: int, why: str
+        self,
+        kind: int,
+        index: int,
+        address: str,
+        reason: str,
+        at: float,
+        until: float,
+        times_out: int,
+        why: str,
     ) -> None:
         self.kind: int = kind
         """EJECTED, RETURNED or SPARED."""

@@ -227,8 +227,7 @@ class Tally:
             # All that waited through a pause have waited for the same thing.
             self._slow(started, paused or started >= self.pause_end)
         else:
-            if started > self.fast_start:
-                self.fast_start = started
+            self.fast_start = max(self.fast_start, started)
             self.fast += 1
             self.own.answers += 1
             self.together.answers += 1
@@ -265,8 +264,7 @@ class Tally:
         self.together.slow += number
 
     def _note_late(self) -> None:
-        if self.late > self.waiting:
-            self.late = self.waiting
+        self.late = min(self.late, self.waiting)
 
     def ended(self, started: float, code: int, how: int, now: float) -> bool:
         """An attempt has its final status; return whether that should be looked at at once."""
@@ -275,8 +273,7 @@ class Tally:
         if how == LOCAL:
             return self._local(started, now)
         if not (self.failure_mask >> code) & 1:
-            if started > self.good_start:
-                self.good_start = started
+            self.good_start = max(self.good_start, started)
             self.ok += 1
             self.own.calls += 1
             self.together.calls += 1

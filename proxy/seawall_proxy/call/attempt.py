@@ -213,7 +213,7 @@ class Attempt(StreamSeeker):
             self.endpoint.abandon(self)
 
     def run_out(self) -> None:
-        """End as `cancel` does, because the time is over: a failure of the endpoint's, if it was to answer."""
+        """End as `cancel` does, because the time is over: a failure of the endpoint, if it was to answer."""
         waits = self.timed
         self.cancel()
         self.endpoint.failures += 1

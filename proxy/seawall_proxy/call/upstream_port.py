@@ -51,7 +51,6 @@ class UpstreamEndpoint:
         the server said about when to come back (negative: nothing). Only called while `watched`.
         """
 
-
     def rouse(self) -> None:
         """Learn that an attempt has begun although nobody looks at the tally."""
 

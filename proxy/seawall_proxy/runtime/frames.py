@@ -49,6 +49,7 @@ class Kind(IntEnum):
     EVENTS = 23
     # both ways
     BREAKER = 30
+    EJECTION = 31
     # between generations
     READY = 40
     RELEASED = 41

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from seawall_proxy.call.ports import OUTCOME_OK, BreakerRecord, CallRecord, EventSink
+from seawall_proxy.call.ports import OUTCOME_OK, BreakerRecord, CallRecord, EjectionRecord, EventSink
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import Record, SystemRecord
 
@@ -44,6 +44,10 @@ class EventRecorder(EventSink):
 
     def breaker_changed(self, record: BreakerRecord) -> None:
         """Take a transition."""
+        self._add(record)
+
+    def endpoint_changed(self, record: EjectionRecord) -> None:
+        """Take an ejection, or the end of one."""
         self._add(record)
 
     def system(self, record: SystemRecord) -> None:

@@ -19,9 +19,9 @@ from seawall_policy.balance.levels import Spread, level_of, spread
 from seawall_policy.balance.round_robin import Turns
 from seawall_policy.balance.weighted import NONE
 from seawall_policy.health import UNHEALTHY, UNKNOWN
+from seawall_policy.model import BALANCE_PEAK_EWMA, BALANCE_RING_HASH, BALANCE_ROUND_ROBIN, ClusterSpec
 from seawall_policy.outlier.options import ENFORCE
 from seawall_policy.outlier.tally import NO_LIMIT as ANY_NUMBER
-from seawall_policy.model import BALANCE_PEAK_EWMA, BALANCE_RING_HASH, BALANCE_ROUND_ROBIN, ClusterSpec
 from seawall_proxy.call.timers import Timed, TimerWheel
 from seawall_proxy.call.upstream_port import ClusterLoad, UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.upstream.discovery import Finder, MemberSink
@@ -165,10 +165,7 @@ class Cluster:
             endpoint.retire()
 
     def _watch(self, endpoints: list[Endpoint]) -> None:
-        members: list[Member] = []
-        for endpoint in endpoints:
-            members.append(endpoint)
-        self.outliers.set_members(members)
+        self.outliers.set_members(list[Member](endpoints))
         options = self.spec.outlier
         for endpoint in endpoints:
             endpoint.set_room(options is not None and options.mode == ENFORCE)
@@ -339,10 +336,10 @@ class Cluster:
         """Tell whether endpoints can be reached, and none of them may have another attempt in flight."""
         if not self.limited:
             return False
+        pickable = 0
         for level in self._levels:
-            if level.pool.count > 0:
-                return True
-        return False
+            pickable += level.pool.count
+        return pickable > 0
 
     def _pick(self, tried: int) -> int:
         """Draw a level, and take one of its endpoints, or else one of another level."""

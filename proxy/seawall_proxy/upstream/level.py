@@ -95,10 +95,7 @@ class Level:
         """Return the ejected endpoints, or those that are being dialled again after a failure: better than a
         refusal.
         """
-        found: list[Endpoint] = []
-        for endpoint in self.endpoints:
-            if endpoint.ejected and endpoint.usable and endpoint.health != UNHEALTHY:
-                found.append(endpoint)
+        found = [e for e in self.endpoints if e.ejected and e.usable and e.health != UNHEALTHY]
         if len(found) > 0:
             return found
         for endpoint in self.endpoints:

@@ -81,11 +81,8 @@ class Outliers(OutlierWatch):
         if detector is None:
             return
         wanted = members if len(members) >= _MIN_MEMBERS else []
-        left: list[Member] = []
-        for member in self._members.values():
-            if member not in wanted:
-                left.append(member)
-        self._let_go(left)
+        stay = {member.index: member for member in wanted}
+        self._let_go([m for m in self._members.values() if stay.get(m.index) is not m])
         groups: dict[tuple[str, int], int] = {}
         for member in wanted:
             tally = member.tally

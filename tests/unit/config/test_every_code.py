@@ -36,7 +36,7 @@ FILES = {
     codes.BAD_DURATION: policy("{timeout: 5}"),
     codes.BAD_ENUM: policy("{breaker: {mode: on}}"),
     codes.BAD_ENV: "version: '${env:SEAWALL_NOT_SET}'",
-    codes.NOT_SUPPORTED: "version: v1\ncontrol: {target: \"127.0.0.1:9090\", tls: {}}",
+    codes.NOT_SUPPORTED: 'version: v1\ncontrol: {target: "127.0.0.1:9090", tls: {}}',
     codes.BAD_DESCRIPTOR_FILE: "descriptor_files: [gone.binpb]",
     codes.BAD_NUMBER: policy("{breaker: {min_calls: few}}"),
     codes.BAD_VERSION: "version: v9",
@@ -87,6 +87,14 @@ FILES = {
     codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
     codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
+    codes.NOTHING_TO_COMPARE: BASE.replace("name: shop,", "name: shop, outlier: {consecutive: 3},") + TAIL,
+    codes.NEVER_SO_FAR: BASE.replace(
+        "name: shop,", "name: shop, outlier: {success_rate: {min_endpoints: 3}},"
+    )
+    + TAIL,
+    codes.EJECTS_FOR_CLIENT_FAULT: (
+        BASE.replace("name: shop,", "name: shop, outlier: {failure_codes: [NOT_FOUND]},") + TAIL
+    ),
     codes.ANYONE_IS_TRUSTED: (
         BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL
     ),

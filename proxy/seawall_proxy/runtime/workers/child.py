@@ -64,6 +64,7 @@ class Child:
         self.data, self._tracer = make_data_plane(loop, dice, self.recorder, self.counters, bootstrap)
         self.data.make_listeners()
         self.siblings: Siblings = Siblings(self.data.worker, self.number, channel.send)
+        self.siblings.watch(self.data.clusters)
         self.pump: EventPump = EventPump(self.recorder, self.counters, bootstrap.node, os.urandom)
         self.pump.relay = self._send_events
         self._sockets: dict[tuple[int, int], list[socket.socket]] = _sockets(start.head.get("sockets"))
@@ -142,6 +143,8 @@ class Child:
             self.spawn(self._page(frame))
         elif kind == Kind.BREAKER:
             self.siblings.follow(frame)
+        elif kind == Kind.EJECTION:
+            self.siblings.follow_ejection(frame)
         elif kind == Kind.EVENTS_KEPT:
             self._kept = frame.number("seq")
             self._wake.set()

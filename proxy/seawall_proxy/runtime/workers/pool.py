@@ -245,6 +245,10 @@ class WorkerPool:
             for other in self.alive():
                 if other is not worker:
                     other.say(Kind.BREAKER, frame.head)
+        elif frame.kind == Kind.EJECTION:
+            for other in self.alive():
+                if other is not worker:
+                    other.say(Kind.EJECTION, frame.head)
 
     async def _keep(self, worker: WorkerHandle, seq: int, payloads: list[bytes], dropped: int) -> None:
         await self._pump.submit(payloads, dropped)
