@@ -21,6 +21,7 @@ from seawall_policy.outlier.tally import IN, OUT, TRIAL
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
+from seawall_proxy.testing.peers import ClientCall, ServerCall
 from seawall_proxy.testing.world import World
 from seawall_proxy.upstream.cluster import Cluster
 from seawall_proxy.upstream.ports import UpstreamObserver
@@ -83,7 +84,7 @@ class Scene:
         self.notes: Notes = Notes()
         world.clusters.observer = self.notes
         self.play: Playbook = Playbook(snapshot, world=world, host_limits=many)
-        self.latencies: list[tuple[float, float, int]] = []
+        self.latencies: list[tuple[float, float, int | None]] = []
         """When calls began, how long they took, how they ended."""
         self.sent: dict[str, int] = {}
 
@@ -124,8 +125,8 @@ class Scene:
         world = play.world
         until = play.now + seconds
         coming = play.now + self.dice.expovariate(rate)
-        due: list[tuple[float, int, object]] = []
-        open_calls: list[tuple[float, object]] = []
+        due: list[tuple[float, int, ServerCall, int]] = []
+        open_calls: list[tuple[float, ClientCall]] = []
         counted = {address: server.count for address, server in play._servers.items()}
         number = 0
         while True:
@@ -133,7 +134,7 @@ class Scene:
             world.advance(max(0.0, at - world.now))
             play.settle()
             while due and due[0][0] <= world.now:
-                _, _, (request, code) = due.pop(0)  # type: ignore[misc]
+                _, _, request, code = due.pop(0)
                 if request.reset_code is None and not request.answered:
                     request.put_headers()
                     request.put_data(b"x")
@@ -149,12 +150,13 @@ class Scene:
                     self.sent[address] = self.sent.get(address, 0) + 1
                     wait, code = answer(address, world.now, self.dice)
                     number += 1
-                    due.append((world.now + wait, number, (request, code)))
+                    due.append((world.now + wait, number, request, code))
                     due.sort(key=lambda entry: entry[:2])
             left = []
             for began, seen in open_calls:
-                if seen.ended:  # type: ignore[attr-defined]
-                    self.latencies.append((began, world.now - began, seen.status))  # type: ignore[attr-defined]
+                if seen.ended:
+                    took = world.now - began
+                    self.latencies.append((began, took, seen.status))
                 else:
                     left.append((began, seen))
             open_calls = left
@@ -172,6 +174,11 @@ class Scene:
 def usual(dice: Random) -> float:
     """A time with a median of 6 ms."""
     return 0.004 + dice.expovariate(1 / 0.003)
+
+
+def well(address: str, at: float, dice: Random) -> tuple[float, int]:
+    """Everybody is well."""
+    return usual(dice), 0
 
 
 # ------------------------------------------------------------------------------------ failures in a row
@@ -261,9 +268,9 @@ def test_what_says_nothing_about_the_endpoint() -> None:
         for _ in range(8):
             play.call("/s/M", b"x")
             for address in "ab":
-                if play.server(address).count and not play.server(address).last.seen.answered:
-                    if play.server(address).last.seen.reset_code is None:
-                        play.server(address).last.reset(0x7)
+                seen = play.server(address).last.seen
+                if not seen.answered and seen.reset_code is None:
+                    play.server(address).last.reset(0x7)
             play.advance(0.01)
         play.forget()
         assert (scene.state("a"), scene.state("b")) == (IN, IN)
@@ -410,11 +417,11 @@ def test_streams_that_wait_for_something_eject_nobody() -> None:
     watch = {b"/s/Watch": MethodInfo(client_streaming=False, server_streaming=True, idempotent=False)}
     scene = Scene(policy("ab", methods=watch, per_try_timeout_s=1e9))
     with scene.play as play:
-        scene.run(1.0, lambda address, at, dice: (usual(dice), 0))
+        scene.run(1.0, well)
         for _ in range(20):
             if scene.call("/s/Watch") == "b":
                 play.server("b").last.reply(b"x")
-        scene.run(1.5, lambda address, at, dice: (usual(dice), 0))
+        scene.run(1.5, well)
         assert not scene.notes.told
         scene.end()
 
@@ -531,7 +538,7 @@ def test_nothing_happens_without_calls() -> None:
     """Some seconds after the last call no timer is armed."""
     scene = Scene(policy("abc"))
     with scene.play as play:
-        scene.run(1.0, lambda address, at, dice: (usual(dice), 0))
+        scene.run(1.0, well)
         play.advance(5.0)
         assert play.world.context.timers.armed() == 0
         scene.end()

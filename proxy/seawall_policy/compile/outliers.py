@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Final
 
 from seawall.v1 import policy_pb2
 from seawall_policy import status
@@ -12,7 +13,7 @@ from seawall_policy.outlier import options as defaults
 from seawall_policy.outlier.options import LatencyOptions, OutlierOptions, RateOptions, ShareOptions
 
 _MODES = policy_pb2.Mode.values()
-_CALLER = status.code_mask(
+_CALLER: Final = status.code_mask(
     (
         status.CANCELLED,
         status.INVALID_ARGUMENT,
@@ -25,8 +26,8 @@ _CALLER = status.code_mask(
         status.UNAUTHENTICATED,
     )
 )
-_A50_ENDPOINTS = 5
-_FAILURE_ENDPOINTS = 3
+A50_ENDPOINTS: Final = 5
+FAILURE_ENDPOINTS: Final = 3
 
 
 def read_outlier(scope: Scope, cluster: policy_pb2.Cluster) -> OutlierOptions | None:
@@ -84,7 +85,7 @@ def _read_success_rate(scope: Scope, outlier: policy_pb2.Outlier) -> RateOptions
             above=True,
         ),
         (scope / "min_endpoints").integer(
-            own.min_endpoints if own.HasField("min_endpoints") else None, 2, 1000, _A50_ENDPOINTS
+            own.min_endpoints if own.HasField("min_endpoints") else None, 2, 1000, A50_ENDPOINTS
         ),
         (scope / "min_calls").integer(
             own.min_calls if own.HasField("min_calls") else None, 1, 100_000, defaults.RATE_MIN_CALLS
@@ -103,7 +104,7 @@ def _read_failures(scope: Scope, outlier: policy_pb2.Outlier) -> RateOptions:
             above=True,
         ),
         (scope / "min_endpoints").integer(
-            own.min_endpoints if own.HasField("min_endpoints") else None, 1, 1000, _FAILURE_ENDPOINTS
+            own.min_endpoints if own.HasField("min_endpoints") else None, 1, 1000, FAILURE_ENDPOINTS
         ),
         (scope / "min_calls").integer(
             own.min_calls if own.HasField("min_calls") else None, 1, 100_000, defaults.RATE_MIN_CALLS
