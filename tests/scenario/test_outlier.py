@@ -23,7 +23,7 @@ from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
 from seawall_proxy.testing.peers import ClientCall, ServerCall
 from seawall_proxy.testing.world import World
-from seawall_proxy.upstream.cluster import Cluster
+from seawall_proxy.upstream.cluster import CheckedHealth, Cluster
 from seawall_proxy.upstream.ports import UpstreamObserver
 
 PLAIN = OutlierOptions(jitter=0.0)
@@ -100,7 +100,7 @@ class Scene:
         return tally.state
 
     def ask(self, address: str, code: int = 0) -> None:
-        """Make calls until one goes to this endpoint, and answer all of them at once, this one with `code`."""
+        """Make calls until one goes to this endpoint; that one is answered with `code`, the others well."""
         for _ in range(50):
             at = self.call()
             self.play.server(at).last.reply(b"x", code=code if at == address else 0)
@@ -530,6 +530,22 @@ def test_an_endpoint_that_leaves_and_comes_back_is_new() -> None:
         play.apply(policy("abc", revision=3))
         assert scene.state("a") == IN
         assert "a" in {scene.call() for _ in range(6)}
+        play.forget()
+        scene.end()
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_health_check_may_end_an_ejection(returns: bool) -> None:
+    """Where it is allowed to: it need not take the way of the calls."""
+    options = OutlierOptions(jitter=0.0, health_check_returns=returns)
+    scene = Scene(policy("ab", options))
+    with scene.play as play:
+        for _ in range(5):
+            scene.ask("a", 14)
+        sink = CheckedHealth(scene.cluster)
+        sink.check_passed(play.world.endpoint("a"))
+        assert scene.state("a") == (TRIAL if returns else OUT)
+        assert ("a back: health_check" in scene.notes.told) == returns
         play.forget()
         scene.end()
 
