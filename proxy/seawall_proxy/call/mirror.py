@@ -129,6 +129,10 @@ class Mirror(AttemptOwner):
 
     # what the attempt says
 
+    def is_timed(self) -> bool:
+        # Nobody knows whether it streams, and nobody waits for it.
+        return False
+
     def attempt_connected(self, attempt: Attempt, connection: Connection) -> None:
         context = self._context
         headers = self._state.headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from random import Random
 from statistics import median
@@ -214,7 +215,7 @@ def test_rates_are_compared_once_in_an_interval() -> None:
             latency=QUIET,
             jitter=0.0,
         )
-        made, tallies = detector(options, draw=lambda draw=draw: draw)
+        made, tallies = detector(options, draw=partial(float, draw))
         for _ in range(6):
             one(made, tallies[0], 0.5, code=status.INTERNAL)
             one(made, tallies[1], 0.5)
