@@ -270,6 +270,8 @@ def cluster_defaults() -> str:
             ("`slow_start`", "none", "100 ms to 1 h"),
             ("`health_check`", "none", "[health checks](health-checks.md)"),
             ("`dns`", "see there", "[find endpoints by name](../how-to/find-endpoints-by-name.md)"),
+            ("`outlier`", "on", "[outliers](outliers.md)"),
+            ("`max_in_flight_per_endpoint`", "none", "1 to 1,000,000"),
             ("`max_in_flight`", count(spec.max_in_flight), "1 to 1,000,000"),
             ("`connect_timeout`", length(spec.connect_timeout_s), "10 ms to 5 min"),
             ("`authority`", "what the client sent", "a host name, with a port if needed"),
@@ -296,6 +298,54 @@ def health_check_defaults() -> str:
             ("`jitter`", f"{o.jitter:g}", "0 to 1"),
             ("`no_traffic_interval`", "the interval", "10 ms to 24 h"),
             ("`watch`", str(o.watch).lower(), "`true`, `false`"),
+        ],
+    )
+
+
+def outlier_defaults() -> str:
+    """Return the defaults of outlier detection."""
+    from seawall_policy import status
+    from seawall_policy.compile import outliers
+    from seawall_policy.outlier import options as o
+
+    def percent(share: float) -> str:
+        return f"{share * 100:g} %"
+
+    codes = [f"`{name}`" for code, name in enumerate(status.NAMES) if o.FAILURE_MASK >> code & 1]
+    every = "1 to 100,000"
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`mode`", "`enforce`", "`enforce`, `shadow`, `off`"),
+            ("`interval`", length(o.INTERVAL_S), "100 ms to 1 h"),
+            ("`consecutive`", f"{o.CONSECUTIVE}", "0 (never) to 1,000"),
+            ("`consecutive_local`", f"{o.CONSECUTIVE}", "0 (never) to 1,000"),
+            ("`ejection`", length(o.EJECTION_S), "100 ms to 24 h"),
+            ("`max_ejection`", length(o.MAX_EJECTION_S), "100 ms to 24 h"),
+            ("`jitter`", f"{o.JITTER:g}", "0 to 1"),
+            ("`max_ejected`", percent(o.MAX_EJECTED), "0 to 100 %"),
+            ("`failure_codes`", ", ".join(codes), "status codes"),
+            ("`health_check_returns`", "false", "`true`, `false`"),
+            ("`failure_share.share`", percent(o.SHARE), "5 to 90 %"),
+            ("`failure_share.min_calls`", f"{o.MIN_CALLS}, of all others together", every),
+            ("`failure_share.enforcement`", "100 %", "0 to 100 %"),
+            ("`latency.mode`", "`enforce`", "`enforce`, `shadow`, `off`"),
+            ("`latency.mad_factor`", f"{o.MAD_FACTOR:g}", "above 0 to 1,000"),
+            ("`latency.min_ratio`", f"{o.MIN_RATIO:g}", "1 to 1,000"),
+            ("`latency.min_excess`", length(o.MIN_EXCESS_S), "0 to 1 h"),
+            ("`latency.share`", percent(o.SHARE), "5 to 90 %"),
+            ("`latency.silence`", length(o.SILENCE_S), "10 ms to 1 h"),
+            ("`latency.min_calls`", f"{o.MIN_CALLS}, of all others together", every),
+            ("`success_rate`", "not used", ""),
+            ("`success_rate.stdev_factor`", f"{o.STDEV_FACTOR:g}", "above 0 to 100"),
+            ("`success_rate.min_endpoints`", f"{outliers.A50_ENDPOINTS}", "2 to 1,000"),
+            ("`success_rate.min_calls`", f"{o.RATE_MIN_CALLS}, of each", every),
+            ("`success_rate.enforcement`", "100 %", "0 to 100 %"),
+            ("`failure_percentage`", "not used", ""),
+            ("`failure_percentage.threshold`", f"above {percent(o.FAILURE_THRESHOLD)}", "above 0 to 100 %"),
+            ("`failure_percentage.min_endpoints`", f"{outliers.FAILURE_ENDPOINTS}", "1 to 1,000"),
+            ("`failure_percentage.min_calls`", f"{o.RATE_MIN_CALLS}, of each", every),
+            ("`failure_percentage.enforcement`", "100 %", "0 to 100 %"),
         ],
     )
 
@@ -373,7 +423,7 @@ def severities() -> str:
         by_code.setdefault(severity_for(code, "failed"), []).append(status.NAMES[code])
     words = (
         *("retried", "fallback", "rejected", "breaker_opened", "breaker_half_open", "breaker_closed"),
-        *("route_degraded", "route_recovered"),
+        *("endpoint_ejected", "endpoint_returned", "route_degraded", "route_recovered"),
     )
     rows: list[Row] = [(f"`{word}`", severity_for(status.UNAVAILABLE, word)) for word in words]
     rows += [(f"`failed` with {', '.join(names)}", severity) for severity, names in sorted(by_code.items())]
@@ -758,6 +808,7 @@ REGIONS: Final[dict[str, Callable[[], str]]] = {
     "hedge-defaults": hedge_defaults,
     "cluster-defaults": cluster_defaults,
     "health-check-defaults": health_check_defaults,
+    "outlier-defaults": outlier_defaults,
     "slow-start-defaults": slow_start_defaults,
     "dns-defaults": dns_defaults,
     "connection-backoff": connection_backoff,

@@ -156,6 +156,14 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
         "Every status but OK counts, a caller's mistakes included.",
     ),
     "seawall_endpoint_inflight": ("cluster, endpoint", "Those that wait for a connection included."),
+    "seawall_endpoint_ejected": (
+        "cluster, endpoint",
+        "Only where [outliers](../policies/outliers.md) are looked for.",
+    ),
+    "seawall_outlier_ejections_total": (
+        "cluster, reason, enforced, why",
+        "`why` says why not: `max_ejection_overflow`, `enforcement_percentage`, `shadow`.",
+    ),
     "seawall_endpoint_health": (
         "cluster, endpoint, health",
         "`unknown`, `healthy`, `unhealthy`: [health checks](../policies/health-checks.md).",

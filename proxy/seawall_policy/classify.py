@@ -16,6 +16,8 @@ outcome                            severity
 =================================  =======================================================================
 ok, retried, hedged                LOW: the caller saw a success
 breaker_closed, breaker_half_open  LOW: on the way to recovery
+endpoint_returned                  LOW: the same
+endpoint_ejected                   MEDIUM: the other endpoints have to bear more
 fallback, rejected                 MEDIUM: the caller was served less than it asked for
 breaker_opened                     HIGH: every caller of a route is affected
 failed (and any other word)        by code: INTERNAL, DATA_LOSS are HIGH; CANCELLED and what only another
@@ -85,8 +87,10 @@ _SEVERITY_BY_OUTCOME: Final[dict[str, str]] = {
     "breaker_ramping": LOW,
     "route_recovered": LOW,
     "route_degraded": MEDIUM,
+    "endpoint_returned": LOW,
     "fallback": MEDIUM,
     "rejected": MEDIUM,
+    "endpoint_ejected": MEDIUM,
     "breaker_opened": HIGH,
 }
 

@@ -21,6 +21,7 @@ from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.last_good import LastGoodOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
+from seawall_policy.outlier.options import OutlierOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
 
@@ -91,7 +92,7 @@ class FallbackStep:
 class Policy:
     """What is done for the calls of a route."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         name: str,
         timeout_s: float,
@@ -191,6 +192,8 @@ class ClusterSpec:
         slow_start: SlowStart | None = None,
         panic_threshold: float = PANIC_THRESHOLD,
         hashing: HashOptions | None = None,
+        outlier: OutlierOptions | None = None,
+        max_in_flight_per_endpoint: int = 0,
     ) -> None:
         self.name: str = name
         self.endpoints: tuple[str, ...] = endpoints
@@ -212,6 +215,10 @@ class ClusterSpec:
         self.panic_threshold: float = panic_threshold
         """0 to 1; 0 turns panic off."""
         self.hashing: HashOptions | None = hashing
+        self.outlier: OutlierOptions | None = outlier
+        """How endpoints are compared; None: not at all."""
+        self.max_in_flight_per_endpoint: int = max_in_flight_per_endpoint
+        """0 is unlimited."""
 
     def traits_of(self, address: str) -> EndpointTraits:
         """Return what is said of an endpoint beside its address."""

@@ -202,6 +202,10 @@ def test_every_builtin_policy() -> None:
         ("how-to/health-and-reflection.md", ["Serve"]),
         ("policies/balancing.md", ["Cluster", "Hash", "SlowStart"]),
         ("policies/health-checks.md", ["HealthCheck"]),
+        (
+            "policies/outliers.md",
+            ["Outlier", "SuccessRateOutlier", "FailureOutlier", "FailureShareOutlier", "LatencyOutlier"],
+        ),
         ("how-to/find-endpoints-by-name.md", ["Dns"]),
     ],
 )

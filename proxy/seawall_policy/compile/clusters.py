@@ -17,6 +17,7 @@ from seawall_policy.compile.members import (
     read_target,
     read_traits,
 )
+from seawall_policy.compile.outliers import read_outlier, read_per_endpoint
 from seawall_policy.compile.scope import Scope
 from seawall_policy.compile.tls import authority_host, read_cluster_tls
 from seawall_policy.model import BALANCE_ROUND_ROBIN, ClusterSpec
@@ -91,13 +92,14 @@ def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozense
             f"{quoted(cluster.authority)} is no authority; write a host name, with a port if needed",
         )
     dns = read_target(scope, cluster)
+    max_in_flight = (scope / "max_in_flight").integer(
+        cluster.max_in_flight if cluster.HasField("max_in_flight") else None, 1, 1_000_000, 1024
+    )
     return ClusterSpec(
         cluster.name,
         _read_endpoints(scope / "endpoints", cluster, listeners),
         (scope / "balance").choice(cluster.balance, policy_pb2.Balance.values(), BALANCE_ROUND_ROBIN),
-        (scope / "max_in_flight").integer(
-            cluster.max_in_flight if cluster.HasField("max_in_flight") else None, 1, 1_000_000, 1024
-        ),
+        max_in_flight,
         (scope / "connect_timeout").duration(
             cluster.connect_timeout if cluster.HasField("connect_timeout") else None, "10ms", "5m", 5.0
         ),
@@ -110,6 +112,8 @@ def _read_cluster(scope: Scope, cluster: policy_pb2.Cluster, listeners: frozense
         read_slow_start(scope / "slow_start", cluster),
         read_panic_threshold(scope / "panic_threshold", cluster),
         read_hash(scope / "hash", cluster),
+        read_outlier(scope / "outlier", cluster),
+        read_per_endpoint(scope / "max_in_flight_per_endpoint", cluster, max_in_flight),
     )
 
 

@@ -74,8 +74,11 @@ HEDGE_UNPAID: Final = "SW0524"
 HEDGE_NOWHERE: Final = "SW0525"
 MARGIN_IS_ALL: Final = "SW0526"
 CLASS_COVERED: Final = "SW0527"
+NOTHING_TO_COMPARE: Final = "SW0530"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
+NEVER_SO_FAR: Final = "SW0533"
+EJECTS_FOR_CLIENT_FAULT: Final = "SW0534"
 METHOD_PARTIAL: Final = "SW0540"
 MIRROR_TO_SELF: Final = "SW0541"
 FALLBACK_PAST_BREAKER: Final = "SW0542"
@@ -276,6 +279,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         "Class is never reached",
         "An earlier class takes every failure that this one asks for.",
     ),
+    NOTHING_TO_COMPARE: (
+        "Outlier detection without others",
+        "An outlier is worse than the other endpoints of its cluster, and this cluster has none.",
+    ),
     UNVERIFIED: (
         "Certificates are not verified",
         "TLS without verification hides calls from onlookers, and protects them from nobody else.",
@@ -283,6 +290,14 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ANYONE_IS_TRUSTED: (
         "Anyone may name the client",
         "A PROXY protocol header is believed, whoever sends it.",
+    ),
+    NEVER_SO_FAR: (
+        "No endpoint can be such an outlier",
+        "Of n endpoints none is more than the square root of n - 1 standard deviations from their mean.",
+    ),
+    EJECTS_FOR_CLIENT_FAULT: (
+        "Outlier detection counts the caller's mistakes",
+        "One caller with wrong requests can have endpoints ejected for everybody.",
     ),
     METHOD_PARTIAL: (
         "Method stands in for some methods only",

@@ -13,6 +13,7 @@ from typing import Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
+from seawall_policy.outlier.tally import LOCAL, OUT_OF_TIME, STATUS, Tally
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.context import Held
 from seawall_proxy.call.response import NO_STATUS, final_status, pushback, response_head
@@ -41,6 +42,12 @@ class AttemptOwner(Held):
 
     def request_sent(self, attempt: Attempt, n: int) -> None:
         """Learn that `n` more request bytes are on their way to the endpoint."""
+
+    def is_timed(self) -> bool:
+        """Tell whether the time to the first answer is the endpoint's, as far as anybody knows: a stream may
+        wait for its client, or for something to happen.
+        """
+        return True
 
     def time_is_up(self, attempt: Attempt) -> str:
         """Return the reason for which an attempt ends now for want of time; empty while it has some."""
@@ -91,6 +98,10 @@ class Attempt(StreamSeeker):
     held_extra: tuple[Field, ...] = NO_EXTRA
     held_data: list[bytes] | None = None
     held_size: int = 0
+    timed: bool = False
+    """The endpoint's tally waits for the first answer."""
+    lost: bool = False
+    """No connection could be had, or it was lost."""
 
     def __init__(
         self,
@@ -114,6 +125,14 @@ class Attempt(StreamSeeker):
         endpoint.in_flight += 1
         endpoint.attempts += 1
         cluster.load.in_flight += 1
+        tally = endpoint.tally
+        self.tally: Tally | None = tally
+        if tally is not None:
+            if tally.asleep:
+                endpoint.rouse()
+            if owner.is_timed():
+                self.timed = True
+                tally.began(now)
 
     # what the endpoint says
 
@@ -121,6 +140,9 @@ class Attempt(StreamSeeker):
         self.owner.attempt_connected(self, connection)
 
     def connection_failed(self, reason: str) -> None:
+        self.lost = True
+        if not self.endpoint.is_down():
+            self._leave_tally()
         self._end(status.UNAVAILABLE, local_reply.UPSTREAM_CONNECT_FAILED, None, NO_EXTRA, False)
 
     # what the stream says
@@ -150,6 +172,8 @@ class Attempt(StreamSeeker):
             if self.watched:
                 self.watched = False
                 self.endpoint.observe(self.started, status.OK, -1.0)
+            if self.timed:
+                self._answered()
             self.owner.response_data(self, data)
         if end_stream and not self.done:
             self._end_without_status(200)
@@ -171,6 +195,7 @@ class Attempt(StreamSeeker):
             self.seen = retry.REFUSED
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
         elif code == CONNECTION_LOST:
+            self.lost = True
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
         else:
             # The server keeps the same deadline and says so with CANCEL (grpc-go does); our timer would next.
@@ -226,6 +251,8 @@ class Attempt(StreamSeeker):
             return
         if self.watched:
             self.endpoint.observe(self.started, status.CANCELLED, -1.0)
+        if self.timed:
+            self._give_up()
         self._release()
         stream = self.stream
         if stream is not None:
@@ -233,6 +260,15 @@ class Attempt(StreamSeeker):
             stream.reset(CANCEL)
         else:
             self.endpoint.abandon(self)
+
+    def run_out(self) -> None:
+        """End as `cancel` does, because the time is over: a failure of the endpoint, if it was to answer."""
+        waits = self.timed
+        self.cancel()
+        self.endpoint.failures += 1
+        tally = self.tally
+        if waits and tally is not None:
+            self.endpoint.judged(tally, self.started, status.DEADLINE_EXCEEDED, OUT_OF_TIME)
 
     # ends
 
@@ -246,6 +282,8 @@ class Attempt(StreamSeeker):
         self.reason = reason
         if code != status.OK:
             self.endpoint.failures += 1
+        if self.tally is not None:
+            self._judge(self.tally, code, block is not None)
         if self.watched or (code != status.OK and self.endpoint.watched):
             self._observe(code, block, extra)
         stream = self.stream
@@ -256,6 +294,38 @@ class Attempt(StreamSeeker):
                 # wasted.
                 stream.reset(CANCEL)
         self.owner.attempt_ended(self, code, block, extra, trailers_only)
+
+    def _answered(self) -> None:
+        self.timed = False
+        if self.tally is not None:
+            self.endpoint.answered(self.tally, self.started)
+
+    def _give_up(self) -> None:
+        self.timed = False
+        if self.tally is not None:
+            self.endpoint.given_up(self.tally, self.started)
+
+    def _leave_tally(self) -> None:
+        """It was our own queue that was full: that says nothing about the endpoint (envoy #25487)."""
+        if self.timed:
+            self._give_up()
+        self.tally = None
+
+    def _judge(self, tally: Tally, code: int, told: bool) -> None:
+        """Tell the tally how it ended; `told`: the server has said so itself."""
+        waits = self.timed
+        if self.lost or self.seen == retry.REFUSED:
+            if waits:
+                self._give_up()
+            if self.seen == retry.REFUSED:
+                # Turned away and not failed: it leaves, or has enough to do.
+                return
+            self.endpoint.judged(tally, self.started, code, LOCAL)
+            return
+        if waits:
+            self._answered()
+        how = STATUS if told or code != status.DEADLINE_EXCEEDED else OUT_OF_TIME
+        self.endpoint.judged(tally, self.started, code, how)
 
     def _observe(self, code: int, block: HeaderBlock | None, extra: tuple[Field, ...]) -> None:
         told = -1.0

@@ -117,6 +117,9 @@ class Call(Several):
                 self._refuse(breaker, permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
                 return
         endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick(cluster, self.tried)
+        if endpoint is None and cluster.is_full():
+            self._refuse(breaker, permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
+            return
         if scoped is not None and endpoint is not None and scoped.per_endpoint:
             key = None if cluster.hash_name == b"" else self.head.value_of(cluster.hash_name, self.extra)
             endpoint = scoped.choose(cluster, endpoint, key, self.tried, now)
@@ -404,13 +407,13 @@ class Call(Several):
 
     def _ran_out_of_time(self, attempt: Attempt, code: int, now: float) -> None:
         """Cancel an attempt whose call is over. A hedge that had hardly begun has done nothing wrong."""
-        attempt.cancel()
         attempt.reason = local_reply.DEADLINE_EXCEEDED
         latency = self.state.latency
         if attempt.hedge and latency is not None and now - attempt.started < latency.typical_s:
+            attempt.cancel()
             self._release(attempt)
         else:
-            attempt.endpoint.failures += 1
+            attempt.run_out()
             self._teach_breaker(attempt, code, now)
 
     def fire(self, now: float) -> None:
@@ -471,7 +474,6 @@ class Call(Several):
 
     def _cut_short(self, attempt: Attempt, code: int, reason: str) -> None:
         """End an attempt that took too long."""
-        attempt.cancel()
-        attempt.endpoint.failures += 1
+        attempt.run_out()
         attempt.reason = reason
         self.attempt_ended(attempt, code, None, NO_EXTRA, False)

@@ -156,6 +156,13 @@ class CallState(AttemptOwner):
             return KIND_UNKNOWN
         return KIND_STREAM if info.server_streaming else KIND_UNARY
 
+    def is_timed(self) -> bool:
+        methods = self.table.methods
+        if len(methods) == 0:
+            return True
+        info = methods.get(self.head.path)
+        return info is None or not (info.server_streaming or info.client_streaming)
+
     def _rearm(self) -> None:
         # Comparisons, not min(): interpreted, its three calls cost as much as arming the timer.
         at = self.deadline

@@ -43,7 +43,7 @@ REASONS: Final[dict[str, str]] = {
     TOO_MANY: "as many copies as may be were in flight",
     TOO_SLOW: "the mirror took the request more slowly than it came, and the buffer was full",
     NO_ENDPOINT: "no endpoint of the mirror's cluster could be reached",
-    CLUSTER_FULL: "the mirror cluster's max_in_flight was reached",
+    CLUSTER_FULL: "the mirror cluster's max_in_flight, or that of each of its endpoints, was reached",
     TOO_LARGE: "the mirror takes no header list of that size",
     CALL_ENDED: "the call ended before its request was complete",
 }
@@ -89,7 +89,7 @@ class Mirror(AttemptOwner):
             return False
         endpoint = cluster.pick(0)
         if endpoint is None:
-            counters.drop(NO_ENDPOINT)
+            counters.drop(CLUSTER_FULL if cluster.is_full() else NO_ENDPOINT)
             return False
         self.done = False
         self._complete = end_stream
@@ -128,6 +128,10 @@ class Mirror(AttemptOwner):
             self._give_up(CALL_ENDED)
 
     # what the attempt says
+
+    def is_timed(self) -> bool:
+        # Nobody knows whether it streams, and nobody waits for it.
+        return False
 
     def attempt_connected(self, attempt: Attempt, connection: Connection) -> None:
         context = self._context

@@ -131,6 +131,25 @@ class RouteRecord:
         self.revision: int = 0
 
 
+class EjectionRecord:
+    """An endpoint that was left out as an outlier, or that is back."""
+
+    def __init__(self, cluster: str, endpoint: str, ejected: bool, reason: str, at_s: float) -> None:
+        self.cluster: str = cluster
+        self.endpoint: str = endpoint
+        self.ejected: bool = ejected
+        self.reason: str = reason
+        """Why it was ejected (`seawall_policy.outlier.standing`)."""
+        self.at_s: float = at_s
+        self.seconds: float = 0.0
+        """For how long it is out."""
+        self.times_out: int = 0
+        """Ejections in a row, this one included."""
+        self.why: str = ""
+        """Why it is back."""
+        self.revision: int = 0
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class EventSink:
     """Takes the records that become error events. This one drops them."""
@@ -143,6 +162,9 @@ class EventSink:
 
     def route_changed(self, record: RouteRecord) -> None:
         """Take the begin or the end of a route's degradation."""
+
+    def endpoint_changed(self, record: EjectionRecord) -> None:
+        """Take an ejection, or the end of one."""
 
 
 class CallTrace:

@@ -5,6 +5,7 @@ The upstream room subclasses these; the call room knows no sockets and no health
 
 from __future__ import annotations
 
+from seawall_policy.outlier.tally import Tally
 from seawall_proxy.call.timers import Timed
 from seawall_proxy.http2.connection import Connection
 
@@ -35,6 +36,8 @@ class UpstreamEndpoint:
         self.failures: int = 0
         self.watched: bool = False
         """Attempts are to tell how long they took."""
+        self.tally: Tally | None = None
+        """What attempts are counted in, to compare the endpoints; None when nobody does."""
 
     def seek(self, seeker: StreamSeeker) -> None:
         """Call `connection_ready` or `connection_failed` of `seeker`, now or later, exactly once."""
@@ -42,10 +45,26 @@ class UpstreamEndpoint:
     def abandon(self, seeker: StreamSeeker) -> None:
         """Forget a seeker that waits; neither of its methods is called any more."""
 
+    def is_down(self) -> bool:
+        """Tell whether no connection can be had, rather than that too many wait for one."""
+        return True
+
     def observe(self, started: float, code: int, pushback_s: float) -> None:
         """Learn of an attempt that began at `started`: its first answer (code OK) or its failure, with what
         the server said about when to come back (negative: nothing). Only called while `watched`.
         """
+
+    def rouse(self) -> None:
+        """Learn that an attempt has begun although nobody looks at the tally."""
+
+    def answered(self, tally: Tally, started: float) -> None:
+        """Learn that the first byte of an answer has come to an attempt that began at `started`."""
+
+    def given_up(self, tally: Tally, started: float) -> None:
+        """Learn that nobody waits for the answer to it any more."""
+
+    def judged(self, tally: Tally, started: float, code: int, how: int) -> None:
+        """Learn the final status of an attempt; `how` as in `seawall_policy.outlier.tally`."""
 
 
 class ClusterLoad:
@@ -92,6 +111,10 @@ class UpstreamCluster:
     def pick_for(self, key: bytes, tried: int) -> UpstreamEndpoint | None:
         """Choose the endpoint for a value of the metadata key `hash_name`, otherwise as `pick`."""
         return self.pick(tried)
+
+    def is_full(self) -> bool:
+        """Tell whether there are endpoints that can be reached, and all of them have all that they may."""
+        return False
 
     def bit(self, endpoint: UpstreamEndpoint) -> int:
         """Return the bit of `endpoint` in the mask of tried ones."""

@@ -9,6 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from seawall.v1 import fleet_pb2
 from seawall_policy.health import HEALTH_NAMES
+from seawall_policy.outlier.options import MODE_NAMES
+from seawall_policy.outlier.tally import IN, OUT
+from seawall_policy.outlier.tally import STATE_NAMES as OUTLIER_STATES
 from seawall_proxy.telemetry import names
 from seawall_proxy.upstream.endpoint import STATE_NAMES, Endpoint
 
@@ -28,6 +31,16 @@ def cluster_line(cluster: Cluster, now: float) -> dict[str, object]:
         line["health_checks"] = {"checks": cluster.checks.checks, "failures": cluster.checks.failures}
         line["panic"] = cluster.panicking
         line["panics"] = cluster.panics
+    detector = cluster.outliers.detector
+    if detector is not None:
+        line["outliers"] = {
+            "mode": MODE_NAMES[detector.options.mode],
+            "ejected": cluster.outliers.out(),
+            "ejections": dict(sorted(cluster.outliers.ejections.items())),
+            "spared": {
+                f"{reason}/{why}": count for (reason, why), count in sorted(cluster.outliers.spared.items())
+            },
+        }
     if cluster.finder is not None:
         line["discovery"] = _discovery_line(cluster.finder, now)
     return line
@@ -47,6 +60,14 @@ def _endpoint_line(cluster: Cluster, endpoint: Endpoint, now: float) -> dict[str
         "connections": len(endpoint.links),
         "last_error": endpoint.last_error,
     }
+    tally = endpoint.tally
+    if tally is not None and (tally.state != IN or tally.times_out > 0):
+        line["outlier"] = {
+            "state": OUTLIER_STATES[tally.state],
+            "reason": tally.why,
+            "times": tally.times_out,
+            "seconds_left": round(max(0.0, tally.until - now), 1) if tally.state == OUT else 0.0,
+        }
     slow_start = cluster.spec.slow_start
     if slow_start is not None:
         line["warm"] = round(slow_start.share(now - endpoint.warm_since), 3)
@@ -124,7 +145,12 @@ def add_endpoints(page: Exposition, clusters: Iterable[Cluster], now: float) -> 
         names.ENDPOINT_LATENCY,
         ((labels, endpoint.latency.estimate(now)) for labels, _, endpoint in rows if endpoint.watched),
     )
+    page.family(
+        names.ENDPOINT_EJECTED,
+        ((labels, float(endpoint.ejected)) for labels, _, endpoint in rows if endpoint.tally is not None),
+    )
     _add_clusters(page, known)
+    _add_outliers(page, known)
 
 
 def _add_clusters(page: Exposition, clusters: list[Cluster]) -> None:
@@ -136,3 +162,17 @@ def _add_clusters(page: Exposition, clusters: list[Cluster]) -> None:
     found = [((("cluster", c.name),), c.finder) for c in clusters if c.finder is not None]
     page.family(names.LOOKUPS, ((labels, finder.lookups) for labels, finder in found))
     page.family(names.LOOKUP_FAILURES, ((labels, finder.failures) for labels, finder in found))
+
+
+def _add_outliers(page: Exposition, clusters: list[Cluster]) -> None:
+    page.family(
+        names.OUTLIER_EJECTIONS,
+        (
+            ((("cluster", c.name), ("reason", reason), ("enforced", enforced), ("why", why)), count)
+            for c in clusters
+            for reason, enforced, why, count in [
+                *((reason, "true", "", count) for reason, count in sorted(c.outliers.ejections.items())),
+                *((reason, "false", why, n) for (reason, why), n in sorted(c.outliers.spared.items())),
+            ]
+        ),
+    )

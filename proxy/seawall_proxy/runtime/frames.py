@@ -51,6 +51,7 @@ class Kind(IntEnum):
     KEEP = 24
     # both ways
     BREAKER = 30
+    EJECTION = 31
     # between generations
     READY = 40
     RELEASED = 41

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Final
 from seawall.v1 import event_pb2
 from seawall_policy.health import HEALTH_NAMES, UNHEALTHY
 from seawall_policy.members import DnsTarget
+from seawall_policy.outlier.standing import REASONS, SIBLING
 from seawall_policy.transport import unix_path
+from seawall_proxy.call.ports import EjectionRecord
 from seawall_proxy.runtime.dialing import split_address
 from seawall_proxy.telemetry.events import SystemRecord
 from seawall_proxy.upstream.ports import Lookup, Probe, Prober, Resolver, UpstreamObserver
@@ -142,9 +144,12 @@ class PortProber(Prober):
 
 
 class UpstreamNotes(UpstreamObserver):
-    """Writes changes to the log, and those of health to the events."""
+    """Writes changes to the log, and those of health and ejections to the events."""
 
-    def __init__(self, recorder: EventRecorder) -> None:
+    def __init__(self, worker: Worker, recorder: EventRecorder) -> None:
+        self.on_ejection: Callable[[str, str, float], None] | None = None
+        """Hears of every ejection that this process has decided: cluster, endpoint, and when it ends."""
+        self._worker: Worker = worker
         self._recorder: EventRecorder = recorder
 
     def health_changed(self, cluster: str, address: str, before: int, after: int, why: str) -> None:
@@ -183,6 +188,33 @@ class UpstreamNotes(UpstreamObserver):
     def lookup_recovered(self, cluster: str, host: str, found: int) -> None:
         log.info("cluster %s: %s is found again, %d endpoints", cluster, host, found)
 
+    def endpoint_ejected(
+        self, cluster: str, address: str, reason: str, at: float, until: float, times_out: int
+    ) -> None:
+        why = REASONS.get(reason, reason)
+        log.warning("cluster %s: %s is left out for %.1f s: %s", cluster, address, until - at, why)
+        if reason == SIBLING:
+            return
+        record = self._ejection(cluster, address, reason)
+        record.ejected = True
+        record.seconds = until - at
+        record.times_out = times_out
+        self._recorder.endpoint_changed(record)
+        if self.on_ejection is not None:
+            self.on_ejection(cluster, address, until)
+
+    def endpoint_returned(self, cluster: str, address: str, reason: str, why: str) -> None:
+        log.info("cluster %s: %s takes calls again (%s)", cluster, address, why)
+        record = self._ejection(cluster, address, reason)
+        record.why = why
+        self._recorder.endpoint_changed(record)
+
+    def _ejection(self, cluster: str, address: str, reason: str) -> EjectionRecord:
+        context = self._worker.context
+        record = EjectionRecord(cluster, address, False, reason, context.now)
+        record.revision = 0 if context.table is None else context.table.snapshot.revision
+        return record
+
     def panic_began(self, cluster: str) -> None:
         log.warning("cluster %s: so little of it is healthy that health is ignored (panic)", cluster)
 
@@ -194,6 +226,6 @@ def connect_upstream(
     resolver = SystemResolver(worker)
     clusters.resolver = resolver
     clusters.prober = PortProber(worker)
-    clusters.observer = UpstreamNotes(recorder)
+    clusters.observer = UpstreamNotes(worker, recorder)
     clusters.zone = document.zone or document.control.labels.get("zone", "")
     return resolver

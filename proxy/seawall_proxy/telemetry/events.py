@@ -20,6 +20,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from seawall.v1 import event_pb2, policy_pb2
 from seawall_policy import breaker, classify, status
 from seawall_policy.fingerprint import fingerprint_v1
+from seawall_policy.outlier.standing import REASONS as EJECTION_REASONS
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
@@ -31,6 +32,7 @@ from seawall_proxy.call.ports import (
     AttemptRecord,
     BreakerRecord,
     CallRecord,
+    EjectionRecord,
     RouteRecord,
 )
 from seawall_proxy.telemetry.clock import ClockAnchor
@@ -128,7 +130,7 @@ class SystemRecord:
         self.revision: int = revision
 
 
-Record = CallRecord | BreakerRecord | RouteRecord | SystemRecord
+Record = CallRecord | BreakerRecord | RouteRecord | EjectionRecord | SystemRecord
 
 
 def policy_refused(revision: int, reasons: list[str], at_s: float) -> SystemRecord:
@@ -173,6 +175,8 @@ class EventBuilder:
             return self._from_breaker(record)
         if isinstance(record, RouteRecord):
             return self._from_route(record)
+        if isinstance(record, EjectionRecord):
+            return self._from_ejection(record)
         return self._from_system(record)
 
     def _event(self, at_s: float) -> event_pb2.ErrorEvent:
@@ -282,6 +286,36 @@ class EventBuilder:
                 "calls": record.calls,
                 "seconds": round(seconds, 3),
             }
+        )
+        return event
+
+    def _from_ejection(self, record: EjectionRecord) -> event_pb2.ErrorEvent:
+        word = "endpoint_ejected" if record.ejected else "endpoint_returned"
+        event = self._event(record.at_s)
+        event.kind = (
+            event_pb2.EVENT_KIND_ENDPOINT_EJECTED
+            if record.ejected
+            else event_pb2.EVENT_KIND_ENDPOINT_RETURNED
+        )
+        event.severity = _SEVERITIES[classify.severity_for(status.OK, word)]
+        event.component = "proxy/outlier"
+        event.error_type = word
+        event.endpoint = record.endpoint
+        event.reason = record.reason
+        place = f"{record.endpoint} of cluster {record.cluster}"
+        if record.ejected:
+            meaning = EJECTION_REASONS.get(record.reason, record.reason)
+            event.message = f"{place} is left out for {record.seconds:.1f} s: {meaning}"
+        else:
+            event.message = f"{place} takes calls again ({record.why})"
+        event.policy_revision = record.revision
+        event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(
+            record.cluster, record.endpoint, word, record.reason, "local", ""
+        )
+        event.details.update(
+            {"cluster": record.cluster, "seconds": record.seconds, "times": record.times_out}
+            if record.ejected
+            else {"cluster": record.cluster, "why": record.why}
         )
         return event
 

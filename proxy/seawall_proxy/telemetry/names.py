@@ -96,6 +96,14 @@ ENDPOINT_HEALTH: Final = Metric(
 ENDPOINT_LATENCY: Final = Metric(
     "seawall_endpoint_latency_seconds", "gauge", "Latency that peak_ewma reckons with."
 )
+ENDPOINT_EJECTED: Final = Metric(
+    "seawall_endpoint_ejected", "gauge", "1 while the endpoint is left out as an outlier."
+)
+OUTLIER_EJECTIONS: Final = Metric(
+    "seawall_outlier_ejections_total",
+    "counter",
+    "Outliers, by cluster and reason, and whether they were ejected; if not, why not.",
+)
 HEALTH_CHECKS: Final = Metric("seawall_health_checks_total", "counter", "Health checks begun, by cluster.")
 HEALTH_CHECK_FAILURES: Final = Metric(
     "seawall_health_check_failures_total", "counter", "Health checks that failed or were not answered."

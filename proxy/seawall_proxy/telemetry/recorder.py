@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from seawall_proxy.call.ports import OUTCOME_OK, BreakerRecord, CallRecord, EventSink, RouteRecord
+from seawall_proxy.call.ports import (
+    OUTCOME_OK,
+    BreakerRecord,
+    CallRecord,
+    EjectionRecord,
+    EventSink,
+    RouteRecord,
+)
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import Record, SystemRecord
 
@@ -48,6 +55,10 @@ class EventRecorder(EventSink):
 
     def route_changed(self, record: RouteRecord) -> None:
         """Take the begin or the end of a route's degradation."""
+        self._add(record)
+
+    def endpoint_changed(self, record: EjectionRecord) -> None:
+        """Take an ejection, or the end of one."""
         self._add(record)
 
     def system(self, record: SystemRecord) -> None:

@@ -20,6 +20,8 @@ from seawall_policy.balance.round_robin import Turns
 from seawall_policy.balance.weighted import NONE
 from seawall_policy.health import UNHEALTHY, UNKNOWN
 from seawall_policy.model import BALANCE_PEAK_EWMA, BALANCE_RING_HASH, BALANCE_ROUND_ROBIN, ClusterSpec
+from seawall_policy.outlier.options import ENFORCE
+from seawall_policy.outlier.tally import NO_LIMIT as ANY_NUMBER
 from seawall_proxy.call.timers import Timed, TimerWheel
 from seawall_proxy.call.upstream_port import ClusterLoad, UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.upstream.discovery import Finder, MemberSink
@@ -27,6 +29,8 @@ from seawall_proxy.upstream.endpoint import IDLE, READY, Endpoint, StateListener
 from seawall_proxy.upstream.health_checks import HealthChecks, HealthSink
 from seawall_proxy.upstream.level import Level
 from seawall_proxy.upstream.link import Dialer
+from seawall_proxy.upstream.member import Member
+from seawall_proxy.upstream.outliers import EjectionSink, Outliers
 from seawall_proxy.upstream.ports import UpstreamObserver
 
 _LEVEL_DRAWS: Final = 9973
@@ -55,6 +59,9 @@ class ClusterFace(UpstreamCluster):
 
     def pick_for(self, key: bytes, tried: int) -> UpstreamEndpoint | None:
         return self.cluster.pick_for(key, tried)
+
+    def is_full(self) -> bool:
+        return self.cluster.is_full()
 
 
 class Cluster:
@@ -98,6 +105,9 @@ class Cluster:
         """The level that takes all calls, if there is just one that does."""
         self._shares: list[float] = []
         self._listener: _Changes = _Changes(self)
+        self.outliers: Outliers = Outliers(spec.name, timers, draw, observer, _Ejections(self))
+        self.limited: bool = False
+        """Some endpoint may have only so many attempts in flight."""
         self._warm_up: _WarmUp = _WarmUp(self)
 
     @property
@@ -118,6 +128,7 @@ class Cluster:
         self.spec = spec
         if old.balance != spec.balance:
             self._levels = []
+        self.outliers.configure(spec.outlier)
         self.set_members(addresses, keep=same_transport(old, spec))
 
     def set_members(self, addresses: tuple[str, ...], keep: bool = True) -> None:
@@ -137,12 +148,14 @@ class Cluster:
             endpoint.priority = traits.priority
             endpoint.tls = self.spec.tls
             endpoint.options = self.spec.connection
+            endpoint.most = self.spec.max_in_flight_per_endpoint or ANY_NUMBER
             endpoint.watched = self.spec.balance == BALANCE_PEAK_EWMA
             members.append(endpoint)
         left: list[Endpoint] = list(known.values()) if keep else before
         for endpoint in left:
             self.slots[endpoint.index] = None
         self.endpoints = members
+        self._watch(members)
         self._regroup()
         if self.checks is not None:
             self.checks.set_endpoints(members)
@@ -150,6 +163,18 @@ class Cluster:
         for endpoint in left:
             self._retired.append(endpoint)
             endpoint.retire()
+
+    def _watch(self, endpoints: list[Endpoint]) -> None:
+        self.outliers.set_members(list[Member](endpoints))
+        options = self.spec.outlier
+        for endpoint in endpoints:
+            endpoint.set_room(options is not None and options.mode == ENFORCE)
+            self._note_reach(endpoint)
+
+    def _note_reach(self, endpoint: Endpoint) -> None:
+        tally = endpoint.tally
+        if tally is not None:
+            tally.reachable = endpoint.usable and endpoint.health != UNHEALTHY
 
     def _add(self, address: str) -> Endpoint:
         slot = 0
@@ -194,6 +219,7 @@ class Cluster:
             self.finder.stop()
             self.finder = None
         self.set_members(())
+        self.outliers.configure(None)
         self.checks = None
         self._timers.cancel(self._warm_up)
 
@@ -202,6 +228,7 @@ class Cluster:
     def endpoint_changed(self, endpoint: Endpoint) -> None:
         """Learn that an endpoint is in another state."""
         self.stale = True
+        self._note_reach(endpoint)
         if endpoint.state == READY:
             if endpoint.cold:
                 endpoint.cold = False
@@ -216,6 +243,7 @@ class Cluster:
         if endpoint.health == UNHEALTHY:
             endpoint.warm_since = self._timers.now
         endpoint.health = health
+        self._note_reach(endpoint)
         self.stale = True
 
     def check_with(self, checks: HealthChecks | None) -> None:
@@ -241,10 +269,14 @@ class Cluster:
         self._shares = plan.shares
         self._only = None
         self.turns = None
+        self.limited = False
+        for endpoint in self.endpoints:
+            if endpoint.room != ANY_NUMBER:
+                self.limited = True
         for number in range(len(self._levels)):
             if plan.shares[number] > 0.999999 and self._levels[number].pool.count > 0:
                 self._only = self._levels[number]
-                if self.spec.balance == BALANCE_ROUND_ROBIN:
+                if self.spec.balance == BALANCE_ROUND_ROBIN and not self.limited:
                     self.turns = self._levels[number].turns
 
     def _fill(self, plan: Spread) -> None:
@@ -276,7 +308,38 @@ class Cluster:
             slot = self._pick(tried)
             if slot < 0:
                 slot = self._pick(0)
-        return None if slot < 0 else self.slots[slot]
+        if slot < 0:
+            return None
+        endpoint = self.slots[slot]
+        if self.limited and endpoint is not None and endpoint.in_flight >= endpoint.room:
+            return self._pick_with_room(None, tried)
+        return endpoint
+
+    def _pick_with_room(self, key: bytes | None, tried: int) -> UpstreamEndpoint | None:
+        """Choose among those that have room; when none has, those that lack it only because they are ejected
+        or on trial are better than a refusal.
+        """
+        no_room = 0
+        full = 0
+        for endpoint in self.endpoints:
+            if endpoint.in_flight >= endpoint.room:
+                no_room |= 1 << endpoint.index
+            if endpoint.in_flight >= endpoint.most:
+                full |= 1 << endpoint.index
+        for excluded in (tried | no_room, no_room, tried | full, full):
+            slot = self._pick(excluded) if key is None else self._pick_hashed(key, excluded)
+            if slot >= 0:
+                return self.slots[slot]
+        return None
+
+    def is_full(self) -> bool:
+        """Tell whether endpoints can be reached, and none of them may have another attempt in flight."""
+        if not self.limited:
+            return False
+        pickable = 0
+        for level in self._levels:
+            pickable += level.pool.count
+        return pickable > 0
 
     def _pick(self, tried: int) -> int:
         """Draw a level, and take one of its endpoints, or else one of another level."""
@@ -304,7 +367,12 @@ class Cluster:
         slot = self._pick_hashed(key, tried)
         if slot < 0 and tried != 0:
             slot = self._pick_hashed(key, 0)
-        return None if slot < 0 else self.slots[slot]
+        if slot < 0:
+            return None
+        endpoint = self.slots[slot]
+        if self.limited and endpoint is not None and endpoint.in_flight >= endpoint.room:
+            return self._pick_with_room(key, tried)
+        return endpoint
 
     def _pick_hashed(self, key: bytes, tried: int) -> int:
         levels = self._levels
@@ -346,6 +414,16 @@ class _Changes(StateListener):
         self._cluster.endpoint_changed(endpoint)
 
 
+class _Ejections(EjectionSink):
+    """Hears about a cluster's outliers."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster: Cluster = cluster
+
+    def ejections_changed(self) -> None:
+        self._cluster.stale = True
+
+
 class _WarmUp(Timed):
     """Has weights computed again while endpoints warm up."""
 
@@ -376,6 +454,9 @@ class CheckedHealth(HealthSink):
 
     def health_changed(self, endpoint: Endpoint, health: int) -> None:
         self._cluster.health_changed(endpoint, health)
+
+    def check_passed(self, endpoint: Endpoint) -> None:
+        self._cluster.outliers.check_passed(endpoint)
 
 
 def same_transport(a: ClusterSpec, b: ClusterSpec) -> bool:

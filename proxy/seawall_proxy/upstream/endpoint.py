@@ -111,6 +111,9 @@ class Endpoint(Member):
         elif self._may_dial():
             self.dial()
 
+    def is_down(self) -> bool:
+        return self.state == BACKOFF
+
     def abandon(self, seeker: StreamSeeker) -> None:
         self.waiting.pop(seeker, None)
 

@@ -44,6 +44,9 @@ class HealthSink:
     def health_changed(self, endpoint: Endpoint, health: int) -> None:
         """Take a new verdict."""
 
+    def check_passed(self, endpoint: Endpoint) -> None:
+        """Take that a check has succeeded, whatever the verdict."""
+
 
 class HealthChecks:
     """The checks of one cluster."""
@@ -253,6 +256,8 @@ class EndpointCheck(Timed):
                 group.observer.health_changed(
                     group.cluster, self.endpoint.address, before, verdict.health, why
                 )
+        if what == WELL:
+            self.group.sink.check_passed(self.endpoint)
 
 
 WELL: Final = 1

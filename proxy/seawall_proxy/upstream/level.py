@@ -64,13 +64,13 @@ class Level:
         """Return how many endpoints can be expected to serve."""
         count = 0
         for endpoint in self.endpoints:
-            if endpoint.usable and endpoint.health != UNHEALTHY:
+            if endpoint.usable and endpoint.health != UNHEALTHY and not endpoint.ejected:
                 count += 1
         return count
 
     def fill(self, panic: bool, slow_start: SlowStart | None, now: float) -> bool:
-        """Look at the endpoints; with `panic` their health is ignored. Return whether that made a
-        difference.
+        """Look at the endpoints; with `panic` their health is ignored, and ejected ones get one attempt at a
+        time. Return whether that made a difference.
         """
         ready: list[Endpoint] = []
         coming: list[Endpoint] = []
@@ -78,7 +78,7 @@ class Level:
         for endpoint in self.endpoints:
             if endpoint.retired or endpoint.state == BACKOFF:
                 continue
-            if endpoint.health == UNHEALTHY:
+            if endpoint.health == UNHEALTHY or endpoint.ejected:
                 if not panic:
                     continue
                 ignored = True
@@ -92,8 +92,12 @@ class Level:
         return ignored
 
     def _last_hope(self, panic: bool) -> list[Endpoint]:
-        """Return the endpoints that are being dialled again after a failure: better than a refusal."""
-        found: list[Endpoint] = []
+        """Return the ejected endpoints, or those that are being dialled again after a failure: better than a
+        refusal.
+        """
+        found = [e for e in self.endpoints if e.ejected and e.usable and e.health != UNHEALTHY]
+        if len(found) > 0:
+            return found
         for endpoint in self.endpoints:
             well = panic or endpoint.health != UNHEALTHY
             if well and endpoint.state == CONNECTING and not endpoint.retired:

@@ -78,3 +78,13 @@ class UpstreamObserver:
 
     def panic_began(self, cluster: str) -> None:
         """Take that health is ignored in a cluster, because too little of it is well."""
+
+    def endpoint_ejected(
+        self, cluster: str, address: str, reason: str, at: float, until: float, times_out: int
+    ) -> None:
+        """Take that an endpoint is left out as an outlier, why (`seawall_policy.outlier.standing`), from when
+        until when (monotonic seconds), and how often in a row.
+        """
+
+    def endpoint_returned(self, cluster: str, address: str, reason: str, why: str) -> None:
+        """Take that it is back, with the reason that it was out for and the one that it is back for."""

@@ -117,6 +117,14 @@ FILES = {
         "name: shop,", "name: shop, outlier: {consecutive: 5},"
     ),
     codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
+    codes.NOTHING_TO_COMPARE: BASE.replace("name: shop,", "name: shop, outlier: {consecutive: 3},") + TAIL,
+    codes.NEVER_SO_FAR: BASE.replace(
+        "name: shop,", "name: shop, outlier: {success_rate: {min_endpoints: 3}},"
+    )
+    + TAIL,
+    codes.EJECTS_FOR_CLIENT_FAULT: (
+        BASE.replace("name: shop,", "name: shop, outlier: {failure_codes: [NOT_FOUND]},") + TAIL
+    ),
     codes.ANYONE_IS_TRUSTED: (
         BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL
     ),

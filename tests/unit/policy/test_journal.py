@@ -126,6 +126,6 @@ def test_options_are_checked() -> None:
     """Nothing that cannot work is taken."""
     for wrong in ({"ttl_s": 0.0}, {"max_entries": 0}, {"memory_bytes": 0}):
         with pytest.raises(ValueError, match="a journal needs"):
-            JournalOptions(**wrong)  # type: ignore[arg-type]
+            JournalOptions(**wrong)
     with pytest.raises(ValueError, match="metadata key"):
         IdempotencyOptions(key=b"")

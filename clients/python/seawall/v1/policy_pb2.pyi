@@ -504,7 +504,7 @@ class Cluster(_message.Message):
     def __init__(self, name: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., balance: _Optional[_Union[Balance, str]] = ..., max_in_flight: _Optional[int] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., authority: _Optional[str] = ..., tls: _Optional[_Union[ClusterTls, _Mapping]] = ..., target: _Optional[str] = ..., health_check: _Optional[_Union[HealthCheck, _Mapping]] = ..., slow_start: _Optional[_Union[SlowStart, _Mapping]] = ..., panic_threshold: _Optional[float] = ..., hash: _Optional[_Union[Hash, _Mapping]] = ..., dns: _Optional[_Union[Dns, _Mapping]] = ..., connection: _Optional[_Union[ClusterConnection, _Mapping]] = ..., outlier: _Optional[_Union[Outlier, _Mapping]] = ..., max_in_flight_per_endpoint: _Optional[int] = ...) -> None: ...
 
 class Outlier(_message.Message):
-    __slots__ = ("interval", "consecutive", "consecutive_local", "success_rate", "failure_percentage", "latency", "ejection", "max_ejection", "jitter", "max_ejected", "failure_codes", "mode", "health_check_returns")
+    __slots__ = ("interval", "consecutive", "consecutive_local", "success_rate", "failure_percentage", "latency", "ejection", "max_ejection", "jitter", "max_ejected", "failure_codes", "mode", "health_check_returns", "failure_share")
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
     CONSECUTIVE_FIELD_NUMBER: _ClassVar[int]
     CONSECUTIVE_LOCAL_FIELD_NUMBER: _ClassVar[int]
@@ -518,6 +518,7 @@ class Outlier(_message.Message):
     FAILURE_CODES_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     HEALTH_CHECK_RETURNS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_SHARE_FIELD_NUMBER: _ClassVar[int]
     interval: _duration_pb2.Duration
     consecutive: int
     consecutive_local: int
@@ -531,7 +532,8 @@ class Outlier(_message.Message):
     failure_codes: _containers.RepeatedScalarFieldContainer[str]
     mode: Mode
     health_check_returns: bool
-    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consecutive: _Optional[int] = ..., consecutive_local: _Optional[int] = ..., success_rate: _Optional[_Union[SuccessRateOutlier, _Mapping]] = ..., failure_percentage: _Optional[_Union[FailureOutlier, _Mapping]] = ..., latency: _Optional[_Union[LatencyOutlier, _Mapping]] = ..., ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[float] = ..., max_ejected: _Optional[float] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., health_check_returns: _Optional[bool] = ...) -> None: ...
+    failure_share: FailureShareOutlier
+    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consecutive: _Optional[int] = ..., consecutive_local: _Optional[int] = ..., success_rate: _Optional[_Union[SuccessRateOutlier, _Mapping]] = ..., failure_percentage: _Optional[_Union[FailureOutlier, _Mapping]] = ..., latency: _Optional[_Union[LatencyOutlier, _Mapping]] = ..., ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_ejection: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[float] = ..., max_ejected: _Optional[float] = ..., failure_codes: _Optional[_Iterable[str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., health_check_returns: _Optional[bool] = ..., failure_share: _Optional[_Union[FailureShareOutlier, _Mapping]] = ...) -> None: ...
 
 class SuccessRateOutlier(_message.Message):
     __slots__ = ("stdev_factor", "min_endpoints", "min_calls", "enforcement")
@@ -557,23 +559,33 @@ class FailureOutlier(_message.Message):
     enforcement: float
     def __init__(self, threshold: _Optional[float] = ..., min_endpoints: _Optional[int] = ..., min_calls: _Optional[int] = ..., enforcement: _Optional[float] = ...) -> None: ...
 
+class FailureShareOutlier(_message.Message):
+    __slots__ = ("share", "min_calls", "enforcement")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    share: float
+    min_calls: int
+    enforcement: float
+    def __init__(self, share: _Optional[float] = ..., min_calls: _Optional[int] = ..., enforcement: _Optional[float] = ...) -> None: ...
+
 class LatencyOutlier(_message.Message):
-    __slots__ = ("mad_factor", "percentile", "min_ratio", "min_excess", "min_endpoints", "min_calls", "mode")
+    __slots__ = ("mad_factor", "share", "min_ratio", "min_excess", "silence", "min_calls", "mode")
     MAD_FACTOR_FIELD_NUMBER: _ClassVar[int]
-    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
     MIN_RATIO_FIELD_NUMBER: _ClassVar[int]
     MIN_EXCESS_FIELD_NUMBER: _ClassVar[int]
-    MIN_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
     MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     mad_factor: float
-    percentile: float
+    share: float
     min_ratio: float
     min_excess: _duration_pb2.Duration
-    min_endpoints: int
+    silence: _duration_pb2.Duration
     min_calls: int
     mode: Mode
-    def __init__(self, mad_factor: _Optional[float] = ..., percentile: _Optional[float] = ..., min_ratio: _Optional[float] = ..., min_excess: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoints: _Optional[int] = ..., min_calls: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+    def __init__(self, mad_factor: _Optional[float] = ..., share: _Optional[float] = ..., min_ratio: _Optional[float] = ..., min_excess: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_calls: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class Hash(_message.Message):
     __slots__ = ("metadata", "min_ring", "max_ring")

@@ -67,6 +67,7 @@ class Child:
         self.data.make_listeners()
         self.siblings: Siblings = Siblings(self.data.worker, self.number, channel.send)
         self.data.worker.on_keep = self._keep
+        self.siblings.watch(self.data.clusters)
         self.pump: EventPump = EventPump(self.recorder, self.counters, bootstrap.node, os.urandom)
         self.pump.relay = self._send_events
         self._sockets: dict[tuple[int, int], list[socket.socket]] = _sockets(start.head.get("sockets"))
@@ -149,6 +150,8 @@ class Child:
             images = frame.head["images"]
             assert isinstance(images, list)
             restore_images(self.data.worker, [image for image in images if isinstance(image, dict)])
+        elif kind == Kind.EJECTION:
+            self.siblings.follow_ejection(frame)
         elif kind == Kind.EVENTS_KEPT:
             self._kept = frame.number("seq")
             self._wake.set()

@@ -260,6 +260,10 @@ class WorkerPool:
         elif frame.kind == Kind.KEEP and self._keeper is not None:
             image = frame.head.get("image")
             self._keeper.note(worker.number, frame.text("key"), image if isinstance(image, dict) else None)
+        elif frame.kind == Kind.EJECTION:
+            for other in self.alive():
+                if other is not worker:
+                    other.say(Kind.EJECTION, frame.head)
 
     async def _keep(self, worker: WorkerHandle, seq: int, payloads: list[bytes], dropped: int) -> None:
         await self._pump.submit(payloads, dropped)

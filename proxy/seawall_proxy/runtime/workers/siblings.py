@@ -1,4 +1,4 @@
-"""Breakers of one key in several workers act as one.
+"""Breakers of one key in several workers act as one, and what one worker ejects all eject.
 
 What one worker's breaker has found out, all believe: when it opens, the others are held open; when it closes,
 they close. The one that opened is the one that probes: the others are held for as long as it is open and a
@@ -12,6 +12,9 @@ out.
 
 What a breaker does because of a sibling has a trigger that begins with `sibling`; it is no event of its own
 and is not passed on.
+
+An endpoint that one worker ejects as an outlier is ejected by the others until the same moment, as far as
+their own caps allow; each tries it again for itself.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from typing import Final
 
 from seawall_policy.breaker import CLOSED, HALF_OPEN, OPEN, RAMP, Breaker, Transition
 from seawall_proxy.runtime.breaker_images import SIBLING, Image
-from seawall_proxy.runtime.frames import Frame, Kind
+from seawall_proxy.runtime.frames import Frame, Head, Kind
+from seawall_proxy.runtime.upstream_edge import UpstreamNotes
 from seawall_proxy.runtime.worker import Worker
+from seawall_proxy.upstream.clusters import ClusterSet
 
 MIN_GRACE_S: Final = 0.5
 MAX_GRACE_S: Final = 5.0
@@ -41,6 +46,7 @@ class Siblings:
         self._number: int = number
         self._tell: Tell = tell
         worker.on_transition = self._changed
+        self._clusters: ClusterSet | None = None
 
     def _changed(self, breaker: Breaker, change: Transition) -> bool:
         if change.trigger.startswith(SIBLING):
@@ -51,6 +57,25 @@ class Siblings:
                 breaker_frame(self._number, breaker.key, change.to_state, until, change.at, change.trigger)
             )
         return self.speaks
+
+    def watch(self, clusters: ClusterSet) -> None:
+        """Pass ejections on, and follow the others'."""
+        self._clusters = clusters
+        observer = clusters.observer
+        if isinstance(observer, UpstreamNotes):
+            observer.on_ejection = self._ejected
+
+    def _ejected(self, cluster: str, endpoint: str, until: float) -> None:
+        head: Head = {"from": self._number, "cluster": cluster, "endpoint": endpoint, "until": until}
+        self._tell(Frame(Kind.EJECTION, head))
+
+    def follow_ejection(self, frame: Frame) -> None:
+        """Learn that a sibling has ejected an endpoint."""
+        found = None if self._clusters is None else self._clusters.clusters.get(frame.text("cluster"))
+        if found is not None:
+            self._worker.tell_time()
+            found.outliers.follow(frame.text("endpoint"), frame.seconds("until"))
+            self._worker.after_batch()
 
     def follow(self, frame: Frame) -> None:
         """Learn what a sibling's breaker did."""
