@@ -13,6 +13,7 @@ from seawall_policy.balance.levels import PANIC_THRESHOLD
 from seawall_policy.balance.slow_start import SlowStart
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.fault import FaultOptions
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
@@ -67,6 +68,7 @@ class Policy:
         breaker: BreakerOptions | None,
         fallback: tuple[FallbackStep, ...],
         classifier: Classifier,
+        fault: FaultOptions | None = None,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -77,6 +79,8 @@ class Policy:
         self.breaker: BreakerOptions | None = breaker
         self.fallback: tuple[FallbackStep, ...] = fallback
         self.classifier: Classifier = classifier
+        self.fault: FaultOptions | None = fault
+        """What is broken on purpose; None for nothing."""
 
 
 class MetadataCondition:

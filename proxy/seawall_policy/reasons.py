@@ -18,6 +18,7 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "CONCURRENCY_LIMITED",
     "MEMORY_LIMITED",
     "PER_TRY_TIMEOUT",
+    "FAULT_INJECTED",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 
@@ -30,7 +31,6 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "BREAKER_HALF_OPEN_SATURATED",
     "DEADLINE_TOO_SHORT",
     "FALLBACK_FAILED",
-    "FAULT_INJECTED",
     "HEADERS_TOO_LARGE",
     "MESSAGE_TOO_LARGE",
     "MESSAGE_TOO_LARGE_TO_RETRY",

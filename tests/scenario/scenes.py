@@ -8,6 +8,7 @@ from math import inf
 from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
+from seawall_policy.fault import FaultOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.headers import Field
@@ -73,6 +74,7 @@ def snapshot(
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
     revision: int = 1,
+    fault: FaultOptions | None = None,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -81,6 +83,7 @@ def snapshot(
         retry=retry,
         breaker=breaker,
         fallback=fallback,
+        fault=fault,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -100,6 +103,7 @@ def playing(
     clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
+    fault: FaultOptions | None = None,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -112,6 +116,7 @@ def playing(
             clusters=clusters,
             methods=methods,
             idempotent=idempotent,
+            fault=fault,
         )
     )
 

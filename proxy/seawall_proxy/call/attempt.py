@@ -8,7 +8,7 @@ cluster from birth to end and gives both back once.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from seawall_policy import retry, status
 from seawall_proxy.call import local_reply
@@ -19,6 +19,9 @@ from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
+
+if TYPE_CHECKING:
+    from seawall_proxy.call.faults import InjectedFault
 
 NO_PERMIT: Final = -1
 """No breaker watches."""
@@ -67,6 +70,9 @@ class Attempt(StreamSeeker):
     """How far it came; the owner says SEEN when it opens the stream."""
     reason: str = ""
     span_id: bytes = b""
+    fault: InjectedFault | None = None
+    injected: bool = False
+    """A fault is at work in it: what becomes of it is not the endpoint's doing."""
 
     def __init__(
         self,
@@ -98,6 +104,15 @@ class Attempt(StreamSeeker):
 
     def connection_failed(self, reason: str) -> None:
         self._end(status.UNAVAILABLE, local_reply.UPSTREAM_CONNECT_FAILED, None, NO_EXTRA, False)
+
+    def fail(self, code: int, reason: str) -> None:
+        """End with a status of ours."""
+        self._end(code, reason, None, NO_EXTRA, False)
+
+    def endpoint_failed(self) -> None:
+        """Count a failure of the endpoint, unless it was made by us."""
+        if not self.injected:
+            self.endpoint.failures += 1
 
     # what the stream says
 
@@ -196,8 +211,8 @@ class Attempt(StreamSeeker):
         self._release()
         self.reason = reason
         if code != status.OK:
-            self.endpoint.failures += 1
-        if self.watched or (code != status.OK and self.endpoint.watched):
+            self.endpoint_failed()
+        if not self.injected and (self.watched or (code != status.OK and self.endpoint.watched)):
             self._observe(code, block, extra)
         stream = self.stream
         if stream is not None:
@@ -216,5 +231,7 @@ class Attempt(StreamSeeker):
 
     def _release(self) -> None:
         self.done = True
+        if self.fault is not None:
+            self.fault.ended()
         self.endpoint.in_flight -= 1
         self.cluster.load.in_flight -= 1

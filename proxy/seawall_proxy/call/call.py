@@ -22,6 +22,7 @@ from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.faults import inject
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
@@ -105,6 +106,8 @@ class Call(CallEnd):
         self._rearm()
         if self.state.mirrors is not None and self.attempts == 1 and not self.in_fallback:
             self._copy(self.state.mirrors)
+        if self.state.faults is not None and inject(self, attempt):
+            return
         endpoint.seek(attempt)
 
     def _pick_hashed(self, cluster: UpstreamCluster) -> UpstreamEndpoint | None:
@@ -331,7 +334,7 @@ class Call(CallEnd):
                 slots.linger(now)
             attempt.cancel()
             if timed_out:
-                attempt.endpoint.failures += 1
+                attempt.endpoint_failed()
                 attempt.reason = local_reply.DEADLINE_EXCEEDED
                 self._teach_breaker(attempt, ended, now)
             else:
@@ -387,6 +390,6 @@ class Call(CallEnd):
             self._fail(code, reason)
             return
         attempt.cancel()
-        attempt.endpoint.failures += 1
+        attempt.endpoint_failed()
         attempt.reason = reason
         self.attempt_ended(attempt, code, None, NO_EXTRA, False)

@@ -10,6 +10,7 @@ from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA
 from seawall_proxy.call.call_response import ResponseSide
+from seawall_proxy.call.call_state import fault_marker
 from seawall_proxy.call.methods import OTHER
 from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.ports import (
@@ -52,7 +53,7 @@ class CallEnd(ResponseSide):
             outcome = OUTCOME_FALLBACK
         elif code == status.OK and self.attempts > 1:
             outcome = OUTCOME_RETRIED
-        if self.attempts > 1 or self.in_fallback:
+        if self.attempts > 1 or self.in_fallback or self.faults != 0:
             extra = (*extra, *self._outcome_fields(outcome))
         if not stream.fits(block, extra):
             self.failed_code = code
@@ -75,6 +76,8 @@ class CallEnd(ResponseSide):
         outcome = OUTCOME_REJECTED if rejected else OUTCOME_FAILED
         retry_after = self._retry_after(reason)
         message = local_reply.REASONS.get(reason, "the call failed")
+        if reason == local_reply.FAULT_INJECTED and self.fault_message != "":
+            message = self.fault_message
         metadata: list[tuple[str, str]] = [("route", self.state.name), ("origin", "proxy")]
         if self.attempts > 0:
             metadata.append(("attempts", str(self.attempts)))
@@ -85,13 +88,15 @@ class CallEnd(ResponseSide):
         )
         if self.attempts > 0:
             fields = (*fields, (b"seawall-attempts", str(self.attempts).encode("ascii")))
+        if self.faults != 0:
+            fields = (*fields, fault_marker(self.faults))
         stream = self.stream
         self._drop_held()
         if self.committed:
             stream.send_trailers(local_reply.NO_FIELDS, fields)
         else:
             self._send_only(local_reply.TRAILERS_ONLY, fields)
-        self._finish(code, reason, message.encode("ascii"), outcome)
+        self._finish(code, reason, status.percent_encode(message), outcome)
 
     def _retry_after(self, reason: str) -> float:
         """Return after how many seconds the caller may try again; -1 when that is not known."""
@@ -215,6 +220,7 @@ class CallEnd(ResponseSide):
         access.failed_code = self.failed_code
         access.failed_reason = self.failed_reason
         access.attempts = self.attempts
+        access.faults = self.faults
         trace = self.trace
         access.trace_id = find(self.extra, b"traceparent")[3:35] if trace is None else trace.trace_id
         access.revision = self.table.snapshot.revision
@@ -247,6 +253,7 @@ class CallEnd(ResponseSide):
             record.attempts = self.records
         record.failed_code = self.failed_code
         record.failed_reason = self.failed_reason
+        record.faults = self.faults
         record.job_id = self.head.job_id if self.head.job_id != b"" else find(self.extra, b"x-job-id")
         record.job_name = self.head.job_name if self.head.job_name != b"" else find(self.extra, b"x-job-name")
         record.revision = self.table.snapshot.revision

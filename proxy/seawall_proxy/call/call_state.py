@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from seawall_policy.fault import names_of
 from seawall_policy.retry import RetryDecision
 from seawall_proxy.call.access import AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
@@ -28,6 +29,11 @@ from seawall_proxy.http2.stream import Stream
 KIND_UNKNOWN: Final = 0
 KIND_UNARY: Final = 1
 KIND_STREAM: Final = 2
+
+
+def fault_marker(mask: int) -> Field:
+    """Return the trailer that says which injected faults a call has met."""
+    return b"seawall-fault", names_of(mask).encode("ascii")
 
 
 class CallState(AttemptOwner):
@@ -75,6 +81,10 @@ class CallState(AttemptOwner):
     """The last answer of a server that was not passed on, for the case that no other one comes."""
     kept_extra: tuple[Field, ...] = NO_EXTRA
     kept_trailers_only: bool = False
+    faults: int = 0
+    """Mask of the injected faults that the call has met."""
+    fault_message: str = ""
+    """What an injected abort says instead of its reason's meaning."""
 
     def __init__(
         self,
@@ -147,4 +157,6 @@ class CallState(AttemptOwner):
         ]
         if self.failed_reason != "":
             fields.append((b"seawall-reason", self.failed_reason.encode("ascii")))
+        if self.faults != 0:
+            fields.append(fault_marker(self.faults))
         return tuple(fields)

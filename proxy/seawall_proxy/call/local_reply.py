@@ -32,6 +32,7 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 PER_TRY_TIMEOUT: Final = "PER_TRY_TIMEOUT"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
+FAULT_INJECTED: Final = "FAULT_INJECTED"
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -49,6 +50,7 @@ REASONS: Final[dict[str, str]] = {
     PER_TRY_TIMEOUT: "the attempt took longer than per_try_timeout",
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
+    FAULT_INJECTED: "the policy injects this failure on purpose",
 }
 """Every reason with its meaning."""
 

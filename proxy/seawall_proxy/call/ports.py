@@ -64,6 +64,8 @@ class CallRecord:
         self.job_name: bytes = b""
         self.category: int = 0
         self.revision: int = 0
+        self.faults: int = 0
+        """Mask of the injected faults that it has met."""
 
 
 class BreakerRecord:

@@ -14,6 +14,7 @@ from typing import Final
 from seawall_policy import breaker as breaker_module
 from seawall_policy.breaker import Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget
+from seawall_policy.fault import Faults, monotonic_end
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
@@ -55,6 +56,7 @@ class RouteState:
         clusters: tuple[UpstreamCluster, ...],
         fallback_clusters: dict[str, UpstreamCluster],
         mirrors: tuple[MirrorState, ...] | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -72,6 +74,8 @@ class RouteState:
         self.response_headers: HeaderChange | None = route.response_headers
         self.mirrors: tuple[MirrorState, ...] | None = mirrors
         """None when calls are not copied."""
+        self.faults: Faults | None = faults
+        """None when nothing is broken on purpose."""
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -125,11 +129,13 @@ def build_table(
     counters: dict[str, RouteCounters],
     draw: Draw,
     now: float,
+    wall_offset_s: float = 0.0,
 ) -> RoutingTable:
     """Combine a document with clusters and with what the routes of `previous` have learned.
 
     `clusters` must hold every cluster that the document names; `counters` is the proxy's registry, extended
-    here.
+    here. `wall_offset_s` is wall-clock minus monotonic time: what ends at a moment of the calendar has its
+    end from it.
     """
     budgets: dict[tuple[str, float, float, float], RetryBudget] = {}
     states: dict[str, RouteState] = {}
@@ -147,6 +153,7 @@ def build_table(
             tuple([clusters[name] for name, _ in route.backends]),
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
             _mirrors(route, clusters, route_counters),
+            _faults(route.policy, route_counters, now, wall_offset_s),
         )
     return RoutingTable(snapshot, states, clusters, budgets)
 
@@ -164,6 +171,14 @@ def _mirrors(
             for target in route.mirrors
         ]
     )
+
+
+def _faults(policy: Policy, counters: RouteCounters, now: float, wall_offset_s: float) -> Faults | None:
+    options = policy.fault
+    if options is None:
+        return None
+    until = monotonic_end(options.until_s, wall_offset_s)
+    return None if now >= until else Faults(options, until, counters.faults)
 
 
 def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:

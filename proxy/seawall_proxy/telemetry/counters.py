@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from seawall_policy.fault import FaultStatistics
+
 LATENCY_BOUNDS: Final[tuple[float, ...]] = (
     0.0,
     0.00001,
@@ -130,6 +132,7 @@ class RouteCounters:
         """Fallbacks served by kind: static, cluster, last_good."""
         self.mirrors: dict[str, MirrorCounters] = {}
         """By cluster."""
+        self.faults: FaultStatistics = FaultStatistics()
 
     def mirror(self, cluster: str) -> MirrorCounters:
         """Return the counters of the copies to a cluster."""

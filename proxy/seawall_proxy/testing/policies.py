@@ -7,6 +7,7 @@ from math import inf
 
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.fault import FaultOptions
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.model import (
     ANY_FAILURE,
@@ -31,10 +32,19 @@ def make_policy(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     fallback: tuple[FallbackStep, ...] = (),
+    fault: FaultOptions | None = None,
+    classifier: Classifier | None = None,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
-        "tested", timeout_s, per_try_timeout_s, retry or RetryOptions(), breaker, fallback, Classifier()
+        "tested",
+        timeout_s,
+        per_try_timeout_s,
+        retry or RetryOptions(),
+        breaker,
+        fallback,
+        classifier or Classifier(),
+        fault,
     )
 
 
