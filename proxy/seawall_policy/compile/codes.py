@@ -36,6 +36,8 @@ BAD_METADATA: Final = "SW0111"
 BAD_METHOD: Final = "SW0112"
 TOO_MANY: Final = "SW0113"
 BAD_HEADER: Final = "SW0131"
+BAD_TIME: Final = "SW0157"
+BAD_PATTERN: Final = "SW0158"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -67,6 +69,10 @@ BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
 MIRROR_TO_SELF: Final = "SW0541"
+FAULT_IS_OVER: Final = "SW0545"
+FAULT_IS_LONG: Final = "SW0546"
+FAULT_HITS_ALL: Final = "SW0547"
+CLASSIFIED_BEFORE: Final = "SW0548"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
     UNREADABLE: (
@@ -148,6 +154,14 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
             "`-bin` names base64."
         ),
     ),
+    BAD_TIME: ("Not a moment", "Write an RFC 3339 time with its offset, such as `2026-12-01T00:00:00Z`."),
+    BAD_PATTERN: (
+        "Not a pattern",
+        (
+            "Patterns are matched in linear time: no look-around and no backreferences, and the message "
+            "says what is not understood."
+        ),
+    ),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
     NO_SUCH_POLICY: (
@@ -224,6 +238,19 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     MIRROR_TO_SELF: (
         "Mirror sends to the route's own cluster",
         "The copy is a second execution of the same call on the same servers.",
+    ),
+    FAULT_IS_OVER: ("The fault is over", "`until` is in the past, so nothing is broken; remove the fault."),
+    FAULT_IS_LONG: (
+        "The fault lasts for more than a day",
+        "Whoever started it may have forgotten it by then; renew it instead.",
+    ),
+    FAULT_HITS_ALL: (
+        "The fault hits every call",
+        "Every attempt of every call is aborted: the route is down for as long as the fault lasts.",
+    ),
+    CLASSIFIED_BEFORE: (
+        "Classified before",
+        "The first entry that matches counts, and an earlier one matches whatever this one does.",
     ),
 }
 """Title and explanation of each code, as the reference shows them."""

@@ -9,7 +9,6 @@ from seawall.v1 import policy_pb2
 from seawall_policy import breaker, retry
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
-from seawall_policy.classify import Classifier
 from seawall_policy.compile import codes
 from seawall_policy.compile.scope import Scope
 from seawall_policy.retry import RetryOptions
@@ -155,25 +154,3 @@ def _read_slow_call(scope: Scope, settings: policy_pb2.Breaker) -> tuple[float, 
         slow.rate if slow.HasField("rate") else None, 0, 100, 100.0, above=True, unit=" %"
     )
     return duration_s, rate
-
-
-def read_classifier(scope: Scope, policy: policy_pb2.Policy) -> Classifier:
-    """Return the category and strategy of every status code."""
-    overrides: dict[int, tuple[int, int]] = {}
-    for index, entry in enumerate(policy.classify):
-        place = (scope / "classify").at(index)
-        if not entry.code:
-            (place / "code").error(codes.MISSING, "name the status code, such as `code: RESOURCE_EXHAUSTED`")
-            continue
-        code = (place / "code").status_code(entry.code)
-        category = (place / "category").choice(entry.category, policy_pb2.Category.values(), 0)
-        strategy = (place / "strategy").choice(entry.strategy, policy_pb2.Strategy.values(), 0)
-        if not entry.category and not entry.strategy:
-            place.error(codes.MISSING, "say what to change: `category`, `strategy`, or both")
-        if code in overrides:
-            (place / "code").error(
-                codes.DUPLICATE_NAME, f"{entry.code} is classified twice; keep one of the two"
-            )
-        if code >= 0:
-            overrides[code] = (category, strategy)
-    return Classifier(overrides)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.classify import DEFAULT_STRATEGIES, NO_RULE
+from seawall_policy.classify_rules import Failure, phase_of
 from seawall_policy.retry import NO_PUSHBACK
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
@@ -23,7 +25,7 @@ from seawall_proxy.call.ports import (
     OUTCOME_RETRIED,
     CallRecord,
 )
-from seawall_proxy.call.response import find, pushback, response_head, status_message
+from seawall_proxy.call.response import find, pushback, response_head, status_details, status_message
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.telemetry.counters import MethodCounters
@@ -67,7 +69,10 @@ class CallEnd(ResponseSide):
                 if self.finished:
                     return
             stream.send_trailers(block, extra)
-        message = b"" if code == status.OK else status_message(response_head(block), extra)
+        message = b""
+        if code != status.OK:
+            message = status_message(response_head(block), extra)
+            self.failure_details = status_details(block, extra)
         self._finish(code, "", message, outcome)
 
     def _answer(self, code: int, reason: str) -> None:
@@ -113,6 +118,7 @@ class CallEnd(ResponseSide):
         self.failed_code = code
         self.failed_reason = reason
         message = status_message(response_head(block), self.kept_extra)
+        self.failure_details = status_details(block, self.kept_extra)
         extra = (*self.kept_extra, *self._outcome_fields(OUTCOME_FAILED))
         wait = self._retry_after(reason)
         if wait >= 0.0 and pushback(response_head(block), self.kept_extra) == NO_PUSHBACK:
@@ -257,9 +263,8 @@ class CallEnd(ResponseSide):
         record.job_id = self.head.job_id if self.head.job_id != b"" else find(self.extra, b"x-job-id")
         record.job_name = self.head.job_name if self.head.job_name != b"" else find(self.extra, b"x-job-name")
         record.revision = self.table.snapshot.revision
-        record.category = self.state.policy.classifier.category(
-            self.failed_code if code == status.OK else code
-        )
+        if outcome != OUTCOME_OK:
+            self._explain(record)
         trace = self.trace
         if trace is not None:
             record.trace_id = trace.trace_id
@@ -268,3 +273,41 @@ class CallEnd(ResponseSide):
             record.trace_id = find(self.extra, b"traceparent")[3:35]
         if outcome != OUTCOME_OK and self._recorded(code, outcome):
             self.context.sink.call_ended(record)
+
+    def _explain(self, record: CallRecord) -> None:
+        """Add what kind of failure it was and how it was treated."""
+        failure = self._failure(record)
+        category, strategy, rule = self.state.policy.classifier.classify(failure)
+        custom = self.context.strategies
+        if custom is not None:
+            own_category, own_strategy = custom.classify(failure, self.state.name, self.head.path)
+            if own_category != 0 or own_strategy != 0:
+                category = own_category if own_category != 0 else category
+                strategy = own_strategy if own_strategy != 0 else DEFAULT_STRATEGIES[category]
+                rule = NO_RULE
+        record.category = category
+        record.strategy = strategy
+        record.rule = rule
+        if failure.reason == "":
+            record.error_reason = failure.error_reason()
+            record.error_domain = failure.domain()
+        breaker = self.state.breaker
+        if breaker is not None:
+            record.breaker_state = breaker.state
+        if self.answered_static:
+            record.fallback = "static"
+        elif self.in_fallback and self.cluster is not None:
+            record.fallback = "cluster/" + self.cluster.name
+
+    def _failure(self, record: CallRecord) -> Failure:
+        """Return the failure that the record is about: the final one, or the one that was covered."""
+        answered = self.committed or self.held_size > 0
+        if record.code != status.OK:
+            phase = phase_of(record.reason, answered)
+            return Failure(record.code, record.reason, phase, record.message, self.failure_details)
+        kept = self.kept_block
+        if kept is None or self.kept_code != self.failed_code or self.failed_reason != "":
+            return Failure(self.failed_code, self.failed_reason, phase_of(self.failed_reason, False))
+        message = status_message(response_head(kept), self.kept_extra)
+        details = status_details(kept, self.kept_extra)
+        return Failure(self.failed_code, "", phase_of("", False), message, details)

@@ -81,6 +81,8 @@ class CallState(AttemptOwner):
     """The last answer of a server that was not passed on, for the case that no other one comes."""
     kept_extra: tuple[Field, ...] = NO_EXTRA
     kept_trailers_only: bool = False
+    failure_details: bytes = b""
+    """grpc-status-details-bin of the failure that the client was given."""
     faults: int = 0
     """Mask of the injected faults that the call has met."""
     fault_message: str = ""

@@ -90,3 +90,9 @@ def pushback(head: ResponseHead, extra: tuple[Field, ...]) -> int:
 def status_message(head: ResponseHead, extra: tuple[Field, ...]) -> bytes:
     """Return grpc-message as on the wire; empty when absent."""
     return head.message if head.message != b"" else find(extra, b"grpc-message")
+
+
+def status_details(block: HeaderBlock, extra: tuple[Field, ...]) -> bytes:
+    """Return grpc-status-details-bin as on the wire; empty when absent."""
+    found = find(extra, b"grpc-status-details-bin")
+    return found if found != b"" else find(block.fields, b"grpc-status-details-bin")
