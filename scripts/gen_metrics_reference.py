@@ -89,6 +89,12 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
         "Reasons: see [mirroring](../policies/mirroring.md).",
     ),
     "seawall_mirror_inflight": ("route, cluster", ""),
+    "seawall_faults_injected_total": (
+        "route, kind",
+        "[Faults](../policies/faults.md): `abort`, `delay`, `bandwidth`, `stream`.",
+    ),
+    "seawall_faults_active": ("route", "Never above `max_active` in each worker."),
+    "seawall_faults_capped_total": ("route", ""),
     "seawall_access_log_written_total": ("", "Only with an [access log](access-log.md)."),
     "seawall_access_log_dropped_total": (
         "reason",

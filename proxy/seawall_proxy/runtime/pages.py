@@ -102,6 +102,7 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     prometheus.add_routes(page, data.routes)
     prometheus.add_methods(page, data.worker.context.methods.slots)
     prometheus.add_mirrors(page, data.routes)
+    prometheus.add_faults(page, data.routes)
     prometheus.add_breakers(
         page,
         (

@@ -36,7 +36,7 @@ FILES = {
     codes.BAD_DURATION: policy("{timeout: 5}"),
     codes.BAD_ENUM: policy("{breaker: {mode: on}}"),
     codes.BAD_ENV: "version: '${env:SEAWALL_NOT_SET}'",
-    codes.NOT_SUPPORTED: "version: v1\ncontrol: {target: \"127.0.0.1:9090\", tls: {}}",
+    codes.NOT_SUPPORTED: 'version: v1\ncontrol: {target: "127.0.0.1:9090", tls: {}}',
     codes.BAD_DESCRIPTOR_FILE: "descriptor_files: [gone.binpb]",
     codes.BAD_NUMBER: policy("{breaker: {min_calls: few}}"),
     codes.BAD_VERSION: "version: v9",
@@ -52,6 +52,8 @@ FILES = {
     codes.BAD_METHOD: route("cluster: shop, match: {service: /a}"),
     codes.TOO_MANY: policy("{fallback: [" + "{when: any, static: {json: {}}}, " * 17 + "]}"),
     codes.BAD_HEADER: route("cluster: shop, headers: {request: {remove: [te]}}"),
+    codes.BAD_TIME: policy("{fault: {until: tomorrow, abort: {code: ABORTED, percent: 1%}}}"),
+    codes.BAD_PATTERN: policy("{classify: [{message: '(?=x)', category: resource}]}"),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),
@@ -86,6 +88,18 @@ FILES = {
     codes.REPEATED: policy("{retry: {max_attempts: 2, codes: [ABORTED, ABORTED]}}"),
     codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
+    codes.FAULT_IS_OVER: policy(
+        "{fault: {until: 2026-01-01T00:00:00Z, abort: {code: ABORTED, percent: 1%}}}"
+    ),
+    codes.FAULT_IS_LONG: policy(
+        "{fault: {until: 2027-01-17T00:00:00Z, abort: {code: ABORTED, percent: 1%}}}"
+    ),
+    codes.FAULT_HITS_ALL: policy(
+        "{fault: {until: 2027-01-15T09:00:00Z, abort: {code: ABORTED, percent: 100%}}}"
+    ),
+    codes.CLASSIFIED_BEFORE: policy(
+        "{classify: [{code: INTERNAL, category: transient}, {code: INTERNAL, reason: X, category: resource}]}"
+    ),
     codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
     codes.ANYONE_IS_TRUSTED: (
         BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL
@@ -94,6 +108,9 @@ FILES = {
 
 # A file cannot spell what only another version's bytes can hold.
 NOT_IN_FILES = {codes.NEWER}
+
+NOW_S = 1_800_000_000.0
+"""2027-01-15T08:00:00Z."""
 
 
 def test_every_code_is_here() -> None:
@@ -108,7 +125,7 @@ def test_code_can_be_provoked(code: str, tmp_path: Path) -> None:
     """The file shows the code, at a place, as the severity that the reference names."""
     file = tmp_path / "policy.yaml"
     file.write_bytes(FILES[code].encode("utf-8", "surrogateescape"))
-    report = lint_file(file, DescriptorSource([shop_descriptors()]), env={})
+    report = lint_file(file, DescriptorSource([shop_descriptors()]), env={}, wall_s=NOW_S)
     found = [finding for finding in report.findings if finding.violation.code == code]
     assert found, report.findings
     assert found[0].position is not None
