@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,10 +66,8 @@ def test_agrees_with_the_model(
     for now, (what, draws) in enumerate(steps):
         if draws is not None:
             assert what == "new"
-            numbers = list(draws)
-            assert faults.choose(float(now), lambda numbers=numbers: numbers.pop(0)) == model.choose(
-                now, draws
-            )  # type: ignore[misc]
+            left = list(draws)
+            assert faults.choose(float(now), partial(left.pop, 0)) == model.choose(now, draws)
         elif model.active:
             model.active.pop()
             statistics.ended()

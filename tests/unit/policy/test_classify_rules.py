@@ -1,4 +1,4 @@
-"""Rules of classification: conditions, order, what is decoded when, and the details that speak for themselves."""
+"""Rules of classification: conditions, order, what is decoded, and details that speak for themselves."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_reasons_of_our_own() -> None:
 
 
 def test_details_speak_where_the_code_says_nothing() -> None:
-    """BadRequest is validation, QuotaFailure is resource; a code that says more wins, and so does a policy."""
+    """BadRequest is validation, QuotaFailure resource; a code that says more wins, and so does a policy."""
     bad = error_details_pb2.BadRequest()
     bad.field_violations.add(field="name")
     quota = error_details_pb2.QuotaFailure()

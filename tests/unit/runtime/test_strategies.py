@@ -68,7 +68,7 @@ def test_the_first_opinion_counts() -> None:
 @pytest.mark.parametrize("verdict", [("nonsense", ""), ("transient",), "transient", 7])
 def test_whoever_raises_or_answers_nonsense_is_out(verdict: object, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged once, and the others are still asked."""
-    book = Strategies([("a", lambda _: verdict), ("b", knows_deadlocks)])  # type: ignore[arg-type, return-value]
+    book = Strategies([("a", lambda _: verdict), ("b", knows_deadlocks)])  # type: ignore[list-item]
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
             assert book.classify(FAILURE, "r", b"/s/m") == (classify.TRANSIENT, classify.RETRY)
