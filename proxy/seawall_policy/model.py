@@ -103,7 +103,7 @@ class MirrorTarget:
 class Route:
     """Which calls go where, under which policy."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         name: str,
         service: str,
@@ -115,6 +115,7 @@ class Route:
         request_headers: HeaderChange | None = None,
         response_headers: HeaderChange | None = None,
         mirrors: tuple[MirrorTarget, ...] = (),
+        shadow: Policy | None = None,
     ) -> None:
         self.name: str = name
         self.service: str = service
@@ -129,6 +130,8 @@ class Route:
         self.response_headers: HeaderChange | None = response_headers
         """Of initial metadata, and of a response that is nothing but a status."""
         self.mirrors: tuple[MirrorTarget, ...] = mirrors
+        self.shadow: Policy | None = shadow
+        """Tried beside `policy` without effect; None for none."""
 
 
 class ClusterSpec:

@@ -68,6 +68,8 @@ def test_labels_of_metrics() -> None:
     counters.faults.count(0)
     prometheus.add_mirrors(page, {"r": counters})
     prometheus.add_faults(page, {"r": counters})
+    counters.shadow.would[0] += 1
+    prometheus.add_shadows(page, {"r": counters})
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
     prometheus.add_breakers(page, [("r", 0, 0, 0)])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)

@@ -79,7 +79,22 @@ def _read_route(
         request_headers,
         response_headers,
         read_mirrors(scope, route, clusters),
+        _read_shadow(scope / "shadow_policy", route, name, policies),
     )
+
+
+def _read_shadow(
+    scope: Scope, route: policy_pb2.Route, active: str, policies: Mapping[str, Policy]
+) -> Policy | None:
+    name = route.shadow_policy
+    if not name:
+        return None
+    if name not in policies:
+        scope.error(codes.NO_SUCH_POLICY, f"there is no policy {quoted(name)}.{did_you_mean(name, policies)}")
+        return None
+    if name == active:
+        scope.warn(codes.NO_EFFECT, "is the policy in force: it would do the same; remove it")
+    return policies[name]
 
 
 def _check_method(scope: Scope, match: policy_pb2.RouteMatch) -> None:

@@ -71,6 +71,8 @@ class Attempt(StreamSeeker):
     reason: str = ""
     span_id: bytes = b""
     fault: InjectedFault | None = None
+    shadow_permit: int = NO_PERMIT
+    """Of the shadow policy's breaker; -1 without one."""
     injected: bool = False
     """A fault is at work in it: what becomes of it is not the endpoint's doing."""
 

@@ -26,6 +26,7 @@ from seawall_proxy.call.faults import inject
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
+from seawall_proxy.call.shadowing import weigh
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.errors import CANCEL
@@ -52,6 +53,8 @@ class Call(CallEnd):
         context.calls += 1
         if state.budget is not None:
             state.budget.deposit(context.now)
+        if state.shadow is not None:
+            state.shadow.call_began(context.now)
         if context.now >= self.deadline:
             self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
             return
@@ -98,6 +101,8 @@ class Call(CallEnd):
         self.attempts += 1
         attempt = Attempt(self, cluster, endpoint, permit, self.attempts, now)
         self.attempt = attempt
+        if self.state.shadow is not None and not self.in_fallback:
+            attempt.shadow_permit = self.state.shadow.attempt_began(now)
         if self.trace is not None:
             attempt.span_id = context.tracer.new_span_id()
         if self.access is not None:
@@ -155,6 +160,12 @@ class Call(CallEnd):
             self._answer(code, attempt.reason)
 
     def _teach_breaker(self, attempt: Attempt, code: int, now: float) -> None:
+        shadow = self.state.shadow
+        if shadow is not None and not self.in_fallback:
+            if attempt.seen == retry.REFUSED:
+                shadow.attempt_released(attempt.shadow_permit, now)
+            else:
+                shadow.attempt_ended(attempt.shadow_permit, code, now - attempt.started, now)
         breaker = self.state.breaker
         if breaker is None or attempt.permit < 0:
             return
@@ -226,6 +237,8 @@ class Call(CallEnd):
             now,
             context.draw(),
         )
+        if state.shadow is not None:
+            weigh(self, state.shadow, attempt, wait != NO_RETRY, code, told, self._idempotent())
         if wait == NO_RETRY:
             if decision.reason == retry.REASON_BUDGET:
                 state.counters.budget_exhausted += 1
@@ -360,6 +373,8 @@ class Call(CallEnd):
         return deadline - min(_DEADLINE_SLACK_S, 0.1 * total) - 0.01 * total
 
     def _release(self, attempt: Attempt) -> None:
+        if self.state.shadow is not None:
+            self.state.shadow.attempt_released(attempt.shadow_permit, self.context.now)
         breaker = self.state.breaker
         if breaker is not None and attempt.permit >= 0:
             breaker.release(attempt.permit, self.context.now)

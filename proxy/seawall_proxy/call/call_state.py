@@ -83,6 +83,9 @@ class CallState(AttemptOwner):
     kept_trailers_only: bool = False
     failure_details: bytes = b""
     """grpc-status-details-bin of the failure that the client was given."""
+    shadow_decision: RetryDecision | None = None
+    shadow_left: bool = False
+    """The shadow policy has decided otherwise; what comes now would not have come."""
     faults: int = 0
     """Mask of the injected faults that the call has met."""
     fault_message: str = ""

@@ -18,6 +18,7 @@ from seawall_policy.fault import Faults, monotonic_end
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
+from seawall_policy.shadow import Shadow
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
@@ -57,6 +58,7 @@ class RouteState:
         fallback_clusters: dict[str, UpstreamCluster],
         mirrors: tuple[MirrorState, ...] | None = None,
         faults: Faults | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -76,6 +78,8 @@ class RouteState:
         """None when calls are not copied."""
         self.faults: Faults | None = faults
         """None when nothing is broken on purpose."""
+        self.shadow: Shadow | None = shadow
+        """A policy that is tried beside the one in force; None for none."""
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -154,6 +158,7 @@ def build_table(
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
             _mirrors(route, clusters, route_counters),
             _faults(route.policy, route_counters, now, wall_offset_s),
+            _shadow(route, old, route_counters, draw, now),
         )
     return RoutingTable(snapshot, states, clusters, budgets)
 
@@ -179,6 +184,24 @@ def _faults(policy: Policy, counters: RouteCounters, now: float, wall_offset_s: 
         return None
     until = monotonic_end(options.until_s, wall_offset_s)
     return None if now >= until else Faults(options, until, counters.faults)
+
+
+def _shadow(
+    route: Route, old: RouteState | None, counters: RouteCounters, draw: Draw, now: float
+) -> Shadow | None:
+    policy = route.shadow
+    if policy is None:
+        return None
+    breaker: Breaker | None = None
+    if policy.breaker is not None and policy.breaker.mode != breaker_module.OFF:
+        breaker = Breaker(policy.breaker, draw)
+        breaker.since = now
+        before = None if old is None else old.shadow
+        if before is not None and before.policy == policy.name and before.breaker is not None:
+            breaker.carry_over(before.breaker, now)
+    options = policy.retry.budget
+    budget = None if options is None else RetryBudget(options)
+    return Shadow(policy.name, policy.per_try_timeout_s, policy.retry, breaker, budget, counters.shadow)
 
 
 def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> Breaker | None:

@@ -103,6 +103,7 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     prometheus.add_methods(page, data.worker.context.methods.slots)
     prometheus.add_mirrors(page, data.routes)
     prometheus.add_faults(page, data.routes)
+    prometheus.add_shadows(page, data.routes)
     prometheus.add_breakers(
         page,
         (

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy.fault import FaultStatistics
+from seawall_policy.shadow import ShadowStatistics
 
 LATENCY_BOUNDS: Final[tuple[float, ...]] = (
     0.0,
@@ -133,6 +134,7 @@ class RouteCounters:
         self.mirrors: dict[str, MirrorCounters] = {}
         """By cluster."""
         self.faults: FaultStatistics = FaultStatistics()
+        self.shadow: ShadowStatistics = ShadowStatistics()
 
     def mirror(self, cluster: str) -> MirrorCounters:
         """Return the counters of the copies to a cluster."""

@@ -56,6 +56,9 @@ FAULTS_CAPPED: Final = Metric(
     "counter",
     "Attempts that were spared a fault because max_active were under one, by route.",
 )
+SHADOW: Final = Metric(
+    "seawall_shadow_total", "counter", "What the shadow policy would have done otherwise, by route."
+)
 CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
 BREAKER_STATE: Final = Metric(
     "seawall_breaker_state", "gauge", "1 for the state that the route's breaker is in, 0 for the others."

@@ -13,6 +13,7 @@ from typing import Final
 from seawall_policy import status
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_policy.fault import KIND_NAMES
+from seawall_policy.shadow import KIND_NAMES as SHADOW_KINDS
 from seawall_proxy.telemetry import names
 from seawall_proxy.telemetry.counters import (
     LATENCY_BOUNDS,
@@ -190,6 +191,19 @@ def add_faults(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     )
     page.family(names.FAULTS_ACTIVE, ((labels, faults.active) for labels, faults in rows))
     page.family(names.FAULTS_CAPPED, ((labels, faults.capped) for labels, faults in rows))
+
+
+def add_shadows(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what shadow policies would have done otherwise."""
+    page.family(
+        names.SHADOW,
+        (
+            ((("route", name), ("would", SHADOW_KINDS[kind])), count)
+            for name in sorted(routes)
+            for kind, count in enumerate(routes[name].shadow.would)
+            if count
+        ),
+    )
 
 
 def add_access_log(page: Exposition, written: int, dropped: Mapping[str, int], waiting: int) -> None:

@@ -48,7 +48,7 @@ def make_policy(
     )
 
 
-def make_route(
+def make_route(  # noqa: PLR0913 - one keyword per setting
     policy: Policy,
     *,
     name: str = "all",
@@ -60,6 +60,7 @@ def make_route(
     request_headers: HeaderChange | None = None,
     response_headers: HeaderChange | None = None,
     mirrors: Mapping[str, float] | None = None,
+    shadow: Policy | None = None,
 ) -> Route:
     """Return a route; `backends` are cluster names with their own (not cumulative) weights, `mirrors` cluster
     names with the share of calls that is copied.
@@ -81,6 +82,7 @@ def make_route(
         request_headers,
         response_headers,
         tuple(MirrorTarget(cluster, share) for cluster, share in (mirrors or {}).items()),
+        shadow,
     )
 
 

@@ -313,6 +313,10 @@ class World:
             if state.breaker is not None:
                 _expect_zero(left, f"route {state.name}: permits out", state.breaker.in_flight)
                 _expect_zero(left, f"route {state.name}: permits too many", state.breaker.surplus_returns)
+            if state.shadow is not None and state.shadow.breaker is not None:
+                guard = state.shadow.breaker
+                _expect_zero(left, f"route {state.name}: permits of the shadow out", guard.in_flight)
+                _expect_zero(left, f"route {state.name}: shadow's permits too many", guard.surplus_returns)
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:

@@ -6,6 +6,7 @@ import logging
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_the_first_opinion_counts() -> None:
 @pytest.mark.parametrize("verdict", [("nonsense", ""), ("transient",), "transient", 7])
 def test_whoever_raises_or_answers_nonsense_is_out(verdict: object, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged once, and the others are still asked."""
-    book = Strategies([("a", lambda _: verdict), ("b", knows_deadlocks)])  # type: ignore[list-item]
+    book = Strategies([("a", lambda _: cast("Verdict", verdict)), ("b", knows_deadlocks)])
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
             assert book.classify(FAILURE, "r", b"/s/m") == (classify.TRANSIENT, classify.RETRY)
