@@ -180,6 +180,8 @@ def test_every_builtin_policy() -> None:
         ("policies/retries.md", ["Retry", "Backoff", "Budget"]),
         ("policies/breaker.md", ["Breaker", "SlowCall"]),
         ("policies/fallback.md", ["Fallback"]),
+        ("policies/classification.md", ["Classify"]),
+        ("policies/faults.md", ["Fault", "FaultAbort", "FaultDelay", "FaultBandwidth", "FaultStream"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
         ("policies/mirroring.md", ["Mirror"]),
         ("reference/access-log.md", ["AccessLog"]),
