@@ -144,8 +144,6 @@ class InjectedFault(Timed):
         self._faults.statistics.ended()
 
     def fire(self, now: float) -> None:
-        if self._attempt.done:
-            return
         if self._delayed:
             self._delayed = False
             self._attempt.seen = retry.UNSENT
