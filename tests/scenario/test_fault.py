@@ -474,3 +474,13 @@ def test_the_cap_outlives_the_document() -> None:
         for number in (1, 2):
             play.server().request(number).trailers_only(0)
         play.forget()
+
+
+def test_what_is_recorded_of_it() -> None:
+    """The record of a failed call has its faults, classification and why nobody tried again."""
+    with playing(fault=aborting(abort_code=status.INTERNAL), retry=retrying(2), breaker=tripping(9)) as play:
+        begin(play)
+        [record] = play.world.sink.calls
+        assert (record.faults, record.attempts[0].reason) == (1 << fault.ABORT, "FAULT_INJECTED")
+        assert (record.category, record.strategy, record.not_retried) == (5, 3, "code")
+        assert record.breaker_state == 0

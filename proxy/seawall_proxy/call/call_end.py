@@ -7,7 +7,7 @@ from typing import Final
 from seawall_policy import status
 from seawall_policy.classify import DEFAULT_STRATEGIES, NO_RULE
 from seawall_policy.classify_rules import Failure, phase_of
-from seawall_policy.retry import NO_PUSHBACK
+from seawall_policy.retry import NO_PUSHBACK, REASON_NAMES, REASON_OFF
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA
@@ -294,6 +294,9 @@ class CallEnd(ResponseSide):
         breaker = self.state.breaker
         if breaker is not None:
             record.breaker_state = breaker.state
+        decision = self.decision
+        if decision is not None and decision.reason != REASON_OFF:
+            record.not_retried = REASON_NAMES[decision.reason]
         if self.answered_static:
             record.fallback = "static"
         elif self.in_fallback and self.cluster is not None:

@@ -78,6 +78,8 @@ class CallRecord:
         """ErrorInfo of a server's failure: whose reason."""
         self.breaker_state: int = -1
         """Of the route's breaker when the call ended; -1 without one."""
+        self.not_retried: str = ""
+        """Why there was no further attempt (names of `retry.REASON_NAMES`); empty when none was wanted."""
         self.fallback: str = ""
         """What answered instead: `static`, or `cluster/NAME`."""
 

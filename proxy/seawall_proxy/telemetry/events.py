@@ -290,6 +290,8 @@ def _details(record: CallRecord) -> dict[str, Json]:
         found["fault"] = names_of(record.faults)
     if record.breaker_state >= 0:
         found["breaker"] = breaker.STATE_NAMES[record.breaker_state]
+    if record.not_retried:
+        found["not_retried"] = record.not_retried
     if record.fallback:
         found["fallback"] = record.fallback
     return found

@@ -156,10 +156,11 @@ def _event(event_id: str, target: str, output: str) -> None:
     with connect(target) as seawall:
         item = seawall.events.get(event_id)
     event = shapes.event(item)
-    story = narrate.steps(event, item.not_retried)
+    not_retried = item.not_retried or str(event["details"].get("not_retried", ""))
+    story = narrate.steps(event, not_retried)
     data = {
         "event": event,
-        "not_retried": item.not_retried,
+        "not_retried": not_retried,
         "steps": [{"what": step.what, "why": step.why} for step in story],
     }
 
