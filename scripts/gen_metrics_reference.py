@@ -119,6 +119,16 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
         "Reasons: see [mirroring](../policies/mirroring.md).",
     ),
     "seawall_mirror_inflight": ("route, cluster", ""),
+    "seawall_faults_injected_total": (
+        "route, kind",
+        "[Faults](../policies/faults.md): `abort`, `delay`, `bandwidth`, `stream`.",
+    ),
+    "seawall_faults_active": ("route", "Never above `max_active` in each worker."),
+    "seawall_faults_capped_total": ("route", ""),
+    "seawall_shadow_total": (
+        "route, would",
+        "[Kinds](../how-to/explain-and-simulate.md): `open`, `reject`, `timeout`, `retry`, `no_retry`.",
+    ),
     "seawall_access_log_written_total": ("", "Only with an [access log](access-log.md)."),
     "seawall_access_log_dropped_total": (
         "reason",

@@ -2,7 +2,9 @@
 
 A *category* says what would help: time (transient), capacity (resource), another request (validation), a
 person (permanent), or nobody knows (unknown). A *strategy* is what we do by default: retry, queue, fail
-fast, keep as a dead letter. A policy may override both for one code.
+fast, keep as a dead letter. A policy may override both for one code, or with rules that look closer
+(classify_rules.py). Where code and rules leave a failure unknown, the details of the server's rich error may
+say it: BadRequest is validation, QuotaFailure is resource.
 
 DEADLINE_EXCEEDED is transient when one try ran out of time; a call whose own deadline has passed is over,
 whatever its category. OK and CANCELLED are no failures to act on: they fall under unknown / fail fast,
@@ -32,6 +34,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.classify_rules import ClassifyRule, Failure
 
 # Numbers and order of the enumerations in seawall.v1 (0 there is "unset").
 TRANSIENT: Final = 1
@@ -106,20 +109,46 @@ _QUIET_CODES: Final = (
 )
 
 
+NO_RULE: Final = -1
+"""No rule of the policy decided."""
+
+
 class Classifier:
-    """The category and strategy of each code, defaults with a policy's overrides.
+    """The category and strategy of failures: rules, then codes with a policy's overrides.
 
     `overrides` maps a code to (category, strategy); 0 for either keeps the default, and a new category
-    without a strategy brings the default strategy of that category. Raises ValueError for a code, category
-    or strategy that does not exist.
+    without a strategy brings the default strategy of that category. `rules` are asked first, in their order.
+    Raises ValueError for a code, category or strategy that does not exist.
     """
 
-    def __init__(self, overrides: dict[int, tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self, overrides: dict[int, tuple[int, int]] | None = None, rules: tuple[ClassifyRule, ...] = ()
+    ) -> None:
+        self.rules: tuple[ClassifyRule, ...] = rules
+        self._overridden: int = 0
         self._categories: list[int] = list(DEFAULT_CATEGORIES)
         self._strategies: list[int] = [DEFAULT_STRATEGIES[category] for category in DEFAULT_CATEGORIES]
         if overrides is not None:
             for code, pair in overrides.items():
                 self._override(code, pair[0], pair[1])
+
+    def classify(self, failure: Failure) -> tuple[int, int, int]:
+        """Return category, strategy and the index of the rule that decided (NO_RULE: the code did)."""
+        for index in range(len(self.rules)):
+            rule = self.rules[index]
+            if rule.matches(failure):
+                category = rule.category if rule.category != 0 else self.category(failure.code)
+                if rule.strategy != 0:
+                    return category, rule.strategy, index
+                return category, DEFAULT_STRATEGIES[category], index
+        category = self.category(failure.code)
+        if category == UNKNOWN and (self._overridden >> failure.code) & 1 == 0:
+            rich = failure.rich()
+            if rich is not None and len(rich.bad_fields) > 0:
+                return VALIDATION, FAIL_FAST, NO_RULE
+            if rich is not None and len(rich.quotas) > 0:
+                return RESOURCE, QUEUE, NO_RULE
+        return category, self.strategy(failure.code), NO_RULE
 
     def category(self, code: int) -> int:
         """Return the category of a code; a number outside 0..16 is treated as UNKNOWN."""
@@ -136,6 +165,7 @@ class Classifier:
             raise ValueError(f"no such category for {status.name(code)}: {category}; use 1 to {UNKNOWN}")
         if not 0 <= strategy <= DEAD_LETTER:
             raise ValueError(f"no such strategy for {status.name(code)}: {strategy}; use 1 to {DEAD_LETTER}")
+        self._overridden |= 1 << code
         if category:
             self._categories[code] = category
             self._strategies[code] = DEFAULT_STRATEGIES[category]

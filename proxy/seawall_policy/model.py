@@ -15,6 +15,7 @@ from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.degradation import RECOVERED_AFTER
+from seawall_policy.fault import FaultOptions
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
 from seawall_policy.hedge import HedgeOptions
@@ -105,6 +106,7 @@ class Policy:
         hedge: HedgeOptions | None = None,
         idempotency: IdempotencyOptions | None = None,
         recovered_after: int = RECOVERED_AFTER,
+        fault: FaultOptions | None = None,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -123,6 +125,8 @@ class Policy:
         """None: keys are metadata like any other."""
         self.recovered_after: int = recovered_after
         """Successes in a row that end a degradation."""
+        self.fault: FaultOptions | None = fault
+        """What is broken on purpose; None for nothing."""
 
 
 class MetadataCondition:
@@ -145,7 +149,7 @@ class MirrorTarget:
 class Route:
     """Which calls go where, under which policy."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         name: str,
         service: str,
@@ -157,6 +161,7 @@ class Route:
         request_headers: HeaderChange | None = None,
         response_headers: HeaderChange | None = None,
         mirrors: tuple[MirrorTarget, ...] = (),
+        shadow: Policy | None = None,
     ) -> None:
         self.name: str = name
         self.service: str = service
@@ -171,6 +176,8 @@ class Route:
         self.response_headers: HeaderChange | None = response_headers
         """Of initial metadata, and of a response that is nothing but a status."""
         self.mirrors: tuple[MirrorTarget, ...] = mirrors
+        self.shadow: Policy | None = shadow
+        """Tried beside `policy` without effect; None for none."""
 
 
 class ClusterSpec:

@@ -19,6 +19,7 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "MEMORY_LIMITED",
     "PER_TRY_TIMEOUT",
     "DEADLINE_TOO_SHORT",
+    "FAULT_INJECTED",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 
@@ -30,7 +31,6 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "ATTEMPTS_EXHAUSTED",
     "BREAKER_HALF_OPEN_SATURATED",
     "FALLBACK_FAILED",
-    "FAULT_INJECTED",
     "HEADERS_TOO_LARGE",
     "IDEMPOTENCY_KEY_REUSED",
     "OVERTAKEN",

@@ -63,7 +63,8 @@ MAX_ATTEMPTS: Final = 5
 # What parse_pushback says besides milliseconds.
 PUSHBACK_STOP: Final = -1
 NO_PUSHBACK: Final = -2
-_MAX_INT32: Final = 2**31 - 1
+MAX_PUSHBACK_MS: Final = 2**31 - 1
+"""Longest wait that a server can ask for (gRFC A6: a signed 32-bit number)."""
 
 # What `decide` answers instead of a delay.
 NO_RETRY: Final = -1.0
@@ -217,7 +218,7 @@ def parse_pushback(value: bytes) -> int:
     if size > 10 or not value.isdigit() or (size > 1 and value[0] == 0x30):
         return PUSHBACK_STOP
     milliseconds = int(value)
-    return milliseconds if milliseconds <= _MAX_INT32 else PUSHBACK_STOP
+    return milliseconds if milliseconds <= MAX_PUSHBACK_MS else PUSHBACK_STOP
 
 
 class RetryDecision:

@@ -76,6 +76,7 @@ def test_labels_of_metrics() -> None:
     page = prometheus.Exposition()
     prometheus.add_routes(page, {"r": counters})
     prometheus.add_methods(page, [method])
+    counters.faults.count(0)
     prometheus.add_mirrors(page, {"r": counters})
     counters.degraded_calls = 1
     counters.journal.stored = counters.journal.replayed = 1
@@ -84,6 +85,9 @@ def test_labels_of_metrics() -> None:
     prometheus.add_keeping(page, {"r": counters})
     prometheus.add_degraded(page, [("r", True)])
     prometheus.add_kept(page, [("r", 1, 1)], [("r", 1, 1)])
+    prometheus.add_faults(page, {"r": counters})
+    counters.shadow.would[0] += 1
+    prometheus.add_shadows(page, {"r": counters})
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
     prometheus.add_breakers(page, [Breakers()])
     prometheus.add_proxy(page, ProxyCounters(), revision=0, control_connected=True)
@@ -196,6 +200,8 @@ def test_every_builtin_policy() -> None:
         ("policies/breaker.md", ["Breaker", "SlowCall", "BreakerRamp"]),
         ("policies/fallback.md", ["Fallback", "LastGood"]),
         ("policies/idempotency.md", ["Idempotency", "Journal"]),
+        ("policies/classification.md", ["Classify"]),
+        ("policies/faults.md", ["Fault", "FaultAbort", "FaultDelay", "FaultBandwidth", "FaultStream"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
         ("policies/mirroring.md", ["Mirror"]),
         ("reference/access-log.md", ["AccessLog"]),

@@ -9,6 +9,7 @@ from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
 from seawall_policy.deadline import DeadlineOptions
+from seawall_policy.fault import FaultOptions
 from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
@@ -80,6 +81,7 @@ def snapshot(
     hedge: HedgeOptions | None = None,
     idempotency: IdempotencyOptions | None = None,
     recovered_after: int = 3,
+    fault: FaultOptions | None = None,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -92,6 +94,7 @@ def snapshot(
         hedge=hedge,
         idempotency=idempotency,
         recovered_after=recovered_after,
+        fault=fault,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -115,6 +118,7 @@ def playing(
     hedge: HedgeOptions | None = None,
     idempotency: IdempotencyOptions | None = None,
     recovered_after: int = 3,
+    fault: FaultOptions | None = None,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -131,6 +135,7 @@ def playing(
             hedge=hedge,
             idempotency=idempotency,
             recovered_after=recovered_after,
+            fault=fault,
         )
     )
 

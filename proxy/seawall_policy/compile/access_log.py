@@ -20,6 +20,7 @@ FIELDS: Final[dict[str, str]] = {
     "outcome": "`ok`, `retried`, `hedged`, `fallback`, `rejected`, `failed` or `cancelled`.",
     "reason": "[Reason](errors.md) of an answer of the proxy's own; empty for a server's.",
     "flags": "What was not plain: reasons, also of what was covered; RETRIED, HEDGED, FALLBACK, CANCELLED.",
+    "fault": "Injected [faults](../policies/faults.md) that the call has met, such as `abort,delay`.",
     "message": "grpc-message of a failure, decoded and redacted.",
     "attempts": "Attempts that were made.",
     "endpoint": "Address that the last attempt went to; empty without one.",

@@ -39,6 +39,8 @@ BAD_HEADER: Final = "SW0131"
 BAD_REASON: Final = "SW0141"
 METHOD_MISFIT: Final = "SW0152"
 BAD_KEY: Final = "SW0153"
+BAD_TIME: Final = "SW0157"
+BAD_PATTERN: Final = "SW0158"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -87,6 +89,10 @@ KIND_UNKNOWN: Final = "SW0544"
 JITTER_TO_NOTHING: Final = "SW0550"
 ONE_ENDPOINT: Final = "SW0551"
 WATCHED_TWICE: Final = "SW0552"
+FAULT_IS_OVER: Final = "SW0545"
+FAULT_IS_LONG: Final = "SW0546"
+FAULT_HITS_ALL: Final = "SW0547"
+CLASSIFIED_BEFORE: Final = "SW0548"
 
 MEANINGS: Final[dict[str, tuple[str, str]]] = {
     UNREADABLE: (
@@ -181,6 +187,14 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
         (
             "Lower-case metadata keys that callers set, without `-bin`; in `last_good.key` written as "
             "`metadata:NAME`, or `request`."
+        ),
+    ),
+    BAD_TIME: ("Not a moment", "Write an RFC 3339 time with its offset, such as `2026-12-01T00:00:00Z`."),
+    BAD_PATTERN: (
+        "Not a pattern",
+        (
+            "Patterns are matched in linear time: no look-around and no backreferences, and the message "
+            "says what is not understood."
         ),
     ),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
@@ -330,6 +344,19 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     WATCHED_TWICE: (
         "Endpoints are watched twice",
         "Breakers of endpoints and outlier detection take endpoints out for the same failures.",
+    ),
+    FAULT_IS_OVER: ("The fault is over", "`until` is in the past, so nothing is broken; remove the fault."),
+    FAULT_IS_LONG: (
+        "The fault lasts for more than a day",
+        "Whoever started it may have forgotten it by then; renew it instead.",
+    ),
+    FAULT_HITS_ALL: (
+        "The fault hits every call",
+        "Every attempt of every call is aborted: the route is down for as long as the fault lasts.",
+    ),
+    CLASSIFIED_BEFORE: (
+        "Classified before",
+        "The first entry that matches counts, and an earlier one matches whatever this one does.",
     ),
 }
 """Title and explanation of each code, as the reference shows them."""

@@ -21,9 +21,11 @@ from seawall_policy.compile import codes
 from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
 from seawall_policy.compile.breakers import lint_breaker_scopes, read_breaker
+from seawall_policy.compile.classifying import read_classifier
 from seawall_policy.compile.clusters import check_name, read_clusters
 from seawall_policy.compile.fallback_lints import lint_route, lint_steps
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
+from seawall_policy.compile.faults import check_fault, read_fault
 from seawall_policy.compile.hedge_lints import lint_attempts, lint_hedged_routes
 from seawall_policy.compile.hedges import read_deadline, read_hedge
 from seawall_policy.compile.inherit import Lineage, resolve
@@ -31,7 +33,7 @@ from seawall_policy.compile.keys import lint_idempotency, read_idempotency, read
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
-from seawall_policy.compile.policies import read_classifier, read_timeouts
+from seawall_policy.compile.policies import read_timeouts
 from seawall_policy.compile.process import check_process
 from seawall_policy.compile.report import Report, Violation
 from seawall_policy.compile.retries import read_retry
@@ -83,10 +85,14 @@ def digest(document: policy_pb2.PolicyDocument) -> str:
 
 
 def compile_document(
-    document: policy_pb2.PolicyDocument, *, revision: int = 0, descriptors: DescriptorSource | None = None
+    document: policy_pb2.PolicyDocument,
+    *,
+    revision: int = 0,
+    descriptors: DescriptorSource | None = None,
+    wall_s: float | None = None,
 ) -> CompileResult:
     """Compile a document; all violations are reported, and `descriptors` are used beside the document's
-    own set.
+    own set. With the time in Unix seconds, what is over or far ahead is told as well.
     """
     report = Report()
     top = Scope(report, "")
@@ -95,7 +101,7 @@ def compile_document(
     listeners = frozenset(spec.address for spec in read_listeners(top / "listeners", document.listeners))
     clusters = read_clusters(top / "clusters", document.clusters, listeners)
     lineages = _lineages(top / "policies", document, report)
-    policies = _policies(top / "policies", document, lineages, clusters)
+    policies = _policies(top / "policies", document, lineages, clusters, wall_s)
     places = read_routes(top / "routes", document.routes, clusters, policies)
     encoder = StaticEncoder(source)
     for place in places:
@@ -230,6 +236,7 @@ def _policies(
     document: policy_pb2.PolicyDocument,
     lineages: Mapping[str, Lineage],
     clusters: Mapping[str, ClusterSpec],
+    wall_s: float | None,
 ) -> dict[str, Policy]:
     for name, own in sorted(document.policies.items()):
         _read_policy(scope / name, name, own, clusters)
@@ -238,6 +245,7 @@ def _policies(
     for name, lineage in lineages.items():
         compiled[name] = _read_policy(quiet, name, lineage.merged, clusters)
         if name in document.policies:
+            check_fault(scope / name, document.policies[name], lineage.merged, wall_s)
             lint_own(scope / name, document.policies[name])
             lint_merged(scope / name, document.policies[name], lineage, compiled[name])
             lint_attempts(scope / name, document.policies[name], lineage, compiled[name])
@@ -263,6 +271,7 @@ def _read_policy(
         hedge=read_hedge(scope, policy),
         idempotency=read_idempotency(scope, policy),
         recovered_after=read_recovered_after(scope, policy),
+        fault=read_fault(scope, policy),
     )
 
 

@@ -247,6 +247,7 @@ def lint_unused(scope: Scope, document: policy_pb2.PolicyDocument) -> None:
         )
         return
     used_policies = {route.policy for route in document.routes}
+    used_policies.update(route.shadow_policy for route in document.routes)
     used_policies.update(policy.extends for policy in document.policies.values())
     for name in sorted(document.policies):
         if name not in used_policies:

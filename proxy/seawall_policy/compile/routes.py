@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from seawall.v1 import policy_pb2
@@ -72,14 +72,29 @@ def _read_route(
         route.name,
         route.match.service,
         route.match.method,
-        _read_conditions(scope / "match" / "metadata", route.match),
+        read_conditions(scope / "match" / "metadata", route.match.metadata),
         _read_backends(scope, route, clusters),
         policies[name],
         route.idempotent,
         request_headers,
         response_headers,
         read_mirrors(scope, route, clusters),
+        _read_shadow(scope / "shadow_policy", route, name, policies),
     )
+
+
+def _read_shadow(
+    scope: Scope, route: policy_pb2.Route, active: str, policies: Mapping[str, Policy]
+) -> Policy | None:
+    name = route.shadow_policy
+    if not name:
+        return None
+    if name not in policies:
+        scope.error(codes.NO_SUCH_POLICY, f"there is no policy {quoted(name)}.{did_you_mean(name, policies)}")
+        return None
+    if name == active:
+        scope.warn(codes.NO_EFFECT, "is the policy in force: it would do the same; remove it")
+    return policies[name]
 
 
 def _check_method(scope: Scope, match: policy_pb2.RouteMatch) -> None:
@@ -100,13 +115,14 @@ def _check_method(scope: Scope, match: policy_pb2.RouteMatch) -> None:
         )
 
 
-def _read_conditions(scope: Scope, match: policy_pb2.RouteMatch) -> tuple[MetadataCondition, ...]:
-    if len(match.metadata) > MAX_CONDITIONS:
-        scope.error(
-            codes.TOO_MANY, f"has {len(match.metadata)} conditions; at most {MAX_CONDITIONS} are allowed"
-        )
+def read_conditions(
+    scope: Scope, metadata: Sequence[policy_pb2.MetadataMatch]
+) -> tuple[MetadataCondition, ...]:
+    """Return conditions on metadata, each once."""
+    if len(metadata) > MAX_CONDITIONS:
+        scope.error(codes.TOO_MANY, f"has {len(metadata)} conditions; at most {MAX_CONDITIONS} are allowed")
     conditions: dict[tuple[str, str], MetadataCondition] = {}
-    for index, entry in enumerate(match.metadata[:MAX_CONDITIONS]):
+    for index, entry in enumerate(metadata[:MAX_CONDITIONS]):
         place = scope.at(index)
         mistake = _key_mistake(entry.name)
         if mistake:

@@ -85,6 +85,8 @@ class AccessRecord:
         self.user_agent: bytes = b""
         self.trace_id: bytes = b""
         self.revision: int = 0
+        self.faults: int = 0
+        """Mask of the injected faults that the call has met."""
 
     def answered(self, data: bytes, now: float) -> None:
         """Take response bytes on their way to the client."""

@@ -9,7 +9,7 @@ cluster from birth to end and gives both back once.
 from __future__ import annotations
 
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
@@ -22,6 +22,9 @@ from seawall_proxy.http2.connection import Connection
 from seawall_proxy.http2.errors import CANCEL, CONNECTION_LOST
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
+
+if TYPE_CHECKING:
+    from seawall_proxy.call.faults import InjectedFault
 
 NO_PERMIT: Final = -1
 """No breaker watches."""
@@ -102,6 +105,11 @@ class Attempt(StreamSeeker):
     """The endpoint's tally waits for the first answer."""
     lost: bool = False
     """No connection could be had, or it was lost."""
+    fault: InjectedFault | None = None
+    shadow_permit: int = NO_PERMIT
+    """Of the shadow policy's breaker; -1 without one."""
+    injected: bool = False
+    """A fault is at work in it: what becomes of it is not the endpoint's doing."""
 
     def __init__(
         self,
@@ -144,6 +152,21 @@ class Attempt(StreamSeeker):
         if not self.endpoint.is_down():
             self._leave_tally()
         self._end(status.UNAVAILABLE, local_reply.UPSTREAM_CONNECT_FAILED, None, NO_EXTRA, False)
+
+    def fail(self, code: int, reason: str) -> None:
+        """End with a status of ours."""
+        self._end(code, reason, None, NO_EXTRA, False)
+
+    def be_injected(self) -> None:
+        """Stand outside what is known of the endpoint: a fault is at work."""
+        self.injected = True
+        self.watched = False
+        self._leave_tally()
+
+    def endpoint_failed(self) -> None:
+        """Count a failure of the endpoint, unless it was made by us."""
+        if not self.injected:
+            self.endpoint.failures += 1
 
     # what the stream says
 
@@ -265,7 +288,7 @@ class Attempt(StreamSeeker):
         """End as `cancel` does, because the time is over: a failure of the endpoint, if it was to answer."""
         waits = self.timed
         self.cancel()
-        self.endpoint.failures += 1
+        self.endpoint_failed()
         tally = self.tally
         if waits and tally is not None:
             self.endpoint.judged(tally, self.started, status.DEADLINE_EXCEEDED, OUT_OF_TIME)
@@ -281,10 +304,10 @@ class Attempt(StreamSeeker):
         self._release()
         self.reason = reason
         if code != status.OK:
-            self.endpoint.failures += 1
+            self.endpoint_failed()
         if self.tally is not None:
             self._judge(self.tally, code, block is not None)
-        if self.watched or (code != status.OK and self.endpoint.watched):
+        if not self.injected and (self.watched or (code != status.OK and self.endpoint.watched)):
             self._observe(code, block, extra)
         stream = self.stream
         if stream is not None:
@@ -306,7 +329,7 @@ class Attempt(StreamSeeker):
             self.endpoint.given_up(self.tally, self.started)
 
     def _leave_tally(self) -> None:
-        """It was our own queue that was full: that says nothing about the endpoint (envoy #25487)."""
+        """Say nothing about the endpoint: what becomes of this one is our own doing (envoy #25487)."""
         if self.timed:
             self._give_up()
         self.tally = None
@@ -337,5 +360,7 @@ class Attempt(StreamSeeker):
         self.done = True
         if self.spare:
             self.be_needed()
+        if self.fault is not None:
+            self.fault.ended()
         self.endpoint.in_flight -= 1
         self.cluster.load.in_flight -= 1

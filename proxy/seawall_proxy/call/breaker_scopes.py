@@ -107,6 +107,10 @@ class ScopedBreakers:
             return self._of_path(path)
         return self.other()
 
+    def watching(self, path: bytes) -> Breaker | None:
+        """Return the breaker that calls of `path` have met; None where endpoints have them."""
+        return None if self.per_endpoint else self._by_path.get(path, self.other())
+
     def other(self) -> Breaker:
         """Return the breaker of the methods that have none of their own."""
         breaker = self._own.get(OTHER)

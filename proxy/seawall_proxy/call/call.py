@@ -14,18 +14,19 @@ once; the client hears exactly one status.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
-from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryClass
-from seawall_policy.rich_status import NO_DELAY
+from seawall_policy.retry import MAX_PUSHBACK_MS, NO_PUSHBACK, NO_RETRY, RetryClass
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_hedge import Several
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, CallTrace
-from seawall_proxy.call.response import pushback, response_head, rich_status
+from seawall_proxy.call.response import pushback, response_head, rich_error
+from seawall_proxy.call.shadowing import weigh
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.errors import CANCEL
 from seawall_proxy.http2.headers import Field, HeaderBlock
@@ -52,6 +53,8 @@ class Call(Several):
         context.calls += 1
         if state.budget is not None:
             state.budget.deposit(context.now)
+        if state.shadow is not None:
+            state.shadow.call_began(context.now)
         if context.now >= self.deadline:
             self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
             return
@@ -200,6 +203,12 @@ class Call(Several):
             self._answer(code, attempt.reason)
 
     def _teach_breaker(self, attempt: Attempt, code: int, now: float) -> None:
+        shadow = self.state.shadow
+        if shadow is not None and not self.in_fallback:
+            if attempt.seen == retry.REFUSED:
+                shadow.attempt_released(attempt.shadow_permit, now)
+            else:
+                shadow.attempt_ended(attempt.shadow_permit, code, now - attempt.started, now)
         breaker = attempt.breaker
         if breaker is None or attempt.permit < 0:
             return
@@ -280,6 +289,8 @@ class Call(Several):
             context.draw(),
             chosen,
         )
+        if state.shadow is not None:
+            weigh(self, state.shadow, attempt, wait != NO_RETRY, code, told, self._idempotent())
         if wait == NO_RETRY and decision.reason == retry.REASON_OFF and self.attempt is None:
             wait = self._hedge_alone(attempt, code, told)
             if wait == NO_RETRY:
@@ -316,9 +327,9 @@ class Call(Several):
         head = response_head(block)
         told = pushback(head, extra)
         if told == NO_PUSHBACK and self.state.policy.retry.retry_info:
-            delay = rich_status(block, extra).retry_delay_ms
-            if delay != NO_DELAY:
-                return delay
+            rich = rich_error(block, extra)
+            if rich is not None and rich.retry_delay_s >= 0.0:
+                return min(ceil(rich.retry_delay_s * 1000.0 - 1e-6), MAX_PUSHBACK_MS)
         return told
 
     def _class_of(
@@ -326,7 +337,8 @@ class Call(Several):
     ) -> RetryClass | None:
         """Return the class of a failure, if it has one."""
         policy = self.state.policy
-        told = "" if block is None else rich_status(block, extra).reason
+        rich = None if block is None else rich_error(block, extra)
+        told = "" if rich is None else rich.reason
         return policy.retry.class_of(code, reason, told, policy.classifier.category(code))
 
     def buffers_are_full(self) -> None:

@@ -6,11 +6,14 @@ from typing import Final
 
 from seawall_policy import status
 from seawall_policy.budget import RetryBudget
+from seawall_policy.classify import DEFAULT_STRATEGIES, NO_RULE
+from seawall_policy.classify_rules import Failure, phase_of
 from seawall_policy.degradation import Degradation
 from seawall_policy.retry import NO_PUSHBACK, REASON_NAMES
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
 from seawall_proxy.call.call_response import ResponseSide
+from seawall_proxy.call.call_state import fault_marker
 from seawall_proxy.call.methods import OTHER
 from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.ports import (
@@ -25,7 +28,7 @@ from seawall_proxy.call.ports import (
     CallRecord,
     RouteRecord,
 )
-from seawall_proxy.call.response import find, pushback, response_head, status_message
+from seawall_proxy.call.response import find, pushback, response_head, status_details, status_message
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.telemetry.counters import MethodCounters
@@ -56,7 +59,7 @@ class CallEnd(ResponseSide):
             outcome = OUTCOME_FALLBACK
         elif code == status.OK and self.attempts > 1:
             outcome = OUTCOME_HEDGED if self.hedged and self.failed_code == 0 else OUTCOME_RETRIED
-        if self.attempts > 1 or self.in_fallback:
+        if self.attempts > 1 or self.in_fallback or self.faults != 0:
             extra = (*extra, *self._outcome_fields(outcome))
         if not stream.fits(block, extra):
             self.failed_code = code
@@ -74,7 +77,10 @@ class CallEnd(ResponseSide):
             stream.send_trailers(block, extra)
         if self.keeper is not None:
             self.keep_answer(code, block, given, trailers_only)
-        message = b"" if code == status.OK else status_message(response_head(block), extra)
+        message = b""
+        if code != status.OK:
+            message = status_message(response_head(block), extra)
+            self.failure_details = status_details(block, extra)
         self._finish(code, "", message, outcome)
 
     def keep_answer(
@@ -88,6 +94,8 @@ class CallEnd(ResponseSide):
         outcome = OUTCOME_REJECTED if rejected else OUTCOME_FAILED
         retry_after = self._retry_after(reason)
         message = local_reply.REASONS.get(reason, "the call failed")
+        if reason == local_reply.FAULT_INJECTED and self.fault_message != "":
+            message = self.fault_message
         metadata: list[tuple[str, str]] = [("route", self.state.name), ("origin", "proxy")]
         if self.attempts > 0:
             metadata.append(("attempts", str(self.attempts)))
@@ -98,13 +106,15 @@ class CallEnd(ResponseSide):
         )
         if self.attempts > 0:
             fields = (*fields, (b"seawall-attempts", str(self.attempts).encode("ascii")))
+        if self.faults != 0:
+            fields = (*fields, fault_marker(self.faults))
         stream = self.stream
         self._drop_held()
         if self.committed:
             stream.send_trailers(local_reply.NO_FIELDS, fields)
         else:
             self._send_only(local_reply.TRAILERS_ONLY, fields)
-        self._finish(code, reason, message.encode("ascii"), outcome)
+        self._finish(code, reason, status.percent_encode(message), outcome)
 
     def _retry_after(self, reason: str) -> float:
         """Return after how many seconds the caller may try again; -1 when that is not known."""
@@ -120,6 +130,7 @@ class CallEnd(ResponseSide):
         self.failed_code = code
         self.failed_reason = reason
         message = status_message(response_head(block), self.kept_extra)
+        self.failure_details = status_details(block, self.kept_extra)
         extra = (*self.kept_extra, *self._outcome_fields(OUTCOME_FAILED))
         wait = self._retry_after(reason)
         if wait >= 0.0 and pushback(response_head(block), self.kept_extra) == NO_PUSHBACK:
@@ -225,6 +236,7 @@ class CallEnd(ResponseSide):
         access.failed_code = self.failed_code
         access.failed_reason = self.failed_reason
         access.attempts = self.attempts
+        access.faults = self.faults
         trace = self.trace
         access.trace_id = find(self.extra, b"traceparent")[3:35] if trace is None else trace.trace_id
         access.revision = self.table.snapshot.revision
@@ -287,12 +299,12 @@ class CallEnd(ResponseSide):
         record.failed_code = self.failed_code
         record.failed_reason = self.failed_reason
         record.not_retried = REASON_NAMES[self.not_retried] if code != status.OK else ""
+        record.faults = self.faults
         record.job_id = self.head.job_id if self.head.job_id != b"" else find(self.extra, b"x-job-id")
         record.job_name = self.head.job_name if self.head.job_name != b"" else find(self.extra, b"x-job-name")
         record.revision = self.table.snapshot.revision
-        record.category = self.state.policy.classifier.category(
-            self.failed_code if code == status.OK else code
-        )
+        if outcome != OUTCOME_OK:
+            self._explain(record)
         trace = self.trace
         if trace is not None:
             record.trace_id = trace.trace_id
@@ -301,3 +313,42 @@ class CallEnd(ResponseSide):
             record.trace_id = find(self.extra, b"traceparent")[3:35]
         if outcome != OUTCOME_OK and self._recorded(code, outcome):
             self.context.sink.call_ended(record)
+
+    def _explain(self, record: CallRecord) -> None:
+        """Add what kind of failure it was and how it was treated."""
+        failure = self._failure(record)
+        category, strategy, rule = self.state.policy.classifier.classify(failure)
+        custom = self.context.strategies
+        if custom is not None:
+            own_category, own_strategy = custom.classify(failure, self.state.name, self.head.path)
+            if own_category != 0 or own_strategy != 0:
+                category = own_category if own_category != 0 else category
+                strategy = own_strategy if own_strategy != 0 else DEFAULT_STRATEGIES[category]
+                rule = NO_RULE
+        record.category = category
+        record.strategy = strategy
+        record.rule = rule
+        if failure.reason == "":
+            record.error_reason = failure.error_reason()
+            record.error_domain = failure.domain()
+        scoped = self.state.scoped
+        breaker = self.state.breaker if scoped is None else scoped.watching(self.head.path)
+        if breaker is not None:
+            record.breaker_state = breaker.state
+        if self.fallback_kind == "cluster" and self.cluster is not None:
+            record.fallback = "cluster/" + self.cluster.name
+        else:
+            record.fallback = self.fallback_kind
+
+    def _failure(self, record: CallRecord) -> Failure:
+        """Return the failure that the record is about: the final one, or the one that was covered."""
+        answered = self.committed or (self.answer is not None and self.answer.held_size > 0)
+        if record.code != status.OK:
+            phase = phase_of(record.reason, answered)
+            return Failure(record.code, record.reason, phase, record.message, self.failure_details)
+        kept = self.kept_block
+        if kept is None or self.kept_code != self.failed_code or self.failed_reason != "":
+            return Failure(self.failed_code, self.failed_reason, phase_of(self.failed_reason, False))
+        message = status_message(response_head(kept), self.kept_extra)
+        details = status_details(kept, self.kept_extra)
+        return Failure(self.failed_code, "", phase_of("", False), message, details)

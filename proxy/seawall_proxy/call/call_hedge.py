@@ -33,6 +33,7 @@ from seawall_policy.retry import RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_PERMIT, Attempt
 from seawall_proxy.call.call_keyed import CallKeyed
+from seawall_proxy.call.faults import inject
 from seawall_proxy.call.ports import AttemptRecord
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
@@ -83,6 +84,8 @@ class Several(CallKeyed):
         self.attempts += 1
         attempt = Attempt(self, cluster, endpoint, permit, self.attempts, now)
         attempt.breaker = breaker
+        if state.shadow is not None and not self.in_fallback:
+            attempt.shadow_permit = state.shadow.attempt_began(now)
         if self.attempt is not None:
             self._step_aside(self.attempt)
         self.attempt = attempt
@@ -107,6 +110,8 @@ class Several(CallKeyed):
         self._rearm()
         if state.mirrors is not None and self.attempts == 1 and not self.in_fallback:
             self._copy(state.mirrors)
+        if state.faults is not None and inject(self, attempt):
+            return
         endpoint.seek(attempt)
 
     def _step_aside(self, running: Attempt) -> None:
@@ -190,6 +195,8 @@ class Several(CallKeyed):
         return scoped.of_method(head.path, head.slot, self.state.route.method != "", self.table.methods)
 
     def _release(self, attempt: Attempt) -> None:
+        if self.state.shadow is not None:
+            self.state.shadow.attempt_released(attempt.shadow_permit, self.context.now)
         breaker = attempt.breaker
         if breaker is not None and attempt.permit >= 0:
             breaker.release(attempt.permit, self.context.now)

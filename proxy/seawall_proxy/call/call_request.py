@@ -51,6 +51,8 @@ class RequestSide(CallState):
         attempt.seen = SEEN
         stream = connection.open_stream(attempt, block, extra, self.request_done and empty)
         attempt.stream = stream
+        if attempt.fault is not None:
+            attempt.fault.opened(stream)
         if chunks is not None and not empty:
             last = len(chunks) - 1
             for index in range(len(chunks)):

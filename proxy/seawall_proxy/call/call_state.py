@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy.deadline import give_up_at
+from seawall_policy.fault import names_of
 from seawall_policy.hedge import Hedger, HedgeRun
 from seawall_policy.journal import Waiter
 from seawall_policy.retry import REASON_NONE, RetryDecision
@@ -34,6 +35,11 @@ from seawall_proxy.http2.stream import Stream
 KIND_UNKNOWN: Final = 0
 KIND_UNARY: Final = 1
 KIND_STREAM: Final = 2
+
+
+def fault_marker(mask: int) -> Field:
+    """Return the trailer that says which injected faults a call has met."""
+    return b"seawall-fault", names_of(mask).encode("ascii")
 
 
 class CallState(AttemptOwner):
@@ -115,6 +121,15 @@ class CallState(AttemptOwner):
     pending_reason: str = ""
     has_honoured_key: bool = False
     """The server knows the call by its idempotency key."""
+    failure_details: bytes = b""
+    """grpc-status-details-bin of the failure that the client was given."""
+    shadow_decision: RetryDecision | None = None
+    shadow_left: bool = False
+    """The shadow policy has decided otherwise; what comes now would not have come."""
+    faults: int = 0
+    """Mask of the injected faults that the call has met."""
+    fault_message: str = ""
+    """What an injected abort says instead of its reason's meaning."""
 
     def __init__(
         self,
@@ -210,4 +225,6 @@ class CallState(AttemptOwner):
         ]
         if self.failed_reason != "":
             fields.append((b"seawall-reason", self.failed_reason.encode("ascii")))
+        if self.faults != 0:
+            fields.append(fault_marker(self.faults))
         return tuple(fields)

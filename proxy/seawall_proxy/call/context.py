@@ -10,7 +10,7 @@ from mypy_extensions import mypyc_attr
 from seawall_proxy.call.access import AccessSink
 from seawall_proxy.call.local import LocalServices
 from seawall_proxy.call.methods import MethodRegistry
-from seawall_proxy.call.ports import EventSink, TraceSink
+from seawall_proxy.call.ports import EventSink, StrategyBook, TraceSink
 from seawall_proxy.call.routing import RouteState, RoutingTable
 from seawall_proxy.call.timers import Timed, TimerWheel
 from seawall_proxy.telemetry.counters import RouteCounters
@@ -71,6 +71,8 @@ class Context:
         """Where calls are logged; None when they are not."""
         self.local: LocalServices | None = None
         """What the proxy answers itself; None when it passes everything on."""
+        self.strategies: StrategyBook | None = None
+        """Custom strategies; None without any."""
         self.mirrors: int = 0
         """Copies in flight."""
         self.mirror_bytes: int = 0

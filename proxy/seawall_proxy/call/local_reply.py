@@ -36,6 +36,7 @@ OVERTAKEN: Final = "OVERTAKEN"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
 IDEMPOTENCY_KEY_REUSED: Final = "IDEMPOTENCY_KEY_REUSED"
+FAULT_INJECTED: Final = "FAULT_INJECTED"
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -56,6 +57,7 @@ REASONS: Final[dict[str, str]] = {
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
     IDEMPOTENCY_KEY_REUSED: "the idempotency key was used before, for another request",
+    FAULT_INJECTED: "the policy injects this failure on purpose",
 }
 """Every reason with its meaning."""
 

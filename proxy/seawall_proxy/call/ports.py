@@ -11,6 +11,8 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from seawall_policy.classify_rules import Failure
+
 OUTCOME_OK: Final = 1
 OUTCOME_RETRIED: Final = 2
 OUTCOME_FALLBACK: Final = 3
@@ -80,6 +82,20 @@ class CallRecord:
         self.job_name: bytes = b""
         self.category: int = 0
         self.revision: int = 0
+        self.faults: int = 0
+        """Mask of the injected faults that it has met."""
+        self.strategy: int = 0
+        """What is best done about the failure; 0 where nothing failed."""
+        self.rule: int = -1
+        """Index of the policy's rule that classified it; -1: its code did."""
+        self.error_reason: str = ""
+        """ErrorInfo of a server's failure: why."""
+        self.error_domain: str = ""
+        """ErrorInfo of a server's failure: whose reason."""
+        self.breaker_state: int = -1
+        """Of the route's breaker when the call ended; -1 without one."""
+        self.fallback: str = ""
+        """What answered instead: `cluster/NAME`, or another kind of fallback; empty without one."""
 
 
 class BreakerRecord:
@@ -165,6 +181,15 @@ class EventSink:
 
     def endpoint_changed(self, record: EjectionRecord) -> None:
         """Take an ejection, or the end of one."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class StrategyBook:
+    """Custom strategies: asked about failures that are recorded, before the policy's own classification."""
+
+    def classify(self, failure: Failure, route: str, path: bytes) -> tuple[int, int]:
+        """Return category and strategy; (0, 0) where no custom strategy has an opinion."""
+        return 0, 0
 
 
 class CallTrace:

@@ -7,7 +7,7 @@ from typing import Final
 from seawall_policy import status
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.retry import NO_PUSHBACK, parse_pushback
-from seawall_policy.rich_status import NOTHING, RichStatus, read_rich_status
+from seawall_policy.rich_error import RichError, decode
 from seawall_proxy.call.metadata import is_grpc
 from seawall_proxy.http2.headers import Field, HeaderBlock
 
@@ -92,14 +92,18 @@ def pushback(head: ResponseHead, extra: tuple[Field, ...]) -> int:
     return NO_PUSHBACK
 
 
-def rich_status(block: HeaderBlock, extra: tuple[Field, ...]) -> RichStatus:
-    """Return what the details of a failure say."""
-    details = response_head(block).details
-    if details == b"":
-        details = find(extra, b"grpc-status-details-bin")
-    return NOTHING if details == b"" else read_rich_status(details)
+def rich_error(block: HeaderBlock, extra: tuple[Field, ...]) -> RichError | None:
+    """Return what the details of a failure say; None when there are none that can be read."""
+    value = status_details(block, extra)
+    return None if value == b"" else decode(value)
 
 
 def status_message(head: ResponseHead, extra: tuple[Field, ...]) -> bytes:
     """Return grpc-message as on the wire; empty when absent."""
     return head.message if head.message != b"" else find(extra, b"grpc-message")
+
+
+def status_details(block: HeaderBlock, extra: tuple[Field, ...]) -> bytes:
+    """Return grpc-status-details-bin as on the wire; empty when absent."""
+    details = response_head(block).details
+    return details if details != b"" else find(extra, b"grpc-status-details-bin")

@@ -16,6 +16,7 @@ from seawall_policy.breaker import OFF, PER_ROUTE, Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
 from seawall_policy.deadline import HopelessGate
 from seawall_policy.degradation import Degradation
+from seawall_policy.fault import Faults, monotonic_end
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.hedge import Hedger
 from seawall_policy.journal import Journal
@@ -23,6 +24,7 @@ from seawall_policy.last_good import LastGoodOptions, LastGoodStore
 from seawall_policy.latency import LatencyEstimate
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
+from seawall_policy.shadow import Shadow
 from seawall_proxy.call.breaker_scopes import ScopedBreakers
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
@@ -72,6 +74,8 @@ class RouteState:
         last_good: LastGoodStore | None = None,
         journal: Journal | None = None,
         degradation: Degradation | None = None,
+        faults: Faults | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -110,6 +114,10 @@ class RouteState:
         """Calls may be known again, or their answers used again."""
         self.degradation: Degradation | None = degradation
         """None where nothing can be degraded."""
+        self.faults: Faults | None = faults
+        """None when nothing is broken on purpose."""
+        self.shadow: Shadow | None = shadow
+        """A policy that is tried beside the one in force; None for none."""
 
     def watched(self) -> bool:
         """Tell whether the route has breakers, though none may have been made yet."""
@@ -218,11 +226,13 @@ def build_table(
     counters: dict[str, RouteCounters],
     draw: Draw,
     now: float,
+    wall_offset_s: float = 0.0,
 ) -> RoutingTable:
     """Combine a document with clusters and with what the routes of `previous` have learned.
 
     `clusters` must hold every cluster that the document names; `counters` is the proxy's registry, extended
-    here.
+    here. `wall_offset_s` is wall-clock minus monotonic time: what ends at a moment of the calendar has its
+    end from it.
     """
     budgets: dict[BudgetKey, RetryBudget] = {}
     throttles: dict[ThrottleKey, RetryThrottle] = {}
@@ -249,6 +259,8 @@ def build_table(
             last_good=_last_good(route.policy, old),
             journal=_journal(route.policy, old, now),
             degradation=_degradation(route.policy, old),
+            faults=_faults(route.policy, route_counters, now, wall_offset_s),
+            shadow=_shadow(route, old, route_counters, draw, now),
         )
     return RoutingTable(snapshot, states, clusters, budgets, throttles)
 
@@ -266,6 +278,32 @@ def _mirrors(
             for target in route.mirrors
         ]
     )
+
+
+def _faults(policy: Policy, counters: RouteCounters, now: float, wall_offset_s: float) -> Faults | None:
+    options = policy.fault
+    if options is None:
+        return None
+    until = monotonic_end(options.until_s, wall_offset_s)
+    return None if now >= until else Faults(options, until, counters.faults)
+
+
+def _shadow(
+    route: Route, old: RouteState | None, counters: RouteCounters, draw: Draw, now: float
+) -> Shadow | None:
+    policy = route.shadow
+    if policy is None:
+        return None
+    breaker: Breaker | None = None
+    if policy.breaker is not None and policy.breaker.mode != OFF:
+        breaker = Breaker(policy.breaker, draw, route.name)
+        breaker.since = now
+        before = None if old is None else old.shadow
+        if before is not None and before.policy == policy.name and before.breaker is not None:
+            breaker.carry_over(before.breaker, now)
+    options = policy.retry.budget
+    budget = None if options is None else make_budget(options)
+    return Shadow(policy.name, policy.per_try_timeout_s, policy.retry, breaker, budget, counters.shadow)
 
 
 def _scoped(route: Route, old: RouteState | None, draw: Draw, now: float) -> ScopedBreakers | None:

@@ -78,10 +78,16 @@ class LintReport:
 
 
 def lint_file(
-    path: str | Path, descriptors: DescriptorSource | None = None, *, env: Mapping[str, str] | None = None
+    path: str | Path,
+    descriptors: DescriptorSource | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    wall_s: float | None = None,
 ) -> LintReport:
-    """Read and compile a policy file; never raises for what the file holds."""
-    return lint_loaded(load_file(path, env=env), descriptors)
+    """Read and compile a policy file; never raises for what the file holds. With the time in Unix seconds,
+    what is over or far ahead is told as well.
+    """
+    return lint_loaded(load_file(path, env=env), descriptors, wall_s=wall_s)
 
 
 def lint_text(
@@ -96,9 +102,11 @@ def lint_text(
     return lint_loaded(load_text(text, path=path, env=env, base=base), descriptors)
 
 
-def lint_loaded(loaded: LoadedDocument, descriptors: DescriptorSource | None = None) -> LintReport:
+def lint_loaded(
+    loaded: LoadedDocument, descriptors: DescriptorSource | None = None, *, wall_s: float | None = None
+) -> LintReport:
     """Compile a document that has been read, and put both lists of mistakes together."""
-    result = compile_document(loaded.document, descriptors=descriptors)
+    result = compile_document(loaded.document, descriptors=descriptors, wall_s=wall_s)
     broken = tuple(finding.violation.field for finding in loaded.findings)
     errors = [*broken, *(violation.field for violation in result.violations if not violation.warning)]
     mistaken = {_policy_of(field) for field in errors if field.endswith(_DECISIVE)} - {""}

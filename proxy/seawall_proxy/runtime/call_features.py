@@ -17,6 +17,7 @@ from seawall_proxy.call.local import LocalHandler, LocalServices
 from seawall_proxy.call.methods import DEFAULT_LEARNED
 from seawall_proxy.runtime import served_health, served_reflection
 from seawall_proxy.runtime.places import StartFailed
+from seawall_proxy.runtime.strategies import load_strategies
 from seawall_proxy.telemetry import prometheus
 from seawall_proxy.telemetry.access_format import AccessFormatter
 from seawall_proxy.telemetry.access_log import STDOUT, AccessLog
@@ -85,6 +86,7 @@ class CallFeatures:
         context.methods.max_learned = admin.max_methods if admin.HasField("max_methods") else DEFAULT_LEARNED
         self.access: AccessLog | None = open_access_log(document, folder)
         context.access = self.access
+        context.strategies = load_strategies()
         self.served: Served | None = None
         if document.serve.health or document.serve.reflection:
             counters = RouteCounters(SERVED_ROUTE)

@@ -104,6 +104,8 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     prometheus.add_routes(page, data.routes)
     prometheus.add_methods(page, data.worker.context.methods.slots)
     prometheus.add_mirrors(page, data.routes)
+    prometheus.add_faults(page, data.routes)
+    prometheus.add_shadows(page, data.routes)
     prometheus.add_breakers(
         page,
         [BreakerSums(state) for state in route_states(data.worker) if state.watched()],

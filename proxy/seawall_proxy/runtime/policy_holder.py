@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 from seawall.v1 import policy_pb2
@@ -176,7 +176,9 @@ class PolicyHolder:
         now = worker.tell_time()
         context = worker.context
         clusters = self._clusters.prepare(snapshot.clusters)
-        table = build_table(snapshot, dict(clusters), context.table, self._routes, self._draw, now)
+        table = build_table(
+            snapshot, dict(clusters), context.table, self._routes, self._draw, now, time() - monotonic()
+        )
         self._clusters.adopt(clusters)
         worker.dialer.tls.keep(spec.tls for spec in snapshot.clusters.values() if spec.tls is not None)
         context.table = table

@@ -16,7 +16,9 @@ from functools import lru_cache
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.fault import names_of
 from seawall_proxy.call.access import AccessRecord
+from seawall_proxy.call.local_reply import FAULT_INJECTED
 from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
     OUTCOME_FALLBACK,
@@ -60,6 +62,8 @@ class AccessFormatter:
 def flags(record: AccessRecord) -> list[str]:
     """Return what was not plain about a call, without repetition."""
     found = [record.reason, record.failed_reason, _OUTCOME_FLAGS.get(record.outcome, "")]
+    if record.faults:
+        found.append(FAULT_INJECTED)
     if record.failed_code and not record.failed_reason:
         found.append(status.name(record.failed_code))
     return list(dict.fromkeys(flag for flag in found if flag))
@@ -110,6 +114,7 @@ _READERS: Final[dict[str, Callable[[AccessRecord, ClockAnchor], Value]]] = {
     "outcome": lambda record, _: OUTCOME_NAMES[record.outcome],
     "reason": lambda record, _: record.reason,
     "flags": lambda record, _: list[str](flags(record)),
+    "fault": lambda record, _: names_of(record.faults),
     "message": lambda record, _: redact_text(status.percent_decode(record.message)) if record.message else "",
     "attempts": lambda record, _: record.attempts,
     "endpoint": lambda record, _: record.endpoint,

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from seawall_policy.fault import FaultStatistics
+from seawall_policy.shadow import ShadowStatistics
+
 LATENCY_BOUNDS: Final[tuple[float, ...]] = (
     0.0,
     0.00001,
@@ -145,6 +148,8 @@ class RouteCounters:
         self.degraded_calls: int = 0
         """Calls that ended while the route was degraded."""
         self.journal: JournalCounters = JournalCounters()
+        self.faults: FaultStatistics = FaultStatistics()
+        self.shadow: ShadowStatistics = ShadowStatistics()
 
     def mirror(self, cluster: str) -> MirrorCounters:
         """Return the counters of the copies to a cluster."""

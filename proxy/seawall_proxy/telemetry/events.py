@@ -19,6 +19,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import event_pb2, policy_pb2
 from seawall_policy import breaker, classify, status
+from seawall_policy.classify_rules import PHASE_NAMES, phase_of
+from seawall_policy.fault import names_of
 from seawall_policy.fingerprint import fingerprint_v1
 from seawall_policy.outlier.standing import REASONS as EJECTION_REASONS
 from seawall_proxy.call import local_reply
@@ -79,15 +81,6 @@ _SEVERITIES: Final[dict[str, event_pb2.Severity]] = {
     classify.MEDIUM: event_pb2.SEVERITY_MEDIUM,
     classify.HIGH: event_pb2.SEVERITY_HIGH,
     classify.CRITICAL: event_pb2.SEVERITY_CRITICAL,
-}
-
-_PHASE_BY_REASON: Final[dict[str, str]] = {
-    local_reply.UPSTREAM_CONNECT_FAILED: "connect",
-    local_reply.NO_HEALTHY_BACKEND: "connect",
-    local_reply.UPSTREAM_RESET: "mid_stream",
-    local_reply.UPSTREAM_PROTOCOL_ERROR: "mid_stream",
-    local_reply.DEADLINE_EXCEEDED: "headers",
-    local_reply.PER_TRY_TIMEOUT: "headers",
 }
 
 # Kind, the word that severity_for knows, and the event's error_type, by the state that a breaker has entered.
@@ -218,6 +211,7 @@ class EventBuilder:
             record.route, method, code, reason, _phase(reason), text
         )
         event.policy_revision = record.revision
+        event.details.update(_details(record))
         if record.job_id:
             event.job_id = redact_identifier(record.job_id.decode("utf-8", "replace"))
         if record.job_name:
@@ -355,8 +349,29 @@ def _describe(record: CallRecord, code: str, reason: str) -> str:
     return f"{why}{suffix}"
 
 
+def _details(record: CallRecord) -> dict[str, Json]:
+    """Return what else is known of how the call was treated; only what was not plain."""
+    found: dict[str, Json] = {}
+    if record.strategy:
+        found["strategy"] = classify.STRATEGY_NAMES[record.strategy]
+    if record.rule >= 0:
+        found["classify_rule"] = record.rule
+    if record.error_reason:
+        found["error_reason"] = redact_identifier(record.error_reason)
+    if record.error_domain:
+        found["error_domain"] = redact_identifier(record.error_domain)
+    if record.faults:
+        found["fault"] = names_of(record.faults)
+    if record.breaker_state >= 0:
+        found["breaker"] = breaker.STATE_NAMES[record.breaker_state]
+    if record.fallback:
+        found["fallback"] = record.fallback
+    return found
+
+
 def _phase(reason: str) -> str:
-    return _PHASE_BY_REASON.get(reason, "local") if reason else "headers"
+    # Groups keep their fingerprints: whether an answer had begun is no part of them.
+    return PHASE_NAMES[phase_of(reason, False)]
 
 
 def _attempt(record: AttemptRecord) -> event_pb2.Attempt:

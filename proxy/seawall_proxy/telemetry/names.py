@@ -65,6 +65,18 @@ MIRROR_DROPPED: Final = Metric(
     "seawall_mirror_dropped_total", "counter", "Copies that were given up, by reason."
 )
 MIRROR_IN_FLIGHT: Final = Metric("seawall_mirror_inflight", "gauge", "Copies in flight.")
+FAULTS_INJECTED: Final = Metric(
+    "seawall_faults_injected_total", "counter", "Faults that took effect, by route and kind."
+)
+FAULTS_ACTIVE: Final = Metric("seawall_faults_active", "gauge", "Attempts that are under a fault, by route.")
+FAULTS_CAPPED: Final = Metric(
+    "seawall_faults_capped_total",
+    "counter",
+    "Attempts that were spared a fault because max_active were under one, by route.",
+)
+SHADOW: Final = Metric(
+    "seawall_shadow_total", "counter", "What the shadow policy would have done otherwise, by route."
+)
 CANCELLED: Final = Metric("seawall_cancelled_total", "counter", "Calls whose caller went away, by route.")
 BREAKER_STATE: Final = Metric(
     "seawall_breaker_state", "gauge", "How many of the route's breakers are in a state; most routes have one."

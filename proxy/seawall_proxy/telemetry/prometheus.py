@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 from seawall_policy import status
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
+from seawall_policy.fault import KIND_NAMES
+from seawall_policy.shadow import KIND_NAMES as SHADOW_KINDS
 from seawall_proxy.telemetry import names
 from seawall_proxy.telemetry.counters import (
     LATENCY_BOUNDS,
@@ -236,6 +238,38 @@ def add_mirrors(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
         ),
     )
     page.family(names.MIRROR_IN_FLIGHT, ((labels, counters.in_flight) for labels, counters in rows))
+
+
+def add_faults(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what was broken on purpose; routes that never had a fault are left out."""
+    rows = [((("route", name),), routes[name].faults) for name in sorted(routes)]
+    rows = [
+        (labels, faults) for labels, faults in rows if faults.capped or any(faults.injected) or faults.active
+    ]
+    page.family(
+        names.FAULTS_INJECTED,
+        (
+            ((*labels, ("kind", KIND_NAMES[kind])), count)
+            for labels, faults in rows
+            for kind, count in enumerate(faults.injected)
+            if count
+        ),
+    )
+    page.family(names.FAULTS_ACTIVE, ((labels, faults.active) for labels, faults in rows))
+    page.family(names.FAULTS_CAPPED, ((labels, faults.capped) for labels, faults in rows))
+
+
+def add_shadows(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what shadow policies would have done otherwise."""
+    page.family(
+        names.SHADOW,
+        (
+            ((("route", name), ("would", SHADOW_KINDS[kind])), count)
+            for name in sorted(routes)
+            for kind, count in enumerate(routes[name].shadow.would)
+            if count
+        ),
+    )
 
 
 def add_access_log(page: Exposition, written: int, dropped: Mapping[str, int], waiting: int) -> None:

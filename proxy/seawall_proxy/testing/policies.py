@@ -9,6 +9,7 @@ from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.degradation import RECOVERED_AFTER
+from seawall_policy.fault import FaultOptions
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
@@ -40,6 +41,8 @@ def make_policy(
     hedge: HedgeOptions | None = None,
     idempotency: IdempotencyOptions | None = None,
     recovered_after: int = RECOVERED_AFTER,
+    fault: FaultOptions | None = None,
+    classifier: Classifier | None = None,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
@@ -49,15 +52,16 @@ def make_policy(
         retry or RetryOptions(),
         breaker,
         fallback,
-        Classifier(),
+        classifier or Classifier(),
         deadline=deadline,
         hedge=hedge,
         idempotency=idempotency,
         recovered_after=recovered_after,
+        fault=fault,
     )
 
 
-def make_route(
+def make_route(  # noqa: PLR0913 - one keyword per setting
     policy: Policy,
     *,
     name: str = "all",
@@ -69,6 +73,7 @@ def make_route(
     request_headers: HeaderChange | None = None,
     response_headers: HeaderChange | None = None,
     mirrors: Mapping[str, float] | None = None,
+    shadow: Policy | None = None,
 ) -> Route:
     """Return a route; `backends` are cluster names with their own (not cumulative) weights, `mirrors` cluster
     names with the share of calls that is copied.
@@ -90,6 +95,7 @@ def make_route(
         request_headers,
         response_headers,
         tuple(MirrorTarget(cluster, share) for cluster, share in (mirrors or {}).items()),
+        shadow,
     )
 
 

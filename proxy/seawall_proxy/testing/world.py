@@ -122,6 +122,8 @@ class World:
         self.clusters: ClusterSet = ClusterSet(self.dialer, self.context.timers, self.draw)
         self.clock: BreakerClock = BreakerClock(self.context)
         self.now: float = start
+        self.wall_offset_s: float = 0.0
+        """Wall-clock minus monotonic time, told at each policy."""
         self._next_sweep: float = start + SWEEP_S
         self._tell(start)
         if snapshot is not None:
@@ -132,7 +134,15 @@ class World:
     def apply(self, snapshot: Snapshot) -> None:
         """Put a policy in force, as the runtime does."""
         clusters = self.clusters.prepare(snapshot.clusters)
-        table = build_table(snapshot, dict(clusters), self.context.table, self.counters, self.draw, self.now)
+        table = build_table(
+            snapshot,
+            dict(clusters),
+            self.context.table,
+            self.counters,
+            self.draw,
+            self.now,
+            self.wall_offset_s,
+        )
         self.clusters.adopt(clusters)
         self.context.table = table
         self.clock.rearm()
@@ -300,6 +310,7 @@ class World:
         _expect_zero(left, "bytes that wait for mirrors", context.mirror_bytes)
         for name, counters in self.counters.items():
             _expect_zero(left, f"route {name}: in flight", counters.in_flight)
+            _expect_zero(left, f"route {name}: attempts under a fault", counters.faults.active)
             for target, mirror in counters.mirrors.items():
                 _expect_zero(left, f"route {name}: copies to {target} in flight", mirror.in_flight)
         for state in context.table.states.values() if context.table is not None else ():
@@ -309,6 +320,10 @@ class World:
             if state.journal is not None:
                 _expect_zero(left, f"route {state.name}: keys at work", state.journal.at_work())
                 _expect_zero(left, f"route {state.name}: calls in the journal", state.journal.waiting())
+            if state.shadow is not None and state.shadow.breaker is not None:
+                guard = state.shadow.breaker
+                _expect_zero(left, f"route {state.name}: permits of the shadow out", guard.in_flight)
+                _expect_zero(left, f"route {state.name}: shadow's permits too many", guard.surplus_returns)
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:

@@ -69,6 +69,8 @@ FILES = {
         "{retry: {max_attempts: 2, classes: "
         "[{name: a, codes: [ABORTED, UNAVAILABLE]}, {name: b, codes: [ABORTED]}]}}"
     ),
+    codes.BAD_TIME: policy("{fault: {until: tomorrow, abort: {code: ABORTED, percent: 1%}}}"),
+    codes.BAD_PATTERN: policy("{classify: [{message: '(?=x)', category: resource}]}"),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),
@@ -116,6 +118,18 @@ FILES = {
     codes.WATCHED_TWICE: policy("{breaker: {per: endpoint}}").replace(
         "name: shop,", "name: shop, outlier: {consecutive: 5},"
     ),
+    codes.FAULT_IS_OVER: policy(
+        "{fault: {until: 2026-01-01T00:00:00Z, abort: {code: ABORTED, percent: 1%}}}"
+    ),
+    codes.FAULT_IS_LONG: policy(
+        "{fault: {until: 2027-01-17T00:00:00Z, abort: {code: ABORTED, percent: 1%}}}"
+    ),
+    codes.FAULT_HITS_ALL: policy(
+        "{fault: {until: 2027-01-15T09:00:00Z, abort: {code: ABORTED, percent: 100%}}}"
+    ),
+    codes.CLASSIFIED_BEFORE: policy(
+        "{classify: [{code: INTERNAL, category: transient}, {code: INTERNAL, reason: X, category: resource}]}"
+    ),
     codes.UNVERIFIED: BASE.replace("name: shop,", "name: shop, tls: {insecure_skip_verify: true},") + TAIL,
     codes.NOTHING_TO_COMPARE: BASE.replace("name: shop,", "name: shop, outlier: {consecutive: 3},") + TAIL,
     codes.NEVER_SO_FAR: BASE.replace(
@@ -133,6 +147,9 @@ FILES = {
 # A file cannot spell what only another version's bytes can hold.
 NOT_IN_FILES = {codes.NEWER}
 
+NOW_S = 1_800_000_000.0
+"""2027-01-15T08:00:00Z."""
+
 
 def test_every_code_is_here() -> None:
     """A new code needs a file that provokes it, and a meaning."""
@@ -146,7 +163,7 @@ def test_code_can_be_provoked(code: str, tmp_path: Path) -> None:
     """The file shows the code, at a place, as the severity that the reference names."""
     file = tmp_path / "policy.yaml"
     file.write_bytes(FILES[code].encode("utf-8", "surrogateescape"))
-    report = lint_file(file, DescriptorSource([shop_descriptors()]), env={})
+    report = lint_file(file, DescriptorSource([shop_descriptors()]), env={}, wall_s=NOW_S)
     found = [finding for finding in report.findings if finding.violation.code == code]
     assert found, report.findings
     assert found[0].position is not None

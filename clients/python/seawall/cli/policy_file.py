@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,7 @@ def load(path: str) -> LintReport:
             pass
     except OSError as error:
         raise Unreadable(f"cannot read {path}: {error.strerror or error}") from error
-    return lint_file(path)
+    return lint_file(path, wall_s=time())
 
 
 def text(report: LintReport) -> str:

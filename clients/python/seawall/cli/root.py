@@ -20,6 +20,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "proxy": ("serve:proxy", "Run a proxy."),
     "control": ("serve:control", "Run a control plane."),
     "lint": ("lint:lint", "Check policy files, offline."),
+    "explain": ("explain:explain", "Say what a call gets and why, or why a recorded one went as it did."),
+    "simulate": ("simulate:simulate", "Try a policy on calls that were recorded."),
     "diff": ("policy:diff", "Compare a policy file with what is in effect."),
     "apply": ("policy:apply", "Make a policy file the newest revision and push it to the proxies."),
     "rollout": ("rollout:rollout", "See how a revision arrives at the proxies; go back to an older one."),

@@ -1,0 +1,126 @@
+"""What a call gets: the route, why not another one, and where each number comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from seawall_policy.descriptors import DescriptorSource
+from seawall_policy.explain import DEFAULT_SOURCE, ORDER, Explanation, Mechanism, NotUsable, explain
+from tests.unit.compile.samples import document, shop_descriptors
+
+TEXT = """
+policies:
+  base: {extends: builtin/standard, breaker: {open_for: 9s}}
+  careful: {extends: base, timeout: 2s, retry: {max_attempts: 3, backoff: {initial: 10ms}}}
+  lone: {breaker: {mode: shadow}, retry: {max_attempts: 2}}
+routes:
+  - {name: all, cluster: shop}
+  - {name: gold, match: {service: a.B, method: C, metadata: [{name: x-tier, value: gold}]}, cluster: shop}
+  - {name: other, match: {service: x.Y}, cluster: shop, policy: lone}
+  - name: c
+    match: {service: a.B, method: C}
+    backends: [{cluster: shop, weight: 3}, {cluster: backup, weight: 1}]
+    policy: careful
+    idempotent: true
+  - {name: again, match: {service: a.B, method: C}, cluster: shop}
+  - {name: b, match: {service: a.B}, cluster: shop}
+  - {name: checkout, match: {service: shop.v1.Checkout}, cluster: shop}
+"""
+
+
+def explained(method: str, *metadata: tuple[str, str]) -> Explanation:
+    """Explain a call under the policy above."""
+    return explain(document(TEXT), method, metadata, DescriptorSource([shop_descriptors()]))
+
+
+def mechanism(found: Explanation, name: str) -> Mechanism:
+    """Return one mechanism."""
+    return next(one for one in found.mechanisms if one.name == name)
+
+
+def sources(found: Explanation, name: str) -> dict[str, tuple[object, str]]:
+    """Return value and source of each setting of a mechanism."""
+    return {one.name: (one.value, one.source) for one in mechanism(found, name).settings}
+
+
+def test_the_route_and_why_not_the_others() -> None:
+    """The reasons are those by which the data path chooses."""
+    found = explained("/a.B/C")
+    assert (found.method, found.route, found.policy) == ("a.B/C", "c", "careful")
+    assert {one.route: one.why for one in found.passed_over} == {
+        "all": "c is for a.B/C, which is more specific than every service",
+        "gold": "metadata: x-tier is not 'gold'",
+        "other": "it is for x.Y",
+        "again": "c has the same conditions and comes first",
+        "b": "c is for a.B/C, which is more specific than a.B",
+        "checkout": "it is for shop.v1.Checkout",
+    }
+    assert found.destinations == (("shop", 0.75), ("backup", 0.25))
+
+
+def test_metadata_decides() -> None:
+    """A route with conditions goes first where they hold."""
+    found = explained("a.B/C", ("x-tier", "gold"))
+    assert found.route == "gold"
+    assert {one.route: one.why for one in found.passed_over}["c"] == "gold has more conditions on metadata"
+
+
+def test_each_number_has_its_source() -> None:
+    """The nearest policy that says it, setting by setting."""
+    found = explained("a.B/C")
+    assert found.line == ("careful", "base", "builtin/standard")
+    retry = sources(found, "retry")
+    assert retry["retry.max_attempts"] == (3, "careful")
+    assert retry["retry.backoff.initial"] == ("10ms", "careful")
+    assert retry["retry.backoff.multiplier"] == (2, "builtin/standard")
+    breaker = sources(found, "breaker")
+    assert breaker["breaker.open_for"] == ("9s", "base")
+    assert breaker["breaker.half_open_calls"][1] == "builtin/standard"
+    assert sources(found, "timeout") == {"timeout": ("2s", "careful")}
+
+
+def test_defaults_are_shown_for_what_is_on() -> None:
+    """Numbers that nobody has written are told apart."""
+    found = explained("x.Y/Z")
+    assert sources(found, "breaker")["breaker.open_for"] == ("5s", DEFAULT_SOURCE)
+    assert sources(found, "breaker")["breaker.mode"] == ("shadow", "lone")
+    assert sources(found, "retry")["retry.codes"] == (["UNAVAILABLE"], DEFAULT_SOURCE)
+    assert "hedge" in found.off
+    assert "breaker" not in found.off
+
+
+def test_notes_say_what_it_means_for_this_call() -> None:
+    """Whether the call may be repeated, and by whose word."""
+    assert "may be repeated (route c says so)" in mechanism(explained("a.B/C"), "retry").note
+    assert "not for this call" in mechanism(explained("x.Y/Z"), "retry").note
+    assert "rejects nothing" in mechanism(explained("x.Y/Z"), "breaker").note
+    assert explained("shop.v1.Checkout/GetOrder").idempotent == "the method's descriptor says so"
+    assert explained("shop.v1.Checkout/PlaceOrder").idempotent == ""
+
+
+def test_the_order_is_that_of_the_mechanisms() -> None:
+    """Outermost first, and every setting of a policy has its place."""
+    names = [one.name for one in explained("a.B/C").mechanisms]
+    order = [name for name, _ in ORDER]
+    assert names == sorted(names, key=order.index)
+
+
+def test_every_setting_has_a_place() -> None:
+    """A new setting of a policy is added to the order."""
+    from seawall.v1.policy_pb2 import Policy
+
+    assert {name for name, _ in ORDER} == set(Policy.DESCRIPTOR.fields_by_name) - {"extends"}
+
+
+def test_no_route() -> None:
+    """Every route is told why it does not take the call."""
+    text = TEXT.replace("  - {name: all, cluster: shop}\n", "")
+    found = explain(document(text), "q.Q/R")
+    assert found.route == ""
+    assert len(found.passed_over) == 6
+
+
+def test_a_document_with_mistakes() -> None:
+    """It is not guessed at."""
+    with pytest.raises(NotUsable, match="mistakes"):
+        explain(document("routes: [{name: r, cluster: nope}]"), "a.B/C")
