@@ -78,6 +78,18 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_retry_attempts_total": ("route", "Transparent repetitions included."),
     "seawall_recovered_total": ("route", "Outcome `retried`."),
     "seawall_retry_budget_exhausted_total": ("route", "Rises in an outage: the budget protects the service."),
+    "seawall_retry_not_made_total": (
+        "route, reason",
+        "Reasons: see [retries](../policies/retries.md). Without retries nothing is counted.",
+    ),
+    "seawall_hedges_total": ("route", "Attempts beyond the first, beside those of retries."),
+    "seawall_hedges_won_total": ("route", "Few of many: the delay is too short, or all endpoints are slow."),
+    "seawall_hedges_shadow_total": ("route", "Mode `shadow`."),
+    "seawall_hedges_refused_total": ("route, reason", "Reasons: see [hedging](../policies/hedging.md)."),
+    "seawall_hopeless_total": (
+        "route",
+        "Refused ones are in `seawall_rejected_total` too. See [timeouts](../policies/timeouts.md).",
+    ),
     "seawall_fallback_served_total": ("route", "Outcome `fallback`; the status is OK."),
     "seawall_fallback_kind_total": ("route, kind", "Kinds: `static`, `cluster`."),
     "seawall_mirror_calls_total": (

@@ -32,8 +32,8 @@ person's decision."""
 
 DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "builtin/standard": "Safe for every method, streams included; retries only what is declared "
-        "idempotent.",
+        "builtin/standard": "Safe for every method, streams included; retries and hedges only what is "
+        "declared idempotent.",
         "builtin/read": "Unary calls that only read: retried freely, each try limited.",
         "builtin/write": "Unary calls that change something: never tried twice unless the server provably "
         "saw nothing.",
@@ -75,9 +75,23 @@ def _standard() -> policy_pb2.Policy:
     # No timeout: the same policy serves streams that last for days, and the caller's own deadline applies
     # anyway.
     _retry(policy, attempts=3, initial_ms=25, max_ms=1_000)  # three tries pass over one dead endpoint of two
+    policy.retry.codes.append("INTERNAL")  # one replica that is broken; running twice is declared harmless
+    policy.retry.codes.append("UNKNOWN")  # what many servers make of an exception in a handler, the same case
+    # Not DEADLINE_EXCEEDED: a server that says so has run out of time behind itself, and asking at once keeps
+    # it there. (A try that `per_try_timeout` cuts short is retried anyway.) Not RESOURCE_EXHAUSTED and
+    # ABORTED: the caller knows better when to come back.
     policy.retry.only_idempotent = True  # nobody has said that a method may run twice until it is declared
-    # A fifth more load is what a service in trouble can bear (Finagle, Gateway API GEP-3388).
-    _budget(policy, percent=20, min_per_second=10)
+    # With the reserve less than a fifth more load when everything fails, which a service in trouble can bear
+    # (Finagle, Gateway API GEP-3388), and ten seconds' worth of it at once when one endpoint of three fails.
+    _budget(policy, percent=15, min_per_second=2)
+    # Three calls of a hundred are sent once more because they are late; what the budget has beyond that is
+    # saved for the moment in which an endpoint freezes and a third of the calls is late, until it is left
+    # out. With the retries of such a moment it stays below a tenth more load.
+    policy.hedge.percentile = 97
+    _duration(policy.hedge.min_delay, 10)  # below that a hedge saves less than anybody notices
+    policy.hedge.max_attempts = 2  # the third endpoint is for the retry, should both fail
+    policy.hedge.budget = 8
+    policy.hedge.only_idempotent = True  # as for retries
     # Half of at least 20 calls in 30 s: a route with little traffic needs a lasting fault, a busy one reacts
     # in a second.
     _breaker_by_time(policy, seconds=30, min_calls=20)

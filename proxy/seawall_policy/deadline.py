@@ -8,13 +8,30 @@ both. Two rules:
    digits, and checked against what the receiver will read, because a float times a million may already have
    rounded up.
 
-Source: grpc `doc/PROTOCOL-HTTP2.md` (Timeout = 1*8DIGIT unit; H M S m u n).
+**The budget of a call's time** (`DeadlineOptions`, `HopelessGate`). A margin is kept back of the caller's
+time, so that the proxy answers before the caller gives up. A call that arrives with less time than the
+fastest tenth of attempts has needed lately will almost surely come to nothing: it is counted, or refused, but
+never more than a share of the traffic of the last ten seconds, so that a wrong estimate cannot refuse
+everybody for good.
+
+Sources: grpc `doc/PROTOCOL-HTTP2.md` (Timeout = 1*8DIGIT unit; H M S m u n); Finagle's DeadlineFilter
+(observes first, refuses at most a share); Envoy's `grpc_timeout_header_offset` (never to nothing).
 """
 
 from __future__ import annotations
 
 from math import inf
 from typing import Final
+
+from seawall_policy.budget import BudgetOptions, RetryBudget
+
+# What is done with hopeless calls, numbered as in seawall.v1.
+ENFORCE: Final = 1
+SHADOW: Final = 2
+OFF: Final = 3
+
+REFUSED_OVER_S: Final = 10.0
+"""What the share of refused calls is counted over."""
 
 MALFORMED: Final = -1.0
 
@@ -67,6 +84,63 @@ def format_grpc_timeout(seconds: float) -> bytes:
     if seconds < 3.6e11:
         return b"%dH" % _whole_units(seconds, seconds / 3600.0, _H)
     return b"99999999H"
+
+
+class DeadlineOptions:
+    """How a call's time is spent. `margin_s` is 0 to 10, `max_refused` the percentage of calls that may be
+    refused as hopeless, 0 to 100. Raises ValueError for anything else.
+    """
+
+    def __init__(self, margin_s: float = 0.0, hopeless: int = SHADOW, max_refused: float = 20.0) -> None:
+        if not 0.0 <= margin_s <= 10.0:
+            raise ValueError(f"deadline: margin_s is {margin_s}; use 0 to 10")
+        if hopeless not in (ENFORCE, SHADOW, OFF):
+            raise ValueError(f"deadline: hopeless is {hopeless}; use ENFORCE, SHADOW or OFF")
+        if not 0.0 <= max_refused <= 100.0:
+            raise ValueError(f"deadline: max_refused is {max_refused}; use 0 to 100")
+        self.margin_s: float = margin_s
+        self.hopeless: int = hopeless
+        self.max_refused: float = max_refused
+
+
+class HopelessGate:
+    """Counts the hopeless calls of a route, and says which are refused."""
+
+    def __init__(self, options: DeadlineOptions) -> None:
+        self.options: DeadlineOptions = options
+        self.seen: int = 0
+        """Hopeless calls, refused or not."""
+        self.refused: int = 0
+        self._budget: RetryBudget = RetryBudget(BudgetOptions(options.max_refused, 0.0, REFUSED_OVER_S))
+
+    def carry_over(self, other: HopelessGate) -> None:
+        """Take over what the gate of an earlier document has counted."""
+        self.seen = other.seen
+        self.refused = other.refused
+        if other.options.max_refused == self.options.max_refused:
+            self._budget = other._budget
+
+    def deposit(self, calls: int, now: float) -> None:
+        """Count calls that have come."""
+        self._budget.deposit_many(calls, now)
+
+    def refuses(self, now: float) -> bool:
+        """Count a hopeless call; tell whether it is refused."""
+        self.seen += 1
+        if self.options.hopeless != ENFORCE or not self._budget.try_withdraw(now):
+            return False
+        self.refused += 1
+        return True
+
+
+def give_up_at(deadline: float, now: float, margin_s: float) -> float:
+    """Return when a call ends whose caller waits until `deadline`: the margin earlier, but never before half
+    of the time that is left.
+    """
+    if margin_s <= 0.0 or deadline == inf or deadline <= now:
+        return deadline
+    half = 0.5 * (deadline - now)
+    return deadline - (min(half, margin_s))
 
 
 def clamp_timeout(asked_s: float, limit_s: float, offset_s: float) -> float:

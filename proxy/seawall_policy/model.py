@@ -13,8 +13,10 @@ from seawall_policy.balance.levels import PANIC_THRESHOLD
 from seawall_policy.balance.slow_start import SlowStart
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
+from seawall_policy.hedge import HedgeOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
@@ -67,6 +69,8 @@ class Policy:
         breaker: BreakerOptions | None,
         fallback: tuple[FallbackStep, ...],
         classifier: Classifier,
+        deadline: DeadlineOptions | None = None,
+        hedge: HedgeOptions | None = None,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -77,6 +81,10 @@ class Policy:
         self.breaker: BreakerOptions | None = breaker
         self.fallback: tuple[FallbackStep, ...] = fallback
         self.classifier: Classifier = classifier
+        self.deadline: DeadlineOptions | None = deadline
+        """How the time of a call is spent; None: as its timeouts say, and nothing more."""
+        self.hedge: HedgeOptions | None = hedge
+        """None: no hedging."""
 
 
 class MetadataCondition:

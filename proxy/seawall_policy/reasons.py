@@ -18,6 +18,7 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "CONCURRENCY_LIMITED",
     "MEMORY_LIMITED",
     "PER_TRY_TIMEOUT",
+    "DEADLINE_TOO_SHORT",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 
@@ -28,10 +29,10 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "OVERLOADED",
     "ATTEMPTS_EXHAUSTED",
     "BREAKER_HALF_OPEN_SATURATED",
-    "DEADLINE_TOO_SHORT",
     "FALLBACK_FAILED",
     "FAULT_INJECTED",
     "HEADERS_TOO_LARGE",
+    "OVERTAKEN",
     "MESSAGE_TOO_LARGE",
     "MESSAGE_TOO_LARGE_TO_RETRY",
     "RATE_LIMITED",

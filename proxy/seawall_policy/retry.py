@@ -17,6 +17,10 @@ reported:
 Waits are computed, then capped, then spread by the jitter. A pushback sets the wait exactly, and the
 computed waits start over after it.
 
+**Classes.** A failure may belong to a class, by its status, its reason and its category; the first class that
+fits decides how often and how long is waited, and makes the failure worth a retry. Everything else is as
+above.
+
 Sources: gRFC A6 (order, pushback, throttle, clamp to five attempts); AWS Architecture Blog, "Exponential
 Backoff And Jitter" (decorrelated); Envoy issue 30205 (a retry counts from the moment it starts to wait).
 """
@@ -27,7 +31,7 @@ from math import inf
 from typing import Final
 
 from seawall_policy import status
-from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle
+from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, ThrottleOptions
 
 # Kinds of backoff, numbered as in seawall.v1.
 CONSTANT: Final = 1
@@ -44,6 +48,14 @@ BACKOFF_NAMES: Final[tuple[str, ...]] = (
     "decorrelated",
 )
 BACKOFF_BY_NAME: Final[dict[str, int]] = {BACKOFF_NAMES[i]: i for i in range(1, len(BACKOFF_NAMES))}
+
+# How waits are spread, numbered as in seawall.v1.
+SPREAD: Final = 1
+NO_JITTER: Final = 2
+FULL: Final = 3
+EQUAL: Final = 4
+JITTER_NAMES: Final[tuple[str, ...]] = ("", "spread", "none", "full", "equal")
+JITTER_BY_NAME: Final[dict[str, int]] = {JITTER_NAMES[i]: i for i in range(1, len(JITTER_NAMES))}
 
 # A6: service owners may ask for more, clients treat it as this.
 MAX_ATTEMPTS: Final = 5
@@ -110,6 +122,10 @@ class RetryOptions:
         budget: BudgetOptions | None = None,
         allow_more: bool = False,
         max_unsent: int = 5,
+        jitter_kind: str = "spread",
+        throttle: ThrottleOptions | None = None,
+        classes: tuple[RetryClass, ...] = (),
+        retry_info: bool = True,
     ) -> None:
         _require(max_attempts >= 1, "max_attempts", "at least 1")
         _require(kind in BACKOFF_BY_NAME, "kind", "one of " + ", ".join(BACKOFF_NAMES[1:]))
@@ -118,6 +134,7 @@ class RetryOptions:
         _require(0.0 <= max_s < inf, "max_s", "at least 0 and finite")
         _require(0.0 <= jitter <= 1.0, "jitter", "a ratio, 0 to 1")
         _require(max_unsent >= 0, "max_unsent", "at least 0")
+        _require(jitter_kind in JITTER_BY_NAME, "jitter_kind", "one of " + ", ".join(JITTER_NAMES[1:]))
         self.max_attempts: int = max_attempts if allow_more else min(max_attempts, MAX_ATTEMPTS)
         self.codes: int = codes & ~(1 << status.OK)
         self.kind: int = BACKOFF_BY_NAME[kind]
@@ -128,6 +145,46 @@ class RetryOptions:
         self.only_idempotent: bool = only_idempotent
         self.budget: BudgetOptions | None = budget
         self.max_unsent: int = max_unsent
+        self.jitter_kind: int = JITTER_BY_NAME[jitter_kind]
+        self.throttle: ThrottleOptions | None = throttle
+        self.classes: tuple[RetryClass, ...] = classes
+        self.retry_info: bool = retry_info
+        self.most_attempts: int = max([self.max_attempts] + [entry.options.max_attempts for entry in classes])
+        """Attempts of a call at most, whatever its failures."""
+
+    def class_of(self, code: int, reason: str, told: str, category: int) -> RetryClass | None:
+        """Return the class of a failure: its status, our own reason (empty: none), the reason of a server's
+        ErrorInfo (empty: none) and its category.
+        """
+        for entry in self.classes:
+            if entry.fits(code, reason, told, category):
+                return entry
+        return None
+
+
+class RetryClass:
+    """Settings for failures of one class. `codes` 0, `reasons` empty and `category` 0 do not ask; `options`
+    are those of the whole retry with what the class says instead.
+    """
+
+    def __init__(
+        self, name: str, codes: int, reasons: frozenset[str], category: int, options: RetryOptions
+    ) -> None:
+        self.name: str = name
+        self.codes: int = codes
+        self.reasons: frozenset[str] = reasons
+        self.category: int = category
+        self.options: RetryOptions = options
+
+    def fits(self, code: int, reason: str, told: str, category: int) -> bool:
+        """Tell whether a failure belongs to it: everything that is asked for must fit."""
+        if self.codes != 0 and (self.codes >> code) & 1 == 0:
+            return False
+        if self.category not in (0, category):
+            return False
+        if len(self.reasons) == 0:
+            return True
+        return (reason != "" and reason in self.reasons) or (told != "" and told in self.reasons)
 
 
 def backoff(options: RetryOptions, retry_number: int, previous_s: float, draw: float) -> float:
@@ -140,9 +197,12 @@ def backoff(options: RetryOptions, retry_number: int, previous_s: float, draw: f
     if options.kind == DECORRELATED:
         return _decorrelated(options, previous_s, draw)
     wait = min(_grown(options, retry_number), options.max_s)
-    if options.jitter > 0.0:
-        wait *= 1.0 + options.jitter * (2.0 * draw - 1.0)
-    return wait
+    kind = options.jitter_kind
+    if kind == SPREAD:
+        return wait if options.jitter == 0.0 else wait * (1.0 + options.jitter * (2.0 * draw - 1.0))
+    if kind == FULL:
+        return wait * draw
+    return wait * (0.5 + 0.5 * draw) if kind == EQUAL else wait
 
 
 def parse_pushback(value: bytes) -> int:
@@ -177,6 +237,8 @@ class RetryDecision:
         self.transparent_retries: int = 0
         self.reason: int = REASON_NONE
         self.transparent: bool = False
+        self.counted: bool = False
+        """The throttle knows of the failure that `decide` is asked about next."""
         self._unsent: int = 0
         self._refused: bool = False
         self._step: int = 0
@@ -214,14 +276,15 @@ class RetryDecision:
         remaining_s: float,
         now: float,
         draw: float,
+        chosen: RetryClass | None = None,
     ) -> float:
         """Return the seconds to wait before the next attempt, NO_RETRY (-1.0) with `reason` set when there
         is none.
 
         `code` is the failed attempt's final status, `pushback_ms` comes from `parse_pushback` or is
         NO_PUSHBACK, `seen` is SEEN, REFUSED or UNSENT, `remaining_s` is what the call's deadline leaves
-        (infinity: no deadline), `draw` is in [0, 1). A granted retry is counted and paid for here, before
-        its wait.
+        (infinity: no deadline), `draw` is in [0, 1). `chosen` is the class of the failure (`class_of`). A
+        granted retry is counted and paid for here, before its wait.
         """
         self.transparent = False
         if committed:
@@ -231,12 +294,16 @@ class RetryDecision:
         if seen != SEEN and self._is_transparent(seen):
             return self._grant_transparent(seen, remaining_s, now, draw)
         options = self.options
-        if options.max_attempts <= 1:
+        if options.most_attempts <= 1:
             return self._refuse(REASON_OFF)
         stop = pushback_ms == PUSHBACK_STOP
         retryable = 0 < code <= status.MAX_CODE and ((options.codes >> code) & 1) == 1
-        if self.throttle is not None and (stop or retryable):
+        if chosen is not None:
+            options = chosen.options
+            retryable = True
+        if self.throttle is not None and (stop or retryable) and not self.counted:
             self.throttle.failure()
+        self.counted = False
         if stop:
             return self._refuse(REASON_PUSHBACK)
         if not retryable:

@@ -62,6 +62,8 @@ def test_labels_of_metrics() -> None:
     counters.finish(0, 0.1)
     counters.reject("NO_ROUTE")
     counters.fall_back("static")
+    counters.refuse_hedge("budget")
+    counters.not_retried["budget"] = 1
     page = prometheus.Exposition()
     prometheus.add_routes(page, {"r": counters})
     prometheus.add_methods(page, [method])
@@ -172,8 +174,9 @@ def test_every_builtin_policy() -> None:
 @pytest.mark.parametrize(
     ("page", "messages"),
     [
-        ("policies/timeouts.md", ["Policy"]),
-        ("policies/retries.md", ["Retry", "Backoff", "Budget"]),
+        ("policies/timeouts.md", ["Policy", "Deadline"]),
+        ("policies/retries.md", ["Retry", "Backoff", "Budget", "RetryThrottle", "RetryClass"]),
+        ("policies/hedging.md", ["Hedge"]),
         ("policies/breaker.md", ["Breaker", "SlowCall"]),
         ("policies/fallback.md", ["Fallback"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
@@ -189,7 +192,8 @@ def test_every_setting(page: str, messages: list[str]) -> None:
     """The page of a mechanism names each of its settings."""
     from seawall.v1 import policy_pb2
 
-    elsewhere = {"extends", "retry", "breaker", "fallback", "classify", "name"}
+    elsewhere = {"extends", "retry", "breaker", "fallback", "classify", "name", "hedge"}
+    elsewhere |= {"limit", "rate_limit", "fault", "idempotency", "recovered_after"}
     text = read(page)
     for message in messages:
         for field in policy_pb2.DESCRIPTOR.message_types_by_name[message].fields:

@@ -12,8 +12,9 @@ from math import inf
 from random import Random
 
 from seawall_policy.breaker import BreakerOptions
-from seawall_policy.budget import BudgetOptions
-from seawall_policy.deadline import parse_grpc_timeout
+from seawall_policy.budget import BudgetOptions, ConcurrencyBudget, ThrottleOptions
+from seawall_policy.deadline import DeadlineOptions, parse_grpc_timeout
+from seawall_policy.hedge import ENFORCE, SHADOW, HedgeOptions
 from seawall_policy.model import (
     BALANCE_LEAST_REQUEST,
     BALANCE_ROUND_ROBIN,
@@ -22,6 +23,7 @@ from seawall_policy.model import (
     Snapshot,
 )
 from seawall_policy.retry import RetryOptions
+from seawall_proxy.call.attempt import Attempt
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing.network import Wire
@@ -99,7 +101,14 @@ class Chaos:
     def random_snapshot(self) -> Snapshot:
         """Draw a policy."""
         pick = self.random.choice
-        budget = pick((None, None, BudgetOptions(percent=20, min_per_second=pick((0.0, 0.2, 10.0)))))
+        budget = pick(
+            (
+                None,
+                None,
+                BudgetOptions(percent=20, min_per_second=pick((0.0, 0.2, 10.0))),
+                BudgetOptions(percent=50, concurrent=True, min_concurrent=pick((0, 1))),
+            )
+        )
         fallback: list[FallbackStep] = []
         for _ in range(pick((0, 0, 0, 1, 2))):
             codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
@@ -130,6 +139,21 @@ class Chaos:
                 ),
             )
         )
+        hedge = pick(
+            (
+                None,
+                None,
+                HedgeOptions(
+                    delay_s=pick((0.0, 0.001, 0.01, 0.05)),
+                    max_attempts=pick((2, 3, 5)),
+                    budget_percent=pick((0.0, 50.0, 100.0)),
+                    non_fatal=pick((1 << 14, 1 << 14 | 1 << 13 | 1 << 8)),
+                    only_idempotent=pick((True, False, False)),
+                    mode=pick((ENFORCE, ENFORCE, ENFORCE, SHADOW)),
+                ),
+                HedgeOptions(quantile=0.9, budget_percent=100.0, only_idempotent=False),
+            )
+        )
         policy = make_policy(
             timeout_s=pick((inf, inf, 0.05, 0.3, 2.0)),
             per_try_timeout_s=pick((inf, inf, inf, 0.02, 0.2)),
@@ -141,9 +165,12 @@ class Chaos:
                 only_idempotent=pick((True, False)),
                 budget=budget,
                 max_unsent=pick((0, 1, 5)),
+                throttle=pick((None, None, ThrottleOptions(pick((2.0, 10.0)), 0.5))),
             ),
             breaker=breaker,
             fallback=tuple(fallback),
+            deadline=pick((None, DeadlineOptions(pick((0.0, 0.005)), pick((ENFORCE, SHADOW)), 50.0))),
+            hedge=hedge,
         )
         self.revision += 1
         authority = b"rev-%d" % self.revision
@@ -479,8 +506,19 @@ class Chaos:
             # Calls of an older policy keep its limit, and count with those of the one in force.
             limits = [s.clusters[cluster.name].max_in_flight for s in self.snapshots.values()]
             assert 0 <= cluster.in_flight <= max(limits)
+            spares = [spare for spare in cluster.load.spares if isinstance(spare, Attempt)]
+            assert len(spares) == len(cluster.load.spares)
+            assert all(not spare.done for spare in spares), "a hedge that is over holds a place"
             assert all(endpoint.in_flight >= 0 for endpoint in cluster.endpoints)
             assert all(len(endpoint.links) <= 8 for endpoint in cluster.endpoints)
+        for call in world.calls:
+            running = [] if call.attempt is None else [*(call.others or ()), call.attempt]
+            assert call.others is None or call.others, "others without one"
+            assert call.others is None or not call.committed
+            assert all(not attempt.done for attempt in running)
+            assert len(running) <= call.state.most_attempts
+            if call.decision is not None and not call.in_fallback:
+                assert call.decision.attempts <= call.state.most_attempts
         for server in self.servers.values():
             for connection in server.connections:
                 guard = connection.connection.guard
@@ -529,6 +567,10 @@ class Chaos:
             self._calm()
         left = self.world.leftovers()
         assert not left, "; ".join(left)
+        assert self.world.context.table is not None
+        for budget in self.world.context.table.budgets.values():
+            if isinstance(budget, ConcurrencyBudget):
+                assert (budget.calls, budget.retries) == (0, 0)
         assert self.world.context.timers.armed() == 0, f"{self.world.context.timers.armed()} timers are left"
         for book in self.books.values():
             judge(book, self.snapshots)

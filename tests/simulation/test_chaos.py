@@ -46,6 +46,7 @@ def test_the_runs_are_eventful() -> None:
     assert sum(request.refused for book in books for request in book.requests) >= 10
     assert sum(life.revision for life in lives) >= 60
     assert sum(book.cancelled for book in books) >= 10
+    assert sum(counters.hedges for life in lives for counters in life.world.counters.values()) >= 15
     assert {record.trigger for life in lives for record in life.world.sink.breakers} >= {
         "consecutive", "failure_rate", "cooled_down", "probes_failed", "probes_passed",
     }  # fmt: skip

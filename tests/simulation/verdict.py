@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seawall_policy import status
+from seawall_policy.hedge import ENFORCE, HedgeOptions
 from seawall_policy.model import Snapshot
 from seawall_proxy.call.call import Call
 from seawall_proxy.testing.peers import Client, ClientCall, Server, ServerCall
@@ -70,17 +71,25 @@ def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
     policy = route.policy
     primary = [request for request in requests if request.server.address != "dr"]
     steps = sum(1 for step in policy.fallback if step.cluster)
-    assert len(primary) <= policy.retry.max_attempts + 1, f"{book.call.name}: {len(primary)} attempts"
+    hedge = policy.hedge
+    most = max(policy.retry.max_attempts, 1 if hedge is None or not _sends(hedge) else hedge.max_attempts)
+    refused = sum(1 for request in primary if request.refused)
+    assert len(primary) <= most + max(1, refused), f"{book.call.name}: {len(primary)} attempts"
     assert len(requests) - len(primary) <= steps
     info = snapshot.methods.get(requests[0].seen.path)
     idempotent = route.idempotent or (info is not None and info.idempotent)
     processed = [request for request in requests if not request.refused]
-    if policy.retry.only_idempotent and not idempotent:
+    hedged = hedge is not None and _sends(hedge) and (not hedge.only_idempotent or idempotent)
+    if policy.retry.only_idempotent and not idempotent and not hedged:
         # Neither a retry nor a fallback may repeat what a server may have carried out.
         names = [request.seen.name for request in processed]
         assert len(processed) <= 1, f"{book.call.name} was processed by {names}"
-    if policy.retry.max_attempts == 1:
+    if policy.retry.max_attempts == 1 and not hedged:
         assert sum(request.server.address != "dr" for request in processed) <= 1
+
+
+def _sends(hedge: HedgeOptions) -> bool:
+    return hedge.mode == ENFORCE
 
 
 def _judge_response(book: Book) -> None:

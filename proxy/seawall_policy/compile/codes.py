@@ -36,6 +36,7 @@ BAD_METADATA: Final = "SW0111"
 BAD_METHOD: Final = "SW0112"
 TOO_MANY: Final = "SW0113"
 BAD_HEADER: Final = "SW0131"
+BAD_REASON: Final = "SW0141"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -64,6 +65,13 @@ NO_ROUTES: Final = "SW0513"
 SENDS_TO_ITSELF: Final = "SW0514"
 REPEATED: Final = "SW0515"
 BREAKS_ON_CLIENT_FAULT: Final = "SW0516"
+HEDGE_NEVER: Final = "SW0521"
+HEDGE_AT_ONCE: Final = "SW0522"
+HEDGE_TOO_LATE: Final = "SW0523"
+HEDGE_UNPAID: Final = "SW0524"
+HEDGE_NOWHERE: Final = "SW0525"
+MARGIN_IS_ALL: Final = "SW0526"
+CLASS_COVERED: Final = "SW0527"
 UNVERIFIED: Final = "SW0531"
 ANYONE_IS_TRUSTED: Final = "SW0532"
 MIRROR_TO_SELF: Final = "SW0541"
@@ -148,6 +156,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
             "`-bin` names base64."
         ),
     ),
+    BAD_REASON: (
+        "Malformed reason",
+        "Reasons are upper case letters, digits and `_`, at most 63 (AIP-193), such as QUOTA_EXCEEDED.",
+    ),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
     NO_SUCH_POLICY: (
@@ -212,6 +224,37 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     BREAKS_ON_CLIENT_FAULT: (
         "Breaker counts the caller's mistakes",
         "One caller with wrong requests can open the breaker for everybody.",
+    ),
+    HEDGE_NEVER: (
+        "The hedge never happens",
+        (
+            "`only_idempotent` (true unless set) keeps calls of methods that are not declared idempotent "
+            "from being hedged."
+        ),
+    ),
+    HEDGE_AT_ONCE: (
+        "Hedges do not wait",
+        "Without a delay the budget is spent on calls that would have been answered in time.",
+    ),
+    HEDGE_TOO_LATE: (
+        "The hedge comes too late",
+        "The call or its attempt is over before the delay is.",
+    ),
+    HEDGE_UNPAID: (
+        "The budget does not pay for the percentile",
+        "A percentile of 90 hedges one call in ten; a smaller budget leaves nothing for a frozen endpoint.",
+    ),
+    HEDGE_NOWHERE: (
+        "Nowhere to hedge",
+        "A hedge goes to an endpoint that the call has not tried, and the cluster has one endpoint only.",
+    ),
+    MARGIN_IS_ALL: (
+        "The margin takes half of the call",
+        "At most half of a caller's time is kept back; so large a margin leaves little to work with.",
+    ),
+    CLASS_COVERED: (
+        "Class is never reached",
+        "An earlier class takes every failure that this one asks for.",
     ),
     UNVERIFIED: (
         "Certificates are not verified",

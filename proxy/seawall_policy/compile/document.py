@@ -22,13 +22,16 @@ from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
 from seawall_policy.compile.clusters import check_name, read_clusters
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
+from seawall_policy.compile.hedge_lints import lint_attempts, lint_hedged_routes
+from seawall_policy.compile.hedges import read_deadline, read_hedge
 from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
-from seawall_policy.compile.policies import read_breaker, read_classifier, read_retry, read_timeouts
+from seawall_policy.compile.policies import read_breaker, read_classifier, read_timeouts
 from seawall_policy.compile.process import check_process
 from seawall_policy.compile.report import Report, Violation
+from seawall_policy.compile.retries import read_retry
 from seawall_policy.compile.routes import Place, read_routes
 from seawall_policy.compile.scope import Scope
 from seawall_policy.descriptors import DescriptorSource
@@ -98,6 +101,7 @@ def compile_document(
     methods = source.methods()
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
     lint_routes(places, lineages, document.policies, safe)
+    lint_hedged_routes(places, lineages, document.policies, clusters, safe)
     lint_unused(top, document)
     snapshot = None
     if report.errors == 0:
@@ -231,6 +235,7 @@ def _policies(
         if name in document.policies:
             lint_own(scope / name, document.policies[name])
             lint_merged(scope / name, document.policies[name], lineage, compiled[name])
+            lint_attempts(scope / name, document.policies[name], lineage, compiled[name])
     return compiled
 
 
@@ -246,6 +251,8 @@ def _read_policy(
         read_breaker(scope, policy),
         read_fallbacks(scope, policy, clusters),
         read_classifier(scope, policy),
+        deadline=read_deadline(scope, policy),
+        hedge=read_hedge(scope, policy),
     )
 
 

@@ -19,6 +19,7 @@ from seawall_policy import fieldpath
 from seawall_policy.builtin import builtin_policies
 from seawall_policy.compile import codes
 from seawall_policy.compile.report import Report
+from seawall_policy.compile.retries import with_preset
 from seawall_policy.suggest import did_you_mean, quoted
 
 MAX_DEPTH: Final = 16
@@ -31,14 +32,21 @@ class Lineage:
     """A policy with everything it extends."""
 
     def __init__(
-        self, name: str, chain: tuple[str, ...], merged: policy_pb2.Policy, own_attempts: int
+        self,
+        name: str,
+        chain: tuple[str, ...],
+        merged: policy_pb2.Policy,
+        own_attempts: int,
+        own_hedge: bool = False,
     ) -> None:
         self.name: str = name
         self.chain: tuple[str, ...] = chain
         """The policy itself, then what it extends, and so on."""
         self.merged: policy_pb2.Policy = merged
         self.own_attempts: int = own_attempts
-        """`max_attempts` as the policy itself says it; 0 when it does not."""
+        """`max_attempts` as the policy itself, or its preset, says it; 0 when it does not."""
+        self.own_hedge: bool = own_hedge
+        """The policy itself says something about hedging."""
 
 
 def resolve(own: Mapping[str, policy_pb2.Policy], report: Report) -> dict[str, Lineage]:
@@ -52,7 +60,8 @@ def resolve(own: Mapping[str, policy_pb2.Policy], report: Report) -> dict[str, L
         for ancestor in reversed(chain):
             _overlay(merged, known[ancestor])
         merged.ClearField("extends")
-        resolved[name] = Lineage(name, chain, merged, policy.retry.max_attempts)
+        attempts = with_preset(policy.retry).max_attempts
+        resolved[name] = Lineage(name, chain, merged, attempts, policy.HasField("hedge"))
     return resolved
 
 
@@ -89,6 +98,15 @@ def _chain(name: str, known: Mapping[str, policy_pb2.Policy], report: Report) ->
         seen.add(parent)
 
 
+def _drop_alternative(base: Message, top: Message) -> None:
+    """Forget what a setting of `top` replaces under another name."""
+    if isinstance(base, policy_pb2.Hedge) and isinstance(top, policy_pb2.Hedge):
+        if top.HasField("delay"):
+            base.ClearField("percentile")
+        elif top.HasField("percentile"):
+            base.ClearField("delay")
+
+
 def _overlay(base: Message, top: Message) -> None:
     """Write every setting of `top` over `base`."""
     for field, value in top.ListFields():
@@ -101,6 +119,7 @@ def _overlay(base: Message, top: Message) -> None:
                 target.CopyFrom(value)
             else:
                 target.SetInParent()
+                _drop_alternative(target, value)
                 _overlay(target, value)
         else:
             setattr(base, field.name, value)

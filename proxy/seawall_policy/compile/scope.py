@@ -140,6 +140,7 @@ BOUNDS: Final[dict[str, int]] = {
     "10ms": 10_000_000,
     "100ms": 100_000_000,
     "1s": NANOS_PER_SECOND,
+    "10s": 10 * NANOS_PER_SECOND,
     "5m": 300 * NANOS_PER_SECOND,
     "1h": 3600 * NANOS_PER_SECOND,
     "24h": 86400 * NANOS_PER_SECOND,

@@ -8,6 +8,7 @@ cluster from birth to end and gives both back once.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from seawall_policy import retry, status
@@ -40,9 +41,12 @@ class AttemptOwner(Held):
     def request_sent(self, attempt: Attempt, n: int) -> None:
         """Learn that `n` more request bytes are on their way to the endpoint."""
 
-    def endpoint_ran_out_of_time(self) -> bool:
-        """Tell whether the deadline that the endpoint was told has passed."""
-        return False
+    def time_is_up(self, attempt: Attempt) -> str:
+        """Return the reason for which an attempt ends now for want of time; empty while it has some."""
+        return ""
+
+    def attempt_must_go(self, attempt: Attempt) -> None:
+        """Take back a hedge whose place a call needs."""
 
     def attempt_ended(
         self,
@@ -67,6 +71,23 @@ class Attempt(StreamSeeker):
     """How far it came; the owner says SEEN when it opens the stream."""
     reason: str = ""
     span_id: bytes = b""
+    give_up_at: float = inf
+    """When it has taken too long; infinity without a limit of its own."""
+    first_at: float = -1.0
+    """When the first response bytes came; -1 while none have."""
+    hedge: bool = False
+    """It was sent while another attempt was under way."""
+    overtaken: bool = False
+    """It was taken back because another attempt of the call was faster."""
+    spare: bool = False
+    """A hedge beside another attempt: it holds a place that nobody waited for, and gives it up when one
+    does.
+    """
+    held_block: HeaderBlock | None = None
+    """Response headers that were not passed on yet."""
+    held_extra: tuple[Field, ...] = NO_EXTRA
+    held_data: list[bytes] | None = None
+    held_size: int = 0
 
     def __init__(
         self,
@@ -148,17 +169,42 @@ class Attempt(StreamSeeker):
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
         elif code == CONNECTION_LOST:
             self._end(status.UNAVAILABLE, local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
-        elif code == CANCEL and self.owner.endpoint_ran_out_of_time():
-            # The server keeps the same deadline and says so with CANCEL (grpc-go does); our timer would next.
-            self._end(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED, None, NO_EXTRA, False)
         else:
-            self._end(status.from_rst(code), local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
+            # The server keeps the same deadline and says so with CANCEL (grpc-go does); our timer would next.
+            late = self.owner.time_is_up(self) if code == CANCEL else ""
+            if late != "":
+                self._end(status.DEADLINE_EXCEEDED, late, None, NO_EXTRA, False)
+            else:
+                self._end(status.from_rst(code), local_reply.UPSTREAM_RESET, None, NO_EXTRA, False)
 
     def on_sent(self, stream: Stream, n: int) -> None:
         if not self.done:
             self.owner.request_sent(self, n)
 
     # what the call says
+
+    def hold(self, data: bytes) -> None:
+        """Keep response bytes behind the headers that are held."""
+        held = self.held_data
+        if held is None:
+            self.held_data = [data]
+        else:
+            held.append(data)
+        self.held_size += len(data)
+
+    def give_way(self) -> None:
+        self.owner.attempt_must_go(self)
+
+    def be_spare(self) -> None:
+        """Be a hedge: take part only as long as there is room."""
+        self.spare = True
+        self.cluster.load.spares[self] = None
+
+    def be_needed(self) -> None:
+        """Be the attempt on which the call depends, like any that is no hedge."""
+        if self.spare:
+            self.spare = False
+            self.cluster.load.spares.pop(self, None)
 
     def consume(self, n: int) -> None:
         """Give the endpoint credit for `n` response bytes that have left the proxy."""
@@ -216,5 +262,7 @@ class Attempt(StreamSeeker):
 
     def _release(self) -> None:
         self.done = True
+        if self.spare:
+            self.be_needed()
         self.endpoint.in_flight -= 1
         self.cluster.load.in_flight -= 1

@@ -18,25 +18,26 @@ from typing import Final
 
 from seawall_policy import retry, status
 from seawall_policy.model import FallbackStep
-from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
+from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryClass
+from seawall_policy.rich_status import NO_DELAY
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
-from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.call_hedge import Several
 from seawall_proxy.call.message_meter import TOO_LARGE
-from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
-from seawall_proxy.call.response import pushback, response_head
+from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, CallTrace
+from seawall_proxy.call.response import pushback, response_head, rich_status
 from seawall_proxy.call.timers import NEVER
-from seawall_proxy.call.upstream_port import UpstreamCluster, UpstreamEndpoint
 from seawall_proxy.http2.errors import CANCEL
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
+from seawall_proxy.telemetry.counters import add_reason
 
 _MEANT_AFTER_S: Final = 0.05
 """A call cancelled later than this is not counted as rapid reset (CVE-2023-44487) once it was sent on."""
 _DEADLINE_SLACK_S: Final = 0.02
 
 
-class Call(CallEnd):
+class Call(Several):
     """One RPC. Made by the acceptor; keeps itself alive through its stream, its timer and its attempt."""
 
     def begin(self, end_stream: bool, traced: CallTrace | None) -> None:
@@ -54,6 +55,15 @@ class Call(CallEnd):
         if context.now >= self.deadline:
             self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
             return
+        latency = state.latency
+        if latency is not None:
+            if context.now >= latency.due:
+                state.look(context.now)
+            if self.deadline - context.now < latency.fast_s and self._is_refused_as_hopeless():
+                return
+            hedger = state.hedger
+            if hedger is not None and (not hedger.options.only_idempotent or self._idempotent()):
+                self.hedger = hedger
         self.cluster = state.cluster(context.draw)
         slots = self.slots
         if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
@@ -61,6 +71,22 @@ class Call(CallEnd):
             self._rearm()
             return
         self._start_attempt()
+
+    def _is_refused_as_hopeless(self) -> bool:
+        """Count a call that has less time than the fastest ones have needed; refuse it where that is
+        wanted.
+        """
+        state = self.state
+        now = self.context.now
+        gate = state.gate
+        if gate is None:
+            return False
+        state.settle(now)
+        state.counters.hopeless += 1
+        if not gate.refuses(now):
+            return False
+        self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_TOO_SHORT)
+        return True
 
     def slot_free(self) -> None:
         self.waits_for_slot = False
@@ -81,10 +107,13 @@ class Call(CallEnd):
                 return
         cluster = self.cluster
         assert cluster is not None
-        if cluster.load.in_flight >= cluster.max_in_flight:
-            self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
-            return
-        endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick_hashed(cluster)
+        load = cluster.load
+        if load.in_flight >= cluster.max_in_flight:
+            load.make_room()
+            if load.in_flight >= cluster.max_in_flight:
+                self._refuse(permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
+                return
+        endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick(cluster, self.tried)
         if endpoint is None:
             # A wholly unreachable cluster is what the breaker is for, so it learns of this although nothing
             # was sent.
@@ -94,22 +123,7 @@ class Call(CallEnd):
                     context.changed_breakers.append(self.state)
             self._cannot_start(status.UNAVAILABLE, local_reply.NO_HEALTHY_BACKEND)
             return
-        self.attempts += 1
-        attempt = Attempt(self, cluster, endpoint, permit, self.attempts, now)
-        self.attempt = attempt
-        if self.trace is not None:
-            attempt.span_id = context.tracer.new_span_id()
-        if self.access is not None:
-            self.access.endpoint = endpoint.address
-        self.try_deadline = now + self.state.policy.per_try_timeout_s
-        self._rearm()
-        if self.state.mirrors is not None and self.attempts == 1 and not self.in_fallback:
-            self._copy(self.state.mirrors)
-        endpoint.seek(attempt)
-
-    def _pick_hashed(self, cluster: UpstreamCluster) -> UpstreamEndpoint | None:
-        key = self.head.value_of(cluster.hash_name, self.extra)
-        return cluster.pick(self.tried) if key is None else cluster.pick_for(key, self.tried)
+        self._launch(cluster, endpoint, permit, now, False)
 
     def _refuse(self, permit: int, code: int, reason: str) -> None:
         breaker = self.state.breaker
@@ -119,6 +133,10 @@ class Call(CallEnd):
 
     def _cannot_start(self, code: int, reason: str) -> None:
         """End a call that cannot be tried (again): what a server has said about it before goes first."""
+        if self.attempt is not None:
+            # Another attempt goes on; what it comes to is the answer.
+            self._rearm()
+            return
         if self._fall_back(code, reason):
             return
         kept = self.kept_block
@@ -136,16 +154,31 @@ class Call(CallEnd):
         trailers_only: bool,
     ) -> None:
         now = self.context.now
-        self.attempt = None
-        self.try_deadline = NEVER
+        self._leave(attempt)
         self._teach_breaker(attempt, code, now)
+        failed = code != status.OK and not self.committed
+        if self.hedged and not failed:
+            self._end_hedging(attempt, code)
         if code != status.OK or self.records is not None or self.trace is not None:
             self._note(attempt, code, now)
         if attempt.seen == retry.SEEN:
             self.maybe_executed = True
-        if code != status.OK and not self.committed:
-            self._attempt_failed(attempt, code, block, extra, trailers_only)
+        if attempt.held_block is not None:
+            self.answer = attempt
+        if failed:
+            if code == status.DEADLINE_EXCEEDED and attempt.reason == "" and attempt.give_up_at != NEVER:
+                # The server was told the try's time and has kept it before us.
+                late = self.time_is_up(attempt)
+                attempt.reason = late if late == local_reply.PER_TRY_TIMEOUT else ""
+            if self.attempt is None:
+                self._attempt_failed(attempt, code, block, extra, trailers_only)
+            else:
+                self._one_failed(attempt, code, block, extra, trailers_only)
             return
+        if code == status.OK:
+            self._learn(attempt, now)
+        else:
+            self.not_retried = retry.REASON_COMMITTED
         if block is not None:
             self._deliver(code, block, extra, trailers_only)
         else:
@@ -162,17 +195,14 @@ class Call(CallEnd):
         if breaker.has_transitions():
             self.context.changed_breakers.append(self.state)
 
-    def _note(self, attempt: Attempt, code: int, now: float) -> None:
-        record = AttemptRecord(attempt.number, attempt.started, attempt.span_id)
-        record.endpoint = attempt.endpoint.address
-        record.code = code
-        record.reason = attempt.reason
-        record.duration_s = now - attempt.started
-        records = self.records
-        if records is None:
-            self.records = [record]
-        else:
-            records.append(record)
+    def _learn(self, attempt: Attempt, now: float) -> None:
+        """Take note of how long a good attempt has taken: until its first message, for streams may go on."""
+        state = self.state
+        latency = state.latency
+        if latency is not None and not self.in_fallback:
+            latency.add((now if attempt.first_at < 0.0 else attempt.first_at) - attempt.started)
+        if state.throttle is not None:
+            state.throttle.success()
 
     def _attempt_failed(
         self,
@@ -182,11 +212,13 @@ class Call(CallEnd):
         extra: tuple[Field, ...],
         trailers_only: bool,
     ) -> None:
-        if block is not None:
-            self.kept_code = code
-            self.kept_block = block
-            self.kept_extra = extra
-            self.kept_trailers_only = trailers_only
+        self._keep(attempt, code, block, extra, trailers_only)
+        self.hedge_at = NEVER
+        if self.retry_at != NEVER:
+            # Decided while this attempt ran.
+            self._drop_held()
+            self._rearm()
+            return
         if not self.in_fallback and self._retry(attempt, code, block, extra):
             return
         if self._fall_back(code, attempt.reason):
@@ -201,17 +233,24 @@ class Call(CallEnd):
     ) -> bool:
         context = self.context
         now = context.now
-        decision = self.decision
+        decision = self._decision()
         state = self.state
-        if decision is None:
-            decision = RetryDecision(state.policy.retry, state.budget)
-            self.decision = decision
+        options = state.policy.retry
         asked = code
-        if attempt.reason == local_reply.PER_TRY_TIMEOUT and not (state.policy.retry.codes >> code) & 1:
+        if attempt.reason == local_reply.PER_TRY_TIMEOUT and not (options.codes >> code) & 1:
             # A try that was cut short is as transient as an endpoint that is away (the call's own deadline is
             # not).
             asked = status.UNAVAILABLE
-        told = NO_PUSHBACK if block is None else pushback(response_head(block), extra)
+        told = self._pushback(block, extra)
+        chosen = None
+        if len(options.classes) > 0:
+            chosen = self._class_of(code, attempt.reason, block, extra)
+        if self.paid and state.budget is not None:
+            # The retry before this one is over.
+            self.paid = False
+            state.budget.give_back()
+        latency = state.latency
+        need = 0.0 if latency is None else latency.typical_s
         wait = decision.decide(
             asked,
             told,
@@ -219,25 +258,59 @@ class Call(CallEnd):
             self.committed,
             self.replay is not None,
             self._idempotent(),
-            self.deadline - now,
+            self.deadline - now - need,
             now,
             context.draw(),
+            chosen,
         )
-        if wait == NO_RETRY:
+        if wait == NO_RETRY and decision.reason == retry.REASON_OFF and self.attempt is None:
+            wait = self._hedge_alone(attempt, code, told)
+            if wait == NO_RETRY:
+                return False
+        elif wait == NO_RETRY:
             if decision.reason == retry.REASON_BUDGET:
                 state.counters.budget_exhausted += 1
+            if self.attempt is None and decision.reason != retry.REASON_OFF:
+                self.not_retried = decision.reason
+                add_reason(state.counters.not_retried, retry.REASON_NAMES[decision.reason])
             return False
-        state.counters.retries += 1
+        else:
+            self.paid = state.budget is not None
+            if self.hedges is not None and not decision.transparent:
+                self.hedges.new_round()
+            state.counters.retries += 1
         self.failed_code = code
         self.failed_reason = attempt.reason
         self.tried |= attempt.cluster.bit(attempt.endpoint)
         self._drop_held()
+        for running in self._running():
+            self.tried |= running.cluster.bit(running.endpoint)
         if wait > 0.0:
             self.retry_at = now + wait
             self._rearm()
         else:
             self._start_attempt()
         return True
+
+    def _pushback(self, block: HeaderBlock | None, extra: tuple[Field, ...]) -> int:
+        """Return the server's pushback in milliseconds: that of gRFC A6, or else what its RetryInfo says."""
+        if block is None:
+            return NO_PUSHBACK
+        head = response_head(block)
+        told = pushback(head, extra)
+        if told == NO_PUSHBACK and self.state.policy.retry.retry_info:
+            delay = rich_status(block, extra).retry_delay_ms
+            if delay != NO_DELAY:
+                return delay
+        return told
+
+    def _class_of(
+        self, code: int, reason: str, block: HeaderBlock | None, extra: tuple[Field, ...]
+    ) -> RetryClass | None:
+        """Return the class of a failure, if it has one."""
+        policy = self.state.policy
+        told = "" if block is None else rich_status(block, extra).reason
+        return policy.retry.class_of(code, reason, told, policy.classifier.category(code))
 
     def _fall_back(self, code: int, reason: str) -> bool:
         """Serve the next fallback that answers this failure, if there is one."""
@@ -302,12 +375,15 @@ class Call(CallEnd):
 
     def _abandon_attempt(self) -> None:
         """Take back what runs or waits, for a reason that is neither the endpoint's nor the breaker's."""
-        attempt = self.attempt
-        if attempt is not None:
-            self.attempt = None
+        running = self._running()
+        self.attempt = None
+        self.others = None
+        for attempt in running:
             attempt.cancel()
             self._release(attempt)
         self.retry_at = NEVER
+        self.hedge_at = NEVER
+        self.try_deadline = NEVER
 
     def on_reset(self, stream: Stream, code: int, unprocessed: bool) -> None:
         """The client went away: so does the attempt."""
@@ -316,25 +392,27 @@ class Call(CallEnd):
         now = self.context.now
         timed_out = code == CANCEL and now >= self._client_gives_up()
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
-        attempt = self.attempt
         if self.waits_for_slot and now - self.started >= _MEANT_AFTER_S:
             # It was we who kept it from an upstream.
             stream.reached_upstream = True
-        if attempt is not None:
+        running = self._running()
+        self.attempt = None
+        self.others = None
+        lingers = timed_out or self.slots is None
+        for attempt in running:
             # What an upstream worked on for a while was meant; what is taken back at once may be an attack.
             # So was a call that lived until its own deadline, however short that was.
             if attempt.seen == retry.SEEN and (timed_out or now - self.started >= _MEANT_AFTER_S):
                 stream.reached_upstream = True
-            self.attempt = None
             slots = self.slots
-            if slots is not None and attempt.stream is not None and not timed_out:
+            if not lingers and slots is not None and attempt.stream is not None:
+                # However many attempts a call has, it had one place.
+                lingers = True
                 slots.linger(now)
-            attempt.cancel()
             if timed_out:
-                attempt.endpoint.failures += 1
-                attempt.reason = local_reply.DEADLINE_EXCEEDED
-                self._teach_breaker(attempt, ended, now)
+                self._ran_out_of_time(attempt, ended, now)
             else:
+                attempt.cancel()
                 self._release(attempt)
             if timed_out or self.trace is not None:
                 self._note(attempt, ended, now)
@@ -356,36 +434,73 @@ class Call(CallEnd):
         total = deadline - self.started
         return deadline - min(_DEADLINE_SLACK_S, 0.1 * total) - 0.01 * total
 
-    def _release(self, attempt: Attempt) -> None:
-        breaker = self.state.breaker
-        if breaker is not None and attempt.permit >= 0:
-            breaker.release(attempt.permit, self.context.now)
+    def _ran_out_of_time(self, attempt: Attempt, code: int, now: float) -> None:
+        """Cancel an attempt whose call is over. A hedge that had hardly begun has done nothing wrong."""
+        attempt.cancel()
+        attempt.reason = local_reply.DEADLINE_EXCEEDED
+        latency = self.state.latency
+        if attempt.hedge and latency is not None and now - attempt.started < latency.typical_s:
+            self._release(attempt)
+        else:
+            attempt.endpoint.failures += 1
+            self._teach_breaker(attempt, code, now)
 
     def fire(self, now: float) -> None:
         if self.finished:
             return
         if now >= self.deadline:
-            self._cut_short(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
+            self._call_is_late(now)
         elif now >= self.retry_at:
             self.retry_at = NEVER
-            self._start_attempt()
+            if self.replay is not None:
+                self._start_attempt()
+            else:
+                # Another attempt has taken the whole request meanwhile.
+                self._rearm()
         elif now >= self.commit_at:
             self.commit_at = NEVER
-            if self.held_block is not None:
-                self._commit_held()
-            self._rearm()
+            front = self._front()
+            if front is not None and front.held_block is not None:
+                self._commit_held(front)
+            if not self.finished:
+                self._rearm()
         elif now >= self.try_deadline:
-            self._cut_short(status.DEADLINE_EXCEEDED, local_reply.PER_TRY_TIMEOUT)
+            self._try_is_late(now)
+        elif now >= self.hedge_at:
+            self._hedge_due(now)
         else:
             self._rearm()
 
-    def _cut_short(self, code: int, reason: str) -> None:
-        """End the attempt that took too long; without one, the call itself."""
+    def _call_is_late(self, now: float) -> None:
+        """End the call, whose time is up, with everything that runs for it."""
         self.retry_at = NEVER
-        attempt = self.attempt
-        if attempt is None:
-            self._fail(code, reason)
-            return
+        self.hedge_at = NEVER
+        if self.others is not None:
+            # The first of them speaks for all.
+            running = self._running()
+            self.others = None
+            self.attempt = running[0]
+            for attempt in running[1:]:
+                self._ran_out_of_time(attempt, status.DEADLINE_EXCEEDED, now)
+                self._note(attempt, status.DEADLINE_EXCEEDED, now)
+        if self.attempt is None:
+            self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
+        else:
+            self._cut_short(self.attempt, status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
+
+    def _try_is_late(self, now: float) -> None:
+        """End an attempt whose own time is up; if there are several, the next one is looked at in a
+        moment.
+        """
+        for attempt in self._running():
+            if now >= attempt.give_up_at:
+                self._cut_short(attempt, status.DEADLINE_EXCEEDED, local_reply.PER_TRY_TIMEOUT)
+                return
+        self.try_deadline = NEVER
+        self._rearm()
+
+    def _cut_short(self, attempt: Attempt, code: int, reason: str) -> None:
+        """End an attempt that took too long."""
         attempt.cancel()
         attempt.endpoint.failures += 1
         attempt.reason = reason

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
-from seawall_policy.retry import NO_PUSHBACK
+from seawall_policy.budget import RetryBudget
+from seawall_policy.retry import NO_PUSHBACK, REASON_NAMES
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.access import MAX_TEXT_BYTES, AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA
@@ -16,6 +17,7 @@ from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
     OUTCOME_FAILED,
     OUTCOME_FALLBACK,
+    OUTCOME_HEDGED,
     OUTCOME_NAMES,
     OUTCOME_OK,
     OUTCOME_REJECTED,
@@ -51,7 +53,7 @@ class CallEnd(ResponseSide):
         if self.in_fallback and code == status.OK:
             outcome = OUTCOME_FALLBACK
         elif code == status.OK and self.attempts > 1:
-            outcome = OUTCOME_RETRIED
+            outcome = OUTCOME_HEDGED if self.hedged and self.failed_code == 0 else OUTCOME_RETRIED
         if self.attempts > 1 or self.in_fallback:
             extra = (*extra, *self._outcome_fields(outcome))
         if not stream.fits(block, extra):
@@ -61,8 +63,10 @@ class CallEnd(ResponseSide):
         if trailers_only and not self.committed:
             self._send_only(block, extra)
         else:
-            if self.held_block is not None:
-                self._commit_held()
+            answer = self.answer
+            if answer is not None and not self.committed:
+                self.answer = None
+                self._commit_held(answer)
                 if self.finished:
                     return
             stream.send_trailers(block, extra)
@@ -160,6 +164,9 @@ class CallEnd(ResponseSide):
             self._forget_replay()
         if not self.request_done:
             self.stream.stop_request()
+        budget = self.state.budget
+        if budget is not None and budget.counts_calls:
+            self._leave_budget(budget)
         counters = self.state.counters
         counters.in_flight -= 1
         counters.by_code[code] += 1
@@ -177,6 +184,12 @@ class CallEnd(ResponseSide):
             self._report(code, reason, message, outcome, duration)
         if self.access is not None:
             self._log(self.access, code, reason, message, outcome, duration)
+
+    def _leave_budget(self, budget: RetryBudget) -> None:
+        budget.call_ended()
+        if self.paid:
+            self.paid = False
+            budget.give_back()
 
     def _slot(self, code: int, reason: str, outcome: int) -> MethodCounters:
         """Return the statistics of the method; remembered once it is one that is kept apart."""
@@ -232,7 +245,8 @@ class CallEnd(ResponseSide):
             counters.reject(reason)
 
     def _recorded(self, code: int, outcome: int) -> bool:
-        if outcome == OUTCOME_CANCELLED:
+        if outcome in (OUTCOME_CANCELLED, OUTCOME_HEDGED):
+            # Hedges are the order of the day: they are counted, and no error.
             return False
         return outcome != OUTCOME_FAILED or (RECORDED_CODES >> code) & 1 == 1
 
@@ -247,6 +261,7 @@ class CallEnd(ResponseSide):
             record.attempts = self.records
         record.failed_code = self.failed_code
         record.failed_reason = self.failed_reason
+        record.not_retried = REASON_NAMES[self.not_retried] if code != status.OK else ""
         record.job_id = self.head.job_id if self.head.job_id != b"" else find(self.extra, b"x-job-id")
         record.job_name = self.head.job_name if self.head.job_name != b"" else find(self.extra, b"x-job-name")
         record.revision = self.table.snapshot.revision

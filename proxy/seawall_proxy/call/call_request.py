@@ -10,8 +10,9 @@ from typing import Final
 from seawall_policy.deadline import format_grpc_timeout
 from seawall_policy.retry import SEEN
 from seawall_proxy.call.attempt import Attempt
-from seawall_proxy.call.call_state import CallState
+from seawall_proxy.call.call_state import KIND_UNARY, CallState
 from seawall_proxy.call.context import KEPT_WORKER_BYTES, REPLAY_CALL_BYTES, REPLAY_WORKER_BYTES
+from seawall_proxy.call.local_reply import DEADLINE_EXCEEDED, PER_TRY_TIMEOUT
 from seawall_proxy.call.message_meter import FITS
 from seawall_proxy.call.mirror import Mirror
 from seawall_proxy.call.response import find
@@ -35,6 +36,9 @@ class RequestSide(CallState):
             # The timer may be a few milliseconds late; nothing is begun for a caller who has stopped waiting.
             self.fire(self.deadline)
             return
+        if attempt.give_up_at - now < _LEAST_TIME_S:
+            self.fire(attempt.give_up_at)
+            return
         cluster = attempt.cluster
         chunks = self.replay
         empty = chunks is None or len(chunks) == 0
@@ -53,19 +57,31 @@ class RequestSide(CallState):
                 if sent > 0:
                     self.request_sent(attempt, sent)
 
-    def endpoint_ran_out_of_time(self) -> bool:
-        return self.context.now >= self.deadline - _ROUNDING_S
+    def time_is_up(self, attempt: Attempt) -> str:
+        now = self.context.now + _ROUNDING_S
+        if now >= self.deadline:
+            return DEADLINE_EXCEEDED
+        return PER_TRY_TIMEOUT if now >= attempt.give_up_at else ""
+
+    def _time_of(self, attempt: Attempt) -> float:
+        """Return when the endpoint is told that its time is up. A stream may go on after its try's time, once
+        its first message is there; only a method that is known to answer once is held to that.
+        """
+        if attempt.give_up_at < self.deadline and self._kind() == KIND_UNARY:
+            return attempt.give_up_at
+        return self.deadline
 
     def _upstream_extra(self, attempt: Attempt) -> tuple[Field, ...]:
         trace = self.trace
         change = self.state.request_headers
         extra = self.extra if change is None else change.of_call(self.extra)
-        if self.deadline == NEVER and attempt.number == 1 and trace is None:
+        ends = self.deadline if attempt.give_up_at == NEVER else self._time_of(attempt)
+        if ends == NEVER and attempt.number == 1 and trace is None:
             return extra
         fields = list(extra)
-        if self.deadline != NEVER:
-            fields.append((b"grpc-timeout", format_grpc_timeout(self.deadline - self.context.now)))
-        repeats = self.attempts - 1 - (0 if self.decision is None else self.decision.transparent_retries)
+        if ends != NEVER:
+            fields.append((b"grpc-timeout", format_grpc_timeout(ends - self.context.now)))
+        repeats = attempt.number - 1 - (0 if self.decision is None else self.decision.transparent_retries)
         if repeats > 0:
             fields = _with_attempts(fields, repeats)
         if trace is not None:
@@ -79,6 +95,8 @@ class RequestSide(CallState):
             return
         if end_stream:
             self.request_done = True
+            if self.hedge_waits:
+                self.request_complete()
         size = len(data)
         if self.meter is not None:
             verdict = self.meter.feed(data, end_stream)
@@ -98,8 +116,17 @@ class RequestSide(CallState):
                 sent = upstream.send_data(data, end_stream)
                 if sent > 0:
                     self.request_sent(attempt, sent)
+            if self.others is not None:
+                self._feed_others(self.others, data, end_stream)
         if self.mirrors is not None:
             self._feed_mirrors(self.mirrors, data, end_stream)
+
+    def _feed_others(self, others: list[Attempt], data: bytes, end_stream: bool) -> None:
+        for other in others:
+            if other.stream is not None:
+                sent = other.stream.send_data(data, end_stream)
+                if sent > 0:
+                    self.request_sent(other, sent)
 
     def _copy(self, targets: tuple[MirrorState, ...]) -> None:
         """Start the copies of this call."""
@@ -138,6 +165,9 @@ class RequestSide(CallState):
         over = (
             self.replay_size + size > REPLAY_CALL_BYTES or context.replay_bytes + size > REPLAY_WORKER_BYTES
         )
+        if over and self.others is not None:
+            self.keep_furthest()
+            attempt = self.attempt
         if over and attempt is not None and attempt.stream is not None:
             # What was kept is with the attempt; from here on the call cannot be repeated.
             self._forget_replay()
@@ -150,6 +180,12 @@ class RequestSide(CallState):
         replay.append(data)
         self.replay_size += size
         context.replay_bytes += size
+
+    def request_complete(self) -> None:
+        """Wait for a hedge from now on."""
+
+    def keep_furthest(self) -> None:
+        """Go on with one attempt only, the one that has sent most."""
 
     def request_is_wrong(self, verdict: int) -> None:
         """End a call because of its message framing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from seawall_policy import status
 from seawall_policy.breaker import HALF_OPEN
-from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
+from seawall_proxy.call.attempt import NO_PERMIT, Attempt
 from seawall_proxy.call.call_request import RequestSide
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.context import HOLD_AFTER_DATA_S, HOLD_AFTER_HEADERS_S, HOLD_BYTES
@@ -24,10 +24,10 @@ class ResponseSide(RequestSide):
 
     def response_headers(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
         if self.committed or not self._may_change():
-            self._commit(block, extra)
+            self._commit(attempt, block, extra)
             return
-        self.held_block = block
-        self.held_extra = extra
+        attempt.held_block = block
+        attempt.held_extra = extra
         self._list_held()
 
     def _may_change(self) -> bool:
@@ -35,14 +35,17 @@ class ResponseSide(RequestSide):
         state = self.state
         if self.in_fallback:
             return self.fallback_index < len(state.policy.fallback)
-        return state.has_fallback or (state.retries_codes and self.replay is not None)
+        return state.has_fallback or (
+            (state.retries_codes or self.hedger is not None) and self.replay is not None
+        )
 
     def response_data(self, attempt: Attempt, data: bytes) -> None:
-        if self.held_block is not None:
-            self.held_data.append(data)
-            self.held_size += len(data)
-            if self.held_size > HOLD_BYTES or self._kind() == KIND_STREAM or attempt.is_tight():
-                self._commit_held()
+        if attempt.first_at < 0.0:
+            attempt.first_at = self.context.now
+        if attempt.held_block is not None:
+            attempt.hold(data)
+            if attempt.held_size > HOLD_BYTES or self._kind() == KIND_STREAM or attempt.is_tight():
+                self._commit_held(attempt)
             else:
                 self._list_held()
             return
@@ -59,18 +62,34 @@ class ResponseSide(RequestSide):
 
     def settle(self, now: float) -> None:
         self.listed = False
-        if self.held_block is None or self.finished:
+        attempt = self._front()
+        if attempt is None or attempt.held_block is None or self.finished:
             return
         if self.request_done and self._kind() == KIND_UNARY:
             # Its trailers are the next thing that can come.
             return
-        at = now + (HOLD_AFTER_HEADERS_S if self.held_size == 0 else HOLD_AFTER_DATA_S)
+        at = now + (HOLD_AFTER_HEADERS_S if attempt.held_size == 0 else HOLD_AFTER_DATA_S)
         if at < self.commit_at:
             # Only ever earlier: a steady stream of messages must not put its own first one off.
             self.commit_at = at
             self._rearm()
 
-    def _commit(self, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
+    def _front(self) -> Attempt | None:
+        """Return the attempt whose response is furthest: one that has data before one that has headers
+        only.
+        """
+        front = self.attempt
+        if self.others is None or front is None:
+            return front
+        for other in self.others:
+            if other.held_block is not None and (front.held_block is None or front.held_size == 0):
+                front = other
+        return front
+
+    def stand_alone(self, winner: Attempt) -> None:
+        """Take every attempt back but one."""
+
+    def _commit(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
         change = self.state.response_headers
         if change is not None:
             block = response_head(block).changed(block, change)
@@ -80,9 +99,18 @@ class ResponseSide(RequestSide):
             return
         self.committed = True
         self._forget_replay()
-        if self.try_deadline != NEVER or self.commit_at != NEVER:
+        if self.others is not None:
+            self.stand_alone(attempt)
+        if (
+            self.try_deadline != NEVER
+            or self.commit_at != NEVER
+            or self.hedge_at != NEVER
+            or self.retry_at != NEVER
+        ):
             self.try_deadline = NEVER
             self.commit_at = NEVER
+            self.retry_at = NEVER
+            self.hedge_at = NEVER
             self._rearm()
         self.stream.send_headers(block, extra, False)
 
@@ -97,15 +125,15 @@ class ResponseSide(RequestSide):
         if breaker.has_transitions():
             self.context.changed_breakers.append(self.state)
 
-    def _commit_held(self) -> None:
-        block = self.held_block
+    def _commit_held(self, attempt: Attempt) -> None:
+        block = attempt.held_block
         assert block is not None
-        self.held_block = None
-        data = self.held_data
-        self.held_data = []
-        self.held_size = 0
-        self._commit(block, self.held_extra)
-        if self.finished:
+        attempt.held_block = None
+        data = attempt.held_data
+        attempt.held_data = None
+        attempt.held_size = 0
+        self._commit(attempt, block, attempt.held_extra)
+        if self.finished or data is None:
             return
         sent = 0
         access = self.access
@@ -113,18 +141,13 @@ class ResponseSide(RequestSide):
             if access is not None:
                 access.answered(piece, self.context.now)
             sent += self.stream.send_data(piece, False)
-        attempt = self.attempt
-        if attempt is not None:
+        if not attempt.done:
             if sent > 0 and attempt.permit >= 0:
                 self._answer_probe(attempt)
             attempt.consume(sent)
 
     def _drop_held(self) -> None:
-        self.held_block = None
-        self.held_extra = NO_EXTRA
-        if self.held_size > 0:
-            self.held_data = []
-            self.held_size = 0
+        self.answer = None
         self.commit_at = NEVER
 
     def on_sent(self, stream: Stream, n: int) -> None:

@@ -3,14 +3,17 @@
 The rooms above it, each a class of its own, add what is done with it:
 
 `CallState` < `RequestSide` (the request and its repetition) < `ResponseSide` (holding back and committing) <
-`CallEnd` (what the client is told, and what is recorded) < `Call` (attempts, retries, fallbacks, time).
+`CallEnd` (what the client is told, and what is recorded) < `Several` (attempts beside each other: hedges) <
+`Call` (attempts, retries, fallbacks, time).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from seawall_policy.retry import RetryDecision
+from seawall_policy.deadline import give_up_at
+from seawall_policy.hedge import Hedger, HedgeRun
+from seawall_policy.retry import REASON_NONE, RetryDecision
 from seawall_proxy.call.access import AccessRecord
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
 from seawall_proxy.call.context import Context
@@ -38,6 +41,11 @@ class CallState(AttemptOwner):
     trace: CallTrace | None = None
     cluster: UpstreamCluster | None = None
     attempt: Attempt | None = None
+    """The attempt that runs, the latest of them when there are several."""
+    others: list[Attempt] | None = None
+    """The attempts that run beside it, oldest first; None when there are none."""
+    answer: Attempt | None = None
+    """The attempt that has ended and whose response is still held back."""
     attempts: int = 0
     tried: int = 0
     decision: RetryDecision | None = None
@@ -45,6 +53,18 @@ class CallState(AttemptOwner):
     retry_at: float = NEVER
     try_deadline: float = NEVER
     commit_at: float = NEVER
+    hedge_at: float = NEVER
+    hedger: Hedger | None = None
+    """The route's, when this call may be hedged."""
+    hedges: HedgeRun | None = None
+    hedged: bool = False
+    """A hedge was sent."""
+    hedge_waits: bool = False
+    """A hedge was due before the request was complete."""
+    not_retried: int = REASON_NONE
+    """Why the last failure was not followed by another attempt."""
+    paid: bool = False
+    """A retry of this call is at work in the budget's eyes."""
     request_done: bool = False
     replay_size: int = 0
     credited: int = 0
@@ -52,9 +72,6 @@ class CallState(AttemptOwner):
     committed: bool = False
     finished: bool = False
     listed: bool = False
-    held_block: HeaderBlock | None = None
-    held_extra: tuple[Field, ...] = NO_EXTRA
-    held_size: int = 0
     fallback_index: int = 0
     maybe_executed: bool = False
     """Some server may have carried the call out, or begun to."""
@@ -99,10 +116,12 @@ class CallState(AttemptOwner):
         """The request's per-call fields, without those that each attempt makes anew."""
         self.started: float = now
         self.client_deadline: float = deadline
+        margin = state.margin_s
+        if margin > 0.0:
+            deadline = give_up_at(deadline, now, margin)
         self.deadline: float = min(deadline, limit)
         self.replay: list[bytes] | None = []
         """The request so far; None once it can no longer be repeated."""
-        self.held_data: list[bytes] = []
 
     def _kind(self) -> int:
         """Tell from the method's descriptor, if there is one, whether it answers with one message."""
@@ -123,6 +142,8 @@ class CallState(AttemptOwner):
             at = self.commit_at
         if self.try_deadline < at:  # noqa: PLR1730
             at = self.try_deadline
+        if self.hedge_at < at:  # noqa: PLR1730
+            at = self.hedge_at
         self.context.timers.arm(self, at)
 
     def _idempotent(self) -> bool:
@@ -132,12 +153,17 @@ class CallState(AttemptOwner):
         return info is not None and info.idempotent
 
     def held_bytes(self) -> int:
-        total = self.replay_size + self.held_size + self.head.block.size
+        total = self.replay_size + self.head.block.size
         for name, value in self.extra:
             total += len(name) + len(value)
         attempt = self.attempt
-        if attempt is not None and attempt.stream is not None and self.replay is None:
-            total += attempt.stream.queued_bytes
+        if attempt is not None:
+            total += attempt.held_size
+            if attempt.stream is not None and self.replay is None:
+                total += attempt.stream.queued_bytes
+        if self.others is not None:
+            for other in self.others:
+                total += other.held_size
         return total
 
     def _outcome_fields(self, outcome: int) -> tuple[Field, ...]:

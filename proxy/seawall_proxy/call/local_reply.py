@@ -30,6 +30,8 @@ MESSAGE_TOO_LARGE: Final = "MESSAGE_TOO_LARGE"
 HEADERS_TOO_LARGE: Final = "HEADERS_TOO_LARGE"
 DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 PER_TRY_TIMEOUT: Final = "PER_TRY_TIMEOUT"
+DEADLINE_TOO_SHORT: Final = "DEADLINE_TOO_SHORT"
+OVERTAKEN: Final = "OVERTAKEN"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
 
@@ -47,6 +49,8 @@ REASONS: Final[dict[str, str]] = {
     HEADERS_TOO_LARGE: "the metadata is larger than the receiver has said it takes",
     DEADLINE_EXCEEDED: "the deadline passed",
     PER_TRY_TIMEOUT: "the attempt took longer than per_try_timeout",
+    DEADLINE_TOO_SHORT: "the call came with less time than the fastest calls have needed lately",
+    OVERTAKEN: "another attempt of the call was faster",
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
 }

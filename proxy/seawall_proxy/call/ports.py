@@ -17,8 +17,18 @@ OUTCOME_FALLBACK: Final = 3
 OUTCOME_REJECTED: Final = 4
 OUTCOME_FAILED: Final = 5
 OUTCOME_CANCELLED: Final = 6
+OUTCOME_HEDGED: Final = 7
 
-OUTCOME_NAMES: Final[tuple[str, ...]] = ("", "ok", "retried", "fallback", "rejected", "failed", "cancelled")
+OUTCOME_NAMES: Final[tuple[str, ...]] = (
+    "",
+    "ok",
+    "retried",
+    "fallback",
+    "rejected",
+    "failed",
+    "cancelled",
+    "hedged",
+)
 """Names as in the trailer `seawall-outcome`; the numbers are those of `seawall.v1.Outcome`."""
 
 
@@ -34,6 +44,8 @@ class AttemptRecord:
         """Why, when the status is ours; empty when it came from the server."""
         self.started_s: float = started_s
         self.duration_s: float = 0.0
+        self.hedge: bool = False
+        """It was sent while another attempt was under way."""
         self.span_id: bytes = span_id
         """16 hexadecimal digits that the server saw as its parent; empty when not traced."""
 
@@ -58,6 +70,10 @@ class CallRecord:
         self.failed_code: int = 0
         """Status that a fallback or a retry replaced; 0 if there was none."""
         self.failed_reason: str = ""
+        self.not_retried: str = ""
+        """Why the last failure was not followed by another attempt (`retry.REASON_NAMES`); empty for a
+        success and where the policy does not retry.
+        """
         self.trace_id: bytes = b""
         """32 hexadecimal digits, when the caller sent or we made a trace context."""
         self.job_id: bytes = b""

@@ -7,6 +7,7 @@ from typing import Final
 from seawall_policy import status
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.retry import NO_PUSHBACK, parse_pushback
+from seawall_policy.rich_status import NOTHING, RichStatus, read_rich_status
 from seawall_proxy.call.metadata import is_grpc
 from seawall_proxy.http2.headers import Field, HeaderBlock
 
@@ -25,6 +26,8 @@ class ResponseHead:
         """Content type is application/grpc."""
         self.pushback_ms: int = NO_PUSHBACK
         self.message: bytes = b""
+        self.details: bytes = b""
+        """Value of grpc-status-details-bin."""
         self._changed: dict[HeaderChange, HeaderBlock] | None = None
         for name, value in block.fields:
             if name == b"grpc-status":
@@ -37,6 +40,8 @@ class ResponseHead:
                 self.pushback_ms = parse_pushback(value)
             elif name == b"grpc-message":
                 self.message = value
+            elif name == b"grpc-status-details-bin":
+                self.details = value
 
     def changed(self, block: HeaderBlock, change: HeaderChange) -> HeaderBlock:
         """Return `block`, which this is the head of, as a route changes it."""
@@ -85,6 +90,14 @@ def pushback(head: ResponseHead, extra: tuple[Field, ...]) -> int:
         if name == b"grpc-retry-pushback-ms":
             return parse_pushback(value)
     return NO_PUSHBACK
+
+
+def rich_status(block: HeaderBlock, extra: tuple[Field, ...]) -> RichStatus:
+    """Return what the details of a failure say."""
+    details = response_head(block).details
+    if details == b"":
+        details = find(extra, b"grpc-status-details-bin")
+    return NOTHING if details == b"" else read_rich_status(details)
 
 
 def status_message(head: ResponseHead, extra: tuple[Field, ...]) -> bytes:

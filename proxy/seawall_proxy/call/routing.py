@@ -12,9 +12,13 @@ from collections.abc import Callable
 from typing import Final
 
 from seawall_policy import breaker as breaker_module
+from seawall_policy import deadline
 from seawall_policy.breaker import Breaker
-from seawall_policy.budget import BudgetOptions, RetryBudget
+from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
+from seawall_policy.deadline import HopelessGate
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
+from seawall_policy.hedge import Hedger
+from seawall_policy.latency import LatencyEstimate
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
 from seawall_proxy.call.upstream_port import UpstreamCluster
@@ -22,6 +26,8 @@ from seawall_proxy.http2.headers import Field
 from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
 
 Draw = Callable[[], float]
+BudgetKey = tuple[str, float, float, float, bool, int]
+ThrottleKey = tuple[str, float, float]
 
 UNMATCHED: Final = ""
 """Name under which calls without a route are counted."""
@@ -46,7 +52,7 @@ class MirrorState:
 class RouteState:
     """A route of the current document with its breaker, budget, counters and clusters."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         route: Route,
         breaker: Breaker | None,
@@ -55,6 +61,10 @@ class RouteState:
         clusters: tuple[UpstreamCluster, ...],
         fallback_clusters: dict[str, UpstreamCluster],
         mirrors: tuple[MirrorState, ...] | None = None,
+        throttle: RetryThrottle | None = None,
+        hedger: Hedger | None = None,
+        gate: HopelessGate | None = None,
+        latency: LatencyEstimate | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -64,7 +74,7 @@ class RouteState:
         self.counters: RouteCounters = counters
         self.clusters: tuple[UpstreamCluster, ...] = clusters
         self.fallback_clusters: dict[str, UpstreamCluster] = fallback_clusters
-        self.retries_codes: bool = route.policy.retry.max_attempts > 1
+        self.retries_codes: bool = route.policy.retry.most_attempts > 1
         """The policy retries on status codes, where the method allows it."""
         self.has_fallback: bool = len(route.policy.fallback) > 0
         self.has_conditions: bool = len(route.metadata) > 0
@@ -72,6 +82,38 @@ class RouteState:
         self.response_headers: HeaderChange | None = route.response_headers
         self.mirrors: tuple[MirrorState, ...] | None = mirrors
         """None when calls are not copied."""
+        policy = route.policy
+        self.throttle: RetryThrottle | None = throttle
+        self.hedger: Hedger | None = hedger
+        self.gate: HopelessGate | None = gate
+        self.latency: LatencyEstimate | None = latency
+        """What the route's attempts have taken lately; None where nothing asks for it."""
+        self.margin_s: float = 0.0 if policy.deadline is None else policy.deadline.margin_s
+        self.most_attempts: int = policy.retry.most_attempts
+        """Attempts of a call at most, repetitions of what no server has seen apart."""
+        if policy.hedge is not None and policy.hedge.max_attempts > self.most_attempts:
+            self.most_attempts = policy.hedge.max_attempts
+        self._entered: int = counters.started
+
+    def look(self, now: float) -> None:
+        """Learn from the calls of the last moments; due when `latency.due` has come."""
+        latency = self.latency
+        if latency is not None:
+            latency.look(now)
+            self.settle(now)
+            if self.hedger is not None:
+                self.hedger.look(latency)
+
+    def settle(self, now: float) -> None:
+        """Enter the calls that have begun since the last time into the budgets that are shares of them."""
+        started = self.counters.started
+        calls = started - self._entered
+        if calls > 0:
+            self._entered = started
+            if self.hedger is not None:
+                self.hedger.deposit(calls, now)
+            if self.gate is not None:
+                self.gate.deposit(calls, now)
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -104,12 +146,14 @@ class RoutingTable:
         snapshot: Snapshot,
         states: dict[str, RouteState],
         clusters: dict[str, UpstreamCluster],
-        budgets: dict[tuple[str, float, float, float], RetryBudget],
+        budgets: dict[BudgetKey, RetryBudget],
+        throttles: dict[ThrottleKey, RetryThrottle],
     ) -> None:
         self.snapshot: Snapshot = snapshot
         self.states: dict[str, RouteState] = states
         self.clusters: dict[str, UpstreamCluster] = clusters
-        self.budgets: dict[tuple[str, float, float, float], RetryBudget] = budgets
+        self.budgets: dict[BudgetKey, RetryBudget] = budgets
+        self.throttles: dict[ThrottleKey, RetryThrottle] = throttles
         self.methods: dict[bytes, MethodInfo] = snapshot.methods
         self._matcher: RouteTable = RouteTable(snapshot.routes)
 
@@ -131,7 +175,8 @@ def build_table(
     `clusters` must hold every cluster that the document names; `counters` is the proxy's registry, extended
     here.
     """
-    budgets: dict[tuple[str, float, float, float], RetryBudget] = {}
+    budgets: dict[BudgetKey, RetryBudget] = {}
+    throttles: dict[ThrottleKey, RetryThrottle] = {}
     states: dict[str, RouteState] = {}
     for route in snapshot.routes:
         route_counters = counters.get(route.name)
@@ -147,8 +192,12 @@ def build_table(
             tuple([clusters[name] for name, _ in route.backends]),
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
             _mirrors(route, clusters, route_counters),
+            throttle=_throttle(route, throttles, previous),
+            hedger=_hedger(route.policy, old),
+            gate=_gate(route.policy, old),
+            latency=_latency(route.policy, old, now),
         )
-    return RoutingTable(snapshot, states, clusters, budgets)
+    return RoutingTable(snapshot, states, clusters, budgets, throttles)
 
 
 def _mirrors(
@@ -180,7 +229,7 @@ def _breaker(policy: Policy, old: RouteState | None, draw: Draw, now: float) -> 
 
 def _budget(
     route: Route,
-    budgets: dict[tuple[str, float, float, float], RetryBudget],
+    budgets: dict[BudgetKey, RetryBudget],
     previous: RoutingTable | None,
 ) -> RetryBudget | None:
     options: BudgetOptions | None = route.policy.retry.budget
@@ -188,10 +237,63 @@ def _budget(
         return None
     # One budget for all routes to a cluster with the same settings: the load that retries add is the
     # cluster's.
-    key = (route.backends[0][0], options.percent, options.min_per_second, options.interval_s)
+    key = (
+        route.backends[0][0],
+        options.percent,
+        options.min_per_second,
+        options.interval_s,
+        options.concurrent,
+        options.min_concurrent,
+    )
     budget = budgets.get(key)
     if budget is None:
         old = None if previous is None else previous.budgets.get(key)
-        budget = old if old is not None else RetryBudget(options)
+        budget = old if old is not None else make_budget(options)
         budgets[key] = budget
     return budget
+
+
+def _throttle(
+    route: Route, throttles: dict[ThrottleKey, RetryThrottle], previous: RoutingTable | None
+) -> RetryThrottle | None:
+    options = route.policy.retry.throttle
+    if options is None:
+        return None
+    # As with budgets: the tokens are the server's.
+    key = (route.backends[0][0], options.max_tokens, options.token_ratio)
+    throttle = throttles.get(key)
+    if throttle is None:
+        old = None if previous is None else previous.throttles.get(key)
+        throttle = old if old is not None else RetryThrottle(options.max_tokens, options.token_ratio)
+        throttles[key] = throttle
+    return throttle
+
+
+def _hedger(policy: Policy, old: RouteState | None) -> Hedger | None:
+    if policy.hedge is None:
+        return None
+    hedger = Hedger(policy.hedge)
+    if old is not None and old.hedger is not None:
+        hedger.carry_over(old.hedger)
+    return hedger
+
+
+def _gate(policy: Policy, old: RouteState | None) -> HopelessGate | None:
+    options = policy.deadline
+    if options is None or options.hopeless == deadline.OFF:
+        return None
+    gate = HopelessGate(options)
+    if old is not None and old.gate is not None:
+        gate.carry_over(old.gate)
+    return gate
+
+
+def _latency(policy: Policy, old: RouteState | None, now: float) -> LatencyEstimate | None:
+    watches = policy.deadline is not None and policy.deadline.hopeless != deadline.OFF
+    if not watches and policy.hedge is None and policy.retry.most_attempts <= 1:
+        return None
+    quantile = 0.95 if policy.hedge is None or policy.hedge.quantile == 0.0 else policy.hedge.quantile
+    latency = LatencyEstimate(quantile, now)
+    if old is not None and old.latency is not None:
+        latency.carry_over(old.latency)
+    return latency

@@ -18,6 +18,9 @@ class StreamSeeker(Timed):
     def connection_failed(self, reason: str) -> None:
         """Learn that no connection could be had; nothing was sent."""
 
+    def give_way(self) -> None:
+        """Leave the place that is held on the side: a call needs it."""
+
 
 class UpstreamEndpoint:
     """One address of a cluster."""
@@ -51,6 +54,15 @@ class ClusterLoad:
     def __init__(self) -> None:
         self.in_flight: int = 0
         """Attempts that hold one of its endpoints."""
+        self.spares: dict[StreamSeeker, None] = {}
+        """Those among them that are hedges beside another attempt, in the order in which they came."""
+
+    def make_room(self) -> None:
+        """Take the newest hedge back, if there is one, so that a call can have its place."""
+        if self.spares:
+            newest = next(reversed(self.spares))
+            del self.spares[newest]
+            newest.give_way()
 
 
 class UpstreamCluster:

@@ -20,6 +20,7 @@ from seawall_proxy.call.access import AccessRecord
 from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
     OUTCOME_FALLBACK,
+    OUTCOME_HEDGED,
     OUTCOME_NAMES,
     OUTCOME_RETRIED,
 )
@@ -33,6 +34,7 @@ _OUTCOME_FLAGS: Final[dict[int, str]] = {
     OUTCOME_RETRIED: "RETRIED",
     OUTCOME_FALLBACK: "FALLBACK",
     OUTCOME_CANCELLED: "CANCELLED",
+    OUTCOME_HEDGED: "HEDGED",
 }
 
 

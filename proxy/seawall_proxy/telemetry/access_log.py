@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from seawall_proxy.call.access import AccessRecord, AccessSink
-from seawall_proxy.call.ports import OUTCOME_OK
+from seawall_proxy.call.ports import OUTCOME_HEDGED, OUTCOME_OK
 from seawall_proxy.telemetry.access_format import AccessFormatter
 
 log = logging.getLogger("seawall.access")
@@ -78,7 +78,7 @@ class AccessLog(AccessSink):
 
     def call_ended(self, record: AccessRecord) -> None:
         """Put a record into the queue, or drop it."""
-        if self._failures_only and record.outcome == OUTCOME_OK:
+        if self._failures_only and record.outcome in (OUTCOME_OK, OUTCOME_HEDGED):
             return
         queue = self._queue
         if len(queue) >= CAPACITY:

@@ -130,6 +130,18 @@ class RouteCounters:
         """Fallbacks served by kind: static, cluster, last_good."""
         self.mirrors: dict[str, MirrorCounters] = {}
         """By cluster."""
+        self.not_retried: dict[str, int] = {}
+        """Failures that no further attempt followed, by the reason (`retry.REASON_NAMES`)."""
+        self.hedges: int = 0
+        """Attempts sent while another one was under way, or at once after one of several had failed."""
+        self.hedges_won: int = 0
+        """Hedges whose answer the caller got."""
+        self.hedges_shadow: int = 0
+        """Hedges that shadow mode did not send."""
+        self.hedges_refused: dict[str, int] = {}
+        """Hedges that were due and not sent, by reason."""
+        self.hopeless: int = 0
+        """Calls that came with less time than the fastest tenth of attempts had needed."""
 
     def mirror(self, cluster: str) -> MirrorCounters:
         """Return the counters of the copies to a cluster."""
@@ -149,6 +161,10 @@ class RouteCounters:
         """Count a refusal and its reason."""
         self.rejected += 1
         add_reason(self.rejected_by, reason)
+
+    def refuse_hedge(self, reason: str) -> None:
+        """Count a hedge that was due and not sent."""
+        add_reason(self.hedges_refused, reason)
 
     def fall_back(self, kind: str) -> None:
         """Count a served fallback and its kind."""

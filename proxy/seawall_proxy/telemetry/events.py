@@ -60,6 +60,7 @@ _OUTCOMES: Final[tuple[event_pb2.Outcome, ...]] = (
     event_pb2.OUTCOME_REJECTED,
     event_pb2.OUTCOME_FAILED,
     event_pb2.OUTCOME_CANCELLED,
+    event_pb2.OUTCOME_HEDGED,
 )
 _CATEGORIES: Final[tuple[policy_pb2.Category, ...]] = (
     policy_pb2.CATEGORY_UNSPECIFIED,
@@ -202,6 +203,7 @@ class EventBuilder:
         event.latency.CopyFrom(_duration(record.duration_s))
         event.outcome = _OUTCOMES[record.outcome]
         event.reason = reason
+        event.not_retried = record.not_retried
         if _TRACE_ID.fullmatch(record.trace_id):
             event.trace_id = record.trace_id.decode("ascii")
         event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(

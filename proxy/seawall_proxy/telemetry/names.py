@@ -34,6 +34,24 @@ RECOVERED: Final = Metric("seawall_recovered_total", "counter", "Calls that a la
 BUDGET_EXHAUSTED: Final = Metric(
     "seawall_retry_budget_exhausted_total", "counter", "Retries that the budget refused, by route."
 )
+NOT_RETRIED: Final = Metric(
+    "seawall_retry_not_made_total",
+    "counter",
+    "Failures that no further attempt followed, by route and reason.",
+)
+HEDGES: Final = Metric("seawall_hedges_total", "counter", "Hedges sent, by route.")
+HEDGES_WON: Final = Metric("seawall_hedges_won_total", "counter", "Hedges whose answer was used, by route.")
+HEDGES_SHADOW: Final = Metric(
+    "seawall_hedges_shadow_total", "counter", "Hedges that shadow mode did not send, by route."
+)
+HEDGES_REFUSED: Final = Metric(
+    "seawall_hedges_refused_total", "counter", "Hedges that were due and not sent, by route and reason."
+)
+HOPELESS: Final = Metric(
+    "seawall_hopeless_total",
+    "counter",
+    "Calls that came with less time than the fastest tenth of attempts had needed, by route.",
+)
 FALLBACKS: Final = Metric(
     "seawall_fallback_served_total", "counter", "Calls answered by a fallback, by route."
 )
@@ -195,6 +213,8 @@ OUTCOME: Final = "seawall.outcome"
 REASON: Final = "seawall.reason"
 ATTEMPTS: Final = "seawall.attempts"
 RESENDS: Final = "seawall.resends"
+HEDGE: Final = "seawall.hedge"
+NOT_RETRIED_BECAUSE: Final = "seawall.not_retried"
 REVISION: Final = "seawall.policy.revision"
 FALLBACK_USED: Final = "seawall.fallback.used"
 COVERED_STATUS: Final = "seawall.covered.status_code"

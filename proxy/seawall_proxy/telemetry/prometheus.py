@@ -101,6 +101,26 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     page.family(names.RETRIES, ((labels, counters.retries) for labels, counters in by_name))
     page.family(names.RECOVERED, ((labels, counters.recovered) for labels, counters in by_name))
     page.family(names.BUDGET_EXHAUSTED, ((labels, counters.budget_exhausted) for labels, counters in by_name))
+    page.family(
+        names.NOT_RETRIED,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in by_name
+            for reason, count in sorted(counters.not_retried.items())
+        ),
+    )
+    page.family(names.HEDGES, ((labels, counters.hedges) for labels, counters in by_name))
+    page.family(names.HEDGES_WON, ((labels, counters.hedges_won) for labels, counters in by_name))
+    page.family(names.HEDGES_SHADOW, ((labels, counters.hedges_shadow) for labels, counters in by_name))
+    page.family(
+        names.HEDGES_REFUSED,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in by_name
+            for reason, count in sorted(counters.hedges_refused.items())
+        ),
+    )
+    page.family(names.HOPELESS, ((labels, counters.hopeless) for labels, counters in by_name))
     page.family(names.FALLBACKS, ((labels, counters.fallbacks) for labels, counters in by_name))
     page.family(
         names.FALLBACKS_BY_KIND,

@@ -159,6 +159,8 @@ def _server_attributes(record: CallRecord, method: str) -> Attributes:
     attributes[names.REVISION] = record.revision
     if record.reason:
         attributes[names.REASON] = record.reason
+    if record.not_retried:
+        attributes[names.NOT_RETRIED_BECAUSE] = record.not_retried
     _add_covered(attributes, record)
     return attributes
 
@@ -182,6 +184,8 @@ def _attempt_attributes(attempt: AttemptRecord, method: str) -> Attributes:
     attributes[names.TRANSPARENT_RETRY] = False
     if attempt.reason:
         attributes[names.REASON] = attempt.reason
+    if attempt.hedge:
+        attributes[names.HEDGE] = True
     return attributes
 
 

@@ -7,7 +7,9 @@ from math import inf
 
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
+from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.header_change import HeaderChange
+from seawall_policy.hedge import HedgeOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -31,10 +33,20 @@ def make_policy(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     fallback: tuple[FallbackStep, ...] = (),
+    deadline: DeadlineOptions | None = None,
+    hedge: HedgeOptions | None = None,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
-        "tested", timeout_s, per_try_timeout_s, retry or RetryOptions(), breaker, fallback, Classifier()
+        "tested",
+        timeout_s,
+        per_try_timeout_s,
+        retry or RetryOptions(),
+        breaker,
+        fallback,
+        Classifier(),
+        deadline=deadline,
+        hedge=hedge,
     )
 
 

@@ -46,6 +46,7 @@ def test_written_out_it_has_no_mistakes_and_no_warnings(name: str) -> None:
         "routes: [{name: r, cluster: shop, policy: mine, idempotent: true}, {name: b, cluster: backup, "
         "match: {service: s}}]"
     )
+    copy.clusters[0].endpoints.add(address="127.0.0.1:50053")
     copy.policies["mine"].CopyFrom(builtin_documents()[name])
     assert compile_document(copy).violations == ()
 

@@ -36,7 +36,7 @@ FILES = {
     codes.BAD_DURATION: policy("{timeout: 5}"),
     codes.BAD_ENUM: policy("{breaker: {mode: on}}"),
     codes.BAD_ENV: "version: '${env:SEAWALL_NOT_SET}'",
-    codes.NOT_SUPPORTED: "version: v1\ncontrol: {target: \"127.0.0.1:9090\", tls: {}}",
+    codes.NOT_SUPPORTED: 'version: v1\ncontrol: {target: "127.0.0.1:9090", tls: {}}',
     codes.BAD_DESCRIPTOR_FILE: "descriptor_files: [gone.binpb]",
     codes.BAD_NUMBER: policy("{breaker: {min_calls: few}}"),
     codes.BAD_VERSION: "version: v9",
@@ -52,6 +52,17 @@ FILES = {
     codes.BAD_METHOD: route("cluster: shop, match: {service: /a}"),
     codes.TOO_MANY: policy("{fallback: [" + "{when: any, static: {json: {}}}, " * 17 + "]}"),
     codes.BAD_HEADER: route("cluster: shop, headers: {request: {remove: [te]}}"),
+    codes.BAD_REASON: policy("{retry: {max_attempts: 2, classes: [{name: c, reasons: quota}]}}"),
+    codes.HEDGE_NEVER: policy("{hedge: 50ms}").replace("cluster: shop", "match: {service: s}, cluster: shop"),
+    codes.HEDGE_AT_ONCE: policy("{hedge: 0s}"),
+    codes.HEDGE_TOO_LATE: policy("{timeout: 1s, hedge: 1s}"),
+    codes.HEDGE_UNPAID: policy("{hedge: {percentile: 90%, budget: 5%}}"),
+    codes.HEDGE_NOWHERE: policy("{hedge: 50ms}"),
+    codes.MARGIN_IS_ALL: policy("{timeout: 100ms, deadline: {margin: 50ms}}"),
+    codes.CLASS_COVERED: policy(
+        "{retry: {max_attempts: 2, classes: "
+        "[{name: a, codes: [ABORTED, UNAVAILABLE]}, {name: b, codes: [ABORTED]}]}}"
+    ),
     codes.DUPLICATE_NAME: BASE + "clusters: [{name: c}, {name: c}]".replace("clusters", "listeners"),
     codes.NO_SUCH_CLUSTER: route("cluster: nope"),
     codes.NO_SUCH_POLICY: route("cluster: shop, policy: nope"),

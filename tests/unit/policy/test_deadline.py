@@ -144,3 +144,46 @@ def test_what_would_end_exactly_at_the_deadline_does_not_fit() -> None:
     assert not deadline.fits(1.0, 1.0)
     assert deadline.fits(inf, 1e9)
     assert deadline.fits(inf, inf)
+
+
+def test_give_up_at() -> None:
+    """The margin earlier, but never before half of the time."""
+    assert deadline.give_up_at(10.0, 0.0, 0.0) == 10.0
+    assert deadline.give_up_at(10.0, 0.0, 1.0) == 9.0
+    assert deadline.give_up_at(10.0, 9.0, 1.0) == 9.5
+    assert deadline.give_up_at(inf, 0.0, 1.0) == inf
+    assert deadline.give_up_at(5.0, 6.0, 1.0) == 5.0
+
+
+def test_the_gate_refuses_a_share() -> None:
+    """A fifth of the calls of the last ten seconds, in mode enforce only; every hopeless call is counted."""
+    for mode, wanted in ((deadline.ENFORCE, 20), (deadline.SHADOW, 0)):
+        gate = deadline.HopelessGate(deadline.DeadlineOptions(hopeless=mode, max_refused=20.0))
+        gate.deposit(100, 1.0)
+        assert sum(gate.refuses(1.0) for _ in range(50)) == wanted
+        assert (gate.seen, gate.refused) == (50, wanted)
+        assert not gate.refuses(20.0)
+
+
+def test_a_gate_of_another_document_goes_on() -> None:
+    """What was refused counts on, as long as the share is the same."""
+    gate = deadline.HopelessGate(deadline.DeadlineOptions(hopeless=deadline.ENFORCE))
+    gate.deposit(5, 1.0)
+    assert gate.refuses(1.0)
+    same = deadline.HopelessGate(deadline.DeadlineOptions(hopeless=deadline.ENFORCE))
+    same.carry_over(gate)
+    assert not same.refuses(1.0)
+    assert (same.seen, same.refused) == (2, 1)
+    other = deadline.HopelessGate(deadline.DeadlineOptions(hopeless=deadline.ENFORCE, max_refused=50.0))
+    other.carry_over(gate)
+    other.deposit(2, 1.0)
+    assert other.refuses(1.0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"margin_s": -0.1}, {"margin_s": 11.0}, {"hopeless": 0}, {"max_refused": 101.0}]
+)
+def test_deadline_options_that_make_no_sense(options: dict[str, float]) -> None:
+    """A number out of range is refused."""
+    with pytest.raises(ValueError, match="deadline: "):
+        deadline.DeadlineOptions(**options)  # type: ignore[arg-type]

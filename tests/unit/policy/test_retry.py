@@ -19,6 +19,7 @@ from seawall_policy.retry import (
     REFUSED,
     SEEN,
     UNSENT,
+    RetryClass,
     RetryDecision,
     RetryOptions,
     backoff,
@@ -442,3 +443,46 @@ def test_default_waits_grow_within_a_second() -> None:
     waits = [backoff(RetryOptions(), n, 0.0, 0.5) for n in range(1, 9)]
     assert waits[0] == 0.025 and waits[-1] == 1.0
     assert all(later >= earlier for earlier, later in pairwise(waits))
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "middle", "most"),
+    [("spread", 0.5, 1.0, 1.5), ("none", 1.0, 1.0, 1.0), ("full", 0.0, 0.5, 1.0), ("equal", 0.5, 0.75, 1.0)],
+)
+def test_kinds_of_jitter(kind: str, least: float, middle: float, most: float) -> None:
+    """What the same wait becomes at both ends of the draw and in the middle."""
+    options = RetryOptions(initial_s=1.0, jitter=0.5, jitter_kind=kind)
+    waits = [backoff(options, 1, 0.0, draw) for draw in (0.0, 0.5, 1.0)]
+    assert waits == [least, middle, most]
+
+
+def test_the_first_class_that_fits() -> None:
+    """Everything that a class asks for must fit."""
+    plain = RetryOptions()
+    classes = (
+        RetryClass("both", 1 << 10, frozenset({"LOCKED"}), 0, plain),
+        RetryClass("reason", 0, frozenset({"LOCKED", "UPSTREAM_RESET"}), 0, plain),
+        RetryClass("category", 0, frozenset(), 2, plain),
+    )
+    options = RetryOptions(classes=classes)
+
+    def name(code: int, reason: str, told: str, category: int) -> str:
+        chosen = options.class_of(code, reason, told, category)
+        return "" if chosen is None else chosen.name
+
+    assert name(10, "", "LOCKED", 1) == "both"
+    assert name(14, "", "LOCKED", 1) == "reason"
+    assert name(14, "UPSTREAM_RESET", "", 1) == "reason"
+    assert name(8, "", "", 2) == "category"
+    assert name(8, "", "", 1) == ""
+
+
+def test_the_throttle_counts_a_failure_once() -> None:
+    """A failure that hedging has told the throttle about is not told again."""
+    throttle = RetryThrottle(10.0, 0.1)
+    decision = RetryDecision(RetryOptions(max_attempts=3), None, throttle)
+    decision.counted = True
+    decision.decide(14, NO_PUSHBACK, SEEN, False, True, True, 9.0, 0.0, 0.5)
+    assert throttle.tokens() == 10.0
+    decision.decide(14, NO_PUSHBACK, SEEN, False, True, True, 9.0, 0.0, 0.5)
+    assert throttle.tokens() == 9.0

@@ -48,6 +48,7 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_REJECTED: _ClassVar[Outcome]
     OUTCOME_FAILED: _ClassVar[Outcome]
     OUTCOME_CANCELLED: _ClassVar[Outcome]
+    OUTCOME_HEDGED: _ClassVar[Outcome]
 SEVERITY_UNSPECIFIED: Severity
 SEVERITY_LOW: Severity
 SEVERITY_MEDIUM: Severity
@@ -75,6 +76,7 @@ OUTCOME_FALLBACK: Outcome
 OUTCOME_REJECTED: Outcome
 OUTCOME_FAILED: Outcome
 OUTCOME_CANCELLED: Outcome
+OUTCOME_HEDGED: Outcome
 
 class Attempt(_message.Message):
     __slots__ = ("number", "endpoint", "code", "latency", "reason")
