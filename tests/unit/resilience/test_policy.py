@@ -254,7 +254,7 @@ def test_classes_and_throttle_of_a_policy() -> None:
 def test_presets_have_the_numbers_of_a_policy_file(name: Preset) -> None:
     """Attempts and waits of `retry(preset=...)` are those of `retry: {preset: ...}`."""
     document = policy_pb2.PolicyDocument(version="v1")
-    document.policies["p"].retry.preset = policy_pb2.RetryPreset.Value(f"RETRY_PRESET_{name.upper()}")
+    document.policies["p"].retry.preset = getattr(policy_pb2, f"RETRY_PRESET_{name.upper()}")
     there = policy("p", document=document).retry
     assert there is not None
     here = PRESETS[name]
