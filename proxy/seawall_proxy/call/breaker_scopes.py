@@ -109,7 +109,7 @@ class ScopedBreakers:
 
     def watching(self, path: bytes) -> Breaker | None:
         """Return the breaker that calls of `path` have met; None where endpoints have them."""
-        return None if self.per_endpoint else self._by_path.get(path, self.other())
+        return None if self.per_endpoint else self._by_path.get(path, self._own.get(OTHER))
 
     def other(self) -> Breaker:
         """Return the breaker of the methods that have none of their own."""

@@ -173,8 +173,12 @@ def test_a_late_result_of_before_teaches_nothing() -> None:
     break_it(breaker, 1)
     clock.advance(60)
     assert breaker.state.name == "HALF_OPEN"
+    probe = breaker.acquire()
     breaker.settle(late, Boom())
     assert breaker.state.name == "HALF_OPEN"
+    assert breaker.snapshot().probes_in_flight == 1
+    breaker.settle(probe)
+    assert breaker.snapshot().in_flight == 0
 
 
 def test_rates_and_slow_calls() -> None:

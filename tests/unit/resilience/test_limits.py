@@ -98,6 +98,8 @@ def test_plain_functions_are_told_what_is_left() -> None:
             assert time_left(1.5) == 1.5
             with timeout(1):
                 assert time_left() == 1.0
+            with timeout(9):
+                assert time_left() == 2.0
             clock.advance(5)
             assert time_left() == 0.0
             with pytest.raises(DeadlineExceeded, match="the time of the call is up"):
@@ -181,6 +183,20 @@ async def test_waiting_tasks_are_served_in_order() -> None:
         async with short, short:
             pytest.fail("there is one place only")
     assert short.stats.in_flight == 0
+
+
+async def test_a_place_for_somebody_who_has_just_left_goes_on() -> None:
+    """Cancelled between being given a place and taking it, a task gives it back."""
+    room = bulkhead(1, max_wait=5)
+    room.acquire()
+    task = asyncio.create_task(room.aacquire())
+    await asyncio.sleep(0)
+    assert room.stats.waiting == 1
+    room.release()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (room.stats.in_flight, room.stats.waiting) == (0, 0)
 
 
 def test_threads_and_tasks_stand_in_one_line() -> None:

@@ -28,8 +28,10 @@ from seawall.resilience import (
     retry,
     time_left,
 )
+from seawall.resilience.backoff import PRESETS, Preset
 from seawall.resilience.breaker import classic
 from seawall.v1 import policy_pb2
+from seawall_policy import retry as engine
 from seawall_policy.builtin import builtin_policies
 from seawall_policy.compile import compile_document
 
@@ -217,6 +219,52 @@ def test_a_static_limit_is_a_bulkhead() -> None:
     adaptive = policy("p", document=document)
     assert adaptive.bulkhead is None
     assert adaptive.ignored == ("limit",)
+
+
+def test_classes_and_throttle_of_a_policy() -> None:
+    """The first class that fits gives attempts and waits; the throttle is the policy's."""
+    clock = VirtualClock()
+    document = policy_pb2.PolicyDocument(version="v1")
+    settings = document.policies["p"].retry
+    settings.max_attempts = 2
+    settings.only_idempotent = False
+    settings.throttle.max_tokens = 100
+    settings.budget.kind = policy_pb2.BUDGET_KIND_CONCURRENCY
+    one = settings.classes.add(name="full", category=policy_pb2.CATEGORY_RESOURCE, max_attempts=4)
+    one.backoff.kind = policy_pb2.BACKOFF_KIND_CONSTANT
+    one.backoff.initial.seconds = 3
+    one.backoff.max.seconds = 3
+    one.backoff.jitter_kind = policy_pb2.JITTER_KIND_NONE
+    guarded = policy("p", document=document, clock=clock)
+    log: list[float | None] = []
+    with pytest.raises(MemoryError):
+        guarded.call(fails(MemoryError(), log))
+    assert (len(log), clock.sleeps) == (4, [3.0, 3.0, 3.0])
+    log.clear()
+    with pytest.raises(ConnectionResetError):
+        guarded.call(fails(ConnectionResetError(), log))
+    assert len(log) == 2
+    assert guarded.retry is not None
+    assert guarded.retry.throttle is not None
+    assert guarded.retry.throttle.tokens() == 94.0
+    assert guarded.ignored == ("retry.budget.kind",)
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_presets_have_the_numbers_of_a_policy_file(name: Preset) -> None:
+    """Attempts and waits of `retry(preset=...)` are those of `retry: {preset: ...}`."""
+    document = policy_pb2.PolicyDocument(version="v1")
+    document.policies["p"].retry.preset = getattr(policy_pb2, f"RETRY_PRESET_{name.upper()}")
+    there = policy("p", document=document).retry
+    assert there is not None
+    here = PRESETS[name]
+    assert there.options.max_attempts == here.attempts
+    mine = here.backoff.options(here.attempts, 0, only_idempotent=False)
+    for draw in (0.0, 0.5, 0.9):
+        for number in range(1, here.attempts):
+            assert engine.backoff(mine, number, 0.0, draw) == pytest.approx(
+                engine.backoff(there.options, number, 0.0, draw)
+            )
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ _REASONS: Final[dict[str, str]] = {
 _OUTCOMES: Final[dict[str, str]] = {
     "ok": "The caller got the answer.",
     "retried": "The caller got the answer of the last attempt and saw nothing of the others.",
+    "hedged": "The caller got the answer of the attempt that was first, and saw nothing of the others.",
     "fallback": "The caller got a fallback with status OK.",
     "rejected": "Seawall refused the call.",
     "failed": "The caller got the failure.",

@@ -79,6 +79,8 @@ def load(
     applies = merged.HasField("limit") and static and limit.mode in (0, 1)
     if merged.HasField("limit") and not applies:
         ignored.append("limit")
+    if merged.retry.budget.kind == policy_pb2.BUDGET_KIND_CONCURRENCY:
+        ignored.append("retry.budget.kind")  # one process sees too little of the calls at work
     ignored += [field.name for field, _ in merged.ListFields() if field.name not in _APPLIED]
     return Loaded(
         policy=result.snapshot.routes[0].policy,

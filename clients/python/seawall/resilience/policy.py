@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from seawall.resilience.breaker import BreakerRegistry, CircuitBreaker, breakers
-from seawall.resilience.budget import Budget
+from seawall.resilience.budget import Budget, Throttle
 from seawall.resilience.clock import Clock, Seconds, duration_of
 from seawall.resilience.errors import DeadlineExceeded, Rejected
 from seawall.resilience.exceptions import ExceptionMap, exception_map
@@ -23,7 +23,7 @@ from seawall.resilience.fallback import Fallback, LastGood, Source, Step, Value
 from seawall.resilience.limits import Bulkhead, DeadlineEntry, Timeout
 from seawall.resilience.retry import Retry
 from seawall.resilience.strategy import CallInfo, Strategy, Wrapper
-from seawall_policy.budget import BudgetOptions
+from seawall_policy.budget import BudgetOptions, ThrottleOptions
 from seawall_policy.classify import Classifier
 
 if TYPE_CHECKING:
@@ -156,7 +156,9 @@ def policy(
         retry=Retry(
             found.retry,
             budget=None if found.retry.budget is None else _budget(found.retry.budget),
+            throttle=_throttle(found.retry.throttle),
             idempotent=idempotent,
+            classifier=found.classifier,
             exceptions=exceptions,
             clock=clock,
         ),
@@ -165,6 +167,10 @@ def policy(
         ignored=loaded.ignored,
         clock=clock,
     )
+
+
+def _throttle(options: ThrottleOptions | None) -> Throttle | None:
+    return None if options is None else Throttle(options.max_tokens, options.token_ratio)
 
 
 def _budget(options: BudgetOptions) -> Budget:

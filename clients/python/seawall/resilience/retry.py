@@ -20,6 +20,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from seawall.errors import SeawallError
 from seawall.resilience.backoff import Backoff, Preset, settings_of, with_attempts
 from seawall.resilience.budget import LEDGERS, Budget, Throttle
 from seawall.resilience.clock import Clock, Seconds, current_clock, duration_of
@@ -37,6 +38,7 @@ from seawall.resilience.exceptions import (
 from seawall.resilience.strategy import BLOCK, CallInfo, Wrapper
 from seawall_policy import retry as engine
 from seawall_policy import status
+from seawall_policy.classify import Classifier
 from seawall_policy.retry import RetryDecision, RetryOptions
 
 T = TypeVar("T")
@@ -119,7 +121,7 @@ class RetryStats:
 class Retry(Wrapper):
     """A retry policy, ready to be used by any number of threads and tasks; `retry` makes one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per setting
         self,
         options: RetryOptions,
         *,
@@ -131,9 +133,11 @@ class Retry(Wrapper):
         before_retry: BeforeRetry | None = None,
         idempotent: bool = True,
         exceptions: ExceptionMap | None = None,
+        classifier: Classifier | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.options = options
+        self.classifier = classifier or Classifier()
         self.matcher = matcher
         self.classes = tuple(classes)
         self.timeout_s = timeout_s
@@ -258,7 +262,7 @@ class Attempt:
 class _Tries:
     """The attempts of one call. All that decides is here, once for both kinds of function."""
 
-    __slots__ = ("_began", "_ends", "_name", "_policy", "clock", "decision")
+    __slots__ = ("_began", "_chosen", "_ends", "_name", "_policy", "clock", "decision")
 
     def __init__(self, policy: Retry, info: CallInfo) -> None:
         self.clock = policy.clock or current_clock()
@@ -267,6 +271,7 @@ class _Tries:
             policy.options, budget.engine if budget else None, throttle.engine if throttle else None
         )
         self._policy = policy
+        self._chosen: engine.RetryClass | None = None
         self._name = info.name
         self._began = self.clock.now()
         self._ends = min(deadline(), self._began + policy.timeout_s)
@@ -326,10 +331,15 @@ class _Tries:
         if policy.matcher is None:
             if isinstance(error, Rejected):
                 return status.OK, -1.0
-            if isinstance(error, DeadlineExceeded) and error.per_try:
-                # An attempt that was cut short may be asked elsewhere, as in the proxy.
-                return status.UNAVAILABLE, -1.0
-            return policy.exceptions.code(error), -1.0
+            # An attempt that was cut short may be asked elsewhere, as in the proxy.
+            cut_short = isinstance(error, DeadlineExceeded) and error.per_try
+            code = status.UNAVAILABLE if cut_short else policy.exceptions.code(error)
+            if policy.options.classes:
+                local = error.reason if isinstance(error, DeadlineExceeded) else ""
+                told = error.reason if isinstance(error, SeawallError) and not local else ""
+                category = policy.classifier.category(code)
+                self._chosen = policy.options.class_of(code, local, told, category)
+            return code, -1.0
         answer = policy.matcher.match(error)
         if answer is False:
             return status.OK, -1.0
@@ -360,6 +370,7 @@ class _Tries:
                 self._ends - now,
                 now,
                 self.clock.draw(),
+                self._chosen,
             )
 
     def _ended(self, now: float, *, failed: bool, wanted: bool) -> None:
