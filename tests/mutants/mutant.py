@@ -2,8 +2,8 @@
 
 Each list is a module with MECHANISM (a word), TESTS (files that are run for it) and MUTANTS: tuples of a file
 relative to proxy/, a text that occurs in it exactly once, what stands there instead, and what is wrong with
-that. A mutant is tried in a copy of proxy/, never in the tree, on the interpreted source. It is *killed*
-when a test fails; *hung* (no end in time) is as good. One that cannot even be imported proves nothing and is called
+that. A mutant is tried in a copy of proxy/, never in the tree, on the interpreted source. It is *killed* when
+a test fails; *hung* (no end in time) is as good. One that cannot even be imported proves nothing: it is
 *broken*.
 """
 
