@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from time import monotonic
 
@@ -48,6 +49,7 @@ class Run:
         self.began = monotonic()
         self.results: dict[str, dict[str, Figures]] = {}
         self.notes: list[str] = []
+        self.patience = runner.Patience()
 
     def say(self, text: str) -> None:
         """Print a line of progress."""
@@ -62,7 +64,7 @@ class Run:
     def play(self, scenario: scenarios.Scenario, names: list[str], seed: int) -> None:
         """Play a scenario through stacks side by side."""
         self.say(f"{scenario.name}: {', '.join(names)}")
-        for name, figures in runner.run(scenario, names, self.note, seed).items():
+        for name, figures in runner.run(scenario, names, self.note, self.patience, seed).items():
             self.results.setdefault(scenario.name, {})[name] = figures
             self.say(
                 f"  {name:16} success {figures.success * 100:7.3f} %  p50 {figures.p50_ms:6.1f}  "
@@ -103,6 +105,8 @@ def main() -> int:
     except tools.Missing as error:
         print(error, file=sys.stderr)
         return 2
+    # What was started is ended in any case.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     run = Run()
     for name in given.only or (scenarios.QUICK if given.quick else list(scenarios.BY_NAME)):
         scenario = scenarios.BY_NAME[name].stretched(seconds / _USUAL_SECONDS)

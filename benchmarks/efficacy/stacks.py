@@ -51,6 +51,8 @@ class Door:
     ports: tuple[int, ...]
     connections: int
     """To each port."""
+    pid: int = 0
+    """The proxy's process; 0 without one."""
 
 
 Starter = Callable[[list[int]], AbstractContextManager[Door]]
@@ -109,7 +111,7 @@ def _seawall(ports: list[int], *, idempotent: bool) -> Iterator[Door]:
         arguments = [sys.executable, "-m", "seawall_proxy", "--config", str(config)]
         with process([*arguments, "--drain-grace", "0", "--drain-limit", "1"], environment) as child:
             wait_for_port(port, child)
-            yield Door((port,), 16)
+            yield Door((port,), 16, child.pid)
 
 
 # -- Envoy
@@ -235,4 +237,4 @@ def _envoy(ports: list[int], *, idempotent: bool, adaptive: bool) -> Iterator[Do
         command = [binary, "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
         with process(command) as child:
             wait_for_port(port, child)
-            yield Door((port,), 16)
+            yield Door((port,), 16, child.pid)

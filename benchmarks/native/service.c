@@ -1,6 +1,6 @@
 /* A gRPC service that can be made ill while it runs: the backend of the efficacy benchmark.
  *
- * service PORT BOARD BASE SEED [COMMAND...]        prints the port and serves until SIGTERM
+ * service PORT BOARD BASE SEED [COMMAND...]        prints the port and serves until SIGTERM or the end of its input
  *
  * Every call is worked on for a time that is drawn from a log-normal distribution, by one of a fixed number of
  * workers; what finds none free waits in one queue, first come first served. A call that its client takes back
@@ -421,7 +421,7 @@ int main(int count, char **arguments) {
             } else if (events[at].data.ptr == &listener_mark) welcome();
             else if (events[at].data.ptr == &signal_mark) drain();
             else if (events[at].data.ptr == &input_mark) {
-                if (!commands()) epoll_ctl(poll_fd, EPOLL_CTL_DEL, 0, NULL);
+                if (!commands()) return 0; /* whoever started it is gone */
             } else if (events[at].events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !readable(connection))
                 discard(connection); /* a batch names a connection once */
         }
