@@ -19,7 +19,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CHECKED := $(wildcard hatch_build.py scripts proxy control clients/python tests benchmarks examples)
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup build demo test interop check format proto bench fuzz flood soak clean distclean
+.PHONY: help setup build demo test interop check format proto bench efficacy simulate mutants fuzz flood soak clean distclean
 
 help: ## this list
 	@printf 'Seawall. Targets:\n\n'
@@ -56,6 +56,12 @@ demo: build ## run three services, the proxy, the control plane and a load, brea
 test: build ## run every test on the compiled code, then the quick ones on the same source interpreted (ARGS=... for pytest)
 	@PYTHON=$(PY) bash scripts/test.sh $(ARGS)
 
+simulate: build ## hours of virtual time through the engine, with invariants checked at each step (SEEDS=40, SEED=7 for one)
+	@SEEDS=$(or $(SEEDS),40) $(if $(SEED),SEED=$(SEED)) $(PY) -m pytest -q tests/simulation $(ARGS)
+
+mutants: $(STAMP) ## break each mechanism on purpose and see that its tests notice (ARGS="hedge" for one list)
+	@$(PY) -m tests.mutants.run $(ARGS)
+
 interop: build ## gRPC interoperability: every client with every server, direct and through the proxy, with and without TLS
 	@bash scripts/interop_peers.sh
 	@$(PY) -m tests.interop.matrix $(ARGS)
@@ -75,6 +81,10 @@ proto: $(STAMP) ## regenerate the Python stubs and the reference pages from prot
 bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))
 	@$(PY) -m benchmarks $(ARGS)
+
+efficacy: build $(STAMP_BENCH) ## break the services behind Seawall and Envoy, and see what callers notice (ARGS="--quick")
+	$(call say,measuring what callers notice of failures (peers that are not installed are skipped with a line))
+	@$(PY) -m benchmarks.efficacy $(ARGS)
 
 MINUTES := 60
 

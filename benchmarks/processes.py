@@ -41,6 +41,17 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def waited_seconds(pid: int) -> float:
+    """Return how long the threads of a process and its descendants have been ready to run and not run so far
+    (the second number of /proc/PID/schedstat).
+    """
+    waited = 0
+    for each in tree(pid):
+        for task in Path(f"/proc/{each}/task").iterdir():
+            waited += int((task / "schedstat").read_text().split()[1])
+    return waited * 1e-9
+
+
 def tree(pid: int) -> list[int]:
     """Return a process and its descendants."""
     found = [pid]

