@@ -310,7 +310,9 @@ def test_the_last_attempt_of_a_call_keeps_its_place() -> None:
 
 def test_hedges_are_no_probes() -> None:
     """A half-open breaker's probes are for calls; every permit goes back (also of attempts that lose)."""
-    with playing(hedge=hedging(0.01), breaker=tripping(1), clusters=TWO) as play:
+    with playing(
+        hedge=hedging(0.01), breaker=tripping(1, half_open_calls=2, success_threshold=2), clusters=TWO
+    ) as play:
         begin(play)
         play.server("a").last.trailers_only(5)
         begin(play)

@@ -463,6 +463,7 @@ def test_the_first_class_that_fits() -> None:
         RetryClass("both", 1 << 10, frozenset({"LOCKED"}), 0, plain),
         RetryClass("reason", 0, frozenset({"LOCKED", "UPSTREAM_RESET"}), 0, plain),
         RetryClass("category", 0, frozenset(), 2, plain),
+        RetryClass("transient", 0, frozenset(), 1, plain),
     )
     options = RetryOptions(classes=classes)
 
@@ -474,7 +475,8 @@ def test_the_first_class_that_fits() -> None:
     assert name(14, "", "LOCKED", 1) == "reason"
     assert name(14, "UPSTREAM_RESET", "", 1) == "reason"
     assert name(8, "", "", 2) == "category"
-    assert name(8, "", "", 1) == ""
+    assert name(8, "", "", 1) == "transient"
+    assert name(8, "", "", 3) == ""
 
 
 def test_the_throttle_counts_a_failure_once() -> None:
