@@ -178,7 +178,7 @@ def test_being_as_bad_as_the_others_is_nothing(others: float) -> None:
 
 
 def test_where_the_others_are_bad_it_takes_more() -> None:
-    """Three times what they are is looked for: a third more than a fifth may be the calls, and is no outlier."""
+    """Three times what they are is looked for: a third more than a fifth may be the calls."""
     assert sequential.moved(0.0, 350, 650, 0.3, 0.2) == 0.0
     assert sequential.moved(0.0, 600, 400, 0.3, 0.2) > sequential.THRESHOLD
 
