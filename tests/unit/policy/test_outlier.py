@@ -177,6 +177,12 @@ def test_being_as_bad_as_the_others_is_nothing(others: float) -> None:
     assert sequential.moved(0.0, bad, 1000 - bad, 0.3, others) == 0.0
 
 
+def test_where_the_others_are_bad_it_takes_more() -> None:
+    """Three times what they are is looked for: a third more than a fifth may be the calls."""
+    assert sequential.moved(0.0, 350, 650, 0.3, 0.2) == 0.0
+    assert sequential.moved(0.0, 600, 400, 0.3, 0.2) > sequential.THRESHOLD
+
+
 @pytest.mark.parametrize("share", [0.12, 0.2, 0.5, 1.0])
 def test_a_share_above_a_third_of_what_is_looked_for_is_found(share: float) -> None:
     """Sooner or later."""
