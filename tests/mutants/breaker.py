@@ -221,9 +221,9 @@ MUTANTS = (
     ),
     (
         _WINDOW,
-        "        if steps >= self._size:\n",
-        "        if steps > self._size:\n",
-        "a time window goes round once too often",
+        "        if steps <= 0:\n            return\n",
+        "",
+        "a time window follows a clock that runs backwards",
     ),
     (
         _WINDOW,
