@@ -15,7 +15,9 @@ from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.header_change import HeaderChange
 from seawall_policy.health import HealthOptions
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
 
@@ -67,6 +69,8 @@ class Policy:
         breaker: BreakerOptions | None,
         fallback: tuple[FallbackStep, ...],
         classifier: Classifier,
+        limit: LimitOptions | None = None,
+        rate_limit: RateLimitOptions | None = None,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -77,6 +81,10 @@ class Policy:
         self.breaker: BreakerOptions | None = breaker
         self.fallback: tuple[FallbackStep, ...] = fallback
         self.classifier: Classifier = classifier
+        self.limit: LimitOptions | None = limit
+        """None: any number of calls may be at work."""
+        self.rate_limit: RateLimitOptions | None = rate_limit
+        """None: any number of calls may come."""
 
 
 class MetadataCondition:

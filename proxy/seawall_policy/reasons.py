@@ -18,6 +18,9 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "CONCURRENCY_LIMITED",
     "MEMORY_LIMITED",
     "PER_TRY_TIMEOUT",
+    "RATE_LIMITED",
+    "LIMITED",
+    "QUEUE_TIMEOUT",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 
@@ -34,7 +37,6 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "HEADERS_TOO_LARGE",
     "MESSAGE_TOO_LARGE",
     "MESSAGE_TOO_LARGE_TO_RETRY",
-    "RATE_LIMITED",
     "RETRY_BUDGET_EXHAUSTED",
 )
 """Reasons that no fallback of this version is asked about; naming one is allowed and has no effect."""

@@ -8,7 +8,9 @@ from math import inf
 from seawall_policy import status
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.budget import BudgetOptions
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
@@ -73,6 +75,8 @@ def snapshot(
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
     revision: int = 1,
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -81,6 +85,8 @@ def snapshot(
         retry=retry,
         breaker=breaker,
         fallback=fallback,
+        limit=limit,
+        rate_limit=rate_limit,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -100,6 +106,8 @@ def playing(
     clusters: Mapping[str, tuple[str, ...] | ClusterSpec] | None = None,
     methods: dict[bytes, MethodInfo] | None = None,
     idempotent: bool = False,
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -112,6 +120,8 @@ def playing(
             clusters=clusters,
             methods=methods,
             idempotent=idempotent,
+            limit=limit,
+            rate_limit=rate_limit,
         )
     )
 

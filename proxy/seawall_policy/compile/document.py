@@ -23,6 +23,7 @@ from seawall_policy.compile.addresses import address_mistake
 from seawall_policy.compile.clusters import check_name, read_clusters
 from seawall_policy.compile.fallbacks import MissingDescriptor, StaticEncoder, check_names, read_fallbacks
 from seawall_policy.compile.inherit import Lineage, resolve
+from seawall_policy.compile.limits import lint_limits, read_limit, read_rate_limit
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
@@ -231,6 +232,7 @@ def _policies(
         if name in document.policies:
             lint_own(scope / name, document.policies[name])
             lint_merged(scope / name, document.policies[name], lineage, compiled[name])
+            lint_limits(scope / name, document.policies[name], lineage.merged, compiled[name])
     return compiled
 
 
@@ -246,6 +248,8 @@ def _read_policy(
         read_breaker(scope, policy),
         read_fallbacks(scope, policy, clusters),
         read_classifier(scope, policy),
+        limit=read_limit(scope, policy),
+        rate_limit=read_rate_limit(scope, policy),
     )
 
 

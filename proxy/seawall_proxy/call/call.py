@@ -17,11 +17,12 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import retry, status
+from seawall_policy.limit.place import WAITING
 from seawall_policy.model import FallbackStep
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, RetryDecision
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
-from seawall_proxy.call.call_end import CallEnd
+from seawall_proxy.call.call_admission import CallAdmission
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, AttemptRecord, CallTrace
 from seawall_proxy.call.response import pushback, response_head
@@ -36,7 +37,7 @@ _MEANT_AFTER_S: Final = 0.05
 _DEADLINE_SLACK_S: Final = 0.02
 
 
-class Call(CallEnd):
+class Call(CallAdmission):
     """One RPC. Made by the acceptor; keeps itself alive through its stream, its timer and its attempt."""
 
     def begin(self, end_stream: bool, traced: CallTrace | None) -> None:
@@ -54,18 +55,34 @@ class Call(CallEnd):
         if context.now >= self.deadline:
             self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_EXCEEDED)
             return
+        guards = state.guards
+        if guards is not None and not self._may_come(guards):
+            return
         self.cluster = state.cluster(context.draw)
         slots = self.slots
         if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
             self.waits_for_slot = True
             self._rearm()
             return
-        self._start_attempt()
+        if guards is None:
+            self._start_attempt()
+        else:
+            self._enter(guards)
 
     def slot_free(self) -> None:
         self.waits_for_slot = False
         if not self.finished:
-            self._start_attempt()
+            guards = self.state.guards
+            if guards is None:
+                self._start_attempt()
+            else:
+                self._enter(guards)
+
+    def _begin_work(self) -> None:
+        self._start_attempt()
+
+    def _refused(self, reason: str) -> None:
+        self._fail(status.RESOURCE_EXHAUSTED, reason)
 
     def _start_attempt(self) -> None:
         context = self.context
@@ -317,7 +334,8 @@ class Call(CallEnd):
         timed_out = code == CANCEL and now >= self._client_gives_up()
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
         attempt = self.attempt
-        if self.waits_for_slot and now - self.started >= _MEANT_AFTER_S:
+        waits = self.waits_for_slot or (self.seat is not None and self.seat.state == WAITING)
+        if waits and now - self.started >= _MEANT_AFTER_S:
             # It was we who kept it from an upstream.
             stream.reached_upstream = True
         if attempt is not None:

@@ -95,6 +95,8 @@ class CallEnd(ResponseSide):
 
     def _retry_after(self, reason: str) -> float:
         """Return after how many seconds the caller may try again; -1 when that is not known."""
+        if reason in local_reply.OF_LIMITS:
+            return self.come_back_s
         breaker = self.state.breaker
         if reason != local_reply.BREAKER_OPEN or breaker is None:
             return -1.0
@@ -156,6 +158,8 @@ class CallEnd(ResponseSide):
             context.timers.cancel(self)
         if self.waits_for_slot and self.slots is not None:
             self.slots.give_up(self)
+        if self.seat is not None:
+            self._give_back(code, reason, outcome)
         if self.replay is not None:
             self._forget_replay()
         if not self.request_done:
@@ -177,6 +181,9 @@ class CallEnd(ResponseSide):
             self._report(code, reason, message, outcome, duration)
         if self.access is not None:
             self._log(self.access, code, reason, message, outcome, duration)
+
+    def _give_back(self, code: int, reason: str, outcome: int) -> None:
+        """Return the place under the route's limit."""
 
     def _slot(self, code: int, reason: str, outcome: int) -> MethodCounters:
         """Return the statistics of the method; remembered once it is one that is kept apart."""

@@ -79,6 +79,7 @@ class RequestSide(CallState):
             return
         if end_stream:
             self.request_done = True
+            self.asked_at = self.context.now
         size = len(data)
         if self.meter is not None:
             verdict = self.meter.feed(data, end_stream)

@@ -38,6 +38,8 @@ class ResponseSide(RequestSide):
         return state.has_fallback or (state.retries_codes and self.replay is not None)
 
     def response_data(self, attempt: Attempt, data: bytes) -> None:
+        if self.seat is not None:
+            self._first_answer()
         if self.held_block is not None:
             self.held_data.append(data)
             self.held_size += len(data)
@@ -51,6 +53,9 @@ class ResponseSide(RequestSide):
         if self.access is not None:
             self.access.answered(data, self.context.now)
         attempt.consume(self.stream.send_data(data, False))
+
+    def _first_answer(self) -> None:
+        """Learn that the first bytes of an answer are there."""
 
     def _list_held(self) -> None:
         if not self.listed:

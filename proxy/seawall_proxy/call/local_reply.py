@@ -32,6 +32,12 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 PER_TRY_TIMEOUT: Final = "PER_TRY_TIMEOUT"
 DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
+RATE_LIMITED: Final = "RATE_LIMITED"
+LIMITED: Final = "LIMITED"
+QUEUE_TIMEOUT: Final = "QUEUE_TIMEOUT"
+
+OF_LIMITS: Final = frozenset((RATE_LIMITED, LIMITED, QUEUE_TIMEOUT))
+"""Reasons of a call that a limit of its policy refuses."""
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -49,6 +55,9 @@ REASONS: Final[dict[str, str]] = {
     PER_TRY_TIMEOUT: "the attempt took longer than per_try_timeout",
     DRAINING: "the proxy is shutting down",
     OVERLOADED: "the proxy itself is short of memory or time",
+    RATE_LIMITED: "more calls than the policy's rate_limit allows",
+    LIMITED: "the policy's limit of calls at work is reached, and no more may wait",
+    QUEUE_TIMEOUT: "no call at work ended in the time that this one could wait",
 }
 """Every reason with its meaning."""
 

@@ -17,6 +17,8 @@ from seawall_policy.budget import BudgetOptions, RetryBudget
 from seawall_policy.header_change import NO_CHANGE, HeaderChange
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
+from seawall_proxy.call.admission import Admission, Guards
+from seawall_proxy.call.guards import guards_of
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
@@ -55,6 +57,7 @@ class RouteState:
         clusters: tuple[UpstreamCluster, ...],
         fallback_clusters: dict[str, UpstreamCluster],
         mirrors: tuple[MirrorState, ...] | None = None,
+        guards: Guards | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -72,6 +75,8 @@ class RouteState:
         self.response_headers: HeaderChange | None = route.response_headers
         self.mirrors: tuple[MirrorState, ...] | None = mirrors
         """None when calls are not copied."""
+        self.guards: Guards | None = guards
+        """The limits of calls and rates; None when there are none."""
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
@@ -133,6 +138,7 @@ def build_table(
     """
     budgets: dict[tuple[str, float, float, float], RetryBudget] = {}
     states: dict[str, RouteState] = {}
+    admissions: dict[tuple[str, str], Admission] = {}
     for route in snapshot.routes:
         route_counters = counters.get(route.name)
         if route_counters is None:
@@ -147,6 +153,7 @@ def build_table(
             tuple([clusters[name] for name, _ in route.backends]),
             {step.cluster: clusters[step.cluster] for step in route.policy.fallback if step.cluster != ""},
             _mirrors(route, clusters, route_counters),
+            guards_of(route, old, admissions),
         )
     return RoutingTable(snapshot, states, clusters, budgets)
 

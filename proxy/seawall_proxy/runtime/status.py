@@ -12,6 +12,7 @@ from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_policy.breaker import Breaker
 from seawall_proxy.runtime.endpoint_status import cluster_line, endpoint_message
+from seawall_proxy.runtime.limit_status import guard_lines
 from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
             "rejected": shot.rejected,
             "opened": shot.opened_count,
         }
+    line.update(guard_lines(state.guards))
     return line
 
 

@@ -8,6 +8,7 @@ from math import inf
 from seawall_policy.breaker import BreakerOptions
 from seawall_policy.classify import Classifier
 from seawall_policy.header_change import HeaderChange
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -21,6 +22,7 @@ from seawall_policy.model import (
     Snapshot,
     StaticAnswer,
 )
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 
 
@@ -31,10 +33,20 @@ def make_policy(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     fallback: tuple[FallbackStep, ...] = (),
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
-        "tested", timeout_s, per_try_timeout_s, retry or RetryOptions(), breaker, fallback, Classifier()
+        "tested",
+        timeout_s,
+        per_try_timeout_s,
+        retry or RetryOptions(),
+        breaker,
+        fallback,
+        Classifier(),
+        limit=limit,
+        rate_limit=rate_limit,
     )
 
 

@@ -302,6 +302,10 @@ class World:
             if state.breaker is not None:
                 _expect_zero(left, f"route {state.name}: permits out", state.breaker.in_flight)
                 _expect_zero(left, f"route {state.name}: permits too many", state.breaker.surplus_returns)
+            if state.guards is not None and state.guards.admission is not None:
+                gate = state.guards.admission.gate
+                _expect_zero(left, f"route {state.name}: places held", gate.in_flight + gate.long_calls)
+                _expect_zero(left, f"route {state.name}: waiting for places", gate.queue.length)
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:
