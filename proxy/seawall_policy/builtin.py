@@ -217,9 +217,9 @@ def _limit(policy: policy_pb2.Policy, *, queue_ms: int = 1_000) -> None:
     policy.limit.max_in_flight = 1000  # as the cluster's own ceiling of 1024, with some left for retries
     policy.limit.min_in_flight = 4  # fewer could not even find out whether the service is back
     policy.limit.initial = 1000  # nothing is known yet, and a healthy service must not pay for that
-    policy.limit.queue = 1000  # a second's calls of a busy service; the queue, not a refusal, takes up bursts
-    # As long as a limit that was too low may need to grow, and as long as most callers wait at all. The call's
-    # own deadline ends its wait earlier.
+    policy.limit.queue = 1000  # a second of a busy service; the queue, not a refusal, takes up bursts
+    # As long as a limit that was too low may need to grow, and as long as most callers wait at all. The
+    # call's own deadline ends its wait earlier.
     _duration(policy.limit.queue_timeout, queue_ms)
 
 

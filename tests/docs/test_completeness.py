@@ -64,6 +64,12 @@ def test_labels_of_metrics() -> None:
     counters.fall_back("static")
     page = prometheus.Exposition()
     prometheus.add_routes(page, {"r": counters})
+    counters.limit("LIMITED", 1)
+    counters.would_limit("LIMITED")
+    counters.waited(0.1)
+    prometheus.add_limits(page, {"r": counters})
+    prometheus.add_gates(page, [("r", 1, 0, 0, 0)])
+    prometheus.add_rate_limits(page, [("r", 1)])
     prometheus.add_methods(page, [method])
     prometheus.add_mirrors(page, {"r": counters})
     prometheus.add_access_log(page, 1, {"queue_full": 1}, 0)
@@ -176,6 +182,8 @@ def test_every_builtin_policy() -> None:
         ("policies/retries.md", ["Retry", "Backoff", "Budget"]),
         ("policies/breaker.md", ["Breaker", "SlowCall"]),
         ("policies/fallback.md", ["Fallback"]),
+        ("policies/limits.md", ["Limit", "CriticalityShare"]),
+        ("policies/rate-limits.md", ["RateLimit"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
         ("policies/mirroring.md", ["Mirror"]),
         ("reference/access-log.md", ["AccessLog"]),

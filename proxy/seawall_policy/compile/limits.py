@@ -156,7 +156,7 @@ def lint_limits(scope: Scope, own: policy_pb2.Policy, merged: policy_pb2.Policy,
         if limited.burst < limited.per_second / 1000.0:
             (scope / "rate_limit" / "burst").warn(
                 codes.BURST_TOO_SMALL,
-                f"calls come in bunches: with {limited.burst} at once, many of {limited.per_second:g} a second "
+                f"calls come in bunches: with {limited.burst} at once, many of {limited.per_second:g}/s "
                 "are refused; raise `burst`",
             )
         if own.rate_limit.HasField("max_keys") and not limited.key:
@@ -193,7 +193,7 @@ def _lint_limit(
     ):
         (scope / "adaptive").warn(
             codes.ADAPTIVE_WITHOUT_QUEUE,
-            "refuses calls of a healthy service when many come at once, for nothing may wait; add `queue: 100`, or "
+            "refuses calls of a healthy service when many come at once: none may wait; add `queue: 100`, or "
             "use `adaptive: knee` with a queue",
         )
     if own.criticality_header and merged.shares == [] and options.queue == 0:

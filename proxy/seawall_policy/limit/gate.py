@@ -14,9 +14,10 @@ What teaches. A success is a sample: the time from getting its place to its end,
 it began. Only calls count that began after the last change of the limit. RESOURCE_EXHAUSTED, UNAVAILABLE and
 DEADLINE_EXCEEDED of a server are losses (Netflix's mapping); everything else says nothing.
 
-Long calls. A place is for work. A call that is at work for longer than `long_s` is a stream or waits for
-something else than the service, and gives its place back to the others when they need it; it is no sample. As
-many as `max_in_flight` again may be such calls.
+Long calls. A place is for work. A call that is at work for longer than `LONG_TIMES` the usual time, and
+`LONG_AT_LEAST_S`, is a stream without news, waits for its client, or hangs at an endpoint that has stopped;
+it gives its place back to the others when they need it, and is no sample. As many as `max_in_flight` again
+may be such calls.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ WAITED_IN_VAIN: Final = 3
 """Refused after waiting: for too long, or until too little time was left."""
 
 SHEDDING_S: Final = 1.0
-LONG_AT_LEAST_S: Final = 1.0
+LONG_AT_LEAST_S: Final = 0.25
+UNKNOWN_S: Final = 1.0
+"""When to come back as long as nothing is known."""
 LONG_TIMES: Final = 10.0
 """A call is a long one after so many times the usual time at work, and after `LONG_AT_LEAST_S`."""
 _USUAL: Final = 0.3
@@ -124,6 +127,11 @@ class Gate:
         """Tell whether there is no room to spare: nothing extra, such as a hedge, should be begun."""
         return self.in_flight >= self.limit or self.queue.length > 0
 
+    @property
+    def samples(self) -> int:
+        """How many calls the window that has not ended has learned from."""
+        return self._window.count + self._window.drops
+
     def held_by(self, criticality: int) -> int:
         """Return how many places a class holds."""
         return self._held[criticality]
@@ -152,7 +160,7 @@ class Gate:
                 self._start(place, now)
                 return ENTERED
             return self._refuse(place)
-        if self._needs() > place.deadline - now:
+        if self.usual_s > place.deadline - now:
             return self._refuse(place)
         if queue.length >= self.options.queue:
             victim = queue.victim(place.criticality, now)
@@ -171,22 +179,14 @@ class Gate:
         return NO_PLACE
 
     def _may_start(self, criticality: int, now: float) -> bool:
-        """Tell whether a call of a class may begin; one that waits already has been looked at in order."""
-        if self._has_shares:
-            options = self.options
-            if self._held[criticality] < options.sure_of(criticality, self.limit):
-                return True
-            if now < self._shedding_until:
-                room = self.limit - self.in_flight
-                for other in range(criticality):
-                    spare = options.sure_of(other, self.limit) - self._held[other]
-                    if spare > 0:
-                        room -= spare
-                if room <= 0:
-                    return False
-        if self.in_flight >= self.limit:
+        """Tell whether a call of a class may begin at once."""
+        if self._has_shares and self._is_below_share(criticality):
+            return True
+        if self.queue.length > 0 and self.queue.most_important() <= criticality:
             return False
-        return self.queue.length == 0 or self.queue.least_waiting() > criticality
+        if now < self._shedding_until:
+            return self._has_room(criticality)
+        return self.in_flight < self.limit
 
     def _start(self, place: Place, now: float) -> None:
         place.state = AT_WORK
@@ -211,7 +211,7 @@ class Gate:
         for criticality in range(CLASSES):
             if queue.waiting(criticality) == 0:
                 continue
-            if not self._has_room(criticality, now):
+            if not self._has_room(criticality):
                 continue
             place = queue.next_of(criticality, now)
             assert place is not None
@@ -225,18 +225,21 @@ class Gate:
             return place
         return None
 
-    def _has_room(self, criticality: int, now: float) -> bool:
-        if not self._has_shares:
-            return self.in_flight < self.limit
-        options = self.options
-        if self._held[criticality] < options.sure_of(criticality, self.limit):
-            return True
+    def _has_room(self, criticality: int) -> bool:
+        """Tell whether there is a place for a call of a class, those left out that others are sure of."""
         room = self.limit - self.in_flight
+        if not self._has_shares:
+            return room > 0
+        if self._is_below_share(criticality):
+            return True
         for other in range(criticality):
-            spare = options.sure_of(other, self.limit) - self._held[other]
+            spare = self.options.sure_of(other, self.limit) - self._held[other]
             if spare > 0:
                 room -= spare
         return room > 0
+
+    def _is_below_share(self, criticality: int) -> bool:
+        return self._held[criticality] < self.options.sure_of(criticality, self.limit)
 
     def next_refused(self) -> tuple[Place, int] | None:
         """Return a call that has left the queue in vain, and why (NO_PLACE, WAITED_IN_VAIN)."""
@@ -245,7 +248,7 @@ class Gate:
     def expire(self, now: float) -> None:
         """Let those go that have waited too long, or have too little time left."""
         queue = self.queue
-        needs = self._needs()
+        needs = self.usual_s
         while queue.length > 0:
             place = queue.timed_out(now, self.options.queue_timeout_s)
             if place is None:
@@ -261,11 +264,7 @@ class Gate:
         """Return when `expire` is due; infinity when nobody waits."""
         if self.queue.length == 0:
             return inf
-        return self.queue.next_deadline(self.options.queue_timeout_s, self._needs())
-
-    def _needs(self) -> float:
-        """Return what a call needs at least once it has its place."""
-        return self.usual_s
+        return self.queue.next_deadline(self.options.queue_timeout_s, self.usual_s)
 
     # going
 
@@ -343,5 +342,5 @@ class Gate:
     def retry_after(self) -> float:
         """Return after how many seconds there should be room again: when those that wait have been served."""
         if self.usual_s == 0.0:
-            return LONG_AT_LEAST_S
+            return UNKNOWN_S
         return (self.queue.length + 1) * self.usual_s / max(1, self.limit)

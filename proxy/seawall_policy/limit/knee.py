@@ -18,6 +18,9 @@ Only a limit that is reached is moved. What else is judged:
 - *Nobody waits for a place.* The limit follows the calls at work from afar (`HEADROOM`), so that an overload
   meets one that is not far too high. When the time exceeds T although nobody waits, either the service has
   become slower or an overload begins: no more than now are let in, which ends the one and leaves the other.
+- *Those that end take far less time than Little's law says.* The others do not wait for their turn, they hang,
+  at an endpoint that has stopped, for example. They take places and no capacity, so the limit doubles, and
+  the calls to the endpoints that work go on.
 - *The time is the base.* There is no sign of a queue: the limit doubles, in each round trip.
 - *The rate is far below what it was.* A service in overload does at least what it did before; when it does
   less with all places taken, it has become slower and needs more of them. The limit doubles, and if that
@@ -62,6 +65,8 @@ HALF_LIFE_S: Final = 10.0
 HOLD: Final = 1.25
 CALM: Final = 1.3
 """Times the base, up to which there is no sign of a queue."""
+HANGING: Final = 4.0
+"""Times the mean of those that end, from which those at work cannot be waiting behind each other."""
 SLOWER: Final = 0.7
 """Share of the best rate, below which a service with all places taken has become slower."""
 HELPED: Final = 1.2
@@ -160,18 +165,22 @@ class Knee(Algorithm):
         time_s = at_work / self._rate
         if self.base_s == 0.0 or time_s < self.base_s:
             self.base_s = time_s
+        if time_s > HANGING * window.mean_s():
+            self._grow(UP * at_work)
+            return
         if window.mean_s() <= CALM * self.base_s:
-            self._grow(max(UP * at_work, min(self._rate * self.target_s(), MOST_UP * self.limit)), now)
+            self._grow(max(UP * at_work, min(self._rate * self.target_s(), MOST_UP * self.limit)))
             return
         if time_s > self.target_s() and self._is_slower(rate, now):
             self._tried = rate
-            self._grow(UP * at_work, now)
+            self._grow(UP * at_work)
             return
         self._remember_rate(rate, now)
-        self._look_for_queue(at_work, time_s)
+        # Not smoothed: it compares this window with an earlier one.
+        self._look_for_queue(at_work, at_work / rate)
         self.set_limit(max(self._rate * self.target_s(), MOST_DOWN * self.limit))
 
-    def _grow(self, limit: float, now: float) -> None:
+    def _grow(self, limit: float) -> None:
         self._rate = 0.0
         self._before_s = 0.0
         self.set_limit(limit)

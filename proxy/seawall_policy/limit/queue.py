@@ -66,7 +66,7 @@ class Queue:
         """Return how many of a class wait."""
         return self._chains[criticality].length
 
-    def least_waiting(self) -> int:
+    def most_important(self) -> int:
         """Return the most important class that waits; CLASSES when nobody does."""
         for criticality in range(CLASSES):
             if self._chains[criticality].length > 0:

@@ -17,7 +17,7 @@ from seawall_policy.rate import RateLimiter
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.admission import Admission, Guards
 from seawall_proxy.call.call_end import CallEnd
-from seawall_proxy.call.call_state import KIND_STREAM
+from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.ports import OUTCOME_OK
 
 _SPREAD: Final = 0.5
@@ -102,7 +102,9 @@ class CallAdmission(CallEnd):
         if seat is None or self.finished or self.attempt is not None or self.in_fallback:
             return
         self.state.counters.waited(seat.waited_s)
-        self._begin_work()
+        if not self.stream.connection.closed:
+            # Of a connection that has just gone, every call is about to be told so.
+            self._begin_work()
 
     def place_refused(self, in_vain: bool) -> None:
         seat = self.seat
@@ -120,15 +122,11 @@ class CallAdmission(CallEnd):
         self.state.counters.limit(reason, criticality)
         self._refused(reason)
 
-    def _first_answer(self) -> None:
-        """Learn that the first bytes of an answer are there."""
-        if self.answered_at > 0.0:
-            return
-        self.answered_at = self.context.now
+    def _goes_on(self) -> None:
         seat = self.seat
         admission = self.admission
-        # The place of a unary call would be free in a moment anyway; a stream may last for days.
-        if seat is not None and admission is not None:
+        # A unary call will end with the rest of its answer; a stream may last for days.
+        if seat is not None and admission is not None and not self.finished and self._kind() != KIND_UNARY:
             admission.answered(seat, self.context.now)
 
     def _give_back(self, code: int, reason: str, outcome: int) -> None:

@@ -38,8 +38,9 @@ class ResponseSide(RequestSide):
         return state.has_fallback or (state.retries_codes and self.replay is not None)
 
     def response_data(self, attempt: Attempt, data: bytes) -> None:
-        if self.seat is not None:
-            self._first_answer()
+        if self.seat is not None and self.answered_at == 0.0:
+            self.answered_at = self.context.now
+            self._list_held()
         if self.held_block is not None:
             self.held_data.append(data)
             self.held_size += len(data)
@@ -54,8 +55,8 @@ class ResponseSide(RequestSide):
             self.access.answered(data, self.context.now)
         attempt.consume(self.stream.send_data(data, False))
 
-    def _first_answer(self) -> None:
-        """Learn that the first bytes of an answer are there."""
+    def _goes_on(self) -> None:
+        """Learn that the call has an answer and has not ended with it."""
 
     def _list_held(self) -> None:
         if not self.listed:
@@ -64,6 +65,8 @@ class ResponseSide(RequestSide):
 
     def settle(self, now: float) -> None:
         self.listed = False
+        if self.answered_at > 0.0:
+            self._goes_on()
         if self.held_block is None or self.finished:
             return
         if self.request_done and self._kind() == KIND_UNARY:
