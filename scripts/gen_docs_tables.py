@@ -242,6 +242,56 @@ def hedge_defaults() -> str:
     )
 
 
+def limit_defaults() -> str:
+    """Return the defaults of a limit."""
+    from seawall_policy.limit.options import (
+        CLASS_NAMES,
+        KIND_NAMES,
+        MOST_PLACES,
+        MOST_WAITING,
+        LimitOptions,
+    )
+
+    o = LimitOptions()
+    kinds = ", ".join(f"`{name}`" for name in KIND_NAMES[1:])
+    classes = ", ".join(f"`{name}`" for name in CLASS_NAMES)
+    places = f"1 to {count(MOST_PLACES)}"
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`adaptive`", f"`{KIND_NAMES[o.kind]}`", kinds),
+            ("`max_in_flight`", str(o.max_in_flight), places),
+            ("`min_in_flight`", str(o.min_in_flight), places),
+            ("`initial`", str(o.initial), places),
+            ("`queue`", f"{o.queue} (nobody waits)", f"0 to {count(MOST_WAITING)}"),
+            ("`queue_timeout`", length(o.queue_timeout_s), "1 ms to 1 h"),
+            ("`criticality_header`", "none", "a metadata key"),
+            ("`criticality`", f"`{CLASS_NAMES[o.criticality]}`", classes),
+            ("`shares`", "none", "one for each class, together at most 100 %"),
+            ("`shares[].criticality`", "required", classes),
+            ("`shares[].share`", "required", "0 to 100 %"),
+            ("`mode`", "`enforce`", "`enforce`, `shadow`, `off`"),
+        ],
+    )
+
+
+def rate_limit_defaults() -> str:
+    """Return the defaults of a rate limit."""
+    from seawall_policy.rate import MOST_KEYS, MOST_PARTS, RateLimitOptions
+
+    o = RateLimitOptions(1.0)
+    return table(
+        ("setting", "default", "range"),
+        [
+            ("`per_second`", "required", "above 0 to 1,000,000"),
+            ("`burst`", "`per_second`, at least 1", "1 to 1,000,000"),
+            ("`key`", "none: one bucket", f"up to {MOST_PARTS} of `peer`, `method`, `metadata:NAME`"),
+            ("`max_keys`", count(o.max_keys), f"1 to {count(MOST_KEYS)}"),
+            ("`mode`", "`enforce`", "`enforce`, `shadow`, `off`"),
+        ],
+    )
+
+
 def cluster_defaults() -> str:
     """Return the defaults of a cluster, as the compiler fills them in."""
     from seawall.v1 import policy_pb2
@@ -806,6 +856,8 @@ REGIONS: Final[dict[str, Callable[[], str]]] = {
     "retry-defaults": retry_defaults,
     "retry-presets": retry_presets,
     "hedge-defaults": hedge_defaults,
+    "limit-defaults": limit_defaults,
+    "rate-limit-defaults": rate_limit_defaults,
     "cluster-defaults": cluster_defaults,
     "health-check-defaults": health_check_defaults,
     "outlier-defaults": outlier_defaults,

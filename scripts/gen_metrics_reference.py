@@ -110,6 +110,27 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     ),
     "seawall_journal_entries": ("route", ""),
     "seawall_journal_bytes": ("route", ""),
+    "seawall_limit": (
+        "route",
+        "Routes that share a limit show the same number. With several workers, their sum.",
+    ),
+    "seawall_limit_inflight": ("route", "Calls of all routes that share the limit."),
+    "seawall_limit_long_calls": (
+        "route",
+        "Streams without news, and calls that hang or wait for their client.",
+    ),
+    "seawall_queue_depth": ("route", "Calls of all routes that share the limit."),
+    "seawall_queued_total": ("route", "Whether they got a place or not."),
+    "seawall_queue_wait_seconds_total": ("route", "Divided by `seawall_queued_total`: the mean wait."),
+    "seawall_limited_total": (
+        "route, reason, criticality",
+        "Reasons: `LIMITED`, `QUEUE_TIMEOUT`, `RATE_LIMITED`. Those that a fallback answered included.",
+    ),
+    "seawall_would_limit_total": (
+        "route, reason",
+        "`mode: shadow`. `LIMITED` covers those that would have waited.",
+    ),
+    "seawall_rate_limit_keys": ("route", ""),
     "seawall_mirror_calls_total": (
         "route, cluster, rpc_status_code",
         "The mirror's own status; DEADLINE_EXCEEDED when it took too long.",

@@ -95,6 +95,7 @@ def _standard() -> policy_pb2.Policy:
     # Half of at least 20 calls in 30 s: a route with little traffic needs a lasting fault, a busy one reacts
     # in a second.
     _breaker_by_time(policy, seconds=30, min_calls=20)
+    _limit(policy)
     return policy
 
 
@@ -109,6 +110,7 @@ def _read() -> policy_pb2.Policy:
     )
     _budget(policy, percent=20, min_per_second=10)
     _breaker_by_time(policy, seconds=10, min_calls=20)  # reads are many, so ten seconds say enough
+    _limit(policy)
     return policy
 
 
@@ -121,6 +123,7 @@ def _write() -> policy_pb2.Policy:
         1  # a write that may have happened is not repeated; what was never sent still is
     )
     _breaker_by_time(policy, seconds=30, min_calls=20)
+    _limit(policy)
     return policy
 
 
@@ -139,6 +142,8 @@ def _batch() -> policy_pb2.Policy:
     )  # retries of background work must not crowd out the foreground
     _breaker_by_time(policy, seconds=60, min_calls=10)
     _duration(policy.breaker.open_for, 30 * _SECOND)  # patient: probing can wait
+    _limit(policy, queue_ms=10_000)  # background work may wait until the foreground leaves room
+    policy.limit.criticality = policy_pb2.CRITICALITY_SHEDDABLE  # and it is what is refused first
     return policy
 
 
@@ -156,6 +161,7 @@ def _streaming() -> policy_pb2.Policy:
     )  # streams end rarely, so a time window would be empty
     policy.breaker.window.size = 20
     policy.breaker.min_calls = 10
+    # No limit: what is at work here is not what is open, and a stream's start says nothing about its weight.
     return policy
 
 
@@ -171,6 +177,7 @@ def _latency_critical() -> policy_pb2.Policy:
     _duration(policy.breaker.slow_call.duration, 300)  # late, and before the try's own time is up
     policy.breaker.slow_call.rate = 50
     _duration(policy.breaker.open_for, 2 * _SECOND)  # probe soon: every rejected call is seen by a person
+    _limit(policy, queue_ms=200)  # what has waited for longer would be late: 400 ms are one try's time
     return policy
 
 
@@ -210,6 +217,24 @@ def _breaker_by_time(policy: policy_pb2.Policy, *, seconds: int, min_calls: int)
     policy.breaker.window.kind = policy_pb2.WINDOW_KIND_TIME
     _duration(policy.breaker.window.duration, seconds * _SECOND)
     policy.breaker.min_calls = min_calls
+
+
+def _limit(policy: policy_pb2.Policy, *, queue_ms: int = 1_000) -> None:
+    """Add a limit that finds its size, for services that get more than they can do.
+
+    Measured in tests/simulation/test_overload.py: a healthy service loses nothing, one with three times the
+    calls that it can do answers as many in time as it can do.
+    """
+    policy.limit.adaptive = (
+        policy_pb2.LIMIT_KIND_KNEE
+    )  # the only kind that needs no tuning; docs/policies/limits.md
+    policy.limit.max_in_flight = 1000  # as the cluster's own ceiling of 1024, with some left for retries
+    policy.limit.min_in_flight = 4  # fewer could not even find out whether the service is back
+    policy.limit.initial = 1000  # nothing is known yet, and a healthy service must not pay for that
+    policy.limit.queue = 1000  # a second of a busy service; the queue, not a refusal, takes up bursts
+    # As long as a limit that was too low may need to grow, and as long as most callers wait at all. The
+    # call's own deadline ends its wait earlier.
+    _duration(policy.limit.queue_timeout, queue_ms)
 
 
 def _duration(field: _Duration, milliseconds: int) -> None:

@@ -21,8 +21,10 @@ from seawall_policy.health import HealthOptions
 from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.last_good import LastGoodOptions
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.members import PLAIN, DnsTarget, EndpointTraits, HashOptions
 from seawall_policy.outlier.options import OutlierOptions
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 from seawall_policy.transport import ClientTls, ConnectionOptions
 
@@ -107,6 +109,8 @@ class Policy:
         idempotency: IdempotencyOptions | None = None,
         recovered_after: int = RECOVERED_AFTER,
         fault: FaultOptions | None = None,
+        limit: LimitOptions | None = None,
+        rate_limit: RateLimitOptions | None = None,
     ) -> None:
         self.name: str = name
         self.timeout_s: float = timeout_s
@@ -127,6 +131,10 @@ class Policy:
         """Successes in a row that end a degradation."""
         self.fault: FaultOptions | None = fault
         """What is broken on purpose; None for nothing."""
+        self.limit: LimitOptions | None = limit
+        """None: any number of calls may be at work."""
+        self.rate_limit: RateLimitOptions | None = rate_limit
+        """None: any number of calls may come."""
 
 
 class MetadataCondition:

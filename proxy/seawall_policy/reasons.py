@@ -20,6 +20,9 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "PER_TRY_TIMEOUT",
     "DEADLINE_TOO_SHORT",
     "FAULT_INJECTED",
+    "RATE_LIMITED",
+    "LIMITED",
+    "QUEUE_TIMEOUT",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 
@@ -36,7 +39,6 @@ NEVER_ANSWERED: Final[tuple[str, ...]] = (
     "OVERTAKEN",
     "MESSAGE_TOO_LARGE",
     "MESSAGE_TOO_LARGE_TO_RETRY",
-    "RATE_LIMITED",
     "RETRY_BUDGET_EXHAUSTED",
 )
 """Reasons that no fallback of this version is asked about; naming one is allowed and has no effect."""

@@ -75,6 +75,12 @@ def test_labels_of_metrics() -> None:
     counters.not_retried["budget"] = 1
     page = prometheus.Exposition()
     prometheus.add_routes(page, {"r": counters})
+    counters.limit("LIMITED", 1)
+    counters.would_limit("LIMITED")
+    counters.waited(0.1)
+    prometheus.add_limits(page, {"r": counters})
+    prometheus.add_gates(page, [("r", 1, 0, 0, 0)])
+    prometheus.add_rate_limits(page, [("r", 1)])
     prometheus.add_methods(page, [method])
     counters.faults.count(0)
     prometheus.add_mirrors(page, {"r": counters})
@@ -202,6 +208,8 @@ def test_every_builtin_policy() -> None:
         ("policies/idempotency.md", ["Idempotency", "Journal"]),
         ("policies/classification.md", ["Classify"]),
         ("policies/faults.md", ["Fault", "FaultAbort", "FaultDelay", "FaultBandwidth", "FaultStream"]),
+        ("policies/limits.md", ["Limit", "CriticalityShare"]),
+        ("policies/rate-limits.md", ["RateLimit"]),
         ("policies/headers.md", ["RouteHeaders", "HeaderChange"]),
         ("policies/mirroring.md", ["Mirror"]),
         ("reference/access-log.md", ["AccessLog"]),

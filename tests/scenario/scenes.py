@@ -12,7 +12,9 @@ from seawall_policy.deadline import DeadlineOptions
 from seawall_policy.fault import FaultOptions
 from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.model import ClusterSpec, FallbackStep, MethodInfo, Snapshot
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
@@ -82,6 +84,8 @@ def snapshot(
     idempotency: IdempotencyOptions | None = None,
     recovered_after: int = 3,
     fault: FaultOptions | None = None,
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Snapshot:
     """One route for everything, to cluster `main`."""
     policy = make_policy(
@@ -95,6 +99,8 @@ def snapshot(
         idempotency=idempotency,
         recovered_after=recovered_after,
         fault=fault,
+        limit=limit,
+        rate_limit=rate_limit,
     )
     return make_snapshot(
         make_route(policy, idempotent=idempotent),
@@ -119,6 +125,8 @@ def playing(
     idempotency: IdempotencyOptions | None = None,
     recovered_after: int = 3,
     fault: FaultOptions | None = None,
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Playbook:
     """A playbook with one route for everything."""
     return Playbook(
@@ -136,6 +144,8 @@ def playing(
             idempotency=idempotency,
             recovered_after=recovered_after,
             fault=fault,
+            limit=limit,
+            rate_limit=rate_limit,
         )
     )
 

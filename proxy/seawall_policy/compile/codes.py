@@ -41,6 +41,9 @@ METHOD_MISFIT: Final = "SW0152"
 BAD_KEY: Final = "SW0153"
 BAD_TIME: Final = "SW0157"
 BAD_PATTERN: Final = "SW0158"
+LIMIT_RANGE: Final = "SW0148"
+SHARES_TOO_LARGE: Final = "SW0149"
+BAD_RATE_KEY: Final = "SW0150"
 
 DUPLICATE_NAME: Final = "SW0201"
 NO_SUCH_CLUSTER: Final = "SW0202"
@@ -82,6 +85,10 @@ ANYONE_IS_TRUSTED: Final = "SW0532"
 NEVER_SO_FAR: Final = "SW0533"
 EJECTS_FOR_CLIENT_FAULT: Final = "SW0534"
 METHOD_PARTIAL: Final = "SW0540"
+WAITS_OUTLAST_CALL: Final = "SW0535"
+ADAPTIVE_WITHOUT_QUEUE: Final = "SW0536"
+CRITICALITY_UNUSED: Final = "SW0537"
+BURST_TOO_SMALL: Final = "SW0538"
 MIRROR_TO_SELF: Final = "SW0541"
 FALLBACK_PAST_BREAKER: Final = "SW0542"
 FALLBACK_UNREACHED: Final = "SW0543"
@@ -197,6 +204,12 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
             "says what is not understood."
         ),
     ),
+    LIMIT_RANGE: ("The least limit is above the largest", "`min_in_flight` is more than `max_in_flight`."),
+    SHARES_TOO_LARGE: (
+        "Shares promise too much",
+        "What classes of calls are sure of is at most the whole limit.",
+    ),
+    BAD_RATE_KEY: ("Not a part of a key", "Write `peer`, `method` or `metadata:` with a metadata key."),
     DUPLICATE_NAME: ("Name given twice", "Names are unique among listeners, clusters and routes."),
     NO_SUCH_CLUSTER: ("No such cluster", "The document defines no cluster of this name."),
     NO_SUCH_POLICY: (
@@ -304,6 +317,22 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     ANYONE_IS_TRUSTED: (
         "Anyone may name the client",
         "A PROXY protocol header is believed, whoever sends it.",
+    ),
+    WAITS_OUTLAST_CALL: (
+        "Waiting lasts as long as the call",
+        "`queue_timeout` is not shorter than `timeout`, so calls would wait until they fail.",
+    ),
+    ADAPTIVE_WITHOUT_QUEUE: (
+        "Adaptive limit without a queue",
+        "Calls that come close together meet a limit that is right on average, and are refused.",
+    ),
+    CRITICALITY_UNUSED: (
+        "Criticality is read and not used",
+        "Classes differ in what they are sure of (`shares`) and in how they wait (`queue`).",
+    ),
+    BURST_TOO_SMALL: (
+        "Burst is very small for the rate",
+        "Less than a millisecond's calls may come at once.",
     ),
     NEVER_SO_FAR: (
         "No endpoint can be such an outlier",

@@ -30,6 +30,7 @@ from seawall_policy.compile.hedge_lints import lint_attempts, lint_hedged_routes
 from seawall_policy.compile.hedges import read_deadline, read_hedge
 from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.keys import lint_idempotency, read_idempotency, read_recovered_after
+from seawall_policy.compile.limits import lint_limits, read_limit, read_rate_limit
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
@@ -252,6 +253,7 @@ def _policies(
             lint_idempotency(scope / name, document.policies[name], lineage)
             if document.policies[name].fallback:
                 lint_steps(scope / name, compiled[name].fallback)
+            lint_limits(scope / name, document.policies[name], lineage.merged, compiled[name])
     return compiled
 
 
@@ -272,6 +274,8 @@ def _read_policy(
         idempotency=read_idempotency(scope, policy),
         recovered_after=read_recovered_after(scope, policy),
         fault=read_fault(scope, policy),
+        limit=read_limit(scope, policy),
+        rate_limit=read_rate_limit(scope, policy),
     )
 
 

@@ -106,6 +106,8 @@ class Acceptor(ConnectionHandler):
         if context.access is not None:
             call.access = self._draw_access(context.access, state.name, head)
         call.slots = self.slots
+        if state.guards is not None:
+            call.peer = self.peer
         stream.handler = call
         if self.max_message_bytes > 0:
             call.meter = MessageMeter(self.max_message_bytes)

@@ -19,10 +19,11 @@ from typing import Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
+from seawall_policy.limit.place import WAITING
 from seawall_policy.retry import MAX_PUSHBACK_MS, NO_PUSHBACK, NO_RETRY, RetryClass
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
-from seawall_proxy.call.call_hedge import Several
+from seawall_proxy.call.call_admission import CallAdmission
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, CallTrace
 from seawall_proxy.call.response import pushback, response_head, rich_error
@@ -38,7 +39,7 @@ _MEANT_AFTER_S: Final = 0.05
 _DEADLINE_SLACK_S: Final = 0.02
 
 
-class Call(Several):
+class Call(CallAdmission):
     """One RPC. Made by the acceptor; keeps itself alive through its stream, its timer and its attempt."""
 
     def begin(self, end_stream: bool, traced: CallTrace | None) -> None:
@@ -66,13 +67,16 @@ class Call(Several):
                 return
             if state.hedger is not None:
                 self._choose_hedger(state.hedger)
+        guards = state.guards
+        if guards is not None and not self._may_come(guards):
+            return
         self.cluster = state.cluster(context.draw)
         slots = self.slots
         if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
             self.waits_for_slot = True
             self._rearm()
             return
-        self._enter()
+        self._come_in()
 
     def _is_refused_as_hopeless(self) -> bool:
         """Count a call that has less time than the fastest ones have needed; refuse it where that is
@@ -93,7 +97,20 @@ class Call(Several):
     def slot_free(self) -> None:
         self.waits_for_slot = False
         if not self.finished:
+            self._come_in()
+
+    def _come_in(self) -> None:
+        guards = self.state.guards
+        if guards is None:
             self._enter()
+        else:
+            self._admit(guards)
+
+    def _begin_work(self) -> None:
+        self._enter()
+
+    def _refused(self, reason: str) -> None:
+        self._fail(status.RESOURCE_EXHAUSTED, reason)
 
     def _start_attempt(self) -> None:
         context = self.context
@@ -375,7 +392,8 @@ class Call(Several):
         now = self.context.now
         timed_out = code == CANCEL and now >= self._client_gives_up()
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
-        if self.waits_for_slot and now - self.started >= _MEANT_AFTER_S:
+        waits = self.waits_for_slot or (self.seat is not None and self.seat.state == WAITING)
+        if waits and now - self.started >= _MEANT_AFTER_S:
             # It was we who kept it from an upstream.
             stream.reached_upstream = True
         running = self._running()

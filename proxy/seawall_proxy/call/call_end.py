@@ -118,6 +118,8 @@ class CallEnd(ResponseSide):
 
     def _retry_after(self, reason: str) -> float:
         """Return after how many seconds the caller may try again; -1 when that is not known."""
+        if reason in local_reply.OF_LIMITS:
+            return self.come_back_s
         if reason != local_reply.BREAKER_OPEN:
             return -1.0
         seconds = self.state.retry_after(self.head.path, self.context.now)
@@ -163,6 +165,8 @@ class CallEnd(ResponseSide):
             context.timers.cancel(self)
         if self.waits_for_slot and self.slots is not None:
             self.slots.give_up(self)
+        if self.seat is not None:
+            self._give_back(code, reason, outcome)
         if self.replay is not None:
             self._forget_replay()
         if not self.request_done:
@@ -198,6 +202,9 @@ class CallEnd(ResponseSide):
         if self.paid:
             self.paid = False
             budget.give_back()
+
+    def _give_back(self, code: int, reason: str, outcome: int) -> None:
+        """Return the place under the route's limit."""
 
     def _slot(self, code: int, reason: str, outcome: int) -> MethodCounters:
         """Return the statistics of the method; remembered once it is one that is kept apart."""

@@ -98,6 +98,7 @@ class RequestSide(CallState):
             return
         if end_stream:
             self.request_done = True
+            self.asked_at = self.context.now
             if self.hedge_waits:
                 self.request_complete()
         size = len(data)

@@ -41,6 +41,9 @@ class ResponseSide(RequestSide):
     def response_data(self, attempt: Attempt, data: bytes) -> None:
         if attempt.first_at < 0.0:
             attempt.first_at = self.context.now
+        if self.seat is not None and self.answered_at == 0.0:
+            self.answered_at = self.context.now
+            self._list_held()
         if attempt.held_block is not None:
             attempt.hold(data)
             if attempt.held_size > HOLD_BYTES or self._kind() == KIND_STREAM or attempt.is_tight():
@@ -56,6 +59,9 @@ class ResponseSide(RequestSide):
             self.keeper.data(data)
         attempt.consume(self.stream.send_data(data, False))
 
+    def _goes_on(self) -> None:
+        """Learn that the call has an answer and has not ended with it."""
+
     def _list_held(self) -> None:
         if not self.listed:
             self.listed = True
@@ -63,6 +69,8 @@ class ResponseSide(RequestSide):
 
     def settle(self, now: float) -> None:
         self.listed = False
+        if self.answered_at > 0.0:
+            self._goes_on()
         attempt = self._front()
         if attempt is None or attempt.held_block is None or self.finished:
             return

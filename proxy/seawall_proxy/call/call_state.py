@@ -4,8 +4,8 @@ The rooms above it, each a class of its own, add what is done with it:
 
 `CallState` < `RequestSide` (the request and its repetition) < `ResponseSide` (holding back and committing) <
 `CallEnd` (what the client is told, and what is recorded) < `CallFallback` (answers in place of a failure) <
-`CallKeyed` (idempotency keys and their journal) < `Several` (attempts beside each other: hedges) < `Call`
-(attempts, retries, time).
+`CallKeyed` (idempotency keys and their journal) < `Several` (attempts beside each other: hedges) <
+`CallAdmission` (limits before the first attempt) < `Call` (attempts, retries, time).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from seawall_policy.hedge import Hedger, HedgeRun
 from seawall_policy.journal import Waiter
 from seawall_policy.retry import REASON_NONE, RetryDecision
 from seawall_proxy.call.access import AccessRecord
+from seawall_proxy.call.admission import Admission, Seat
 from seawall_proxy.call.attempt import NO_EXTRA, Attempt, AttemptOwner
 from seawall_proxy.call.context import Context
 from seawall_proxy.call.kept import AnswerKeeper
@@ -96,6 +97,18 @@ class CallState(AttemptOwner):
     access: AccessRecord | None = None
     mirrors: list[Mirror] | None = None
     """Copies that still take the request; None when there are none."""
+    seat: Seat | None = None
+    """Its place under the route's limit, held or waited for."""
+    admission: Admission | None = None
+    """Where the seat goes back to; a newer policy may have another one."""
+    answered_at: float = 0.0
+    """When the first bytes of an answer came; only kept by calls that have or had a seat."""
+    asked_at: float = 0.0
+    """When the request was complete; 0.0 when it was from the start, or is not yet."""
+    come_back_s: float = -1.0
+    """What a call is told that a limit refuses."""
+    peer: str = ""
+    """The client's address, where a rate limit may ask for it."""
     kept_code: int = 0
     kept_block: HeaderBlock | None = None
     """The last answer of a server that was not passed on, for the case that no other one comes."""

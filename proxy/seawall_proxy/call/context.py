@@ -8,11 +8,12 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from seawall_proxy.call.access import AccessSink
+from seawall_proxy.call.admission import Waiter
 from seawall_proxy.call.local import LocalServices
 from seawall_proxy.call.methods import MethodRegistry
 from seawall_proxy.call.ports import EventSink, StrategyBook, TraceSink
 from seawall_proxy.call.routing import RouteState, RoutingTable
-from seawall_proxy.call.timers import Timed, TimerWheel
+from seawall_proxy.call.timers import TimerWheel
 from seawall_proxy.telemetry.counters import RouteCounters
 
 REPLAY_CALL_BYTES: Final = 1 << 20
@@ -34,7 +35,7 @@ HOLD_AFTER_HEADERS_S: Final = 0.05
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Held(Timed):
+class Held(Waiter):
     """A call whose response is held back; `settle` is asked once the batch of input that it came in is
     through.
     """

@@ -37,6 +37,12 @@ DRAINING: Final = "DRAINING"
 OVERLOADED: Final = "OVERLOADED"
 IDEMPOTENCY_KEY_REUSED: Final = "IDEMPOTENCY_KEY_REUSED"
 FAULT_INJECTED: Final = "FAULT_INJECTED"
+RATE_LIMITED: Final = "RATE_LIMITED"
+LIMITED: Final = "LIMITED"
+QUEUE_TIMEOUT: Final = "QUEUE_TIMEOUT"
+
+OF_LIMITS: Final = frozenset((RATE_LIMITED, LIMITED, QUEUE_TIMEOUT))
+"""Reasons of a call that a limit of its policy refuses."""
 
 REASONS: Final[dict[str, str]] = {
     NO_ROUTE: "no route of the policy matches the method and metadata",
@@ -58,6 +64,9 @@ REASONS: Final[dict[str, str]] = {
     OVERLOADED: "the proxy itself is short of memory or time",
     IDEMPOTENCY_KEY_REUSED: "the idempotency key was used before, for another request",
     FAULT_INJECTED: "the policy injects this failure on purpose",
+    RATE_LIMITED: "more calls than the policy's rate_limit allows",
+    LIMITED: "the policy's limit of calls at work is reached, and no more may wait",
+    QUEUE_TIMEOUT: "no call at work ended in the time that this one could wait",
 }
 """Every reason with its meaning."""
 

@@ -25,7 +25,9 @@ from seawall_policy.latency import LatencyEstimate
 from seawall_policy.match import RouteTable
 from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
 from seawall_policy.shadow import Shadow
+from seawall_proxy.call.admission import Admission, Guards
 from seawall_proxy.call.breaker_scopes import ScopedBreakers
+from seawall_proxy.call.guards import guards_of
 from seawall_proxy.call.upstream_port import UpstreamCluster
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.telemetry.counters import MirrorCounters, RouteCounters
@@ -76,6 +78,7 @@ class RouteState:
         degradation: Degradation | None = None,
         faults: Faults | None = None,
         shadow: Shadow | None = None,
+        guards: Guards | None = None,
     ) -> None:
         self.route: Route = route
         self.name: str = route.name
@@ -118,6 +121,8 @@ class RouteState:
         """None when nothing is broken on purpose."""
         self.shadow: Shadow | None = shadow
         """A policy that is tried beside the one in force; None for none."""
+        self.guards: Guards | None = guards
+        """The limits of calls and rates; None when there are none."""
 
     def watched(self) -> bool:
         """Tell whether the route has breakers, though none may have been made yet."""
@@ -237,6 +242,7 @@ def build_table(
     budgets: dict[BudgetKey, RetryBudget] = {}
     throttles: dict[ThrottleKey, RetryThrottle] = {}
     states: dict[str, RouteState] = {}
+    admissions: dict[tuple[str, str], Admission] = {}
     for route in snapshot.routes:
         route_counters = counters.get(route.name)
         if route_counters is None:
@@ -261,6 +267,7 @@ def build_table(
             degradation=_degradation(route.policy, old),
             faults=_faults(route.policy, route_counters, now, wall_offset_s),
             shadow=_shadow(route, old, route_counters, draw, now),
+            guards=guards_of(route, old, admissions),
         )
     return RoutingTable(snapshot, states, clusters, budgets, throttles)
 

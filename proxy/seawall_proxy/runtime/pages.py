@@ -17,6 +17,7 @@ from seawall_policy.overload import RESOURCES
 from seawall_proxy.runtime.admin_http import Page, PageMaker, json_page
 from seawall_proxy.runtime.breaker_status import BreakerSums
 from seawall_proxy.runtime.endpoint_status import add_endpoints
+from seawall_proxy.runtime.limit_status import add_guards
 from seawall_proxy.runtime.status import route_states
 from seawall_proxy.telemetry import names, prometheus
 
@@ -102,6 +103,8 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     """Add what one event loop's data path knows."""
     data.worker.fold_counters()
     prometheus.add_routes(page, data.routes)
+    prometheus.add_limits(page, data.routes)
+    add_guards(page, route_states(data.worker))
     prometheus.add_methods(page, data.worker.context.methods.slots)
     prometheus.add_mirrors(page, data.routes)
     prometheus.add_faults(page, data.routes)

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_proxy.runtime.breaker_status import breaker_messages, route_lines
 from seawall_proxy.runtime.endpoint_status import cluster_line, endpoint_message
+from seawall_proxy.runtime.limit_status import guard_lines
 from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
         "rejected": counters.rejected,
     }
     line.update(route_lines(state, now))
+    line.update(guard_lines(state.guards))
     _add_kept(line, state, now)
     return line
 

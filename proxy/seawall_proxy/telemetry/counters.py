@@ -131,6 +131,13 @@ class RouteCounters:
         """Refused calls by reason."""
         self.fallback_by_kind: dict[str, int] = {}
         """Fallbacks served by kind: static, cluster, method, last_good, empty."""
+        self.limited: dict[tuple[str, int], int] = {}
+        """Calls that a limit refused, by reason and criticality (seawall_policy.limit.options)."""
+        self.would_limit_by: dict[str, int] = {}
+        """Calls that a limit in shadow would have refused or kept waiting, by reason."""
+        self.queue_waits: int = 0
+        """Calls that waited for a place, whether they got it or not."""
+        self.queue_wait_s: float = 0.0
         self.mirrors: dict[str, MirrorCounters] = {}
         """By cluster."""
         self.not_retried: dict[str, int] = {}
@@ -173,6 +180,20 @@ class RouteCounters:
     def refuse_hedge(self, reason: str) -> None:
         """Count a hedge that was due and not sent."""
         add_reason(self.hedges_refused, reason)
+
+    def limit(self, reason: str, criticality: int) -> None:
+        """Count a call that a limit refused."""
+        key = (reason, criticality)
+        self.limited[key] = self.limited.get(key, 0) + 1
+
+    def would_limit(self, reason: str) -> None:
+        """Count a call that a limit in shadow would have refused or kept waiting."""
+        add_reason(self.would_limit_by, reason)
+
+    def waited(self, seconds: float) -> None:
+        """Count a call that waited for a place."""
+        self.queue_waits += 1
+        self.queue_wait_s += seconds
 
     def fall_back(self, kind: str) -> None:
         """Count a served fallback and its kind."""

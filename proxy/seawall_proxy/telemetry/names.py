@@ -58,6 +58,27 @@ FALLBACKS: Final = Metric(
 REJECTED: Final = Metric(
     "seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason."
 )
+LIMIT: Final = Metric("seawall_limit", "gauge", "Calls that may be at work at once, by route.")
+LIMIT_IN_FLIGHT: Final = Metric(
+    "seawall_limit_inflight", "gauge", "Calls that hold a place under the limit, by route."
+)
+LIMIT_LONG_CALLS: Final = Metric(
+    "seawall_limit_long_calls", "gauge", "Calls at work for so long that they are no longer counted."
+)
+QUEUE_DEPTH: Final = Metric("seawall_queue_depth", "gauge", "Calls that wait for a place, by route.")
+QUEUED: Final = Metric("seawall_queued_total", "counter", "Calls that have waited for a place, by route.")
+QUEUE_WAIT: Final = Metric(
+    "seawall_queue_wait_seconds_total", "counter", "Time that calls have waited for a place, by route."
+)
+LIMITED: Final = Metric(
+    "seawall_limited_total", "counter", "Calls that a limit refused, by route, reason and criticality."
+)
+WOULD_LIMIT: Final = Metric(
+    "seawall_would_limit_total",
+    "counter",
+    "Calls that a limit in shadow would have refused or kept waiting, by route and reason.",
+)
+RATE_KEYS: Final = Metric("seawall_rate_limit_keys", "gauge", "Buckets of the rate limit, by route.")
 MIRRORED: Final = Metric(
     "seawall_mirror_calls_total", "counter", "Copies that were sent to a mirror, by what came of them."
 )

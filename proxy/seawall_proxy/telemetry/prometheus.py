@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from seawall_policy import status
 from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_policy.fault import KIND_NAMES
+from seawall_policy.limit.options import CLASS_NAMES
 from seawall_policy.shadow import KIND_NAMES as SHADOW_KINDS
 from seawall_proxy.telemetry import names
 from seawall_proxy.telemetry.counters import (
@@ -143,6 +144,30 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     )
 
 
+def add_limits(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
+    """Add what limits have done to the calls of routes."""
+    by_name = [((("route", name),), routes[name]) for name in sorted(routes)]
+    limited = [(labels, counters) for labels, counters in by_name if counters.limited or counters.queue_waits]
+    page.family(names.QUEUED, ((labels, counters.queue_waits) for labels, counters in limited))
+    page.family(names.QUEUE_WAIT, ((labels, counters.queue_wait_s) for labels, counters in limited))
+    page.family(
+        names.LIMITED,
+        (
+            ((*labels, ("reason", reason), ("criticality", CLASS_NAMES[criticality])), count)
+            for labels, counters in limited
+            for (reason, criticality), count in sorted(counters.limited.items())
+        ),
+    )
+    page.family(
+        names.WOULD_LIMIT,
+        (
+            ((*labels, ("reason", reason)), count)
+            for labels, counters in by_name
+            for reason, count in sorted(counters.would_limit_by.items())
+        ),
+    )
+
+
 def add_keeping(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
     """Add what is counted about degraded routes and about journals, where there is anything."""
     by_name = [((("route", name),), routes[name]) for name in sorted(routes)]
@@ -187,6 +212,20 @@ def add_kept(
         (names.JOURNAL_BYTES, known, 2),
     ):
         page.family(metric, [((("route", row[0]),), float(row[place])) for row in rows])
+
+
+def add_gates(page: Exposition, gates: Iterable[tuple[str, int, int, int, int]]) -> None:
+    """Add limits given as route, limit, calls at work, long calls and calls that wait."""
+    rows = [((("route", route),), numbers) for route, *numbers in gates]
+    for index, metric in enumerate(
+        (names.LIMIT, names.LIMIT_IN_FLIGHT, names.LIMIT_LONG_CALLS, names.QUEUE_DEPTH)
+    ):
+        page.family(metric, [(labels, numbers[index]) for labels, numbers in rows])
+
+
+def add_rate_limits(page: Exposition, limiters: Iterable[tuple[str, int]]) -> None:
+    """Add rate limits given as route and buckets."""
+    page.family(names.RATE_KEYS, (((("route", route),), keys) for route, keys in limiters))
 
 
 def add_methods(page: Exposition, slots: Iterable[MethodCounters]) -> None:

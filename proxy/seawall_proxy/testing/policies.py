@@ -14,6 +14,7 @@ from seawall_policy.header_change import HeaderChange
 from seawall_policy.hedge import HedgeOptions
 from seawall_policy.journal import IdempotencyOptions
 from seawall_policy.last_good import LastGoodOptions
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
@@ -27,10 +28,11 @@ from seawall_policy.model import (
     Snapshot,
     StaticAnswer,
 )
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 
 
-def make_policy(
+def make_policy(  # noqa: PLR0913 - one for each mechanism
     *,
     timeout_s: float = inf,
     per_try_timeout_s: float = inf,
@@ -43,6 +45,8 @@ def make_policy(
     recovered_after: int = RECOVERED_AFTER,
     fault: FaultOptions | None = None,
     classifier: Classifier | None = None,
+    limit: LimitOptions | None = None,
+    rate_limit: RateLimitOptions | None = None,
 ) -> Policy:
     """Return a policy; what is not given is off."""
     return Policy(
@@ -58,6 +62,8 @@ def make_policy(
         idempotency=idempotency,
         recovered_after=recovered_after,
         fault=fault,
+        limit=limit,
+        rate_limit=rate_limit,
     )
 
 

@@ -324,6 +324,10 @@ class World:
                 guard = state.shadow.breaker
                 _expect_zero(left, f"route {state.name}: permits of the shadow out", guard.in_flight)
                 _expect_zero(left, f"route {state.name}: shadow's permits too many", guard.surplus_returns)
+            if state.guards is not None and state.guards.admission is not None:
+                gate = state.guards.admission.gate
+                _expect_zero(left, f"route {state.name}: places held", gate.in_flight + gate.long_calls)
+                _expect_zero(left, f"route {state.name}: waiting for places", gate.queue.length)
         for cluster in self.clusters.clusters.values():
             _expect_zero(left, f"cluster {cluster.name}: in flight", cluster.in_flight)
             for endpoint in cluster.endpoints:

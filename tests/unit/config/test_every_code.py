@@ -111,6 +111,15 @@ FILES = {
     codes.KIND_UNKNOWN: policy("{idempotency: {journal: {}}}").replace(
         "cluster: shop, policy", "match: {service: other.v1.Service}, cluster: shop, policy"
     ),
+    codes.LIMIT_RANGE: policy("{limit: {max_in_flight: 1, min_in_flight: 2}}"),
+    codes.SHARES_TOO_LARGE: policy(
+        "{limit: {shares: [{criticality: critical, share: 60%}, {criticality: sheddable, share: 50%}]}}"
+    ),
+    codes.BAD_RATE_KEY: policy("{rate_limit: {per_second: 1, key: [who]}}"),
+    codes.WAITS_OUTLAST_CALL: policy("{timeout: 1s, limit: {queue: 5, queue_timeout: 2s}}"),
+    codes.ADAPTIVE_WITHOUT_QUEUE: policy("{limit: {adaptive: gradient}}"),
+    codes.CRITICALITY_UNUSED: policy("{limit: {criticality_header: x-crit}}"),
+    codes.BURST_TOO_SMALL: policy("{rate_limit: {per_second: 10000, burst: 5}}"),
     codes.MIRROR_TO_SELF: route("cluster: shop, mirror: [shop]"),
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
     codes.JITTER_TO_NOTHING: policy("{breaker: {open_jitter: 0.95}}"),

@@ -53,6 +53,7 @@ class LimitKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LIMIT_KIND_VEGAS: _ClassVar[LimitKind]
     LIMIT_KIND_GRADIENT2: _ClassVar[LimitKind]
     LIMIT_KIND_AIMD: _ClassVar[LimitKind]
+    LIMIT_KIND_KNEE: _ClassVar[LimitKind]
 
 class Criticality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -171,6 +172,7 @@ LIMIT_KIND_GRADIENT: LimitKind
 LIMIT_KIND_VEGAS: LimitKind
 LIMIT_KIND_GRADIENT2: LimitKind
 LIMIT_KIND_AIMD: LimitKind
+LIMIT_KIND_KNEE: LimitKind
 CRITICALITY_UNSPECIFIED: Criticality
 CRITICALITY_CRITICAL_PLUS: Criticality
 CRITICALITY_CRITICAL: Criticality
