@@ -361,6 +361,24 @@ def test_failures_of_all_are_nobodys() -> None:
     assert told(made) == [(EJECTED, "a", "consecutive")]
 
 
+def test_what_began_before_a_common_failure_is_no_excuse_for_one() -> None:
+    """One elsewhere that began earlier and ends well does not say that the others are well."""
+    made, tallies = detector(BARE)
+    for started in (0.98, 0.99):
+        tallies[1].began(started)
+    for number in range(5):
+        tallies[0].began(1.0)
+        at = 1.001 + number / 1000
+        if number in (1, 2):
+            tallies[1].answered(0.97 + number / 100, at)
+            tallies[1].ended(0.97 + number / 100, 0, STATUS, at)
+        tallies[0].answered(1.0, at)
+        if tallies[0].ended(1.0, 14, STATUS, at):
+            made.look_at(tallies[0], at)
+    assert tallies[0].failed_run == 5
+    assert not made.verdicts
+
+
 def test_on_trial() -> None:
     """One attempt at first, more with each two that go well, all after eight; one bad one ends it."""
     made, tallies = detector(OutlierOptions(jitter=0.0, latency=QUIET))
