@@ -4,7 +4,8 @@ MECHANISM = "engine"
 TESTS = ("tests/simulation/test_engine.py",)
 _ATTEMPT = "seawall_proxy/call/attempt.py"
 _CALL = "seawall_proxy/call/call.py"
-_BREAKER = "seawall_policy/breaker.py"
+_BREAKER = "seawall_policy/breaker/machine.py"
+_PROBING = "seawall_policy/breaker/probing.py"
 _RETRY = "seawall_policy/retry.py"
 _BUDGET = "seawall_policy/budget.py"
 MUTANTS = (
@@ -26,7 +27,7 @@ MUTANTS = (
         "",
         "stragglers teach the state after theirs",
     ),
-    (_BREAKER, "            self.probes_in_flight += 1\n", "", "any number of probes is let through"),
+    (_PROBING, "        self.probes_in_flight += 1\n", "", "any number of probes is let through"),
     (
         _RETRY,
         "if self.attempts >= options.max_attempts:",
@@ -47,8 +48,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "        if now >= self.deadline:\n            self._cut_short(",
-        "        if now >= self.deadline + 0.5:\n            self._cut_short(",
+        "        if now >= self.deadline:\n            self._call_is_late(",
+        "        if now >= self.deadline + 0.5:\n            self._call_is_late(",
         "calls outlive their deadline",
     ),
 )

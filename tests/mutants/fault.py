@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     (
         "seawall_proxy/call/faults.py",
-        "    attempt.injected = True\n",
+        "    attempt.be_injected()\n",
         "",
         "the endpoint is blamed for what was injected (envoy #25487)",
     ),

@@ -185,7 +185,7 @@ def test_a_policy_of_a_file(tmp_path: Path) -> None:
     clock = VirtualClock()
     browsing = policy("browsing", file=path, clock=clock)
     assert (browsing.timeout_s, browsing.per_try_timeout_s) == (1.5, 3.0)
-    assert browsing.ignored == ("fallback[0].cluster",)
+    assert browsing.ignored == ("fallback[0].cluster", "limit")
     log: list[float | None] = []
     answer = browsing.call(fails(ConnectionResetError(), log))
     assert (answer, len(log)) == ({"notice": "Back in a minute."}, 2)
