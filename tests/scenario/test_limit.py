@@ -1,4 +1,4 @@
-"""The limit of calls at work, as calls meet it: who begins, waits or is refused, and that places come back."""
+"""The limit of calls at work, as calls meet it: who begins, waits or is refused; places come back."""
 
 from __future__ import annotations
 
