@@ -168,7 +168,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(
     places=st.integers(1, 3),
     queue=st.integers(0, 3),

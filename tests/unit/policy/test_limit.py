@@ -374,7 +374,7 @@ def test_chain() -> None:
     assert chain.newest() is None
 
 
-def waiting_gate(**settings: object) -> tuple[Gate, Place]:
+def waiting_gate(**settings: tuple[float, ...]) -> tuple[Gate, Place]:
     """A gate with one place, which is taken."""
     gate = Gate(
         options(limits.NONE, max_in_flight=1, min_in_flight=1, queue=5, queue_timeout_s=9.0, **settings)
@@ -418,7 +418,7 @@ def test_order_turns_round_after_a_tenth_of_a_second() -> None:
 
 
 def test_a_share_is_a_guarantee() -> None:
-    """A class that holds less than its share begins at the limit, and nobody else takes what it leaves free."""
+    """A class below its share begins at the limit, and nobody else takes what it leaves free."""
     gate, first = waiting_gate(shares=(0.5, 0.0, 0.0, 0.0))
     plus = Place(0, inf)
     assert gate.enter(plus, 0.0) == ENTERED
