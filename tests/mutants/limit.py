@@ -16,7 +16,7 @@ MUTANTS = (
     ("seawall_policy/limit/gate.py", "            if spare > 0:\n                room -= spare\n", "", "nothing is left for those who are sure of it"),
     ("seawall_policy/limit/gate.py", "        if self._has_shares and self._is_below_share(criticality):\n            return True\n", "", "a share is no guarantee"),
     ("seawall_policy/limit/queue.py", "        return chain.newest() if self.is_standing(now) else chain.oldest()\n", "        return chain.oldest()\n", "a standing queue serves the oldest"),
-    ("seawall_policy/limit/queue.py", "        if self.length == 0:\n            self.filled_since = inf\n", "", "an empty queue is still standing"),
+    ("seawall_policy/limit/queue.py", "            self.filled_since = now\n", "            pass\n", "no queue is ever a standing one"),
     ("seawall_policy/limit/queue.py", "        for other in range(CLASSES - 1, criticality, -1):\n", "        for other in range(CLASSES - 1, -1, -1):\n", "an equal call is dropped"),
     ("seawall_policy/limit/queue.py", "first.deadline - needs_s)", "first.deadline)", "the timer forgets what a call needs"),
     ("seawall_policy/limit/place.py", "        self.length -= 1\n", "        self.length -= 2\n", "a chain miscounts"),
