@@ -12,10 +12,21 @@ from google.rpc.status_pb2 import Status
 
 from seawall_policy import status
 from seawall_policy.budget import BudgetOptions, ConcurrencyBudget, ThrottleOptions
+from seawall_policy.model import MethodInfo
 from seawall_policy.retry import RetryClass, RetryOptions
 from seawall_proxy.http2.headers import Field
 from seawall_proxy.testing import Playbook
-from tests.scenario.scenes import TWO, UNAVAILABLE, begin, playing, retrying, snapshot, tripping
+from tests.scenario.scenes import (
+    GET,
+    METHODS,
+    TWO,
+    UNAVAILABLE,
+    begin,
+    playing,
+    retrying,
+    snapshot,
+    tripping,
+)
 
 
 def details(*messages: RetryInfo | ErrorInfo) -> Field:
@@ -318,3 +329,17 @@ def test_an_open_breaker_keeps_the_answer_of_the_server() -> None:
         (line,) = play.forget()
         assert "x-who=a" in line
         assert "BREAKER_OPEN" in line
+
+
+def test_a_method_that_is_declared_idempotent_is_retried() -> None:
+    """`idempotency_level` of the contract speaks for its method alone, where the route says nothing."""
+    declared = {**METHODS, GET.encode(): MethodInfo(False, False, True)}
+    for methods, sent in ((METHODS, 1), (declared, 2)):
+        with playing(retry=retrying(only_idempotent=True), methods=methods) as play:
+            begin(play)
+            play.server().last.trailers_only(14)
+            play.advance(0.03)
+            assert play.server().count == sent
+            if sent == 2:
+                play.server().last.trailers_only(0)
+            play.forget()

@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle
+from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
 
 
 def budget(percent: float = 20.0, min_per_second: float = 0.0, interval_s: float = 10.0) -> RetryBudget:
@@ -93,6 +93,18 @@ def test_budget_of_nothing_allows_nothing() -> None:
     for _ in range(100):
         ledger.deposit(0.0)
     assert not ledger.try_withdraw(0.0)
+
+
+def test_a_share_of_nothing_is_a_cap() -> None:
+    """With 0 % of the calls at work, `min_concurrent` is how many retries are at work at most, however many
+    calls there are.
+    """
+    cap = make_budget(BudgetOptions(percent=0.0, concurrent=True, min_concurrent=3))
+    cap.deposit_many(1000, 0.0)
+    assert [cap.try_withdraw(0.0) for _ in range(5)] == [True, True, True, False, False]
+    cap.give_back()
+    assert cap.try_withdraw(0.0)
+    assert not cap.try_withdraw(0.0)
 
 
 def test_more_than_one_retry_for_each_call() -> None:

@@ -131,3 +131,17 @@ def test_degraded_routes_and_what_is_kept() -> None:
     assert 'seawall_journal_entries{route="b"} 1\n' in text
     assert "seawall_journal_stored_total" not in text
     assert text.count("seawall_journal_replayed_total{") == 1
+
+
+def test_a_limit_and_what_it_holds() -> None:
+    """Both are gauges, so what is left of a limit can be seen."""
+    made = Exposition()
+    prometheus.add_gates(made, [("a", 40, 25, 2, 7)])
+    text = made.text()
+    for line in (
+        'seawall_limit{route="a"} 40\n',
+        'seawall_limit_inflight{route="a"} 25\n',
+        'seawall_limit_long_calls{route="a"} 2\n',
+        'seawall_queue_depth{route="a"} 7\n',
+    ):
+        assert line in text
