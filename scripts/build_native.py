@@ -7,9 +7,9 @@
 
 The modules are listed in pyproject.toml, `[tool.seawall.native]`. All are compiled into one group, so that
 calls between them are C calls; each has a C file of its own, since one file for all takes the C compiler
-several times as long and one core only. The result is kept in build/native/<key>/, where the key covers the sources, the interpreter, mypy and the compiler
-settings; a tree or a wheel is then filled from there. hatch_build.py uses the same functions, so an
-installed wheel and a tree are compiled alike.
+several times as long, on one core only. The result is kept in build/native/<key>/, where the key covers the
+sources, the interpreter, mypy and the compiler settings; a tree or a wheel is then filled from there.
+hatch_build.py uses the same functions, so an installed wheel and a tree are compiled alike.
 
 A machine without a C compiler, or a source that does not compile, is no error: what was compiled before is
 removed, because it no longer matches, and the same source runs interpreted. Environment:
@@ -276,7 +276,7 @@ def _parallel_build_ext() -> type[build_ext]:
     """Return a `build_ext` that compiles the C files of one extension side by side."""
     from setuptools.command.build_ext import build_ext
 
-    class ParallelBuildExt(build_ext):
+    class ParallelBuildExt(build_ext):  # type: ignore[misc]  # setuptools publishes no types
         def build_extension(self, ext: Extension) -> None:
             compiler = self.compiler
             one_by_one = compiler.compile
