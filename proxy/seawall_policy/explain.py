@@ -17,7 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from seawall.v1 import policy_pb2
-from seawall_policy import retry, status
+from seawall_policy import hedge, rate, retry, status
 from seawall_policy.breaker import SHADOW, BreakerOptions
 from seawall_policy.builtin import builtin_policies
 from seawall_policy.compile import compile_document
@@ -26,8 +26,11 @@ from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.report import Report
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.durations import NANOS_PER_SECOND, format_duration
+from seawall_policy.limit import options as limits
 from seawall_policy.match import RouteTable
-from seawall_policy.model import Policy, Route, Snapshot
+from seawall_policy.model import ClusterSpec, Policy, Route, Snapshot
+from seawall_policy.outlier import options as outlier
+from seawall_policy.outlier.options import OutlierOptions
 
 DEFAULT_SOURCE: Final = "default"
 """Where a number comes from that no policy says."""
@@ -48,6 +51,16 @@ ORDER: Final[tuple[tuple[str, str], ...]] = (
     ("classify", "what kind of failure it was"),
 )
 """The settings of a policy, in the order in which their mechanisms meet a call, outermost first."""
+
+CLUSTER_ORDER: Final[tuple[tuple[str, str], ...]] = (
+    ("max_in_flight", "attempts at the cluster at once"),
+    ("balance", "which endpoint is asked"),
+    ("health_check", "endpoints that say they are not well are left out"),
+    ("slow_start", "endpoints that are new get little at first"),
+    ("outlier", "endpoints that do worse than the others are left out"),
+    ("max_in_flight_per_endpoint", "attempts at an endpoint at once"),
+)
+"""The settings of a cluster that decide on an attempt, in the order in which they are asked."""
 
 _SINGLE: Final = frozenset({"timeout", "per_try_timeout", "recovered_after"})
 _ATOMIC: Final = frozenset({"google.protobuf.Duration", "google.protobuf.Value"})
@@ -98,6 +111,8 @@ class Explanation:
     destinations: tuple[tuple[str, float], ...] = ()
     """Clusters with their shares, 0 to 1."""
     mechanisms: tuple[Mechanism, ...] = ()
+    clusters: tuple[tuple[str, tuple[Mechanism, ...]], ...] = ()
+    """What each attempt meets inside of those, in each of the destinations."""
     off: tuple[str, ...] = field(default=())
     """Mechanisms that the policy leaves off."""
 
@@ -139,6 +154,7 @@ def explain(
         idempotent,
         _destinations(chosen),
         mechanisms,
+        tuple((name, _in_cluster(document, snapshot.clusters[name])) for name, _ in chosen.backends),
         off,
     )
 
@@ -208,6 +224,33 @@ def _idempotent(snapshot: Snapshot, route: Route, path: str) -> str:
         return f"route {route.name} says so"
     info = snapshot.methods.get(path.encode())
     return "the method's descriptor says so" if info is not None and info.idempotent else ""
+
+
+def _in_cluster(document: policy_pb2.PolicyDocument, spec: ClusterSpec) -> tuple[Mechanism, ...]:
+    message = next(one for one in document.clusters if one.name == spec.name)
+    fields = cast("Mapping[str, FieldDescriptor]", policy_pb2.Cluster.DESCRIPTOR.fields_by_name)
+    found = []
+    for name, purpose in CLUSTER_ORDER:
+        if name == "outlier" and spec.outlier is None:
+            continue
+        settings = _settings(message, [(f"cluster {spec.name}", message)], fields[name])
+        said = {setting.name for setting in settings}
+        for path, read in _CLUSTER_DEFAULTS.get(name, ()):
+            if path not in said:
+                settings.append(Setting(path, read(spec), DEFAULT_SOURCE))
+        # A message without settings says that something is on.
+        settings = [one for one in settings if one.name != name or one.value != {}]
+        if settings:
+            found.append(Mechanism(name, purpose, tuple(settings), _cluster_note(name, spec)))
+    return tuple(found)
+
+
+def _cluster_note(name: str, spec: ClusterSpec) -> str:
+    if name != "outlier" or spec.outlier is None:
+        return ""
+    if spec.dns is None and len(spec.endpoints) == 1:
+        return "not here: one endpoint cannot be compared with others"
+    return "watches only: it leaves nobody out" if spec.outlier.mode == outlier.SHADOW else ""
 
 
 # ----------------------------------------------------------------------------------------------- settings
@@ -313,12 +356,46 @@ _DEFAULTS: Final[dict[str, tuple[tuple[str, Callable[[Policy], Plain]], ...]]] =
 """The numbers that decide most, by mechanism."""
 
 
+def _balance(balance: int) -> str:
+    descriptor = cast("FieldDescriptor", policy_pb2.Cluster.DESCRIPTOR.fields_by_name["balance"])
+    return str(field_to_plain(descriptor, balance))
+
+
+def _outlier(read: Callable[[OutlierOptions], Plain]) -> Callable[[ClusterSpec], Plain]:
+    return lambda spec: None if spec.outlier is None else read(spec.outlier)
+
+
+_CLUSTER_DEFAULTS: Final[dict[str, tuple[tuple[str, Callable[[ClusterSpec], Plain]], ...]]] = {
+    "max_in_flight": (("max_in_flight", lambda spec: spec.max_in_flight),),
+    "balance": (("balance", lambda spec: _balance(spec.balance)),),
+    "outlier": (
+        ("outlier.mode", _outlier(lambda options: outlier.MODE_NAMES[options.mode])),
+        ("outlier.consecutive", _outlier(lambda options: options.consecutive)),
+        ("outlier.failure_share.share", _outlier(lambda options: f"{options.failure_share.share * 100:g}%")),
+        ("outlier.latency.mode", _outlier(lambda options: outlier.MODE_NAMES[options.latency.mode])),
+        ("outlier.ejection", _outlier(lambda options: _time(options.ejection_s))),
+        ("outlier.max_ejected", _outlier(lambda options: f"{options.max_ejected * 100:g}%")),
+    ),
+}
+
+
+_NOT_REPEATED: Final = "not for this call: nothing says that it may be repeated"
+
+
 def _note(name: str, policy: Policy, idempotent: str) -> str:
+    if name == "hedge" and policy.hedge is not None:
+        if policy.hedge.only_idempotent and not idempotent:
+            return _NOT_REPEATED
+        return "counts only: it sends nothing" if policy.hedge.mode == hedge.SHADOW else ""
+    if name == "limit" and policy.limit is not None and policy.limit.mode == limits.SHADOW:
+        return "counts only: it refuses nothing"
+    if name == "rate_limit" and policy.rate_limit is not None and policy.rate_limit.mode == rate.SHADOW:
+        return "counts only: it refuses nothing"
     if name == "retry":
         if policy.retry.max_attempts <= 1:
             return "one attempt only"
         if policy.retry.only_idempotent and not idempotent:
-            return "not for this call: nothing says that it may be repeated"
+            return _NOT_REPEATED
         why = f" ({idempotent})" if idempotent else ""
         return f"this call may be repeated{why}"
     if name == "breaker" and policy.breaker is not None:

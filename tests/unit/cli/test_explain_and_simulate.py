@@ -47,6 +47,7 @@ def test_explain_a_call(policy: str, capsys: pytest.CaptureFixture[str]) -> None
         "idempotent",
         "destinations",
         "mechanisms",
+        "clusters",
         "off",
     }
     retry = next(one for one in shown["mechanisms"] if one["name"] == "retry")

@@ -98,6 +98,47 @@ def test_notes_say_what_it_means_for_this_call() -> None:
     assert explained("shop.v1.Checkout/PlaceOrder").idempotent == ""
 
 
+def test_the_standard_policy_shows_everything_that_is_on() -> None:
+    """Without a word in the document: limit, hedge, retry, breaker, and the outliers of the cluster."""
+    found = explained("a.B/D")
+    assert (found.route, found.policy) == ("b", "builtin/standard")
+    assert [one.name for one in found.mechanisms] == ["limit", "hedge", "retry", "breaker"]
+    assert "not for this call" in mechanism(found, "hedge").note
+    ((name, inside),) = found.clusters
+    assert name == "shop"
+    assert [one.name for one in inside] == ["max_in_flight", "balance", "outlier"]
+    numbers = {one.name: (one.value, one.source) for part in inside for one in part.settings}
+    assert numbers["max_in_flight"] == (1024, DEFAULT_SOURCE)
+    assert numbers["balance"] == ("round_robin", DEFAULT_SOURCE)
+    assert numbers["outlier.consecutive"] == (5, DEFAULT_SOURCE)
+
+
+def test_what_a_cluster_says() -> None:
+    """Its own settings beside the defaults, and what they mean here."""
+    text = """
+clusters:
+  - {name: one, endpoints: ["127.0.0.1:1"], max_in_flight_per_endpoint: 9}
+  - {name: off, endpoints: ["127.0.0.1:1", "127.0.0.1:2"], outlier: {mode: off}, slow_start: 30s}
+  - {name: watched, endpoints: ["127.0.0.1:1", "127.0.0.1:2"], outlier: {mode: shadow, consecutive: 7}}
+routes:
+  - name: all
+    backends: [{cluster: one, weight: 1}, {cluster: off, weight: 1}, {cluster: watched, weight: 1}]
+"""
+    inside = dict(explain(document(text, base="version: v1\n"), "a.B/C").clusters)
+    assert {one.name: one.note for one in inside["one"]} == {
+        "max_in_flight": "",
+        "balance": "",
+        "outlier": "not here: one endpoint cannot be compared with others",
+        "max_in_flight_per_endpoint": "",
+    }
+    assert [one.name for one in inside["off"]] == ["max_in_flight", "balance", "slow_start"]
+    watched = next(one for one in inside["watched"] if one.name == "outlier")
+    assert "leaves nobody out" in watched.note
+    assert ("outlier.consecutive", 7, "cluster watched") in [
+        (one.name, one.value, one.source) for one in watched.settings
+    ]
+
+
 def test_the_order_is_that_of_the_mechanisms() -> None:
     """Outermost first, and every setting of a policy has its place."""
     names = [one.name for one in explained("a.B/C").mechanisms]

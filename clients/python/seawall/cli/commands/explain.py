@@ -11,8 +11,10 @@ from seawall.cli import exits, render
 from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seawall.v1.policy_pb2 import PolicyDocument
-    from seawall_policy.explain import Explanation
+    from seawall_policy.explain import Explanation, Mechanism
 
 
 @click.command()
@@ -96,20 +98,25 @@ def shape(found: Explanation) -> dict[str, Any]:
         "destinations": [
             {"cluster": cluster, "share": round(share, 6)} for cluster, share in found.destinations
         ],
-        "mechanisms": [
-            {
-                "name": one.name,
-                "purpose": one.purpose,
-                "note": one.note,
-                "settings": [
-                    {"name": setting.name, "value": setting.value, "source": setting.source}
-                    for setting in one.settings
-                ],
-            }
-            for one in found.mechanisms
-        ],
+        "mechanisms": _mechanisms(found.mechanisms),
+        "clusters": [{"cluster": name, "mechanisms": _mechanisms(inside)} for name, inside in found.clusters],
         "off": list(found.off),
     }
+
+
+def _mechanisms(found: Sequence[Mechanism]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "purpose": one.purpose,
+            "note": one.note,
+            "settings": [
+                {"name": setting.name, "value": setting.value, "source": setting.source}
+                for setting in one.settings
+            ],
+        }
+        for one in found
+    ]
 
 
 def text_of(found: Explanation) -> str:
@@ -137,17 +144,23 @@ def text_of(found: Explanation) -> str:
     ]
     if passed:
         parts.append(f"Passed over:\n{passed}")
-    for number, one in enumerate(found.mechanisms, 1):
-        title = f"{number}. {one.name}: {one.purpose}" if one.purpose else f"{number}. {one.name}"
-        rows = [
-            [f"  {setting.name}", json.dumps(setting.value, ensure_ascii=False), setting.source]
-            for setting in one.settings
-        ]
-        note = f"\n  {one.note}" if one.note else ""
-        parts.append(f"{title}{note}\n{render.table(['  SETTING', 'VALUE', 'FROM'], rows)}")
+    parts += [_section(one, f"{number}. ") for number, one in enumerate(found.mechanisms, 1)]
+    for name, inside in found.clusters:
+        parts.append(f"For each attempt, in cluster {name}:")
+        parts += [_section(one) for one in inside]
     if found.off:
         parts.append("Off: " + ", ".join(found.off))
     return "\n\n".join(parts)
+
+
+def _section(one: Mechanism, number: str = "") -> str:
+    title = f"{number}{one.name}: {one.purpose}" if one.purpose else f"{number}{one.name}"
+    rows = [
+        [f"  {setting.name}", json.dumps(setting.value, ensure_ascii=False), setting.source]
+        for setting in one.settings
+    ]
+    note = f"\n  {one.note}" if one.note else ""
+    return f"{title}{note}\n{render.table(['  SETTING', 'VALUE', 'FROM'], rows)}"
 
 
 def _event(event_id: str, target: str, output: str) -> None:
