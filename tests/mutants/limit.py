@@ -22,7 +22,7 @@ MUTANTS = (
     ("seawall_policy/limit/place.py", "        self.length -= 1\n", "        self.length -= 2\n", "a chain miscounts"),
     ("seawall_policy/limit/knee.py", "        if time_s > HANGING * window.mean_s():\n", "        if False:\n", "calls that hang look like a queue"),
     ("seawall_policy/limit/knee.py", "        return max(target, LEAST * self.base_s)\n", "        return target\n", "callers in a hurry starve the service"),
-    ("seawall_policy/limit/knee.py", "                self.base_s = time_s\n            self._before_s", "            self._before_s", "a slower service is never learned"),
+    ("seawall_policy/limit/knee.py", "                self.base_s = time_s\n            self._before_s", "                pass\n            self._before_s", "a slower service is never learned"),
     ("seawall_policy/limit/aimd.py", "window.peak * 2 >= self.limit", "True", "a limit that is not used grows"),
     ("seawall_policy/limit/gradient.py", "gradient * self.limit + sqrt(self.limit)", "gradient * self.limit", "no room to grow"),
     ("seawall_policy/limit/vegas.py", "        if window.peak * 2 < limit:\n            return\n", "", "a limit that is not used grows"),
