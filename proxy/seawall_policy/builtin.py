@@ -204,9 +204,10 @@ def _breaker(policy: policy_pb2.Policy) -> None:
         50  # a route with one of two endpoints dead still serves half of its callers
     )
     policy.breaker.failure_codes.extend(_FAULTS)
-    _duration(policy.breaker.open_for, 5 * _SECOND)
-    policy.breaker.open_multiplier = 2  # what stays broken is probed less and less ...
-    _duration(policy.breaker.open_for_max, 60 * _SECOND)  # ... but at least once a minute
+    # Five calls every 700 ms are no burden for a service that is down, and callers wait no longer than that
+    # for one that is back.
+    _duration(policy.breaker.open_for, 700)
+    policy.breaker.open_multiplier = 1
     policy.breaker.half_open_calls = 5
     policy.breaker.success_threshold = 3  # one lucky probe is no recovery
     policy.breaker.mode = policy_pb2.BREAKER_MODE_ENFORCE

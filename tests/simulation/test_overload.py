@@ -84,13 +84,13 @@ def test_fast_services(endpoints: int, at_once: int, time_s: float) -> None:
 
 
 def test_a_slow_service_bounds_what_can_be_had() -> None:
-    """20 calls a second: the time until 24 calls have been answered is most of the overload. A second after,
-    all is well again.
+    """20 calls a second: until 24 calls have been answered, which is most of the overload, as many queue up at
+    the service as it needs some seconds for. The page says so.
     """
     run = overload(builtin(), Service(1, 1, 0.05))
     assert run.before >= 0.995, run
     assert run.during >= 0.3, run
-    assert run.after >= 0.995, run
+    assert 0.3 <= run.after < 0.995, run
 
 
 @pytest.mark.parametrize("calls", [50, 200, 900])

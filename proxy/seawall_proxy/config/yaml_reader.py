@@ -34,6 +34,10 @@ def read_yaml(text: str, problems: Problems) -> Node | None:
     except _TooMuch:
         return None
     except yaml.YAMLError as e:
+        if "maximum nesting depth" in str(e):
+            # Newer versions of libyaml have a limit of their own.
+            problems.add(codes.TOO_LARGE, f"is nested more than {MAX_DEPTH} levels deep", _syntax_position(e))
+            return None
         problems.add(codes.SYNTAX, _syntax_message(e, text), _syntax_position(e))
         return None
     except ValueError as e:
