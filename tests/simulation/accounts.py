@@ -109,7 +109,9 @@ class Accounts:
                 self.breakers[id(breaker)] = breaker
         for ident, breaker in self.breakers.items():
             if breaker.current() is breaker:
-                assert breaker.in_flight == held[ident], f"{breaker.key}: permits {breaker.in_flight} {held[ident]}"
+                assert breaker.in_flight == held[ident], (
+                    f"{breaker.key}: permits {breaker.in_flight} {held[ident]}"
+                )
                 assert breaker.surplus_returns == 0
 
     def _check_budgets(self, calls: list[Call]) -> None:
