@@ -322,6 +322,26 @@ def test_a_ramp_lets_a_share_in_and_says_when_to_come_back() -> None:
         assert [r.to_state for r in play.world.sink.breakers][-2:] == [states.RAMP, states.CLOSED]
 
 
+def test_an_endpoint_on_a_ramp_is_asked_once() -> None:
+    """A call that has drawn a blank is rejected, and no permit is left behind by a second draw."""
+    with playing(breaker=options(states.PER_ENDPOINT, open_for_s=1.0, ramp_for_s=8.0)) as play:
+        end(play, 14)
+        play.advance(1.01)
+        end(play, 0)
+        scoped = play.world.state().scoped
+        assert scoped is not None
+        breaker = scoped.of_endpoint("a")
+        assert breaker.state == states.RAMP
+        dice = play.world.draw
+        assert isinstance(dice, Dice)
+        dice.next = [0.99, 0.0]
+        play.call(GET, b"ping")
+        assert play.server().count == 2
+        assert (breaker.in_flight, breaker.rejected) == (0, 1)
+        dice.next = []
+        play.forget()
+
+
 def test_a_ramp_steps_back_and_opens_below_its_floor() -> None:
     """Failures halve the share; the second time it is open again."""
     with playing(breaker=options(states.PER_ROUTE, open_for_s=1.0, ramp_for_s=4.0, ramp_from=25.0)) as play:

@@ -86,12 +86,16 @@ class Accounts:
 
     def _check_keys(self, calls: list[Call]) -> None:
         held: Counter[tuple[int, bool]] = Counter()
+        keys: Counter[tuple[int, bytes]] = Counter()
         for call in calls:
             ticket = call.ticket
             if isinstance(ticket, Ticket) and not ticket.left:
                 held[id(ticket.journal), ticket.owner] += 1
-                if not ticket.owner:
+                if ticket.owner:
+                    keys[id(ticket.journal), ticket.key] += 1
+                else:
                     assert call.attempt is None, "a call that waits for another is at work"
+        assert all(count == 1 for count in keys.values()), "two calls are at work under one key"
         for ident, journal in self.journals.items():
             assert journal.at_work() == held[ident, True], "keys at work"
             assert journal.waiting() == held[ident, False], "calls that wait for a key"
@@ -109,7 +113,9 @@ class Accounts:
                 self.breakers[id(breaker)] = breaker
         for ident, breaker in self.breakers.items():
             if breaker.current() is breaker:
-                assert breaker.in_flight == held[ident], f"{breaker.key}: permits {breaker.in_flight} {held[ident]}"
+                assert breaker.in_flight == held[ident], (
+                    f"{breaker.key}: permits {breaker.in_flight} {held[ident]}"
+                )
                 assert breaker.surplus_returns == 0
 
     def _check_budgets(self, calls: list[Call]) -> None:

@@ -127,7 +127,10 @@ class Chaos:
         return make_snapshot(
             make_route(policy, name="one", service="s.A", idempotent=pick((True, False)), shadow=shadow),
             make_route(policy, name="rest", idempotent=pick((True, False)), shadow=shadow),
-            clusters={"main": self._random_cluster(authority), "dr": make_cluster("dr", ("dr",), authority=authority)},
+            clusters={
+                "main": self._random_cluster(authority),
+                "dr": make_cluster("dr", ("dr",), authority=authority),
+            },
             methods=pick(({}, METHODS)),
             revision=self.revision,
         )
@@ -232,11 +235,17 @@ class Chaos:
         pick = self.random.choice
         steps: list[FallbackStep] = []
         good = LastGoodOptions(
-            pick((0.1, 60.0)), pick((True, False)), pick(((), (KEY,))), pick((1, 100)), shared=pick((True, False))
+            pick((0.1, 60.0)),
+            pick((True, False)),
+            pick(((), (KEY,))),
+            pick((1, 100)),
+            shared=pick((True, False)),
         )
         for _ in range(pick((0, 0, 0, 1, 2, 3))):
             codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
-            reasons = pick((frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT", "QUEUE_TIMEOUT"})))
+            reasons = pick(
+                (frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT", "QUEUE_TIMEOUT"}))
+            )
             kind = pick(("cluster", "cluster", "static", "method", "last_good", "empty"))
             if kind == "cluster":
                 steps.append(to_cluster("dr", codes, reasons))

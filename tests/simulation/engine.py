@@ -4,8 +4,8 @@ hold checked at each step.
 Everything random comes from one seed. Bytes move at once and whole (what happens when they do not is the
 business of chaos.py); time moves from event to event, so an hour of light traffic takes seconds.
 
-To let a new mechanism take part: draw it in `draw_policy`, and say in `most_attempts` how many attempts it
-adds.
+To let a new mechanism take part: draw it in `engine_policies`, and say in `most_attempts` how many attempts
+it adds.
 """
 
 from __future__ import annotations
@@ -14,87 +14,25 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from math import inf
 from random import Random
 from typing import Final
 
-from seawall_policy.breaker import CLOSED, Breaker, BreakerOptions
-from seawall_policy.budget import BudgetOptions, RetryBudget
+from seawall_policy.breaker import CLOSED, PER_ROUTE, Breaker
+from seawall_policy.budget import RetryBudget
 from seawall_policy.deadline import parse_grpc_timeout
-from seawall_policy.model import BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN, Policy, Snapshot
-from seawall_policy.retry import RetryOptions
+from seawall_policy.model import Snapshot
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing.peers import Client, block_of
 from seawall_proxy.testing.playbook import request_fields
-from seawall_proxy.testing.policies import make_cluster, make_policy, make_route, make_snapshot
 from seawall_proxy.testing.world import World
+from tests.simulation.accounts import Accounts, running
 from tests.simulation.engine_peers import Caller, Service, Work
+from tests.simulation.engine_policies import KEY, PATHS, SERVICES, SPARE, draw_snapshot, most_attempts
 
 SLACK_S: Final = 0.0175
 """A far timer is rounded up to 16 ms and fires within the next millisecond."""
-SERVICES: Final = ("a", "b", "c")
 CLIENTS: Final = 16
-_PATHS: Final = {"safe": "/s.Safe/Get", "once": "/s.Once/Put"}
 _MOST_ROUNDS: Final = 10_000
-
-
-def draw_policy(random: Random) -> Policy:
-    """Draw a policy. One block for each mechanism; what is not drawn is off."""
-    pick = random.choice
-    budget = pick(
-        (None, BudgetOptions(percent=pick((0.0, 10.0, 20.0)), min_per_second=pick((0.0, 1.0, 10.0))))
-    )
-    breaker = pick(
-        (
-            None,
-            BreakerOptions(
-                kind=pick(("count", "time")),
-                size=pick((5, 30)),
-                min_calls=pick((3, 20)),
-                failure_rate=pick((50.0, 90.0)),
-                consecutive=pick((0, 0, 5)),
-                open_for_s=pick((0.2, 1.0, 5.0)),
-                open_multiplier=pick((1.0, 2.0)),
-                half_open_calls=pick((1, 5)),
-                success_threshold=pick((1, 3)),
-                half_open_timeout_s=pick((0.0, 1.0)),
-            ),
-        )
-    )
-    return make_policy(
-        timeout_s=pick((inf, 0.5, 2.0)),
-        per_try_timeout_s=pick((inf, inf, 0.1, 0.3)),
-        retry=RetryOptions(
-            max_attempts=pick((1, 2, 3, 5)),
-            codes=pick((1 << 14, 1 << 14 | 1 << 13 | 1 << 8)),
-            initial_s=pick((0.0, 0.005, 0.025)),
-            max_s=pick((0.1, 1.0)),
-            only_idempotent=pick((True, True, False)),
-            budget=budget,
-        ),
-        breaker=breaker,
-    )
-
-
-def most_attempts(policy: Policy) -> int:
-    """Return how often services may see a call at most: its attempts, and one that was refused unread."""
-    return policy.retry.max_attempts + 1
-
-
-def draw_snapshot(random: Random) -> Snapshot:
-    """Draw a policy for a route that is idempotent and for one that is not."""
-    policy = draw_policy(random)
-    cluster = make_cluster(
-        "main",
-        SERVICES,
-        balance=random.choice((BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN)),
-        max_in_flight=random.choice((20, 1024, 1024)),
-    )
-    return make_snapshot(
-        make_route(policy, name="safe", service="s.Safe", idempotent=True),
-        make_route(policy, name="once", service="s.Once"),
-        clusters={"main": cluster},
-    )
 
 
 @dataclass(frozen=True)
@@ -177,12 +115,16 @@ class Simulation:
         self._ledgers: dict[str, _Ledger] = {}
         self._epochs: dict[str, _Epoch] = {}
         self.services: dict[str, Service] = {}
-        for address in SERVICES:
+        for address in (*SERVICES, SPARE):
             service = Service(address, self.world, self.after, self.random, self._arrived)
             service.callers = self.known
             service.workers = plan.workers
             self.services[address] = service
         self.world.apply(self.snapshot)
+        self.accounts: Accounts = Accounts(self.world)
+        self.accounts.look()
+        self.answered: set[tuple[str, bytes]] = set()
+        """Routes and keys of calls that a server has answered with OK."""
         self.world.clusters.warm()
         self.clients: list[Client] = [
             Client(f"client{number}", self.world, _unseen) for number in range(CLIENTS)
@@ -246,8 +188,12 @@ class Simulation:
         ident = len(self.done) + len(self.callers) + self.not_started
         caller = Caller(ident, route, self.world.now, timeout_ms / 1000)
         self.known[b"%d" % ident] = self.callers[b"%d" % ident] = caller
-        fields = request_fields(_PATHS[route], [(b"x-id", b"%d" % ident)], b"%dm" % timeout_ms)
-        block, extra = block_of(fields, (b"x-id", b"grpc-timeout"))
+        given = [(b"x-id", b"%d" % ident)]
+        if self.random.random() < 0.4:
+            caller.key = b"%d" % (ident // 16)
+            given.append((KEY, caller.key))
+        fields = request_fields(PATHS[route], given, b"%dm" % timeout_ms)
+        block, extra = block_of(fields, (b"x-id", KEY, b"grpc-timeout"))
         caller.stream = client.connection.open_stream(caller, block, extra, False)
         caller.stream.send_data(b"\0\0\0\0\4ping", True)
         if self.random.random() < 0.01:
@@ -278,7 +224,18 @@ class Simulation:
         self._play(self.world.now + 70.0)
         assert not self.callers, f"calls without an end: {sorted(self.callers)}"
         left = self.world.leftovers()
+        left += self.accounts.leftovers()
         assert not left, "; ".join(left)
+        if not self.plan.troubles and not self.plan.surges:
+            self._judge_experiment()
+
+    def _judge_experiment(self) -> None:
+        """What we break ourselves is no fault of an endpoint (envoy #25487)."""
+        for cluster in self.world.clusters.clusters.values():
+            ejected = cluster.outliers.ejections
+            assert not ejected, f"{cluster.name}: healthy endpoints were ejected: {ejected}"
+            for endpoint in cluster.endpoints:
+                assert endpoint.failures == 0, f"{endpoint.address}: {endpoint.failures} failures"
 
     def _play(self, until: float) -> None:
         heap = self._heap
@@ -310,6 +267,19 @@ class Simulation:
             assert 0.0 < left <= caller.deadline - caller.begun, f"call {caller.ident}: told {timeout!r}"
         allowed = most_attempts(self.snapshot.routes[0].policy)
         assert caller.seen <= allowed, f"call {caller.ident}: {caller.seen} attempts"
+        if caller.key != b"" and work.service.address != SPARE:
+            self._judge_key(work, caller)
+
+    def _judge_key(self, work: Work, caller: Caller) -> None:
+        """Nobody is at work under a key that has been answered."""
+        policy = self.snapshot.routes[0].policy
+        if policy.idempotency is None or policy.idempotency.journal is None or caller.ends > 0:
+            return
+        if any(step.method for step in policy.fallback):
+            # What a fallback asks for has been through the journal.
+            return
+        answered = (caller.route, caller.key) in self.answered
+        assert not answered, f"call {caller.ident}: its key {caller.key!r} was answered"
 
     def _check(self) -> None:
         now = self.world.now
@@ -318,6 +288,12 @@ class Simulation:
             if caller.ends == 1:
                 caller.ended = now
                 self._judge(caller)
+                if (
+                    caller.status == 0
+                    and caller.key != b""
+                    and caller.outcome not in {b"fallback", b"failed"}
+                ):
+                    self.answered.add((caller.route, caller.key))
                 self.done.append(caller)
                 del self.callers[ident]
             else:
@@ -330,12 +306,23 @@ class Simulation:
         for name, state in table.states.items():
             if state.budget is not None:
                 self._ledgers.setdefault(name, _Ledger(state.budget)).check(now)
-            if state.breaker is not None:
-                self._check_breaker(name, state.breaker)
+            for breaker in state.breakers():
+                self._check_breaker(breaker)
 
     def _check_gauges(self) -> None:
         world = self.world
         world.calls[:] = [call for call in world.calls if not call.finished]
+        self.accounts.check()
+        open_streams: dict[str, int] = {}
+        faulty: set[str] = set()
+        for call in world.calls:
+            for attempt in running(call):
+                address = attempt.endpoint.address
+                if attempt.fault is not None:
+                    # The proxy keeps back what the service has said long ago.
+                    faulty.add(address)
+                elif attempt.stream is not None:
+                    open_streams[address] = open_streams.get(address, 0) + 1
         assert world.context.calls == len(world.calls)
         assert world.context.replay_bytes == sum(call.replay_size for call in world.calls)
         for cluster in world.clusters.clusters.values():
@@ -343,15 +330,15 @@ class Simulation:
             for endpoint in cluster.endpoints:
                 in_flight += endpoint.in_flight
                 service = self.services[endpoint.address]
-                if not service.frozen:
-                    sent = endpoint.in_flight - len(endpoint.waiting)
+                if not service.frozen and endpoint.address not in faulty:
+                    sent = open_streams.get(endpoint.address, 0)
                     assert sent == service.open, (
                         f"{endpoint.address}: the proxy counts {sent} in flight, the service {service.open}"
                     )
             assert cluster.in_flight == in_flight
             assert in_flight <= cluster.max_in_flight
 
-    def _check_breaker(self, name: str, breaker: Breaker) -> None:
+    def _check_breaker(self, breaker: Breaker) -> None:
         options = breaker.options
         assert breaker.surplus_returns == 0
         assert 0 <= breaker.probes_in_flight <= options.half_open_calls
@@ -364,6 +351,11 @@ class Simulation:
             for epoch in self._epochs.values():
                 epoch.clean = False
         records = self.world.sink.breakers
+        policy = self.snapshot.routes[0].policy
+        if policy.fault is not None or (policy.breaker is not None and policy.breaker.scope != PER_ROUTE):
+            # Not every attempt is seen by a service, or a record does not say whose it is.
+            records.clear()
+            return
         for record in records:
             epoch = self._epochs.get(record.route, _Epoch(0))
             begun = self.arrivals.get(record.route, 0) - epoch.arrived
@@ -386,9 +378,15 @@ class Simulation:
         policy = self.snapshot.routes[0].policy
         if not caller.gone:
             assert 0 <= caller.status <= 16, f"call {caller.ident} has no status"
-            if caller.status == 0:
+            if caller.status == 0 and caller.outcome != b"fallback" and not caller.replayed:
                 assert caller.carried_out >= 1
-        if caller.route == "once" and policy.retry.only_idempotent:
+        keys = policy.idempotency
+        may_run_twice = (
+            not policy.retry.only_idempotent
+            or (policy.hedge is not None and not policy.hedge.only_idempotent)
+            or (keys is not None and keys.server_honours)
+        )
+        if caller.route == "once" and not may_run_twice:
             assert caller.carried_out <= 1, f"call {caller.ident} was carried out {caller.carried_out} times"
 
     # what came of it
@@ -430,6 +428,7 @@ SCENARIOS: Final[dict[str, Plan]] = {
             for step in ((2.0 + 2 * n, name, "drain"), (2.6 + 2 * n, name, "heal"))
         ),
     ),
+    "experiment": Plan(12.0, 40.0, ()),
     "failing-unavailable": Plan(12.0, 40.0, _ill("fail 0.5 14")),
     "failing-internal": Plan(12.0, 40.0, _ill("fail 0.5 13")),
     "failing-early": Plan(12.0, 40.0, _ill("fail 0.5 14 early")),

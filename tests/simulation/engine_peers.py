@@ -39,6 +39,10 @@ class Caller(StreamHandler):
         self.status: int = -1
         self.reason: bytes = b""
         self.outcome: bytes = b""
+        self.key: bytes = b""
+        """Of idempotency; empty without one."""
+        self.replayed: bool = False
+        """It was answered what another call with its key was."""
         self.seen: int = 0
         """How often services saw it."""
         self.carried_out: int = 0
@@ -69,6 +73,7 @@ class Caller(StreamHandler):
         self.status = -1 if status is None else int(status)
         self.reason = value_of(fields, b"seawall-reason") or b""
         self.outcome = value_of(fields, b"seawall-outcome") or b""
+        self.replayed = value_of(fields, b"seawall-replayed") is not None
 
     def hang_up(self) -> None:
         """Take the call back."""

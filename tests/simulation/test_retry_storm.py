@@ -9,7 +9,8 @@ from seawall_policy.model import Snapshot
 from seawall_policy.retry import RetryOptions
 from seawall_policy.status import DEADLINE_EXCEEDED, UNAVAILABLE
 from seawall_proxy.testing.policies import make_cluster, make_policy, make_route, make_snapshot
-from tests.simulation.engine import SERVICES, Plan, Simulation
+from tests.simulation.engine import Plan, Simulation
+from tests.simulation.engine_policies import SERVICES
 
 SURGE = Plan(1.9, 240.0, (), ((0.3, 1.2, 1200.0),), workers=1)
 """Services that can do some 420 calls a second get three times as many for a second."""

@@ -72,7 +72,9 @@ def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
     snapshot = snapshots[int(authority[4:])]
     route = snapshot.routes[0 if book.path.startswith("/s.A/") else 1]
     policy = route.policy
-    other = [request for request in requests if request.server.address == "dr" or request.seen.path == OTHER_METHOD]
+    other = [
+        request for request in requests if request.server.address == "dr" or request.seen.path == OTHER_METHOD
+    ]
     primary = [request for request in requests if request not in other]
     steps = sum(1 for step in policy.fallback if step.cluster or step.method)
     hedge = policy.hedge

@@ -12,7 +12,7 @@ from mypy_extensions import mypyc_attr
 
 from seawall_policy.limit import gate as gate_module
 from seawall_policy.limit.gate import ENTERED, NO_PLACE, Gate
-from seawall_policy.limit.options import LimitOptions
+from seawall_policy.limit.options import SHADOW, LimitOptions
 from seawall_policy.limit.place import Place
 from seawall_policy.rate import RateLimiter
 from seawall_proxy.call.timers import Timed, TimerWheel
@@ -74,7 +74,17 @@ class Admission(Timed):
         if self.gate.queue.length > 0:
             self.settle(now)
 
+    def resize(self, options: LimitOptions) -> None:
+        """Go on under changed numbers; whoever waits and fits now begins in a moment."""
+        self.gate.resize(options)
+        timers = self._timers
+        if self.gate.queue.length > 0 and timers is not None:
+            timers.arm(self, timers.now)
+
     def fire(self, now: float) -> None:
+        if self.gate.queue.length > 0:
+            # There may be more places than there were.
+            self.settle(now)
         self.gate.expire(now)
         self.settle(now)
 
@@ -117,6 +127,8 @@ class Guards:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether the limit leaves no room for anything extra, such as a hedge."""
+        """Tell whether the limit leaves no room for anything extra (a hedge); in shadow it has no say."""
         admission = self.admission
-        return admission is not None and admission.gate.is_full
+        if admission is None or admission.gate.options.mode == SHADOW:
+            return False
+        return admission.gate.is_full

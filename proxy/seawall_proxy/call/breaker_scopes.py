@@ -148,7 +148,8 @@ class ScopedBreakers:
         while True:
             breaker = self.of_endpoint(endpoint.address)
             self.chosen = breaker
-            if breaker.would_admit(now):
+            asked = breaker.would_admit(now)
+            if asked:
                 self.permit = breaker.admit(now)
                 if self.permit >= 0:
                     return endpoint
@@ -158,8 +159,11 @@ class ScopedBreakers:
                 # Rather one that was tried before than one that is open.
                 other = self._pick(cluster, key, blocked)
             if other is None or cluster.bit(other) & blocked:
-                breaker.admit(now)
-                return None
+                if asked:
+                    # It has drawn a blank on its ramp, and must not draw again: nobody would use the permit.
+                    return None
+                self.permit = breaker.admit(now)
+                return endpoint if self.permit >= 0 else None
             endpoint = other
 
     def _pick(self, cluster: UpstreamCluster, key: bytes | None, tried: int) -> UpstreamEndpoint | None:

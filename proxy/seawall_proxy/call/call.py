@@ -138,6 +138,8 @@ class Call(CallAdmission):
                 return
         endpoint = cluster.pick(self.tried) if cluster.hash_name == b"" else self._pick(cluster, self.tried)
         if endpoint is None and cluster.is_full():
+            endpoint = self._make_room(cluster)
+        if endpoint is None and cluster.is_full():
             self._refuse(breaker, permit, status.RESOURCE_EXHAUSTED, local_reply.CONCURRENCY_LIMITED)
             return
         if scoped is not None and endpoint is not None and scoped.per_endpoint:
@@ -392,7 +394,12 @@ class Call(CallAdmission):
         now = self.context.now
         timed_out = code == CANCEL and now >= self._client_gives_up()
         ended = status.DEADLINE_EXCEEDED if timed_out else status.CANCELLED
-        waits = self.waits_for_slot or (self.seat is not None and self.seat.state == WAITING)
+        waits = (
+            self.waits_for_slot
+            or self.ticket is not None
+            or self.retry_at != NEVER
+            or (self.seat is not None and self.seat.state == WAITING)
+        )
         if waits and now - self.started >= _MEANT_AFTER_S:
             # It was we who kept it from an upstream.
             stream.reached_upstream = True

@@ -152,10 +152,6 @@ class CallAdmission(Several):
                     taught = LOST
         admission.leave(seat, now, taught, time_s)
 
-    def _has_room_for_hedge(self) -> bool:
-        guards = self.state.guards
-        return guards is None or not guards.is_full
-
     def _begin_work(self) -> None:
         """Start the first attempt."""
 

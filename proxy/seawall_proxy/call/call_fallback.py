@@ -115,12 +115,22 @@ class CallFallback(CallEnd):
         self.fallback_index -= 1
         self.pending_code = code
         self.pending_reason = reason
-        self.awaits_request = True
+        self._await_request()
         self.has_waited = True
         if info is None:
             self.retry_at = self.context.now + HOLD_REQUEST_S
         self._rearm()
         return True
+
+    def _await_request(self) -> None:
+        """Do nothing until the request is complete. The client needs credit for what it has said while the
+        call waited for something else, or it would never be.
+        """
+        self.awaits_request = True
+        due = self.replay_size - self.credited
+        if due > 0:
+            self.credited += due
+            self.stream.consume(due)
 
     def request_grew(self, size: int) -> bool:
         fits = self.replay_size <= REPLAY_CALL_BYTES

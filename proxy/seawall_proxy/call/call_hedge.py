@@ -231,6 +231,16 @@ class Several(CallKeyed):
         self.state.counters.refuse_hedge(REFUSED_FULL)
         self._rearm()
 
+    def attempt_does_not_fit(self, attempt: Attempt) -> None:
+        if self.others is None:
+            self.headers_are_too_large()
+            return
+        # The others have been taken.
+        self._leave(attempt)
+        now = self.context.now
+        self._take_back(attempt, status.RESOURCE_EXHAUSTED, local_reply.HEADERS_TOO_LARGE, now)
+        self._rearm()
+
     # hedges
 
     def request_complete(self) -> None:
@@ -289,6 +299,10 @@ class Several(CallKeyed):
             return REFUSED_DEADLINE
         if cluster.load.in_flight >= cluster.max_in_flight:
             return REFUSED_FULL
+        guards = state.guards
+        if guards is not None and guards.is_full:
+            # It needs no place of its own, but takes the same service.
+            return REFUSED_FULL
         if decision.throttle is not None and not decision.throttle.allows():
             return REFUSED_THROTTLED
         breaker = self._breaker()
@@ -298,7 +312,7 @@ class Several(CallKeyed):
         for running in self._running():
             tried |= cluster.bit(running.endpoint)
         endpoint = self._pick(cluster, tried)
-        if endpoint is None or tried & cluster.bit(endpoint) != 0:
+        if endpoint is None or tried & cluster.bit(endpoint) != 0 or not endpoint.has_room():
             return REFUSED_ENDPOINT
         if state.scoped is not None and state.scoped.per_endpoint:
             breaker = state.scoped.of_endpoint(endpoint.address)
@@ -331,6 +345,16 @@ class Several(CallKeyed):
             return cluster.pick(tried)
         key = self.head.value_of(cluster.hash_name, self.extra)
         return cluster.pick(tried) if key is None else cluster.pick_for(key, tried)
+
+    def _make_room(self, cluster: UpstreamCluster) -> UpstreamEndpoint | None:
+        """Take hedges back until an endpoint may have one more attempt, all of which had enough."""
+        spares = cluster.load.spares
+        while spares:
+            cluster.load.make_room()
+            endpoint = self._pick(cluster, self.tried)
+            if endpoint is not None:
+                return endpoint
+        return None
 
     def _decision(self) -> RetryDecision:
         decision = self.decision

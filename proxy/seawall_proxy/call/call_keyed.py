@@ -127,7 +127,7 @@ class CallKeyed(CallFallback):
         self.journal_key = journal.options.key(self.head.path, key, values_of(scope, self.head, self.extra))
         if self.request_done:
             return self._ask(journal)
-        self.awaits_request = True
+        self._await_request()
         if kind != KIND_UNARY:
             self.retry_at = self.context.now + HOLD_REQUEST_S
         self._rearm()
@@ -176,7 +176,10 @@ class CallKeyed(CallFallback):
 
     def journal_turn(self) -> None:
         """Be carried out after all. Not at once: the one before is just ending, and there may be many."""
-        self.retry_at = self.context.now
+        now = self.context.now
+        self.retry_at = now
+        # Until now there was nothing that an endpoint could have begun with.
+        self.asked_at = now
         self._rearm()
 
     def journal_answered(self, answer: KeptAnswer) -> None:

@@ -46,7 +46,7 @@ class RequestSide(CallState):
         block = head.upstream_block(cluster.authority, self.state.request_headers, cluster.secure)
         extra = self._upstream_extra(attempt)
         if not connection.fits(block, extra):
-            self.headers_are_too_large()
+            self.attempt_does_not_fit(attempt)
             return
         attempt.seen = SEEN
         stream = connection.open_stream(attempt, block, extra, self.request_done and empty)
@@ -201,6 +201,9 @@ class RequestSide(CallState):
 
     def request_is_wrong(self, verdict: int) -> None:
         """End a call because of its message framing."""
+
+    def attempt_does_not_fit(self, attempt: Attempt) -> None:
+        """Give up an attempt whose endpoint does not take the call's metadata."""
 
     def headers_are_too_large(self) -> None:
         """End a call whose metadata the endpoint or the client does not take."""

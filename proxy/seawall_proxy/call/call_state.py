@@ -104,7 +104,9 @@ class CallState(AttemptOwner):
     answered_at: float = 0.0
     """When the first bytes of an answer came; only kept by calls that have or had a seat."""
     asked_at: float = 0.0
-    """When the request was complete; 0.0 when it was from the start, or is not yet."""
+    """When the request was complete, or the journal let the call go on; 0.0 when it was from the start, or is
+    not yet.
+    """
     come_back_s: float = -1.0
     """What a call is told that a limit refuses."""
     peer: str = ""

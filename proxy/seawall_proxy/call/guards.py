@@ -52,7 +52,7 @@ def _admission(
                 # The routes that shared it have parted; the first one has it.
                 taken = True
         if not taken:
-            kept.gate.resize(options)
+            kept.resize(options)
             admissions[key] = kept
             return kept
     admission = Admission(options, cluster)

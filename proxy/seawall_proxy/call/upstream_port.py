@@ -45,6 +45,10 @@ class UpstreamEndpoint:
     def abandon(self, seeker: StreamSeeker) -> None:
         """Forget a seeker that waits; neither of its methods is called any more."""
 
+    def has_room(self) -> bool:
+        """Tell whether another attempt may go here that need not go anywhere."""
+        return True
+
     def is_down(self) -> bool:
         """Tell whether no connection can be had, rather than that too many wait for one."""
         return True

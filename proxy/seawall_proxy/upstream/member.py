@@ -68,6 +68,9 @@ class Member(UpstreamEndpoint):
         most = self.most
         self.room = most if tally is None or not enforced else min(most, tally.room())
 
+    def has_room(self) -> bool:
+        return self.in_flight < self.room
+
     def rouse(self) -> None:
         if self.watch is not None:
             self.watch.rouse()
