@@ -84,7 +84,7 @@ def test_fast_services(endpoints: int, at_once: int, time_s: float) -> None:
 
 
 def test_a_slow_service_bounds_what_can_be_had() -> None:
-    """20 calls a second: until 24 calls have been answered, which is most of the overload, as many queue up at
+    """20 calls a second: until 24 calls have been answered, most of the overload is over, and so many wait at
     the service as it needs some seconds for. The page says so.
     """
     run = overload(builtin(), Service(1, 1, 0.05))
