@@ -64,7 +64,7 @@ def test_warned_about(settings: str, field: str, code: str) -> None:
         "{fallback: [{when: any, cluster: backup}]}",
         "{extends: builtin/read}",
         "{extends: builtin/latency-critical}",
-        "{extends: builtin/streaming, breaker: {open_for_max: 30s}}",
+        "{extends: builtin/streaming, breaker: {open_multiplier: 2, open_for_max: 30s}}",
     ],
 )
 def test_not_warned_about(settings: str) -> None:
