@@ -6,10 +6,10 @@
     python scripts/build_native.py --probe    tell by the exit code whether this machine can compile
 
 The modules are listed in pyproject.toml, `[tool.seawall.native]`. All are compiled into one group, so that
-calls between them are C calls, and from one C file, so that the C compiler can inline them. The result is
-kept in build/native/<key>/, where the key covers the sources, the interpreter, mypy and the compiler
-settings; a tree or a wheel is then filled from there. hatch_build.py uses the same functions, so an
-installed wheel and a tree are compiled alike.
+calls between them are C calls; each has a C file of its own, since one file for all takes the C compiler
+several times as long, on one core only. The result is kept in build/native/<key>/, where the key covers the
+sources, the interpreter, mypy and the compiler settings; a tree or a wheel is then filled from there.
+hatch_build.py uses the same functions, so an installed wheel and a tree are compiled alike.
 
 A machine without a C compiler, or a source that does not compile, is no error: what was compiled before is
 removed, because it no longer matches, and the same source runs interpreted. Environment:
@@ -34,9 +34,14 @@ import sysconfig
 import tempfile
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from setuptools.command.build_ext import build_ext
+    from setuptools.extension import Extension
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MANIFEST: Final = Path("seawall_policy/_native.json")
@@ -238,7 +243,6 @@ def is_skipped() -> bool:
 def compile_here(root: Path, work: Path) -> int:
     """Compile into `work/out`, from `proxy/`, so that paths in tracebacks start with the package."""
     from mypyc.build import mypycify
-    from setuptools.command.build_ext import build_ext
     from setuptools.dist import Distribution
 
     sources = hot_sources(root)
@@ -253,15 +257,44 @@ def compile_here(root: Path, work: Path) -> int:
         "--no-warn-unused-ignores",
     ]
     extensions = mypycify(
-        [*options, *sources], opt_level="3", debug_level="0", target_dir=str(work / "c"), group_name=GROUP
+        [*options, *sources],
+        opt_level="3",
+        debug_level="0",
+        target_dir=str(work / "c"),
+        group_name=GROUP,
+        multi_file=True,
     )
-    command = build_ext(Distribution({"name": "seawall-native", "ext_modules": extensions}))
+    command = _parallel_build_ext()(Distribution({"name": "seawall-native", "ext_modules": extensions}))
     command.build_lib = str(work / "out")
     command.build_temp = str(work / "tmp")
-    command.parallel = os.cpu_count() or 1
     command.ensure_finalized()
     command.run()
     return 0
+
+
+def _parallel_build_ext() -> type[build_ext]:
+    """Return a `build_ext` that compiles the C files of one extension side by side."""
+    from setuptools.command.build_ext import build_ext
+
+    class ParallelBuildExt(build_ext):  # type: ignore[misc]  # setuptools publishes no types
+        def build_extension(self, ext: Extension) -> None:
+            compiler = self.compiler
+            one_by_one = compiler.compile
+
+            def side_by_side(sources: list[str], *args: Any, **named: Any) -> list[str]:
+                # Small ones last, so that both ends come together.
+                order = sorted(sources, key=lambda name: -Path(name).stat().st_size)
+                with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                    made = list(pool.map(lambda name: one_by_one([name], *args, **named), order))
+                return [name for names in made for name in names]
+
+            compiler.compile = side_by_side
+            try:
+                super().build_extension(ext)
+            finally:
+                compiler.compile = one_by_one
+
+    return ParallelBuildExt
 
 
 def probe(folder: Path) -> int:

@@ -67,6 +67,11 @@ class Shadow:
         if self.budget is not None:
             self.budget.deposit(now)
 
+    def call_ended(self) -> None:
+        """Count a call out that has been counted by `call_began`; exactly once."""
+        if self.budget is not None:
+            self.budget.call_ended()
+
     def attempt_began(self, now: float) -> int:
         """Return a permit of the shadow's breaker; NO_PERMIT when it would have refused, or has none."""
         breaker = self.breaker

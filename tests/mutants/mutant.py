@@ -2,9 +2,8 @@
 
 Each list is a module with MECHANISM (a word), TESTS (files that are run for it) and MUTANTS: tuples of a file
 relative to proxy/, a text that occurs in it exactly once, what stands there instead, and what is wrong with
-that. A mutant is tried in a copy of proxy/, never in the tree, on the interpreted source. It is *killed* when
-a test fails; *hung* (no end in time) is as good. One that cannot even be imported proves nothing: it is
-*broken*.
+that. A mutant is tried in a copy, never in the tree, on the interpreted source. It is *killed* when a test
+fails; *hung* (no end in time) is as good. One that cannot even be imported proves nothing: it is *broken*.
 """
 
 from __future__ import annotations
@@ -96,18 +95,17 @@ def mutants(name: str) -> list[Mutant]:
 
 
 class Workshop:
-    """A copy of proxy/ in which one mutant after the other is tried."""
+    """A copy of proxy/ and clients/ in which one mutant after the other is tried."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._proxy = folder / "proxy"
-        shutil.copytree(
-            ROOT / "proxy",
-            self._proxy,
-            ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "_native.json"),
-        )
-        # Compiled once; a mutant's file is read anew because its time is another, and leaves nothing behind.
-        compileall.compile_dir(self._proxy, quiet=2)
+        self._clients = folder / "clients" / "python"
+        for tree, copy in ((ROOT / "proxy", self._proxy), (ROOT / "clients" / "python", self._clients)):
+            left = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "_native.json")
+            shutil.copytree(tree, copy, ignore=left)
+            # Compiled once; a mutant's file is read anew because its time is another, and leaves nothing.
+            compileall.compile_dir(copy, quiet=2)
 
     def try_out(self, mutant: Mutant) -> Verdict:
         """Run a mutant's tests on it."""
@@ -134,7 +132,7 @@ class Workshop:
             "-p",
             "tests.mutants.quick_end",
             "-o",
-            f"pythonpath={self._proxy} control clients/python .",
+            f"pythonpath={self._proxy} control {self._clients} .",
         ]
         environment = {
             **os.environ,

@@ -1,4 +1,4 @@
-"""The lists of mutants are alive: each mistake can still be made, and one of each is made and noticed.
+"""The lists of mutants are alive: each mistake can still be made, and a few are made and noticed.
 
 `make mutants` tries them all.
 """
@@ -13,6 +13,8 @@ from tests.mutants import mutant
 from tests.mutants.mutant import ROOT, Mutant, mechanisms, mutants, try_all, workshops
 
 LEAST = 6
+TRIED = ("budget", "status", "window", "resilience")
+"""Lists whose tests are quick."""
 
 
 @pytest.mark.parametrize("name", mechanisms())
@@ -36,12 +38,12 @@ def test_mechanisms_have_names_of_their_own() -> None:
 
 
 @pytest.mark.slow
-def test_one_mutant_of_each_list_is_killed() -> None:
-    """The first mutant of each list does not survive, and the tests of a list pass without one."""
+def test_mutants_are_killed() -> None:
+    """The first mutant of some lists does not survive, and the tests of a list pass without one."""
     with workshops(1) as (workshop,):
         code, output = workshop.run(mutants("budget")[0].tests)
         assert code == 0, output
-    chosen = [mutants(name)[0] for name in mechanisms()]
+    chosen = [mutants(name)[0] for name in TRIED]
     for verdict in try_all(chosen):
         assert verdict.fine, f"{verdict.mutant.name} {verdict.mark}: {verdict.mutant.wrong}\n{verdict.output}"
 

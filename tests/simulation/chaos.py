@@ -14,14 +14,22 @@ from random import Random
 from seawall_policy.breaker import PER_ENDPOINT, PER_METHOD, PER_ROUTE, BreakerOptions
 from seawall_policy.budget import BudgetOptions, ConcurrencyBudget, ThrottleOptions
 from seawall_policy.deadline import DeadlineOptions, parse_grpc_timeout
+from seawall_policy.fault import FaultOptions
 from seawall_policy.hedge import ENFORCE, SHADOW, HedgeOptions
+from seawall_policy.journal import IdempotencyOptions, JournalOptions
+from seawall_policy.last_good import LastGoodOptions
+from seawall_policy.limit.options import AIMD, GRADIENT2, KNEE, NONE, LimitOptions
 from seawall_policy.model import (
     BALANCE_LEAST_REQUEST,
     BALANCE_ROUND_ROBIN,
+    ClusterSpec,
     FallbackStep,
     MethodInfo,
+    Policy,
     Snapshot,
 )
+from seawall_policy.outlier.options import LatencyOptions, OutlierOptions
+from seawall_policy.rate import RateLimitOptions
 from seawall_policy.retry import RetryOptions
 from seawall_proxy.call.attempt import Attempt
 from seawall_proxy.http2.errors import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
@@ -35,9 +43,13 @@ from seawall_proxy.testing.policies import (
     make_route,
     make_snapshot,
     to_cluster,
+    to_empty,
+    to_last_good,
+    to_method,
     to_static,
 )
 from seawall_proxy.testing.world import World
+from tests.simulation.accounts import Accounts
 from tests.simulation.verdict import STATIC, Book, Request, judge
 
 PATHS = ("/s.A/Unary", "/s.A/Server", "/s.A/Client", "/s.A/Bidi", "/s.B/Any")
@@ -50,6 +62,8 @@ METHODS = {
 SLACK_S = 0.0175
 """A far timer is rounded up to 16 ms and fires within the next millisecond."""
 CODES = (0, 0, 0, 4, 5, 8, 13, 14, 14, 14, 14)
+KEY = b"x-key"
+CLASS = b"x-class"
 
 
 class Chaos:
@@ -62,6 +76,10 @@ class Chaos:
         self.server_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
         self.client_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
         self.peer_limits = Limits(stream_window_bytes=pick((0, 0, 70, 300)))
+        self.keyed = pick((0.0, 0.2, 0.8))
+        """Share of the calls that have an idempotency key."""
+        self.paths = pick((PATHS, PATHS, PATHS[:1]))
+        self.codes = pick((CODES, CODES, (0, 0, 0, 0, 14)))
         self.revision = 0
         self.world = World(
             draw=self.random.random,
@@ -82,6 +100,7 @@ class Chaos:
         """Probes in flight at the last look, by route."""
         self.books: dict[bytes, Book] = {}
         self.by_request: dict[int, Request] = {}
+        self.accounts = Accounts(self.world)
         self.swap()
         for number in range(pick((1, 2))):
             self.add_client(f"client{number}")
@@ -101,6 +120,77 @@ class Chaos:
     def random_snapshot(self) -> Snapshot:
         """Draw a policy."""
         pick = self.random.choice
+        policy = self._random_policy()
+        shadow = pick((None, None, self._random_policy()))
+        self.revision += 1
+        authority = b"rev-%d" % self.revision
+        return make_snapshot(
+            make_route(policy, name="one", service="s.A", idempotent=pick((True, False)), shadow=shadow),
+            make_route(policy, name="rest", idempotent=pick((True, False)), shadow=shadow),
+            clusters={"main": self._random_cluster(authority), "dr": make_cluster("dr", ("dr",), authority=authority)},
+            methods=pick(({}, METHODS)),
+            revision=self.revision,
+        )
+
+    def _random_policy(self) -> Policy:
+        pick = self.random.choice
+        return make_policy(
+            timeout_s=pick((inf, inf, 0.05, 0.3, 2.0)),
+            per_try_timeout_s=pick((inf, inf, inf, 0.02, 0.2)),
+            retry=self._random_retry(),
+            breaker=self._random_breaker(),
+            fallback=self._random_fallback(),
+            deadline=pick((None, DeadlineOptions(pick((0.0, 0.005)), pick((ENFORCE, SHADOW)), 50.0))),
+            hedge=self._random_hedge(),
+            idempotency=self._random_keys(),
+            fault=self._random_fault(),
+            limit=self._random_limit(),
+            rate_limit=pick(
+                (
+                    None,
+                    None,
+                    None,
+                    RateLimitOptions(
+                        pick((0.5, 20.0)),
+                        pick((1, 3)),
+                        pick(((), ("peer",), ("method", "metadata:x-key"))),
+                        pick((1, 100)),
+                        pick((ENFORCE, SHADOW)),
+                    ),
+                )
+            ),
+        )
+
+    def _random_cluster(self, authority: bytes) -> ClusterSpec:
+        pick = self.random.choice
+        spec = make_cluster(
+            "main",
+            tuple(self.random.sample(("a", "b", "c"), pick((1, 1, 2, 3)))),
+            balance=pick((BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN)),
+            max_in_flight=pick((1, 3, 100, 100, 100, 100)),
+            connect_timeout_s=pick((0.05, 1.0)),
+            authority=authority,
+        )
+        spec.max_in_flight_per_endpoint = pick((0, 0, 0, 1, 3))
+        spec.outlier = pick(
+            (
+                None,
+                None,
+                OutlierOptions(
+                    mode=pick((ENFORCE, ENFORCE, SHADOW)),
+                    interval_s=pick((0.02, 0.5)),
+                    consecutive=pick((0, 1, 2)),
+                    consecutive_local=pick((0, 1, 2)),
+                    latency=LatencyOptions(silence_s=pick((0.01, 0.2)), min_calls=1),
+                    ejection_s=pick((0.05, 0.5)),
+                    max_ejected=pick((0.0, 0.5, 1.0)),
+                ),
+            )
+        )
+        return spec
+
+    def _random_retry(self) -> RetryOptions:
+        pick = self.random.choice
         budget = pick(
             (
                 None,
@@ -109,40 +199,60 @@ class Chaos:
                 BudgetOptions(percent=50, concurrent=True, min_concurrent=pick((0, 1))),
             )
         )
-        fallback: list[FallbackStep] = []
-        for _ in range(pick((0, 0, 0, 1, 2))):
-            codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
-            reasons = pick((frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT"})))
-            fallback.append(
-                pick(
-                    (
-                        to_cluster("dr", codes, reasons),
-                        to_static(STATIC, pick(PATHS).encode(), codes, reasons),
-                    )
-                )
-            )
-        breaker = pick(
-            (
-                None,
-                None,
-                None,
-                None,
-                BreakerOptions(
-                    size=pick((2, 5)),
-                    min_calls=pick((1, 2)),
-                    failure_rate=pick((50.0, 100.0)),
-                    consecutive=pick((0, 1, 3)),
-                    open_for_s=pick((0.05, 0.5)),
-                    half_open_calls=pick((1, 2)),
-                    success_threshold=pick((1, 2)),
-                    half_open_timeout_s=pick((0.0, 0.3)),
-                    scope=pick((PER_ROUTE, PER_ROUTE, PER_METHOD, PER_ENDPOINT)),
-                    ramp_for_s=pick((0.0, 0.0, 0.4)),
-                    ramp_from=pick((10.0, 50.0)),
-                ),
-            )
+        return RetryOptions(
+            max_attempts=pick((1, 2, 3, 4, 5)),
+            codes=pick((1 << 14, 1 << 14 | 1 << 4 | 1 << 8)),
+            initial_s=pick((0.0, 0.002, 0.01, 0.05)),
+            max_s=pick((0.05, 1.0)),
+            only_idempotent=pick((True, False)),
+            budget=budget,
+            max_unsent=pick((0, 1, 5)),
+            throttle=pick((None, None, ThrottleOptions(pick((2.0, 10.0)), 0.5))),
         )
-        hedge = pick(
+
+    def _random_breaker(self) -> BreakerOptions | None:
+        pick = self.random.choice
+        if self.random.random() < 0.75:
+            return None
+        return BreakerOptions(
+            size=pick((2, 5)),
+            min_calls=pick((1, 2)),
+            failure_rate=pick((50.0, 100.0)),
+            consecutive=pick((0, 1, 3)),
+            open_for_s=pick((0.05, 0.5)),
+            half_open_calls=pick((1, 2)),
+            success_threshold=pick((1, 2)),
+            half_open_timeout_s=pick((0.0, 0.3)),
+            scope=pick((PER_ROUTE, PER_ROUTE, PER_METHOD, PER_ENDPOINT)),
+            ramp_for_s=pick((0.0, 0.0, 0.4)),
+            ramp_from=pick((10.0, 50.0)),
+        )
+
+    def _random_fallback(self) -> tuple[FallbackStep, ...]:
+        pick = self.random.choice
+        steps: list[FallbackStep] = []
+        good = LastGoodOptions(
+            pick((0.1, 60.0)), pick((True, False)), pick(((), (KEY,))), pick((1, 100)), shared=pick((True, False))
+        )
+        for _ in range(pick((0, 0, 0, 1, 2, 3))):
+            codes = pick((1 << 14, 1 << 14 | 1 << 4, 0x1FFFE))
+            reasons = pick((frozenset[str](), frozenset({"BREAKER_OPEN", "PER_TRY_TIMEOUT", "QUEUE_TIMEOUT"})))
+            kind = pick(("cluster", "cluster", "static", "method", "last_good", "empty"))
+            if kind == "cluster":
+                steps.append(to_cluster("dr", codes, reasons))
+            elif kind == "static":
+                steps.append(to_static(STATIC, pick(PATHS).encode(), codes, reasons))
+            elif kind == "method":
+                steps.append(to_method("/s.A/Other", pick(("", "dr")), codes, reasons))
+            elif kind == "last_good":
+                steps.append(to_last_good(good, codes, reasons))
+            else:
+                steps.append(to_empty(codes, reasons))
+        return tuple(steps)
+
+    def _random_hedge(self) -> HedgeOptions | None:
+        pick = self.random.choice
+        return pick(
             (
                 None,
                 None,
@@ -157,43 +267,52 @@ class Chaos:
                 HedgeOptions(quantile=0.9, budget_percent=100.0, only_idempotent=False),
             )
         )
-        policy = make_policy(
-            timeout_s=pick((inf, inf, 0.05, 0.3, 2.0)),
-            per_try_timeout_s=pick((inf, inf, inf, 0.02, 0.2)),
-            retry=RetryOptions(
-                max_attempts=pick((1, 2, 3, 4, 5)),
-                codes=pick((1 << 14, 1 << 14 | 1 << 4 | 1 << 8)),
-                initial_s=pick((0.0, 0.002, 0.01, 0.05)),
-                max_s=pick((0.05, 1.0)),
-                only_idempotent=pick((True, False)),
-                budget=budget,
-                max_unsent=pick((0, 1, 5)),
-                throttle=pick((None, None, ThrottleOptions(pick((2.0, 10.0)), 0.5))),
-            ),
-            breaker=breaker,
-            fallback=tuple(fallback),
-            deadline=pick((None, DeadlineOptions(pick((0.0, 0.005)), pick((ENFORCE, SHADOW)), 50.0))),
-            hedge=hedge,
-        )
-        self.revision += 1
-        authority = b"rev-%d" % self.revision
-        endpoints = tuple(self.random.sample(("a", "b", "c"), pick((1, 1, 2, 3))))
-        return make_snapshot(
-            make_route(policy, name="one", service="s.A", idempotent=pick((True, False))),
-            make_route(policy, name="rest", idempotent=pick((True, False))),
-            clusters={
-                "main": make_cluster(
-                    "main",
-                    endpoints,
-                    balance=pick((BALANCE_LEAST_REQUEST, BALANCE_ROUND_ROBIN)),
-                    max_in_flight=pick((1, 3, 100, 100, 100, 100)),
-                    connect_timeout_s=pick((0.05, 1.0)),
-                    authority=authority,
+
+    def _random_keys(self) -> IdempotencyOptions | None:
+        pick = self.random.choice
+        journal = JournalOptions(pick((0.1, 60.0)), pick((1, 2, 100)), pick((300, 1 << 20)), ())
+        return pick(
+            (
+                None,
+                IdempotencyOptions(
+                    KEY, pick((True, False)), pick((True, False)), pick((None, journal, journal, journal))
                 ),
-                "dr": make_cluster("dr", ("dr",), authority=authority),
-            },
-            methods=pick(({}, METHODS)),
-            revision=self.revision,
+            )
+        )
+
+    def _random_fault(self) -> FaultOptions | None:
+        pick = self.random.choice
+        if self.random.random() < 0.7:
+            return None
+        return FaultOptions(
+            until_s=self.world.now + pick((0.1, 1.0, 5.0)),
+            abort_share=pick((0.0, 0.2, 1.0)),
+            abort_code=pick((14, 14, 8, 13)),
+            delay_share=pick((0.0, 0.3)),
+            delay_s=pick((0.0, 0.005, 0.1)),
+            bandwidth_share=pick((0.0, 0.3)),
+            stream_share=pick((0.0, 0.3)),
+            stream_kind=pick((1, 2, 3)),
+            stream_after=pick((0, 1, 2)),
+            stream_code=pick((14, 13)),
+            max_active=pick((1, 3, 100)),
+        )
+
+    def _random_limit(self) -> LimitOptions | None:
+        pick = self.random.choice
+        if self.random.random() < 0.6:
+            return None
+        return LimitOptions(
+            kind=pick((NONE, NONE, NONE, AIMD, GRADIENT2, KNEE)),
+            max_in_flight=pick((1, 2, 3)),
+            min_in_flight=1,
+            initial=pick((1, 3)),
+            queue=pick((0, 1, 2, 10)),
+            queue_timeout_s=pick((0.002, 0.05, 1.0)),
+            header=CLASS,
+            criticality=pick((0, 1, 2, 3)),
+            shares=pick(((0.0, 0.0, 0.0, 0.0), (0.5, 0.2, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))),
+            mode=pick((ENFORCE, ENFORCE, ENFORCE, SHADOW)),
         )
 
     # what can happen
@@ -204,6 +323,7 @@ class Chaos:
         self.snapshots[snapshot.revision] = snapshot
         self.note(f"policy {snapshot.revision}")
         self.world.apply(snapshot)
+        self.accounts.look()
         if self.random.random() < 0.7:
             self.world.clusters.warm()
         self.world.batch()
@@ -223,15 +343,21 @@ class Chaos:
         ident = b"%d" % len(self.books)
         body = (b"<body of call " + ident + b">") * pick((0, 1, 1, 3, 30))
         fields = [(b"x-id", ident)]
+        if self.random.random() < self.keyed:
+            key = pick((b"k1", b"k2", b"k3", b"k" * 257))
+            fields.append((KEY, key))
+            body = (b"<body of key " + key[:2] + b">") * pick((0, 1, 1, 1, 1, 1, 1, 1, 3, 100))
+        if self.random.random() < 0.3:
+            fields.append((CLASS, pick((b"critical_plus", b"sheddable", b"nonsense"))))
         timeout = (
             pick((b"", b"", b"", b"", b"10m", b"80m", b"1S", b"1S")) if self.random.random() < 0.98 else b"0n"
         )
-        path = pick(PATHS)
-        book = Book(ClientCall(f"call{ident.decode()}", self._ignore), body, client)
+        path = pick(self.paths)
+        book = Book(ClientCall(f"call{ident.decode()}", self._ignore), path, body, client)
         self.books[ident] = book
         at_once = self.random.random() < 0.6
         ends = at_once and not body
-        never = (b"x-id",) if self.random.random() < 0.9 else ()
+        never = (b"x-id", KEY) if self.random.random() < 0.9 else ()
         client.call(book.call, request_fields(path, fields, timeout), ends, never)
         book.closed = ends
         self.note(f"{book.call.name} -> {path} {timeout.decode()}")
@@ -306,13 +432,13 @@ class Chaos:
                 code = CANCEL
             seen.put_reset(code)
         elif what < 0.6 and not request.headers_sent:
-            self._answer(request, pick(CODES))
+            self._answer(request, pick(self.codes))
         elif not request.headers_sent:
             self._headers(request)
         elif what < 0.8:
             self._data(request)
         else:
-            self._trailers(request, pick(CODES))
+            self._trailers(request, pick(self.codes))
 
     def _answer(self, request: Request, code: int) -> None:
         if self.random.random() < 0.5:
@@ -335,11 +461,9 @@ class Chaos:
         request.seen.put_headers((*RESPONSE_FIELDS, (b"x-from", request.seen.name.encode())))
 
     def _data(self, request: Request) -> None:
-        piece = (
-            b"[%s says %d]"
-            % (request.seen.name.encode(), len(request.data))
-            * self.random.choice((1, 1, 5, 40))
-        )
+        text = b"[%s says %d]" % (request.seen.name.encode(), len(request.data))
+        text *= self.random.choice((1, 1, 5, 40))
+        piece = b"\0" + len(text).to_bytes(4, "big") + text
         request.data += piece
         self.note(f"{request.seen.name} -> {len(piece)} bytes")
         request.seen.put_data(piece)
@@ -497,6 +621,7 @@ class Chaos:
         assert world.context.replay_bytes == sum(call.replay_size for call in world.calls)
         table = world.context.table
         assert table is not None
+        self.accounts.check()
         for state in table.states.values():
             for breaker in state.breakers():
                 assert breaker.surplus_returns == 0
@@ -567,15 +692,18 @@ class Chaos:
             if self.world.context.timers.armed() == 0:
                 break
             self._calm()
-        left = self.world.leftovers()
+        left = self.world.leftovers() + self.accounts.leftovers()
         assert not left, "; ".join(left)
         assert self.world.context.table is not None
         for budget in self.world.context.table.budgets.values():
             if isinstance(budget, ConcurrencyBudget):
                 assert (budget.calls, budget.retries) == (0, 0)
         assert self.world.context.timers.armed() == 0, f"{self.world.context.timers.armed()} timers are left"
+        everyone = {
+            request.seen.name.encode(): request for book in self.books.values() for request in book.requests
+        }
         for book in self.books.values():
-            judge(book, self.snapshots)
+            judge(book, self.snapshots, everyone)
 
     def _calm(self) -> None:
         for _ in range(3):

@@ -11,13 +11,16 @@ from seawall_proxy.call.call import Call
 from seawall_proxy.testing.peers import Client, ClientCall, Server, ServerCall
 
 STATIC = b"static answer"
+EMPTY = b"\0\0\0\0\0"
+OTHER_METHOD = b"/s.A/Other"
 
 
 class Book:
     """What is known of one call from outside."""
 
-    def __init__(self, call: ClientCall, body: bytes, client: Client) -> None:
+    def __init__(self, call: ClientCall, path: str, body: bytes, client: Client) -> None:
         self.call: ClientCall = call
+        self.path: str = path
         self.body: bytes = body
         self.client: Client = client
         self.offset: int = 0
@@ -41,13 +44,13 @@ class Request:
         self.code: int = -1
 
 
-def judge(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
-    """Judge one call that has ended."""
+def judge(book: Book, snapshots: Mapping[int, Snapshot], everyone: Mapping[bytes, Request]) -> None:
+    """Judge one call that has ended; `everyone` has the requests of all calls by name."""
     call = book.call
     if not book.lost:
         assert call.ends == 1, f"{call.name} ended {call.ends} times"
     _judge_requests(book, snapshots)
-    _judge_response(book)
+    _judge_response(book, everyone)
 
 
 def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
@@ -67,17 +70,21 @@ def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
     authority = requests[0].seen.field(b":authority")
     assert authority is not None
     snapshot = snapshots[int(authority[4:])]
-    route = snapshot.routes[0 if requests[0].seen.path.startswith(b"/s.A/") else 1]
+    route = snapshot.routes[0 if book.path.startswith("/s.A/") else 1]
     policy = route.policy
-    primary = [request for request in requests if request.server.address != "dr"]
-    steps = sum(1 for step in policy.fallback if step.cluster)
+    other = [request for request in requests if request.server.address == "dr" or request.seen.path == OTHER_METHOD]
+    primary = [request for request in requests if request not in other]
+    steps = sum(1 for step in policy.fallback if step.cluster or step.method)
     hedge = policy.hedge
     most = max(policy.retry.max_attempts, 1 if hedge is None or not _sends(hedge) else hedge.max_attempts)
     refused = sum(1 for request in primary if request.refused)
     assert len(primary) <= most + max(1, refused), f"{book.call.name}: {len(primary)} attempts"
-    assert len(requests) - len(primary) <= steps
-    info = snapshot.methods.get(requests[0].seen.path)
+    assert len(other) <= steps
+    info = snapshot.methods.get(book.path.encode())
     idempotent = route.idempotent or (info is not None and info.idempotent)
+    keys = policy.idempotency
+    if keys is not None and keys.server_honours and requests[0].seen.field(keys.key) is not None:
+        idempotent = True
     processed = [request for request in requests if not request.refused]
     hedged = hedge is not None and _sends(hedge) and (not hedge.only_idempotent or idempotent)
     if policy.retry.only_idempotent and not idempotent and not hedged:
@@ -85,38 +92,45 @@ def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
         names = [request.seen.name for request in processed]
         assert len(processed) <= 1, f"{book.call.name} was processed by {names}"
     if policy.retry.max_attempts == 1 and not hedged:
-        assert sum(request.server.address != "dr" for request in processed) <= 1
+        assert sum(request in primary for request in processed) <= 1
 
 
 def _sends(hedge: HedgeOptions) -> bool:
     return hedge.mode == ENFORCE
 
 
-def _judge_response(book: Book) -> None:
+def _judge_response(book: Book, everyone: Mapping[bytes, Request]) -> None:
     call = book.call
     data = bytes(call.data)
     origin = _origin(call)
     if call.trailers is None:
         # Cancelled or lost: what has come is a part of one answer.
-        assert any(r.data.startswith(data) for r in book.requests) or STATIC.startswith(data)
+        assert any(r.data.startswith(data) for r in everyone.values()) or STATIC.startswith(data)
         return
     code = call.status
     assert code is not None
-    answered = [request for request in book.requests if request.seen.name.encode() == origin]
     if origin is None:
         assert call.field(b"seawall-outcome") is not None, f"{call.name}: a status from nowhere"
-        if code == 0:
-            assert data == STATIC
+        if call.field(b"seawall-degraded") is not None:
+            good = [r for r in everyone.values() if r.data == data]
+            assert good, f"{call.name}: an answer that nobody gave"
+            assert code == 0
+        elif code == 0:
+            assert data in (STATIC, EMPTY, b"")
         else:
-            assert code in status.LOCAL_ALLOWED or code in (2, 7, 8, 12, 13, 16)
+            assert code in status.LOCAL_ALLOWED or code in (2, 3, 7, 8, 12, 13, 16)
             assert any(r.data.startswith(data) for r in book.requests) or data == b""
         return
-    assert len(answered) == 1
-    assert code == answered[0].code
+    answered = everyone[origin]
+    assert code == answered.code
+    replayed = call.field(b"seawall-replayed") is not None
+    assert replayed or answered in book.requests, f"{call.name}: another call's answer"
+    if replayed and answered not in book.requests:
+        assert bytes(answered.seen.data) == book.body, f"{call.name}: the answer to another request"
     if call.trailers_only:
         assert data == b""
     else:
-        assert data == answered[0].data, f"{call.name}: the answer is not that of {origin!r}"
+        assert data == answered.data, f"{call.name}: the answer is not that of {origin!r}"
         assert call.headers is not None
         assert (b"x-from", origin) in call.headers
     if code == 0:

@@ -29,6 +29,8 @@ from seawall_control.services.events import Reported
 from seawall_policy.compile.report import Violation
 
 _MAX_INT: Final = 2**62
+NOT_RETRIED: Final = "not_retried"
+"""Where `ErrorEvent.not_retried` is kept."""
 _MAX_NESTING: Final = 64
 
 Number = TypeVar("Number", Category, EventKind, Outcome)
@@ -112,7 +114,7 @@ def event_of(message: event_pb2.ErrorEvent) -> Reported:
             component=message.component,
             error_type=message.error_type,
             message=message.message,
-            details=details_of(message.details) if message.HasField("details") else None,
+            details=_details_with(message),
             job_id=message.job_id,
             job_name=message.job_name,
             stack_trace=message.stack_trace,
@@ -145,6 +147,14 @@ def event_of(message: event_pb2.ErrorEvent) -> Reported:
         ),
         number,
     )
+
+
+def _details_with(message: event_pb2.ErrorEvent) -> Mapping[str, Json] | None:
+    """Return the details, with what is kept among them and has a field of its own."""
+    details = details_of(message.details) if message.HasField("details") else None
+    if not message.not_retried:
+        return details
+    return {**(details or {}), NOT_RETRIED: message.not_retried}
 
 
 def _struct(details: Mapping[str, Json]) -> Struct:
@@ -182,6 +192,7 @@ def event_message(event: Event) -> event_pb2.ErrorEvent:
     )
     if event.details is not None:
         message.details.CopyFrom(_struct(event.details))
+        message.not_retried = str(event.details.get(NOT_RETRIED) or "")
     if event.resolved_at_us:
         message.resolved_at.CopyFrom(timestamp(event.resolved_at_us))
     if event.latency_us:

@@ -18,8 +18,8 @@ Only a limit that is reached is moved. What else is judged:
 - *Nobody waits for a place.* The limit follows the calls at work from afar (`HEADROOM`), so that an overload
   meets one that is not far too high. When the time exceeds T although nobody waits, either the service has
   become slower or an overload begins: no more than now are let in, which ends the one and leaves the other.
-- *Those that end take far less time than Little's law says.* The others do not wait for their turn, they
-  hang, at an endpoint that has stopped, for example. They take places and no capacity, so the limit doubles, and
+- *Those that end take far less time than Little's law says.* The others do not wait for their turn: they hang
+  at an endpoint that has stopped, for example. They take places and no capacity, so the limit doubles, and
   the calls to the endpoints that work go on.
 - *The time is the base.* There is no sign of a queue: the limit doubles, in each round trip.
 - *The rate is far below what it was.* A service in overload does at least what it did before; when it does

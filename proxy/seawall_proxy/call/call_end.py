@@ -29,6 +29,7 @@ from seawall_proxy.call.ports import (
     RouteRecord,
 )
 from seawall_proxy.call.response import find, pushback, response_head, status_details, status_message
+from seawall_proxy.call.shadowing import leave_budget
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.telemetry.counters import MethodCounters
@@ -174,6 +175,10 @@ class CallEnd(ResponseSide):
         budget = self.state.budget
         if budget is not None and budget.counts_calls:
             self._leave_budget(budget)
+        shadow = self.state.shadow
+        if shadow is not None:
+            leave_budget(self, shadow)
+            shadow.call_ended()
         counters = self.state.counters
         counters.in_flight -= 1
         counters.by_code[code] += 1

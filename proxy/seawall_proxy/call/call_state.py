@@ -137,6 +137,8 @@ class CallState(AttemptOwner):
     failure_details: bytes = b""
     """grpc-status-details-bin of the failure that the client was given."""
     shadow_decision: RetryDecision | None = None
+    shadow_paid: bool = False
+    """A retry that the shadow policy would have made is at work in its budget's eyes."""
     shadow_left: bool = False
     """The shadow policy has decided otherwise; what comes now would not have come."""
     faults: int = 0

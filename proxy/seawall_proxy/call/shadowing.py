@@ -29,6 +29,7 @@ def weigh(
     if attempt.reason == local_reply.PER_TRY_TIMEOUT and not (shadow.retry.codes >> code) & 1:
         asked = status.UNAVAILABLE
     now = call.context.now
+    leave_budget(call, shadow)
     agreed = shadow.weigh(
         decision,
         granted,
@@ -41,5 +42,15 @@ def weigh(
         now,
         call.context.draw(),
     )
+    # It would have tried again where both say so, and where only the policy in force does not.
+    call.shadow_paid = granted == agreed
     if not agreed:
         call.shadow_left = True
+
+
+def leave_budget(call: CallState, shadow: Shadow) -> None:
+    """Give the retry back that the shadow has counted for the call, if there is one."""
+    if call.shadow_paid:
+        call.shadow_paid = False
+        if shadow.budget is not None:
+            shadow.budget.give_back()

@@ -163,11 +163,12 @@ STEPS = st.lists(
         st.sampled_from((0.0, 0.0, 0.0625, 0.125, 0.25, 1.0, 2.0)),
         st.sampled_from((inf, inf, 0.125, 0.375, 1.0)),
     ),
+    min_size=12,
     max_size=50,
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(
     places=st.integers(1, 3),
     queue=st.integers(0, 3),

@@ -372,3 +372,59 @@ def test_chain() -> None:
     chain.remove(places[2])
     assert chain.oldest() is None
     assert chain.newest() is None
+
+
+def waiting_gate(**settings: tuple[float, ...]) -> tuple[Gate, Place]:
+    """A gate with one place, which is taken."""
+    gate = Gate(
+        options(limits.NONE, max_in_flight=1, min_in_flight=1, queue=5, queue_timeout_s=9.0, **settings)
+    )
+    first = Place(1, inf)
+    assert gate.enter(first, 0.0) == ENTERED
+    return gate, first
+
+
+def test_who_leaves_while_waiting_is_not_served() -> None:
+    """The place goes to the next."""
+    gate, first = waiting_gate()
+    second, third = Place(1, inf), Place(1, inf)
+    gate.enter(second, 0.0)
+    gate.enter(third, 0.0)
+    gate.leave(second, 0.0, IGNORED)
+    assert gate.queue.length == 1
+    gate.leave(first, 0.0, IGNORED)
+    assert gate.next_started(0.0) is third
+
+
+def test_order_turns_round_after_a_tenth_of_a_second() -> None:
+    """First come, first served; then newest first, until nobody waits."""
+    gate, first = waiting_gate()
+    places = [Place(1, inf) for _ in range(4)]
+    for place in places:
+        gate.enter(place, 0.0)
+    gate.leave(first, 0.09, IGNORED)
+    assert gate.next_started(0.09) is places[0]
+    gate.leave(places[0], 0.1, IGNORED)
+    assert gate.next_started(0.1) is places[3]
+    gate.leave(places[3], 0.2, IGNORED)
+    assert gate.next_started(0.2) is places[2]
+    gate.leave(places[2], 0.3, IGNORED)
+    assert gate.next_started(0.3) is places[1]
+    later = [Place(1, inf) for _ in range(2)]
+    for place in later:
+        gate.enter(place, 0.4)
+    gate.leave(places[1], 0.4, IGNORED)
+    assert gate.next_started(0.4) is later[0], "the queue was empty in between"
+
+
+def test_a_share_is_a_guarantee() -> None:
+    """A class below its share begins at the limit, and nobody else takes what it leaves free."""
+    gate, first = waiting_gate(shares=(0.5, 0.0, 0.0, 0.0))
+    plus = Place(0, inf)
+    assert gate.enter(plus, 0.0) == ENTERED
+    assert gate.in_flight == 2
+    gate.leave(plus, 0.0, IGNORED)
+    waits = Place(1, inf)
+    gate.enter(waits, 0.0)
+    gate.leave(first, 0.0, IGNORED)
+    assert gate.next_started(0.0) is None

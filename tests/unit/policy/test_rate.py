@@ -69,3 +69,10 @@ def test_keys_are_cut() -> None:
     limiter = RateLimiter(RateLimitOptions(0.1, 1))
     limiter.take(b"x" * 5000, 1.0)
     assert limiter.take(b"x" * 256 + b"y", 1.0) > 0.0
+
+
+def test_an_idle_bucket_is_full_and_no_fuller() -> None:
+    """However long nobody came, the burst is what may come at once."""
+    limiter = RateLimiter(RateLimitOptions(10.0, 2))
+    limiter.take(b"", 1.0)
+    assert [limiter.take(b"", 100.0) == 0.0 for _ in range(4)] == [True, True, False, False]
