@@ -101,9 +101,13 @@ class Pattern:
         self._ascii: list[int] = [bisect_right(self._bounds, point) - 1 for point in range(128)]
         self._states: dict[tuple[int, ...], _State] = {}
         self._first: _State = self._state(self._closure([self._start], True))
+        # The only text whose end is its beginning.
+        self._accepts_empty: bool = self._first.accepts or self._accepts_at_end(self._first.nodes, True)
 
     def search(self, text: str) -> bool:
         """Tell whether the pattern matches anywhere in the text."""
+        if text == "":
+            return self._accepts_empty
         state = self._first
         ascii_classes = self._ascii
         for character in text:
@@ -201,11 +205,11 @@ class Pattern:
             for index in nodes:
                 if self._nodes[index].kind == _MATCH:
                     accepts = True
-            state = _State(nodes, accepts, self._accepts_at_end(nodes), len(self._bounds))
+            state = _State(nodes, accepts, self._accepts_at_end(nodes, False), len(self._bounds))
             self._states[key] = state
         return state
 
-    def _accepts_at_end(self, nodes: list[int]) -> bool:
+    def _accepts_at_end(self, nodes: list[int], at_begin: bool) -> bool:
         seen: set[int] = set()
         waiting = [self._nodes[index].first for index in nodes if self._nodes[index].kind == _END]
         while waiting:
@@ -219,7 +223,7 @@ class Pattern:
             if node.kind == _SPLIT:
                 waiting.append(node.first)
                 waiting.append(node.second)
-            elif node.kind == _END:
+            elif node.kind == _END or (node.kind == _BEGIN and at_begin):
                 waiting.append(node.first)
         return False
 
