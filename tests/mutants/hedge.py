@@ -78,8 +78,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "if endpoint is None or tried & cluster.bit(endpoint) != 0:",
-        "if endpoint is None:",
+        "if endpoint is None or tried & cluster.bit(endpoint) != 0 or",
+        "if endpoint is None or",
         "a hedge goes to the endpoint that is late already",
     ),
     (

@@ -69,8 +69,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "        self.retry_at = self.context.now\n        self._rearm()\n",
-        "        self._start_attempt()\n",
+        "        self.asked_at = now\n        self._rearm()\n",
+        "        self.asked_at = now\n        self._start_attempt()\n",
         "each that takes over stands on the stack of the one before",
     ),
     (

@@ -26,7 +26,7 @@ TEXTS = st.text(alphabet="abcé.1 ]x-", max_size=10)
 
 
 @settings(max_examples=400, deadline=None)
-@example("($)(^)", [""], fold=False)
+@example("($)(^)", [""], False)
 @given(PATTERNS, st.lists(TEXTS, min_size=1, max_size=5), st.booleans())
 def test_agrees_with_re(pattern: str, texts: list[str], fold: bool) -> None:
     """Whether there is a match is what `re` says, in ASCII mode."""
