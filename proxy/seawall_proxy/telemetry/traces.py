@@ -158,7 +158,8 @@ def _exporter(kind: str, environment: Mapping[str, str]) -> SpanExporter:
             raise ValueError(
                 "OTEL_EXPORTER_OTLP_PROTOCOL=grpc needs `pip install 'seawall[otlp-grpc]'`"
             ) from error
-        return GrpcSpanExporter()
+        over_grpc: SpanExporter = GrpcSpanExporter()
+        return over_grpc
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
     return OTLPSpanExporter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -70,11 +71,9 @@ class RawClient:
         self.closed = False
 
     def send(self, data: bytes) -> None:
-        """Send, unless the other side has closed meanwhile."""
-        try:
+        """Send, unless the other side has closed meanwhile: what it said before is still there to be read."""
+        with contextlib.suppress(OSError):
             self.socket.sendall(data)
-        except OSError:
-            self.closed = True
 
     def wait_for(self, wanted: Expectation, until: float) -> bool:
         """Read until what is wanted was seen, or the other side closed, or time is up."""
