@@ -15,6 +15,7 @@ from typing import Protocol
 from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Ingested
 from seawall_control.domain.filters import Node
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.records import Change, Committed, Document, Entry
 from seawall_control.domain.revisions import Applied, Draft, Revision
 
 
@@ -129,7 +130,39 @@ class FleetStore(Protocol):
         ...
 
 
-class Store(PolicyStore, EventStore, FleetStore, Protocol):
+class RecordStore(Protocol):
+    """Documents and journals, for everything that needs no table of its own (domain/records.py)."""
+
+    async def commit(self, changes: Sequence[Change], *, at_us: int) -> Committed:
+        """Make all changes, in order, or none. Raise `DocumentConflict`, and ValueError for a record that is
+        too long.
+        """
+        ...
+
+    async def document(self, kind: str, name: str) -> Document | None:
+        """Return a document."""
+        ...
+
+    async def documents(self, kind: str, *, after: str = "", limit: int = 1000) -> Sequence[Document]:
+        """Return documents of a kind by name (in the order of code points), those after a name."""
+        ...
+
+    async def entries(
+        self, topic: str, *, before: int = 0, limit: int = 100, oldest_first: bool = False, after: int = 0
+    ) -> Sequence[Entry]:
+        """Return entries of a topic, newest first unless asked otherwise, numbered above `after` and below
+        `before` (0: no bound).
+        """
+        ...
+
+    async def trim(self, topic: str, *, keep: int, before_us: int) -> int:
+        """Delete entries older than a time, but never the newest `keep` of the topic and never the last one,
+        which the next is chained to; return how many.
+        """
+        ...
+
+
+class Store(PolicyStore, EventStore, FleetStore, RecordStore, Protocol):
     """Everything, and the life of the store itself."""
 
     async def report_state(self) -> StoreReport:

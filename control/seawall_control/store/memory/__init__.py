@@ -24,13 +24,15 @@ from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.ingest import take_in
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
+from seawall_control.store.memory.records import MemoryRecords
 from seawall_control.store.port import EventQuery, StoreReport
 
 
-class MemoryStore:
+class MemoryStore(MemoryRecords):
     """Implements `Store` for tests and as the definition of what the others must do."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._revisions: dict[str, list[Revision]] = {}
         self._requests: dict[str, Remembered] = {}
         self._events: dict[str, Event] = {}

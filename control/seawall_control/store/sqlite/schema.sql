@@ -140,3 +140,23 @@ CREATE TRIGGER events_uncounted AFTER DELETE ON events BEGIN
   UPDATE event_counts SET events = events - 1 WHERE severity = old.severity AND resolved = old.resolved;
   UPDATE event_hours SET events = events - 1 WHERE hour = old.timestamp_us / 3600000000;
 END;
+
+-- What operators make (alert rules, silences, tokens, rollouts), by kind and name.
+CREATE TABLE documents (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  body TEXT NOT NULL,
+  update_time_us INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- What happened (audit, alerts sent, healing), by topic; each entry is chained to the one before it, and the last one of a topic is never trimmed.
+CREATE TABLE journal (
+  topic TEXT NOT NULL,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  time_us INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  chain TEXT NOT NULL,
+  PRIMARY KEY (topic, number)
+) STRICT, WITHOUT ROWID;

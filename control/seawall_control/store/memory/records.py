@@ -1,0 +1,68 @@
+"""Documents and journals in dictionaries: the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seawall_control.domain import records
+from seawall_control.domain.records import Append, Change, Committed, Document, Entry, Put
+
+
+class MemoryRecords:
+    """Implements `RecordStore`."""
+
+    def __init__(self) -> None:
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._journals: dict[str, list[Entry]] = {}
+
+    async def commit(self, changes: Sequence[Change], *, at_us: int) -> Committed:
+        """See `RecordStore.commit`."""
+        records.check(changes)
+        documents = dict(self._documents)
+        journals = {topic: list(entries) for topic, entries in self._journals.items()}
+        put: list[Document] = []
+        appended: list[Entry] = []
+        for change in changes:
+            if isinstance(change, Append):
+                journal = journals.setdefault(change.topic, [])
+                journal.append(records.next_entry(journal[-1] if journal else None, change, at_us))
+                appended.append(journal[-1])
+                continue
+            key = (change.kind, change.name)
+            version = documents[key].version if key in documents else 0
+            records.check_expected(change, version)
+            if isinstance(change, Put):
+                documents[key] = Document(*key, version + 1, change.body, at_us)
+                put.append(documents[key])
+            else:
+                documents.pop(key, None)
+        self._documents, self._journals = documents, journals
+        return Committed(tuple(put), tuple(appended))
+
+    async def document(self, kind: str, name: str) -> Document | None:
+        """See `RecordStore.document`."""
+        return self._documents.get((kind, name))
+
+    async def documents(self, kind: str, *, after: str = "", limit: int = 1000) -> Sequence[Document]:
+        """See `RecordStore.documents`."""
+        return [self._documents[key] for key in sorted(self._documents) if key[0] == kind and key[1] > after][
+            :limit
+        ]
+
+    async def entries(
+        self, topic: str, *, before: int = 0, limit: int = 100, oldest_first: bool = False, after: int = 0
+    ) -> Sequence[Entry]:
+        """See `RecordStore.entries`."""
+        found = [
+            e for e in self._journals.get(topic, []) if e.number > after and (not before or e.number < before)
+        ]
+        return (found if oldest_first else found[::-1])[:limit]
+
+    async def trim(self, topic: str, *, keep: int, before_us: int) -> int:
+        """See `RecordStore.trim`."""
+        journal = self._journals.get(topic, [])
+        kept = max(1, keep)
+        newest = journal[-1].number if journal else 0
+        left = [e for e in journal if e.time_us >= before_us or e.number > newest - kept]
+        self._journals[topic] = left
+        return len(journal) - len(left)
