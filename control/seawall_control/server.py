@@ -24,12 +24,13 @@ from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
-from seawall_control.services import retention
+from seawall_control.services import retention, store_watch
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
+from seawall_control.services.notices import Notices
 from seawall_control.services.policies import PolicyService
 from seawall_control.services.tail import Hub
 from seawall_control.store.sqlite import SqliteStore, open_store
@@ -86,7 +87,9 @@ class ControlPlane:
         clock, ids = SystemClock(), TimeOrderedIds()
         self._background = Background()
         self.hub = Hub()
-        self.events = EventService(store, clock, ids, self.hub)
+        self.notices = Notices()
+        self._clock = clock
+        self.events = EventService(store, clock, ids, self.hub, self.notices)
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
         self.policies = PolicyService(store, clock, self.fleet.published)
         self.health = HealthService(store, self.events, self.fleet, clock)
@@ -125,6 +128,9 @@ class ControlPlane:
             loop.create_task(self.fleet.run(), name="seawall-fleet"),
             loop.create_task(
                 retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
+            ),
+            loop.create_task(
+                store_watch.run(self.store, self.notices, self._clock), name="seawall-store-watch"
             ),
         ]
         await self._grpc.start()

@@ -31,6 +31,7 @@ from seawall_control.domain.events import (
 )
 from seawall_control.domain.redaction import redact_text
 from seawall_control.services.edge import Clock, Ids, derived_id
+from seawall_control.services.notices import Notices, of_event
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import EventQuery, EventStore
 
@@ -85,11 +86,12 @@ class Numbers:
 class EventService:
     """The use cases of error events."""
 
-    def __init__(self, store: EventStore, clock: Clock, ids: Ids, hub: Hub) -> None:
+    def __init__(self, store: EventStore, clock: Clock, ids: Ids, hub: Hub, notices: Notices) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._hub = hub
+        self._notices = notices
         self.numbers = Numbers()
 
     # ------------------------------------------------------------------------------------------------- taking
@@ -181,6 +183,10 @@ class EventService:
         self.numbers.stored += len(stored)
         self.numbers.duplicates += duplicates
         self._hub.publish(stored)
+        for event in stored:
+            notice = of_event(event)
+            if notice is not None:
+                self._notices.publish(notice)
 
     async def report_own(
         self,

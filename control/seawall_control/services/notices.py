@@ -1,0 +1,134 @@
+"""What has just happened, told inside the process to whoever watches: alert rules, healing, live views.
+
+A notice is a hint, not a record: it is made after the change is durable, is not kept, and a watcher that is
+slow loses the oldest ones and is told how many. Whoever must not miss anything reads the store at its start
+and when `missed` is above 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from seawall_control.domain.events import Event, EventKind, Json, Severity
+
+QUEUE: Final = 1000
+WATCHERS: Final = 64
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about. The words are stable: rules of operators name them."""
+
+    BREAKER_OPENED = "breaker_opened"
+    BREAKER_CLOSED = "breaker_closed"
+    ROUTE_DEGRADED = "route_degraded"
+    ROUTE_RECOVERED = "route_recovered"
+    POLICY_REJECTED = "policy_rejected"
+    STORE_STATE = "store_state"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that has happened."""
+
+    kind: NoticeKind
+    at_us: int
+    """When, in microseconds since the epoch, UTC; by the clock of whoever saw it."""
+    subject: str
+    """What it concerns: `route/NAME`, `proxy/NODE`, `store`. Notices of one kind about one subject tell of
+    the same thing again.
+    """
+    severity: Severity
+    data: Mapping[str, Json] = field(default_factory=dict)
+    """What else is known, as JSON; the keys of every kind are listed in docs/reference/events.md."""
+
+
+class Watcher:
+    """One reader of notices, with a queue of its own."""
+
+    def __init__(self, kinds: frozenset[NoticeKind]) -> None:
+        self._kinds = kinds
+        self._waiting: deque[Notice] = deque()
+        self._something = asyncio.Event()
+        self.missed = 0
+        """Notices that were dropped since this watcher was too slow; set it back to 0 once it was noted."""
+
+    def offer(self, notice: Notice) -> int:
+        """Queue a notice if it is wanted; return how many were dropped for it."""
+        if self._kinds and notice.kind not in self._kinds:
+            return 0
+        self._waiting.append(notice)
+        self._something.set()
+        if len(self._waiting) <= QUEUE:
+            return 0
+        self._waiting.popleft()
+        self.missed += 1
+        return 1
+
+    async def next(self) -> Notice:
+        """Return the next notice; wait for one."""
+        while not self._waiting:
+            self._something.clear()
+            await self._something.wait()
+        return self._waiting.popleft()
+
+
+class Notices:
+    """Hands notices to all watchers; never waits for one."""
+
+    def __init__(self) -> None:
+        self._watchers: set[Watcher] = set()
+        self.published = 0
+        self.missed = 0
+        """Notices that some watcher was too slow for."""
+
+    def subscribe(self, kinds: Iterable[NoticeKind] = ()) -> Watcher:
+        """Return a new watcher of these kinds, of all if none are named. Raise RuntimeError over the bound of
+        64: watchers are parts of this program, and one that is made again and again is a bug.
+        """
+        if len(self._watchers) >= WATCHERS:
+            raise RuntimeError(f"{WATCHERS} watchers of notices; unsubscribe those that have ended")
+        watcher = Watcher(frozenset(kinds))
+        self._watchers.add(watcher)
+        return watcher
+
+    def unsubscribe(self, watcher: Watcher) -> None:
+        """Forget a watcher."""
+        self._watchers.discard(watcher)
+
+    def publish(self, notice: Notice) -> None:
+        """Offer a notice to every watcher."""
+        self.published += 1
+        for watcher in self._watchers:
+            self.missed += watcher.offer(notice)
+
+
+_OF_EVENTS: Final[Mapping[EventKind, NoticeKind]] = {
+    EventKind.BREAKER_OPENED: NoticeKind.BREAKER_OPENED,
+    EventKind.BREAKER_CLOSED: NoticeKind.BREAKER_CLOSED,
+    EventKind.ROUTE_DEGRADED: NoticeKind.ROUTE_DEGRADED,
+    EventKind.ROUTE_RECOVERED: NoticeKind.ROUTE_RECOVERED,
+    EventKind.POLICY_REJECTED: NoticeKind.POLICY_REJECTED,
+}
+
+
+def of_event(event: Event) -> Notice | None:
+    """Return the notice that an event makes; None for an event that changes nobody's state."""
+    kind = _OF_EVENTS.get(event.kind)
+    if kind is None:
+        return None
+    data: dict[str, Json] = {
+        "event": event.id,
+        "message": event.message,
+        "route": event.route,
+        "proxy": event.proxy,
+        "reason": event.reason,
+        "policy_revision": event.policy_revision,
+    }
+    if event.details is not None and isinstance(breaker := event.details.get("breaker"), str):
+        data["breaker"] = breaker
+    return Notice(kind, event.timestamp_us, event.component, event.severity, data)
