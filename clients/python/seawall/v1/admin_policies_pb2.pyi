@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from seawall.v1 import fleet_pb2 as _fleet_pb2
+from seawall.v1 import options_pb2 as _options_pb2
 from seawall.v1 import policy_pb2 as _policy_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from seawall.v1 import event_pb2 as seawall_dot_v1_dot_event__pb2
+from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 from seawall.v1 import policy_pb2 as seawall_dot_v1_dot_policy__pb2
 from seawall.v1 import stats_pb2 as seawall_dot_v1_dot_stats__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16seawall/v1/fleet.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/event.proto\x1a\x17seawall/v1/policy.proto\x1a\x16seawall/v1/stats.proto\"\xf8\x01\n\x0e\x43onnectRequest\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.seawall.v1.HelloH\x00\x12\x31\n\rpolicy_result\x18\x02 \x01(\x0b\x32\x18.seawall.v1.PolicyResultH\x00\x12(\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x16.seawall.v1.EventBatchH\x00\x12(\n\x05stats\x18\x04 \x01(\x0b\x32\x17.seawall.v1.StatsReportH\x00\x12\x33\n\x0e\x63ommand_result\x18\x05 \x01(\x0b\x32\x19.seawall.v1.CommandResultH\x00\x42\x06\n\x04kind\"\xbe\x01\n\x0f\x43onnectResponse\x12&\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.seawall.v1.WelcomeH\x00\x12(\n\x06policy\x18\x02 \x01(\x0b\x32\x16.seawall.v1.PolicyPushH\x00\x12)\n\tevent_ack\x18\x03 \x01(\x0b\x32\x14.seawall.v1.EventAckH\x00\x12&\n\x07\x63ommand\x18\x04 \x01(\x0b\x32\x13.seawall.v1.CommandH\x00\x42\x06\n\x04kind\"\xcf\x02\n\x05Hello\x12\x0c\n\x04node\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.seawall.v1.Hello.LabelsEntry\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x12\n\npolicy_set\x18\x05 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x06 \x01(\x04\x12\x14\n\x0c\x61pplied_hash\x18\x07 \x01(\t\x12\x15\n\rpolicy_source\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eschema_version\x18\n \x01(\r\x12\x15\n\radmin_address\x18\x0b \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"f\n\x07Welcome\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0flatest_revision\x18\x02 \x01(\x04\x12\x31\n\x0estats_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\nPolicyPush\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12,\n\x08\x64ocument\x18\x04 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"\xcf\x01\n\x0cPolicyResult\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12*\n\x07verdict\x18\x03 \x01(\x0e\x32\x19.seawall.v1.PolicyVerdict\x12\x0f\n\x07reasons\x18\x04 \x03(\t\x12\x18\n\x10\x61pplied_revision\x18\x05 \x01(\x04\x12\x14\n\x0c\x61pplied_hash\x18\x06 \x01(\t\x12\x31\n\x0e\x61pply_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"n\n\nEventBatch\x12\x10\n\x08spool_id\x18\x01 \x01(\t\x12*\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.seawall.v1.SequencedEvent\x12\"\n\x04gaps\x18\x03 \x03(\x0b\x32\x14.seawall.v1.EventGap\"D\n\x0eSequencedEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12%\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"<\n\x08\x45ventGap\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x04\x12\x0e\n\x06to_seq\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\"]\n\x08\x45ventAck\x12\x10\n\x08spool_id\x18\x01 \x01(\t\x12\x13\n\x0bthrough_seq\x18\x02 \x01(\x04\x12*\n\x08refusals\x18\x03 \x03(\x0b\x32\x18.seawall.v1.EventRefusal\"+\n\x0c\x45ventRefusal\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xaf\x02\n\x0bStatsReport\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06routes\x18\x02 \x03(\x0b\x32\x19.seawall.v1.RouteCounters\x12+\n\x08\x62reakers\x18\x03 \x03(\x0b\x32\x19.seawall.v1.BreakerStatus\x12\x17\n\x0f\x65vents_produced\x18\x04 \x01(\x04\x12\x16\n\x0e\x65vents_dropped\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\r\x12-\n\tendpoints\x18\x07 \x03(\x0b\x32\x1a.seawall.v1.EndpointStatus\x12+\n\x07methods\x18\x0f \x03(\x0b\x32\x1a.seawall.v1.MethodCounters\"\xd4\x01\n\x0e\x45ndpointStatus\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\r\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x0e\n\x06health\x18\x06 \x01(\t\x12\x0c\n\x04zone\x18\x07 \x01(\t\x12\x10\n\x08priority\x18\x08 \x01(\r\x12\x0e\n\x06weight\x18\t \x01(\r\x12*\n\x07latency\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc9\x01\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\t\x12\x38\n\rreset_breaker\x18\x02 \x01(\x0b\x32\x1f.seawall.v1.ResetBreakerCommandH\x00\x12\x36\n\x0ctrip_breaker\x18\x03 \x01(\x0b\x32\x1e.seawall.v1.TripBreakerCommandH\x00\x12\x36\n\x0chold_breaker\x18\x04 \x01(\x0b\x32\x1e.seawall.v1.HoldBreakerCommandH\x00\x42\x08\n\x06\x61\x63tion\"E\n\x13ResetBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"q\n\x12TripBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"\x9a\x01\n\x12HoldBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.seawall.v1.BreakerState\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"8\n\rCommandResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t*`\n\rPolicyVerdict\x12\x1e\n\x1aPOLICY_VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12POLICY_VERDICT_ACK\x10\x01\x12\x17\n\x13POLICY_VERDICT_NACK\x10\x02\x32V\n\x0c\x46leetService\x12\x46\n\x07\x43onnect\x12\x1a.seawall.v1.ConnectRequest\x1a\x1b.seawall.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16seawall/v1/fleet.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/event.proto\x1a\x18seawall/v1/options.proto\x1a\x17seawall/v1/policy.proto\x1a\x16seawall/v1/stats.proto\"\xf8\x01\n\x0e\x43onnectRequest\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.seawall.v1.HelloH\x00\x12\x31\n\rpolicy_result\x18\x02 \x01(\x0b\x32\x18.seawall.v1.PolicyResultH\x00\x12(\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x16.seawall.v1.EventBatchH\x00\x12(\n\x05stats\x18\x04 \x01(\x0b\x32\x17.seawall.v1.StatsReportH\x00\x12\x33\n\x0e\x63ommand_result\x18\x05 \x01(\x0b\x32\x19.seawall.v1.CommandResultH\x00\x42\x06\n\x04kind\"\xbe\x01\n\x0f\x43onnectResponse\x12&\n\x07welcome\x18\x01 \x01(\x0b\x32\x13.seawall.v1.WelcomeH\x00\x12(\n\x06policy\x18\x02 \x01(\x0b\x32\x16.seawall.v1.PolicyPushH\x00\x12)\n\tevent_ack\x18\x03 \x01(\x0b\x32\x14.seawall.v1.EventAckH\x00\x12&\n\x07\x63ommand\x18\x04 \x01(\x0b\x32\x13.seawall.v1.CommandH\x00\x42\x06\n\x04kind\"\xcf\x02\n\x05Hello\x12\x0c\n\x04node\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.seawall.v1.Hello.LabelsEntry\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x12\n\npolicy_set\x18\x05 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x06 \x01(\x04\x12\x14\n\x0c\x61pplied_hash\x18\x07 \x01(\t\x12\x15\n\rpolicy_source\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eschema_version\x18\n \x01(\r\x12\x15\n\radmin_address\x18\x0b \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"f\n\x07Welcome\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0flatest_revision\x18\x02 \x01(\x04\x12\x31\n\x0estats_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\nPolicyPush\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12,\n\x08\x64ocument\x18\x04 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"\xcf\x01\n\x0cPolicyResult\x12\r\n\x05nonce\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12*\n\x07verdict\x18\x03 \x01(\x0e\x32\x19.seawall.v1.PolicyVerdict\x12\x0f\n\x07reasons\x18\x04 \x03(\t\x12\x18\n\x10\x61pplied_revision\x18\x05 \x01(\x04\x12\x14\n\x0c\x61pplied_hash\x18\x06 \x01(\t\x12\x31\n\x0e\x61pply_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"n\n\nEventBatch\x12\x10\n\x08spool_id\x18\x01 \x01(\t\x12*\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.seawall.v1.SequencedEvent\x12\"\n\x04gaps\x18\x03 \x03(\x0b\x32\x14.seawall.v1.EventGap\"D\n\x0eSequencedEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12%\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"<\n\x08\x45ventGap\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x04\x12\x0e\n\x06to_seq\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\"]\n\x08\x45ventAck\x12\x10\n\x08spool_id\x18\x01 \x01(\t\x12\x13\n\x0bthrough_seq\x18\x02 \x01(\x04\x12*\n\x08refusals\x18\x03 \x03(\x0b\x32\x18.seawall.v1.EventRefusal\"+\n\x0c\x45ventRefusal\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xaf\x02\n\x0bStatsReport\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06routes\x18\x02 \x03(\x0b\x32\x19.seawall.v1.RouteCounters\x12+\n\x08\x62reakers\x18\x03 \x03(\x0b\x32\x19.seawall.v1.BreakerStatus\x12\x17\n\x0f\x65vents_produced\x18\x04 \x01(\x04\x12\x16\n\x0e\x65vents_dropped\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\r\x12-\n\tendpoints\x18\x07 \x03(\x0b\x32\x1a.seawall.v1.EndpointStatus\x12+\n\x07methods\x18\x0f \x03(\x0b\x32\x1a.seawall.v1.MethodCounters\"\xd4\x01\n\x0e\x45ndpointStatus\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\r\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x0e\n\x06health\x18\x06 \x01(\t\x12\x0c\n\x04zone\x18\x07 \x01(\t\x12\x10\n\x08priority\x18\x08 \x01(\r\x12\x0e\n\x06weight\x18\t \x01(\r\x12*\n\x07latency\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc9\x01\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\t\x12\x38\n\rreset_breaker\x18\x02 \x01(\x0b\x32\x1f.seawall.v1.ResetBreakerCommandH\x00\x12\x36\n\x0ctrip_breaker\x18\x03 \x01(\x0b\x32\x1e.seawall.v1.TripBreakerCommandH\x00\x12\x36\n\x0chold_breaker\x18\x04 \x01(\x0b\x32\x1e.seawall.v1.HoldBreakerCommandH\x00\x42\x08\n\x06\x61\x63tion\"E\n\x13ResetBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"q\n\x12TripBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"\x9a\x01\n\x12HoldBreakerCommand\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.seawall.v1.BreakerState\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"8\n\rCommandResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t*`\n\rPolicyVerdict\x12\x1e\n\x1aPOLICY_VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12POLICY_VERDICT_ACK\x10\x01\x12\x17\n\x13POLICY_VERDICT_NACK\x10\x02\x32\\\n\x0c\x46leetService\x12L\n\x07\x43onnect\x12\x1a.seawall.v1.ConnectRequest\x1a\x1b.seawall.v1.ConnectResponse\"\x04\x88\xb5\x18\x04(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,46 +39,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HELLO_LABELSENTRY']._loaded_options = None
   _globals['_HELLO_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_POLICYVERDICT']._serialized_start=2889
-  _globals['_POLICYVERDICT']._serialized_end=2985
-  _globals['_CONNECTREQUEST']._serialized_start=177
-  _globals['_CONNECTREQUEST']._serialized_end=425
-  _globals['_CONNECTRESPONSE']._serialized_start=428
-  _globals['_CONNECTRESPONSE']._serialized_end=618
-  _globals['_HELLO']._serialized_start=621
-  _globals['_HELLO']._serialized_end=956
-  _globals['_HELLO_LABELSENTRY']._serialized_start=911
-  _globals['_HELLO_LABELSENTRY']._serialized_end=956
-  _globals['_WELCOME']._serialized_start=958
-  _globals['_WELCOME']._serialized_end=1060
-  _globals['_POLICYPUSH']._serialized_start=1062
-  _globals['_POLICYPUSH']._serialized_end=1167
-  _globals['_POLICYRESULT']._serialized_start=1170
-  _globals['_POLICYRESULT']._serialized_end=1377
-  _globals['_EVENTBATCH']._serialized_start=1379
-  _globals['_EVENTBATCH']._serialized_end=1489
-  _globals['_SEQUENCEDEVENT']._serialized_start=1491
-  _globals['_SEQUENCEDEVENT']._serialized_end=1559
-  _globals['_EVENTGAP']._serialized_start=1561
-  _globals['_EVENTGAP']._serialized_end=1621
-  _globals['_EVENTACK']._serialized_start=1623
-  _globals['_EVENTACK']._serialized_end=1716
-  _globals['_EVENTREFUSAL']._serialized_start=1718
-  _globals['_EVENTREFUSAL']._serialized_end=1761
-  _globals['_STATSREPORT']._serialized_start=1764
-  _globals['_STATSREPORT']._serialized_end=2067
-  _globals['_ENDPOINTSTATUS']._serialized_start=2070
-  _globals['_ENDPOINTSTATUS']._serialized_end=2282
-  _globals['_COMMAND']._serialized_start=2285
-  _globals['_COMMAND']._serialized_end=2486
-  _globals['_RESETBREAKERCOMMAND']._serialized_start=2488
-  _globals['_RESETBREAKERCOMMAND']._serialized_end=2557
-  _globals['_TRIPBREAKERCOMMAND']._serialized_start=2559
-  _globals['_TRIPBREAKERCOMMAND']._serialized_end=2672
-  _globals['_HOLDBREAKERCOMMAND']._serialized_start=2675
-  _globals['_HOLDBREAKERCOMMAND']._serialized_end=2829
-  _globals['_COMMANDRESULT']._serialized_start=2831
-  _globals['_COMMANDRESULT']._serialized_end=2887
-  _globals['_FLEETSERVICE']._serialized_start=2987
-  _globals['_FLEETSERVICE']._serialized_end=3073
+  _globals['_FLEETSERVICE'].methods_by_name['Connect']._loaded_options = None
+  _globals['_FLEETSERVICE'].methods_by_name['Connect']._serialized_options = b'\210\265\030\004'
+  _globals['_POLICYVERDICT']._serialized_start=2915
+  _globals['_POLICYVERDICT']._serialized_end=3011
+  _globals['_CONNECTREQUEST']._serialized_start=203
+  _globals['_CONNECTREQUEST']._serialized_end=451
+  _globals['_CONNECTRESPONSE']._serialized_start=454
+  _globals['_CONNECTRESPONSE']._serialized_end=644
+  _globals['_HELLO']._serialized_start=647
+  _globals['_HELLO']._serialized_end=982
+  _globals['_HELLO_LABELSENTRY']._serialized_start=937
+  _globals['_HELLO_LABELSENTRY']._serialized_end=982
+  _globals['_WELCOME']._serialized_start=984
+  _globals['_WELCOME']._serialized_end=1086
+  _globals['_POLICYPUSH']._serialized_start=1088
+  _globals['_POLICYPUSH']._serialized_end=1193
+  _globals['_POLICYRESULT']._serialized_start=1196
+  _globals['_POLICYRESULT']._serialized_end=1403
+  _globals['_EVENTBATCH']._serialized_start=1405
+  _globals['_EVENTBATCH']._serialized_end=1515
+  _globals['_SEQUENCEDEVENT']._serialized_start=1517
+  _globals['_SEQUENCEDEVENT']._serialized_end=1585
+  _globals['_EVENTGAP']._serialized_start=1587
+  _globals['_EVENTGAP']._serialized_end=1647
+  _globals['_EVENTACK']._serialized_start=1649
+  _globals['_EVENTACK']._serialized_end=1742
+  _globals['_EVENTREFUSAL']._serialized_start=1744
+  _globals['_EVENTREFUSAL']._serialized_end=1787
+  _globals['_STATSREPORT']._serialized_start=1790
+  _globals['_STATSREPORT']._serialized_end=2093
+  _globals['_ENDPOINTSTATUS']._serialized_start=2096
+  _globals['_ENDPOINTSTATUS']._serialized_end=2308
+  _globals['_COMMAND']._serialized_start=2311
+  _globals['_COMMAND']._serialized_end=2512
+  _globals['_RESETBREAKERCOMMAND']._serialized_start=2514
+  _globals['_RESETBREAKERCOMMAND']._serialized_end=2583
+  _globals['_TRIPBREAKERCOMMAND']._serialized_start=2585
+  _globals['_TRIPBREAKERCOMMAND']._serialized_end=2698
+  _globals['_HOLDBREAKERCOMMAND']._serialized_start=2701
+  _globals['_HOLDBREAKERCOMMAND']._serialized_end=2855
+  _globals['_COMMANDRESULT']._serialized_start=2857
+  _globals['_COMMANDRESULT']._serialized_end=2913
+  _globals['_FLEETSERVICE']._serialized_start=3013
+  _globals['_FLEETSERVICE']._serialized_end=3105
 # @@protoc_insertion_point(module_scope)

@@ -11,13 +11,32 @@ class Unit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNIT_PERCENT: _ClassVar[Unit]
     UNIT_STATUS_CODE: _ClassVar[Unit]
     UNIT_SIZE: _ClassVar[Unit]
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_VIEWER: _ClassVar[Role]
+    ROLE_OPERATOR: _ClassVar[Role]
+    ROLE_ADMIN: _ClassVar[Role]
+    ROLE_PROXY: _ClassVar[Role]
+    ROLE_REPORTER: _ClassVar[Role]
+    ROLE_ENROLLEE: _ClassVar[Role]
 UNIT_UNSPECIFIED: Unit
 UNIT_PERCENT: Unit
 UNIT_STATUS_CODE: Unit
 UNIT_SIZE: Unit
+ROLE_UNSPECIFIED: Role
+ROLE_VIEWER: Role
+ROLE_OPERATOR: Role
+ROLE_ADMIN: Role
+ROLE_PROXY: Role
+ROLE_REPORTER: Role
+ROLE_ENROLLEE: Role
 UNIT_FIELD_NUMBER: _ClassVar[int]
 unit: _descriptor.FieldDescriptor
 SCALAR_OK_FIELD_NUMBER: _ClassVar[int]
 scalar_ok: _descriptor.FieldDescriptor
 SHORTHAND_FIELD_NUMBER: _ClassVar[int]
 shorthand: _descriptor.FieldDescriptor
+ROLE_FIELD_NUMBER: _ClassVar[int]
+role: _descriptor.FieldDescriptor
