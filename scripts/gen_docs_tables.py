@@ -736,7 +736,8 @@ def limits_control() -> str:
     from seawall_control.domain import admission, filters, fleet, subscription
     from seawall_control.services import events, policies, session, tail
     from seawall_control.services import fleet as fleet_service
-    from seawall_control.store.sqlite import readers, writer
+    from seawall_control.store import group_commit
+    from seawall_control.store.sqlite import readers
 
     return table(
         ("limit", "value", "what happens beyond it"),
@@ -761,7 +762,7 @@ def limits_control() -> str:
             ("attempts of an event", count(admission.MAX_ATTEMPTS), "the first ones are kept"),
             ("filter", f"{filters.MAX_LENGTH} characters, {filters.MAX_TERMS} terms", "`INVALID_FILTER`"),
             ("time for a query", length(readers.LIMIT_S), "`QUERY_TOO_SLOW`"),
-            ("changes that wait for the writer", count(writer.MAX_QUEUED), "the next ones wait"),
+            ("changes that wait for the writer", count(group_commit.MAX_QUEUED), "the next ones wait"),
             ("live followers (`events tail`)", count(tail.FOLLOWERS), "`TOO_MANY_STREAMS`"),
             (
                 "events that wait for one follower",

@@ -19,9 +19,9 @@ from seawall_control.domain.errors import (
     StoreUnavailable,
 )
 from seawall_control.domain.filters import EVERYTHING, parse
+from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.port import EventQuery
 from seawall_control.store.sqlite import SqliteStore, open_store, readers, writer
-from seawall_control.store.sqlite.filter_sql import to_sql
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
 from tests.conformance.store.test_port import draft, event
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from seawall_control.domain.events import Event
 from seawall_control.domain.filters import FIELDS, Compare, Node, Op, matches
-from seawall_control.store.sqlite.filter_sql import to_sql
+from seawall_control.store.filter_sql import to_sql
+from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_of, event_row
 from seawall_control.store.sqlite.opening import migrations
-from seawall_control.store.sqlite.rows import EVENT_COLUMNS, EVENT_SELECT, event_of, event_row
 from tests.property.control.strategies import events
 from tests.property.control.test_filters_properties import trees
 

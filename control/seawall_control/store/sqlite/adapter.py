@@ -1,4 +1,4 @@
-"""What the parts of the store share: the writer, the readers, and how wide an integer may be."""
+"""What the parts of the store share: the writer and the readers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ class Adapter:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
-
-
-def int64(number: int) -> int:
-    """Return the number, or the nearest one that SQLite can hold."""
-    return max(-(2**63), min(number, 2**63 - 1))
 
 
 def marks(values: int) -> str:

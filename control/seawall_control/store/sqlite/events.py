@@ -13,10 +13,10 @@ from seawall_control.domain.events import MICROS, Batch, Event, EventChange, Eve
 from seawall_control.domain.filters import Node
 from seawall_control.domain.ingest import Intake, take_in
 from seawall_control.domain.sequences import TooManyIslands
+from seawall_control.store import rows as r
+from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.port import EventQuery
-from seawall_control.store.sqlite import rows as r
 from seawall_control.store.sqlite.adapter import Adapter, marks
-from seawall_control.store.sqlite.filter_sql import to_sql
 
 _SLICE: Final = 400
 """Values in one IN list."""

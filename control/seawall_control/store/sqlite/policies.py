@@ -9,8 +9,9 @@ import aiosqlite
 
 from seawall_control.domain.errors import NotFound
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
-from seawall_control.store.sqlite import rows as r
-from seawall_control.store.sqlite.adapter import Adapter, int64
+from seawall_control.store import rows as r
+from seawall_control.store.rows import int64
+from seawall_control.store.sqlite.adapter import Adapter
 
 _READ: Final = f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ?"
 _ONE: Final = f"{_READ} AND revision = ?"

@@ -9,7 +9,8 @@ import aiosqlite
 
 from seawall_control.domain import records
 from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put
-from seawall_control.store.sqlite.adapter import Adapter, int64
+from seawall_control.store.rows import int64
+from seawall_control.store.sqlite.adapter import Adapter
 
 _DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = ?"
 _ENTRY: Final = "SELECT topic, number, time_us, body, chain FROM journal WHERE topic = ?"

@@ -12,8 +12,8 @@ import aiosqlite
 
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.store import rows as r
 from seawall_control.store.port import StoreReport
-from seawall_control.store.sqlite import rows as r
 from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.events import SqliteEvents
 from seawall_control.store.sqlite.opening import WRITER, DirectoryLock, prepare_directory, prepare_file

@@ -1,10 +1,7 @@
-"""The one connection that writes: changes are queued, grouped, and committed together.
+"""The one connection that writes to the file; store/group_commit.py has the queue in front of it.
 
-Theory: with synchronous=FULL a commit costs one wait for the disk whatever its size. While one commit waits,
-the next group gathers by itself; no timer is needed, a single change is never held back, and under load
-groups grow to `MAX_GROUP` events. Each change runs in a savepoint, so that one that is refused (a wrong etag)
-leaves the others of its group alone. Futures are completed after COMMIT, never before: this is what an
-acknowledgement stands on.
+Each change runs in a savepoint, so that one that is refused (a wrong etag) leaves the others of its group
+alone.
 
 A full disk fails the group and nothing else: SQLite rolls it back, what was acknowledged is intact, and the
 next group tries again. An I/O error is final (a failed fsync must never be retried on the same file): the
@@ -13,22 +10,18 @@ writer stops and says so, the process ends, and the file is verified when it is 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeAlias
 
 import aiosqlite
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
+from seawall_control.store.group_commit import GroupCommit, Job
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
 
-MAX_GROUP: Final = 500
-MAX_QUEUED: Final = 256
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
 _RECLAIM_PAGES: Final = 4000
@@ -37,37 +30,17 @@ _CHECK_WAL_EVERY: Final = 256
 
 _log = logging.getLogger("seawall.control.store")
 
-T = TypeVar("T")
-Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+_Job: TypeAlias = Job[aiosqlite.Connection, Any]
 
 
-@dataclass(slots=True)
-class _Job(Generic[T]):
-    work: Work[T]
-    weight: int
-    done: asyncio.Future[T]
-
-
-class Writer:
+class Writer(GroupCommit[aiosqlite.Connection]):
     """Runs changes one after the other and commits them in groups."""
 
     def __init__(self, db: aiosqlite.Connection, path: Path) -> None:
+        super().__init__()
         self._db = db
         self._wal = path.with_name(path.name + "-wal")
-        self._queue: asyncio.Queue[_Job[Any] | None] = asyncio.Queue(MAX_QUEUED)
-        self._closed = False
         self._reclaim = False
-        self.state = "ok"
-        self.detail = "writing"
-        self.commits = 0
-        self.commit_seconds = 0.0
-        self.failed: asyncio.Event = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="seawall-store-writer")
-
-    @property
-    def queued(self) -> int:
-        """Changes that wait."""
-        return self._queue.qsize()
 
     @property
     def wal_bytes(self) -> int:
@@ -77,67 +50,15 @@ class Writer:
         except OSError:
             return 0
 
-    async def do(self, work: Work[T], *, weight: int = 1) -> T:
-        """Run a change and return its result once it is durable.
+    def _probe_in_s(self) -> float:
+        return PROBE_S
 
-        Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
-        `StoreUnavailable`.
-        """
-        if self._closed or self.failed.is_set():
-            raise StoreUnavailable(f"the store does not take changes: {self.detail}")
-        job: _Job[T] = _Job(work, weight, asyncio.get_running_loop().create_future())
-        await self._queue.put(job)
-        return await job.done
+    async def _probe(self, db: aiosqlite.Connection) -> None:
+        # A page is written with what it says already: this takes as much room as a small change.
+        version = next(iter(await db.execute_fetchall("PRAGMA user_version")))[0]
+        await db.execute(f"PRAGMA user_version = {int(version)}")
 
-    async def aclose(self) -> None:
-        """Commit what was accepted and stop."""
-        if not self._closed:
-            self._closed = True
-            self.detail = "closing"
-            await self._queue.put(None)
-        await self._task
-
-    async def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            job = await self._next()
-            if job is None:
-                break
-            group = [job]
-            weight = job.weight
-            while weight < MAX_GROUP and not self._queue.empty():
-                more = self._queue.get_nowait()
-                if more is None:
-                    stopping = True
-                    break
-                group.append(more)
-                weight += more.weight
-            await self._commit(group)
-        while not self._queue.empty():
-            late = self._queue.get_nowait()
-            if late is not None:
-                _fail(late, StoreUnavailable("the store is closing"))
-
-    async def _next(self) -> _Job[Any] | None:
-        """Return the next change; while the store is ill, now and then one of our own.
-
-        It shows whether there is room again without anybody having to ask.
-        """
-        if self.state == "ok" or self.failed.is_set():
-            return await self._queue.get()
-        try:
-            async with asyncio.timeout(PROBE_S):
-                return await self._queue.get()
-        except TimeoutError:
-            probe: _Job[None] = _Job(_touch, 1, asyncio.get_running_loop().create_future())
-            probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-            return probe
-
-    async def _commit(self, group: list[_Job[Any]]) -> None:
-        if self.failed.is_set():
-            for job in group:
-                _fail(job, StoreUnavailable(f"the store does not take changes: {self.detail}"))
-            return
+    async def _commit(self, group: list[_Job]) -> None:
         started = monotonic()
         try:
             await self._db.execute("BEGIN IMMEDIATE")
@@ -153,15 +74,15 @@ class Writer:
         self.state, self.detail = "ok", "writing"
         for job, result, refused in results:
             if refused is not None:
-                _fail(job, refused)
-            elif not job.done.done():
-                job.done.set_result(result)
+                job.refuse(refused)
+            else:
+                job.answer(result)
         if self._reclaim:
             await self._give_room_back()
         if self.commits % _CHECK_WAL_EVERY == 0:
             await self._shrink_wal()
 
-    async def _one(self, job: _Job[Any]) -> tuple[_Job[Any], Any, BaseException | None]:
+    async def _one(self, job: _Job) -> tuple[_Job, Any, BaseException | None]:
         await self._db.execute("SAVEPOINT change")
         try:
             result = await job.work(self._db)
@@ -176,7 +97,7 @@ class Writer:
         await self._db.execute("RELEASE change")
         return job, result, None
 
-    async def _abort(self, group: list[_Job[Any]], error: Exception) -> None:
+    async def _abort(self, group: list[_Job], error: Exception) -> None:
         try:
             if self._db.in_transaction:
                 await self._db.execute("ROLLBACK")
@@ -202,7 +123,7 @@ class Writer:
             "a commit failed", exc_info=error, extra={"fields": {"state": self.state, "changes": len(group)}}
         )
         for job in group:
-            _fail(job, outcome)
+            job.refuse(outcome)
 
     def reclaim_soon(self) -> None:
         """Make the file smaller after this commit: pages were freed."""
@@ -231,12 +152,6 @@ class Writer:
             await self._db.execute("PRAGMA busy_timeout = 5000")
 
 
-async def _touch(db: aiosqlite.Connection) -> None:
-    """Write a page with what it says already: this takes as much room as a small change."""
-    version = next(iter(await db.execute_fetchall("PRAGMA user_version")))[0]
-    await db.execute(f"PRAGMA user_version = {int(version)}")
-
-
 def _ends_group(error: BaseException) -> bool:
     """Tell whether an error concerns the file rather than one change."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -247,8 +162,3 @@ def _ends_group(error: BaseException) -> bool:
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_READONLY,
     )
-
-
-def _fail(job: _Job[Any], error: BaseException) -> None:
-    if not job.done.done():
-        job.done.set_exception(error)

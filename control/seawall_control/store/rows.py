@@ -1,4 +1,6 @@
-"""Turns values into rows and back."""
+"""Turns values into rows and back, the same for every database: whole numbers of 64 bits, text, and JSON as
+text.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,11 @@ PROXY_COLUMNS: Final = (
     "node, boot_id, labels, version, policy_set, admin_address, start_time_us, last_seen_us, "
     "applied_revision, applied_hash, policy_source, last_verdict, reasons, answered_us, refused"
 )
+
+
+def int64(number: int) -> int:
+    """Return the number, or the nearest one that a database can hold."""
+    return max(-(2**63), min(number, 2**63 - 1))
 
 
 def _json(value: object) -> str:

@@ -1,0 +1,137 @@
+"""The queue in front of the one connection that writes: changes wait, are grouped, and committed together.
+
+Theory: a commit costs one wait for the disk whatever its size. While one commit waits, the next group gathers
+by itself; no timer is needed, a single change is never held back, and under load groups grow to `MAX_GROUP`
+events. Futures are completed after COMMIT, never before: this is what an acknowledgement stands on. How a
+group is committed, and what an error means, is the adapter's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from seawall_control.domain.errors import StoreUnavailable
+
+MAX_GROUP: Final = 500
+"""Events in one commit; a change that has more by itself is committed by itself."""
+MAX_QUEUED: Final = 256
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+@dataclass(slots=True)
+class Job(Generic[C, T]):
+    """A change that waits."""
+
+    work: Callable[[C], Awaitable[T]]
+    weight: int
+    area: str
+    """What the change concerns, for adapters that lock."""
+    done: asyncio.Future[T]
+
+    def refuse(self, error: BaseException) -> None:
+        """Tell the caller that nothing was changed, unless it has gone."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def answer(self, result: T) -> None:
+        """Tell the caller that the change is durable, unless it has gone."""
+        if not self.done.done():
+            self.done.set_result(result)
+
+
+class GroupCommit(ABC, Generic[C]):
+    """Runs changes one after the other and commits them in groups. `C` is the connection they work on."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Job[C, Any] | None] = asyncio.Queue(MAX_QUEUED)
+        self._closed = False
+        self.state = "ok"
+        self.detail = "writing"
+        self.commits = 0
+        self.commit_seconds = 0.0
+        self.failed: asyncio.Event = asyncio.Event()
+        """Set when nothing may be written any more in this process."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="seawall-store-writer")
+
+    @abstractmethod
+    async def _commit(self, group: list[Job[C, Any]]) -> None:
+        """Commit a group and complete its futures, all of them, whatever happens. Never raises."""
+
+    @abstractmethod
+    async def _probe(self, db: C) -> None:
+        """Change nothing, in a way that shows whether changes are possible again."""
+
+    @abstractmethod
+    def _probe_in_s(self) -> float:
+        """Return how long to wait, while the store is ill, before it is tried without anybody asking."""
+
+    @property
+    def queued(self) -> int:
+        """Changes that wait."""
+        return self._queue.qsize()
+
+    async def do(self, work: Callable[[C], Awaitable[T]], *, weight: int = 1, area: str = "") -> T:
+        """Run a change and return its result once it is durable.
+
+        Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
+        `StoreUnavailable`.
+        """
+        if self._closed or self.failed.is_set():
+            raise StoreUnavailable(f"the store does not take changes: {self.detail}")
+        job: Job[C, T] = Job(work, weight, area, asyncio.get_running_loop().create_future())
+        await self._queue.put(job)
+        return await job.done
+
+    async def aclose(self) -> None:
+        """Commit what was accepted and stop."""
+        if not self._closed:
+            self._closed = True
+            self.detail = "closing"
+            await self._queue.put(None)
+        await self._task
+
+    async def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            job = await self._next()
+            if job is None:
+                break
+            group = [job]
+            weight = job.weight
+            while weight < MAX_GROUP and not self._queue.empty():
+                more = self._queue.get_nowait()
+                if more is None:
+                    stopping = True
+                    break
+                group.append(more)
+                weight += more.weight
+            if self.failed.is_set():
+                for one in group:
+                    one.refuse(StoreUnavailable(f"the store does not take changes: {self.detail}"))
+            else:
+                await self._commit(group)
+        while not self._queue.empty():
+            late = self._queue.get_nowait()
+            if late is not None:
+                late.refuse(StoreUnavailable("the store is closing"))
+
+    async def _next(self) -> Job[C, Any] | None:
+        """Return the next change; while the store is ill, now and then one of our own.
+
+        It shows whether there is room again without anybody having to ask.
+        """
+        if self.state == "ok" or self.failed.is_set():
+            return await self._queue.get()
+        try:
+            async with asyncio.timeout(self._probe_in_s()):
+                return await self._queue.get()
+        except TimeoutError:
+            probe: Job[C, None] = Job(self._probe, 1, "", asyncio.get_running_loop().create_future())
+            probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return probe
