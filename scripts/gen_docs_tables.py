@@ -732,7 +732,8 @@ def limits_events() -> str:
 def limits_control() -> str:
     """Return what the control plane takes."""
     from seawall_control.api import fleet as fleet_api
-    from seawall_control.api import grpc_server, http
+    from seawall_control.api import grpc_server
+    from seawall_control.api.http import reading
     from seawall_control.domain import admission, filters, fleet, subscription
     from seawall_control.services import events, policies, session, tail
     from seawall_control.services import fleet as fleet_service
@@ -769,7 +770,7 @@ def limits_control() -> str:
                 count(tail.QUEUE),
                 "the oldest is left out and said so; `seawall_control_tail_skipped_total`",
             ),
-            ("HTTP body", size(http.MAX_BODY_BYTES), "413"),
+            ("HTTP body", size(reading.MAX_BODY_BYTES), "413"),
         ],
     )
 

@@ -17,12 +17,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from seawall.v1 import (
+    admin_events_pb2_grpc,
+    admin_fleet_pb2_grpc,
+    admin_policies_pb2_grpc,
+    fleet_pb2_grpc,
+)
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
-from seawall_control.api.grpc_server import GrpcServer, Servicers
+from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
+from seawall_control.api.registry import Registry
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
 from seawall_control.services import retention, store_watch
 from seawall_control.services.background import Background
@@ -94,11 +101,22 @@ class ControlPlane:
         self.policies = PolicyService(store, clock, self.fleet.published)
         self.health = HealthService(store, self.events, self.fleet, clock)
         found = version()
-        servicers = Servicers(
-            fleet=FleetServicer(self.fleet, self.events, found, stats_interval_s=settings.stats_interval_s),
-            policies=PolicyServicer(self.policies, self.fleet),
-            events=EventServicer(self.events),
-            operations=OperationsServicer(self.fleet, self.health, found),
+        served = Registry()
+        served.add(
+            fleet_pb2_grpc.add_FleetServiceServicer_to_server,
+            FleetServicer(self.fleet, self.events, found, stats_interval_s=settings.stats_interval_s),
+        )
+        served.add(
+            admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server,
+            PolicyServicer(self.policies, self.fleet),
+        )
+        served.add(
+            admin_events_pb2_grpc.add_EventServiceServicer_to_server,
+            EventServicer(self.events),
+        )
+        served.add(
+            admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server,
+            OperationsServicer(self.fleet, self.health, found),
         )
         try:
             sock = bind(settings.http_address)
@@ -108,7 +126,7 @@ class ControlPlane:
                 "choose another with --http"
             ) from error
         try:
-            self._grpc = GrpcServer(servicers, settings.grpc_address)
+            self._grpc = GrpcServer(served, settings.grpc_address)
         except RuntimeError as error:
             sock.close()
             raise AddressInUse(

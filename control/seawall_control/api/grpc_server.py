@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from seawall.v1 import (
-    admin_events_pb2,
-    admin_events_pb2_grpc,
-    admin_fleet_pb2,
-    admin_fleet_pb2_grpc,
-    admin_policies_pb2,
-    admin_policies_pb2_grpc,
-    fleet_pb2,
-    fleet_pb2_grpc,
-)
-from seawall_control.api.events import EventServicer
-from seawall_control.api.fleet import FleetServicer
-from seawall_control.api.operations import OperationsServicer
-from seawall_control.api.policies import PolicyServicer
+from seawall_control.api.registry import Registry
 
 REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
-SERVICES: Final = tuple(
-    file.DESCRIPTOR.services_by_name[name].full_name
-    for file, name in (
-        (fleet_pb2, "FleetService"),
-        (admin_policies_pb2, "PolicyService"),
-        (admin_events_pb2, "EventService"),
-        (admin_fleet_pb2, "OperationsService"),
-    )
-)
 MAX_RECEIVE_BYTES: Final = 16 * 1024 * 1024
 """The largest policy document (8 MiB) and what surrounds it, twice."""
 _OPTIONS: Final = (
@@ -49,25 +26,17 @@ _OPTIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Servicers:
-    """What the server serves."""
-
-    fleet: FleetServicer
-    policies: PolicyServicer
-    events: EventServicer
-    operations: OperationsServicer
-
-
 class GrpcServer:
     """The gRPC side of the control plane."""
 
-    def __init__(self, servicers: Servicers, address: str) -> None:
+    def __init__(self, served: Registry, address: str) -> None:
         self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS)
-        fleet_pb2_grpc.add_FleetServiceServicer_to_server(servicers.fleet, self._server)  # type: ignore[no-untyped-call]
-        admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server(servicers.policies, self._server)  # type: ignore[no-untyped-call]
-        admin_events_pb2_grpc.add_EventServiceServicer_to_server(servicers.events, self._server)  # type: ignore[no-untyped-call]
-        admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server(servicers.operations, self._server)  # type: ignore[no-untyped-call]
+        self._services = tuple(served.services)
+        for name, handlers in served.services.items():
+            self._server.add_registered_method_handlers(name, dict(handlers))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(name, dict(handlers)),)
+            )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
@@ -80,7 +49,7 @@ class GrpcServer:
         return f"{self._host}:{self._port}"
 
     def _add_reflection(self) -> None:
-        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
         reflection.enable_server_reflection(names, self._server)
         # The messages of v1 are those of v1alpha under another name; some clients know only the one, some
         # only the other.
@@ -96,7 +65,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Serve."""
-        for name in SERVICES:
+        for name in self._services:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
 

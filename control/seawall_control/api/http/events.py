@@ -1,0 +1,138 @@
+"""Error events as JSON: report, list, read, count, resolve, clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.protobuf import json_format
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from seawall.v1 import event_pb2
+from seawall_control.api import codec
+from seawall_control.api.event_json import counts_json, event_json
+from seawall_control.api.http.answers import guarded
+from seawall_control.api.http.parts import HttpParts
+from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of
+from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.events import MICROS, EventChange
+
+FILTERS: Final = ("severity", "component", "job_id", "resolved", "route", "proxy", "code")
+"""Fields that a query may name plainly, beside `filter`."""
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _filter(request: Request) -> str:
+    """Return the filter of the query: `filter=`, and the plain parameters that the requirements name."""
+    parts = [f"({request.query_params['filter']})"] if request.query_params.get("filter", "").strip() else []
+    parts += [
+        f"{key} = {_quoted(request.query_params[key])}" for key in FILTERS if request.query_params.get(key)
+    ]
+    return " AND ".join(parts)
+
+
+def _event(raw: Mapping[str, Any]) -> event_pb2.ErrorEvent:
+    value = dict(raw)
+    for key, prefix in (
+        ("severity", "SEVERITY_"),
+        ("kind", "EVENT_KIND_"),
+        ("category", "CATEGORY_"),
+        ("outcome", "OUTCOME_"),
+    ):
+        name = value.get(key)
+        if isinstance(name, str) and not name.upper().startswith(prefix):
+            value[key] = prefix + name.upper()
+    try:
+        return json_format.ParseDict(value, event_pb2.ErrorEvent())
+    except json_format.ParseError as error:
+        raise InvalidRequest(f"the event cannot be read: {error}") from None
+
+
+class Events:
+    """The error events."""
+
+    def __init__(self, parts: HttpParts) -> None:
+        self._parts = parts
+
+    def routes(self) -> list[Route]:
+        """Return the table of routes."""
+        return [
+            Route("/api/v1/errors", guarded(self.list)),
+            Route("/api/v1/errors", guarded(self.report), methods=["POST"]),
+            Route("/api/v1/errors", guarded(self.delete), methods=["DELETE"]),
+            Route("/api/v1/errors/stats", guarded(self.stats)),
+            Route("/api/v1/errors/resolve", guarded(self.resolve_many), methods=["POST"]),
+            Route("/api/v1/errors/{id}", guarded(self.get)),
+            Route("/api/v1/errors/{id}/resolve", guarded(self.resolve), methods=["POST"]),
+        ]
+
+    async def list(self, request: Request) -> Response:
+        """Answer with a page of events."""
+        only(request, "filter", *FILTERS, "page_size", "limit", "page_token", "order_by")
+        query = request.query_params
+        size = number(request, "page_size", number(request, "limit", 0))
+        page = await self._parts.events.page(
+            filter_text=_filter(request),
+            size=int(max(-1.0, min(size, 1e6))),
+            token=query.get("page_token", ""),
+            order_by=query.get("order_by", ""),
+        )
+        return JSONResponse(
+            {"errors": [event_json(event) for event in page.events], "next_page_token": page.next_token}
+        )
+
+    async def report(self, request: Request) -> Response:
+        """Store one event, or several."""
+        body = await json_object(request)
+        raws = body.get("events", [body])
+        if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
+            raise InvalidRequest("events must be a list of objects")
+        ids, stored = await self._parts.events.report([codec.event_of(_event(raw)) for raw in raws])
+        return JSONResponse({"ids": ids, "stored": stored}, 201 if stored else 200)
+
+    async def stats(self, request: Request) -> Response:
+        """Answer with the counts."""
+        return JSONResponse(counts_json(await self._parts.events.counts()))
+
+    async def get(self, request: Request) -> Response:
+        """Answer with one event."""
+        return JSONResponse(event_json(await self._parts.events.get(request.path_params["id"])))
+
+    async def resolve(self, request: Request) -> Response:
+        """Mark one event as dealt with."""
+        body = await json_object(request)
+        event = await self._parts.events.update(
+            request.path_params["id"],
+            EventChange(resolved=True, resolution=text_of(body, "resolution") or None),
+        )
+        return JSONResponse(event_json(event))
+
+    async def resolve_many(self, request: Request) -> Response:
+        """Mark events as dealt with, by ids or by a filter."""
+        body = await json_object(request)
+        ids = body.get("ids", [])
+        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
+            raise InvalidRequest("ids must be a list of strings")
+        count = await self._parts.events.resolve(
+            ids=ids,
+            filter_text=text_of(body, "filter"),
+            resolution=text_of(body, "resolution"),
+            validate_only=switch_of(body, "validate_only"),
+        )
+        return JSONResponse({"resolved": count})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete resolved events older than some days."""
+        only(request, "older_than_days", "validate_only")
+        days = number(request, "older_than_days", 0)
+        count = await self._parts.events.delete_resolved(
+            older_than_us=int(min(days, 1e6) * 86400 * MICROS),
+            validate_only=flag(request, "validate_only"),
+        )
+        return JSONResponse({"deleted": count})

@@ -1,0 +1,79 @@
+"""The socket, and the server behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+
+from seawall_control.api.http.app import application
+from seawall_control.api.http.parts import HttpParts
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the process has one owner."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+def bind(address: str) -> socket.socket:
+    """Return a listening socket for `host:port`. Raise OSError."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, int(port)))
+        sock.set_inheritable(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class HttpServer:
+    """The HTTP side of the control plane."""
+
+    def __init__(self, parts: HttpParts, sock: socket.socket) -> None:
+        self._sock = sock
+        host, self._port = sock.getsockname()[:2]
+        self._host = f"[{host}]" if ":" in host else host
+        hosts = LOOPBACK if self._host in LOOPBACK or host.startswith("127.") else frozenset()
+        config = uvicorn.Config(
+            application(parts, hosts),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            loop="none",
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=512,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        self._server = _Server(config)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"{self._host}:{self._port}"
+
+    async def run(self) -> None:
+        """Serve until `stop`."""
+        await self._server.serve(sockets=[self._sock])
+
+    def stop(self) -> None:
+        """Finish what runs and end."""
+        self._server.should_exit = True

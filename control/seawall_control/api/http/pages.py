@@ -1,0 +1,104 @@
+"""Health, readiness, metrics and status."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from seawall_control.api import metrics
+from seawall_control.api.event_json import counts_json, iso
+from seawall_control.api.http.answers import guarded
+from seawall_control.api.http.parts import HttpParts
+from seawall_control.domain.fleet import is_drifted
+from seawall_control.domain.health import Status
+
+_WAL_NOTE: Final = (
+    "one connection writes and checkpoints, which keeps clear of SQLite's WAL-reset bug (before 3.51.3)"
+)
+
+
+class Pages:
+    """What tells how the control plane is."""
+
+    def __init__(self, parts: HttpParts) -> None:
+        self._parts = parts
+
+    def routes(self) -> list[Route]:
+        """Return the table of routes."""
+        return [
+            Route("/health", guarded(self.health)),
+            Route("/ready", guarded(self.ready)),
+            Route("/metrics", guarded(self.metrics)),
+            Route("/status", guarded(self.status)),
+        ]
+
+    async def health(self, request: Request) -> Response:
+        """Answer 200 while people may at most want to look, 503 when traffic should go elsewhere."""
+        report = await self._parts.health.report()
+        return JSONResponse(
+            {
+                "status": report.status.label,
+                "version": self._parts.version,
+                "uptime_seconds": round(report.uptime_s, 3),
+                "components": {
+                    c.name: {"status": c.status.label, "message": c.message} for c in report.components
+                },
+                "errors": None if report.counts is None else counts_json(report.counts),
+            },
+            503 if report.status is Status.UNHEALTHY else 200,
+        )
+
+    async def ready(self, request: Request) -> Response:
+        """Answer 200 when changes can be stored."""
+        ready = await self._parts.health.is_ready()
+        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer with Prometheus' text format."""
+        parts = self._parts
+        text = metrics.render(
+            await parts.health.report(), parts.events, parts.fleet, parts.hub, parts.version
+        )
+        return Response(text, headers={"content-type": metrics.CONTENT_TYPE})
+
+    async def status(self, request: Request) -> Response:
+        """Answer with everything an operator wants at a glance."""
+        parts = self._parts
+        report = await parts.health.report()
+        fleet, store = parts.fleet, report.store
+        return JSONResponse(
+            {
+                "version": parts.version,
+                "status": report.status.label,
+                "uptime_seconds": round(report.uptime_s, 3),
+                "store": {
+                    "engine": store.engine,
+                    "version": store.version,
+                    "state": store.state,
+                    "detail": store.detail,
+                    "path": store.path,
+                    "size_bytes": store.size_bytes,
+                    "wal_bytes": store.wal_bytes,
+                    "commits": store.commits,
+                    "note": _WAL_NOTE if store.engine == "sqlite" else "",
+                },
+                "proxies": [
+                    {
+                        "node": p.node,
+                        "connected": fleet.is_connected(p.node),
+                        "version": p.version,
+                        "policy_set": p.policy_set,
+                        "applied_revision": p.applied_revision,
+                        "drifted": is_drifted(p, fleet.newest_hash(p.policy_set)),
+                        "last_seen": iso(p.last_seen_us),
+                        "last_verdict": p.last_verdict.name,
+                        "reasons": list(p.reasons),
+                    }
+                    for p in fleet.known()
+                ],
+                "tail": {"followers": len(parts.hub), "skipped": parts.hub.skipped},
+            }
+        )

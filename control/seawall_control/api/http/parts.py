@@ -1,0 +1,23 @@
+"""What the endpoints use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seawall_control.services.edge import Clock
+from seawall_control.services.events import EventService
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.health import HealthService
+from seawall_control.services.tail import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class HttpParts:
+    """What the endpoints use."""
+
+    events: EventService
+    fleet: Fleet
+    health: HealthService
+    hub: Hub
+    clock: Clock
+    version: str

@@ -1,0 +1,75 @@
+"""Reads requests: bounded bodies, and parameters that must be what they are said to be."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from seawall_control.domain.errors import InvalidRequest
+
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object of the body. Raise `InvalidRequest`, or HTTPException 413 and 415."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send JSON, with content-type application/json")
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+    try:
+        found = json.loads(bytes(raw) or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return found
+
+
+def text_of(body: Mapping[str, Any], key: str) -> str:
+    """Return a string of the body; empty when it is not there. Raise `InvalidRequest`."""
+    value = body.get(key, "")
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{key} must be a string")
+    return value
+
+
+def switch_of(body: Mapping[str, Any], key: str) -> bool:
+    """Return a switch of the body; false when it is not there. Raise `InvalidRequest`."""
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{key} must be true or false")
+    return value
+
+
+def flag(request: Request, key: str) -> bool:
+    """Return a switch of the query; what is neither true nor false must not pass for false."""
+    value = request.query_params.get(key, "false")
+    if value not in {"true", "false"}:
+        raise InvalidRequest(f"{key} must be true or false")
+    return value == "true"
+
+
+def only(request: Request, *known: str) -> None:
+    """Refuse a query parameter that is none of ours: a misspelt condition must not select everything."""
+    for key in request.query_params:
+        if key not in known:
+            raise InvalidRequest(f"there is no parameter {key[:64]!r} here; known are {', '.join(known)}")
+
+
+def number(request: Request, key: str, default: float) -> float:
+    """Return a finite number of the query. Raise `InvalidRequest`."""
+    try:
+        found = float(request.query_params.get(key, default))
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidRequest(f"{key} must be a number")
+    return found
