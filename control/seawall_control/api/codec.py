@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from seawall.v1 import admin_fleet_pb2, admin_policies_pb2, event_pb2, policy_pb2, stats_pb2
+from seawall.v1 import admin_fleet_pb2, admin_policies_pb2, event_pb2, policy_pb2
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import (
     MICROS,
@@ -24,7 +24,6 @@ from seawall_control.domain.events import (
 )
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.revisions import Revision
-from seawall_control.domain.statistics import Counters, RouteSummary
 from seawall_control.services.events import Reported
 from seawall_policy.compile.report import Violation
 
@@ -229,59 +228,6 @@ def violation_message(violation: Violation) -> admin_policies_pb2.Violation:
     """Encode a violation."""
     return admin_policies_pb2.Violation(
         field=violation.field, message=violation.message, code=violation.code, warning=violation.warning
-    )
-
-
-def counters_of(message: stats_pb2.RouteCounters) -> Counters:
-    """Decode the numbers of a route."""
-    return Counters(
-        by_code=tuple(message.by_code),
-        retries=message.retries,
-        budget_exhausted=message.budget_exhausted,
-        rejected=message.rejected,
-        fallbacks=message.fallbacks,
-        cancelled=message.cancelled,
-        recovered=message.recovered,
-        latency_buckets=tuple(message.latency_buckets),
-        latency_sum_s=message.latency_sum_seconds,
-        in_flight=message.in_flight,
-    )
-
-
-def counters_message(route: str, counters: Counters) -> stats_pb2.RouteCounters:
-    """Encode the numbers of a route."""
-    return stats_pb2.RouteCounters(
-        route=route,
-        by_code=counters.by_code,
-        retries=counters.retries,
-        budget_exhausted=counters.budget_exhausted,
-        rejected=counters.rejected,
-        fallbacks=counters.fallbacks,
-        cancelled=counters.cancelled,
-        recovered=counters.recovered,
-        latency_buckets=counters.latency_buckets,
-        latency_sum_seconds=counters.latency_sum_s,
-        in_flight=counters.in_flight,
-    )
-
-
-def route_message(
-    summary: RouteSummary, breaker: stats_pb2.BreakerState, window_s: float
-) -> stats_pb2.RouteStats:
-    """Encode the statistics of a route."""
-    return stats_pb2.RouteStats(
-        route=summary.route,
-        calls_per_second=summary.calls_per_s,
-        success_ratio=summary.success_ratio,
-        p50_seconds=summary.p50_s,
-        p95_seconds=summary.p95_s,
-        p99_seconds=summary.p99_s,
-        retries_per_second=summary.retries_per_s,
-        fallbacks_per_second=summary.fallbacks_per_s,
-        rejected_per_second=summary.rejected_per_s,
-        breaker=breaker,
-        total=counters_message(summary.route, summary.total),
-        window=seconds(window_s),
     )
 
 

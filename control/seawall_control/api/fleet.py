@@ -16,7 +16,7 @@ import grpc
 
 from seawall.v1 import fleet_pb2 as pb
 from seawall.v1 import fleet_pb2_grpc
-from seawall_control.api import codec
+from seawall_control.api import codec, stats_codec
 from seawall_control.api.errors import Context, abort
 from seawall_control.domain.errors import HelloMissing, InvalidRequest, StoreFull, StoreUnavailable
 from seawall_control.domain.events import Gap
@@ -31,6 +31,7 @@ QUEUED_BATCHES: Final = 4
 SLICE: Final = 500
 """Events stored in one transaction at most; a larger batch is stored in parts."""
 MAX_ROUTES: Final = 10_000
+MAX_CLUSTERS: Final = 10_000
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -173,8 +174,15 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     def _stats(self, session: Session, report: pb.StatsReport) -> None:
         if len(report.routes) > MAX_ROUTES:
             raise InvalidRequest(f"statistics of {len(report.routes)} routes; at most {MAX_ROUTES} are taken")
+        if len(report.clusters) > MAX_CLUSTERS:
+            raise InvalidRequest(
+                f"statistics of {len(report.clusters)} clusters; at most {MAX_CLUSTERS} are taken"
+            )
         self._fleet.stats.reported(
-            session.node, report, {route.route: codec.counters_of(route) for route in report.routes}
+            session.node,
+            report,
+            {route.route: stats_codec.counters_of(route) for route in report.routes},
+            {cluster.cluster: stats_codec.cluster_counters_of(cluster) for cluster in report.clusters},
         )
 
     async def _keep(self, session: Session, batches: asyncio.Queue[pb.EventBatch | None]) -> None:

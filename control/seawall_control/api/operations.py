@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from seawall.v1 import admin_fleet_pb2 as pb
 from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
-from seawall_control.api import codec
+from seawall_control.api import codec, stats_codec
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
@@ -117,7 +117,22 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 self._fleet.chosen(request.proxy), window_s=window_s, bounds_s=LATENCY_BOUNDS_S
             )
             return pb.ListRouteStatsResponse(
-                routes=[codec.route_message(s, _worst(states.get(s.route, [])), window_s) for s in summaries]
+                routes=[
+                    stats_codec.route_message(s, _worst(states.get(s.route, [])), window_s) for s in summaries
+                ]
+            )
+
+        return await answered(context, work())
+
+    async def ListClusterStats(
+        self, request: pb.ListClusterStatsRequest, context: Context
+    ) -> pb.ListClusterStatsResponse:
+        """Return statistics of clusters over the fleet."""
+
+        async def work() -> pb.ListClusterStatsResponse:
+            found = self._fleet.stats.clusters(self._fleet.chosen(request.proxy))
+            return pb.ListClusterStatsResponse(
+                clusters=[stats_codec.cluster_stats_message(*one) for one in found]
             )
 
         return await answered(context, work())

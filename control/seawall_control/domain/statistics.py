@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 KEEP_S: Final = 660.0
@@ -25,6 +25,10 @@ LATENCY_BOUNDS_S: Final[tuple[float, ...]] = (
     0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0,
 )  # fmt: skip
 """Bounds of gRFC A66, which proxies count in; the planes share no code, so a test compares the two lists."""
+
+Counts = Mapping[str, int]
+MOST_NAMES: Final = 64
+"""Names that one `Counts` of a proxy may have; so many a proxy keeps apart itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +45,26 @@ class Counters:
     latency_buckets: tuple[int, ...] = ()
     latency_sum_s: float = 0.0
     in_flight: int = 0
+    rejected_by: Counts = field(default_factory=dict)
+    """By reason, as everything in this form; a proxy that is older than the field leaves it empty."""
+    limited: Counts = field(default_factory=dict)
+    limited_by_criticality: Counts = field(default_factory=dict)
+    queued: int = 0
+    queue_wait_s: float = 0.0
+    hedges: int = 0
+    hedges_won: int = 0
+    hedges_refused: Counts = field(default_factory=dict)
+    hopeless: int = 0
 
     @property
     def calls(self) -> int:
         """Finished calls."""
         return sum(self.by_code)
+
+    @property
+    def refused_by_limits(self) -> int:
+        """Calls that a limit or a rate limit refused."""
+        return sum(self.limited.values())
 
 
 ZERO: Final = Counters()
@@ -63,6 +82,21 @@ def _combined(first: Sequence[int], second: Sequence[int], sign: int) -> tuple[i
     return tuple(_at(first, i) + sign * _at(second, i) for i in range(_longer(first, second)))
 
 
+def added_counts(first: Counts, second: Counts) -> Counts:
+    """Return the sums by name."""
+    if not second:
+        return first
+    if not first:
+        return second
+    return {name: first.get(name, 0) + second.get(name, 0) for name in {**first, **second}}
+
+
+def _grown(newer: Counts, older: Counts) -> Counts:
+    if not older:
+        return newer
+    return {name: count - older.get(name, 0) for name, count in newer.items() if count > older.get(name, 0)}
+
+
 def added(first: Counters, second: Counters) -> Counters:
     """Return the sum, as for two proxies with the same route."""
     return Counters(
@@ -76,6 +110,15 @@ def added(first: Counters, second: Counters) -> Counters:
         latency_buckets=_combined(first.latency_buckets, second.latency_buckets, 1),
         latency_sum_s=first.latency_sum_s + second.latency_sum_s,
         in_flight=first.in_flight + second.in_flight,
+        rejected_by=added_counts(first.rejected_by, second.rejected_by),
+        limited=added_counts(first.limited, second.limited),
+        limited_by_criticality=added_counts(first.limited_by_criticality, second.limited_by_criticality),
+        queued=first.queued + second.queued,
+        queue_wait_s=first.queue_wait_s + second.queue_wait_s,
+        hedges=first.hedges + second.hedges,
+        hedges_won=first.hedges_won + second.hedges_won,
+        hedges_refused=added_counts(first.hedges_refused, second.hedges_refused),
+        hopeless=first.hopeless + second.hopeless,
     )
 
 
@@ -106,6 +149,15 @@ def difference(newer: Counters, older: Counters) -> Counters:
         latency_buckets=_combined(newer.latency_buckets, older.latency_buckets, -1),
         latency_sum_s=max(0.0, newer.latency_sum_s - older.latency_sum_s),
         in_flight=newer.in_flight,
+        rejected_by=_grown(newer.rejected_by, older.rejected_by),
+        limited=_grown(newer.limited, older.limited),
+        limited_by_criticality=_grown(newer.limited_by_criticality, older.limited_by_criticality),
+        queued=max(0, newer.queued - older.queued),
+        queue_wait_s=max(0.0, newer.queue_wait_s - older.queue_wait_s),
+        hedges=max(0, newer.hedges - older.hedges),
+        hedges_won=max(0, newer.hedges_won - older.hedges_won),
+        hedges_refused=_grown(newer.hedges_refused, older.hedges_refused),
+        hopeless=max(0, newer.hopeless - older.hopeless),
     )
 
 
@@ -202,18 +254,79 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterCounters:
+    """Numbers of one cluster of one proxy, or of several together."""
+
+    ejections: Counts = field(default_factory=dict)
+    """Outliers that were left out, by reason."""
+    spared: Counts = field(default_factory=dict)
+    """Outliers that were not, as `reason/why`."""
+    ejected: int = 0
+    """Endpoints that are left out now."""
+    endpoints: int = 0
+    panics: int = 0
+
+
+def added_clusters(first: ClusterCounters, second: ClusterCounters) -> ClusterCounters:
+    """Return the sum, as for two proxies with the same cluster."""
+    return ClusterCounters(
+        ejections=added_counts(first.ejections, second.ejections),
+        spared=added_counts(first.spared, second.spared),
+        ejected=first.ejected + second.ejected,
+        endpoints=first.endpoints + second.endpoints,
+        panics=first.panics + second.panics,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What happens on a route in a second, over the fleet."""
+
+    calls: float = 0.0
+    retries: float = 0.0
+    fallbacks: float = 0.0
+    rejected: float = 0.0
+    hedges: float = 0.0
+    limited: float = 0.0
+    hopeless: float = 0.0
+
+
+def rates_of(counters: Counters, length_s: float) -> Rates:
+    """Return the rates of what happened in `length_s` seconds (above 0)."""
+    return Rates(
+        calls=counters.calls / length_s,
+        retries=counters.retries / length_s,
+        fallbacks=counters.fallbacks / length_s,
+        rejected=counters.rejected / length_s,
+        hedges=counters.hedges / length_s,
+        limited=counters.refused_by_limits / length_s,
+        hopeless=counters.hopeless / length_s,
+    )
+
+
+def added_rates(first: Rates, second: Rates) -> Rates:
+    """Return the sum, as for two proxies with the same route."""
+    return Rates(
+        calls=first.calls + second.calls,
+        retries=first.retries + second.retries,
+        fallbacks=first.fallbacks + second.fallbacks,
+        rejected=first.rejected + second.rejected,
+        hedges=first.hedges + second.hedges,
+        limited=first.limited + second.limited,
+        hopeless=first.hopeless + second.hopeless,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSummary:
     """A route over the fleet."""
 
     route: str
-    calls_per_s: float
+    rates: Rates
     success_ratio: float
     p50_s: float
     p95_s: float
     p99_s: float
-    retries_per_s: float
-    fallbacks_per_s: float
-    rejected_per_s: float
     total: Counters
 
 
@@ -228,30 +341,24 @@ def summarise(
     Rates of proxies are added; percentiles and the success ratio come from the added histograms and codes.
     """
     merged: dict[str, Counters] = {}
-    rates: dict[str, list[float]] = {}
+    rates: dict[str, Rates] = {}
     for window, length_s in windows:
         for route, counters in window.items():
-            merged[route] = added(merged[route], counters) if route in merged else counters
-            rate = rates.setdefault(route, [0.0, 0.0, 0.0, 0.0])
-            for i, number in enumerate(
-                (counters.calls, counters.retries, counters.fallbacks, counters.rejected)
-            ):
-                rate[i] += number / length_s
+            rate = rates_of(counters, length_s)
+            known = merged.get(route)
+            merged[route] = counters if known is None else added(known, counters)
+            rates[route] = rate if known is None else added_rates(rates[route], rate)
     found: list[RouteSummary] = []
     for route in sorted(set(merged) | set(totals)):
         counters = merged.get(route, ZERO)
-        calls_per_s, retries_per_s, fallbacks_per_s, rejected_per_s = rates.get(route, [0.0, 0.0, 0.0, 0.0])
         found.append(
             RouteSummary(
                 route=route,
-                calls_per_s=calls_per_s,
+                rates=rates.get(route, Rates()),
                 success_ratio=_at(counters.by_code, 0) / counters.calls if counters.calls else 1.0,
                 p50_s=percentile(bounds_s, counters.latency_buckets, 0.50),
                 p95_s=percentile(bounds_s, counters.latency_buckets, 0.95),
                 p99_s=percentile(bounds_s, counters.latency_buckets, 0.99),
-                retries_per_s=retries_per_s,
-                fallbacks_per_s=fallbacks_per_s,
-                rejected_per_s=rejected_per_s,
                 total=totals.get(route, ZERO),
             )
         )

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from seawall.v1 import fleet_pb2, stats_pb2
-from seawall_control.domain.statistics import Counters, History, RouteSummary, Sample, added, summarise
+from seawall_control.domain.statistics import (
+    ClusterCounters,
+    Counters,
+    History,
+    RouteSummary,
+    Sample,
+    added,
+    added_clusters,
+    summarise,
+)
 from seawall_control.services.edge import Clock
 
 FORGET_S: Final = 900.0
@@ -20,6 +29,7 @@ class _Node:
     epoch: int = 0
     report: fleet_pb2.StatsReport = field(default_factory=fleet_pb2.StatsReport)
     at_s: float = 0.0
+    clusters: Mapping[str, ClusterCounters] = field(default_factory=dict)
 
 
 class FleetStats:
@@ -35,10 +45,17 @@ class FleetStats:
         if not same_run:
             known.epoch += 1
 
-    def reported(self, node: str, report: fleet_pb2.StatsReport, routes: Mapping[str, Counters]) -> None:
+    def reported(
+        self,
+        node: str,
+        report: fleet_pb2.StatsReport,
+        routes: Mapping[str, Counters],
+        clusters: Mapping[str, ClusterCounters],
+    ) -> None:
         """Take a proxy's statistics."""
         known = self._nodes.setdefault(node, _Node())
         known.report = report
+        known.clusters = clusters
         known.at_s = self._clock.monotonic_s()
         known.history.add(Sample(known.at_s, routes, known.epoch))
 
@@ -63,6 +80,20 @@ class FleetStats:
             for route, counters in latest.routes.items():
                 totals[route] = added(totals[route], counters) if route in totals else counters
         return summarise(bounds_s, windows, totals)
+
+    def clusters(self, nodes: Sequence[str]) -> list[tuple[str, ClusterCounters, int]]:
+        """Return the clusters of these proxies by name: the sum of what was reported last, and of how many
+        proxies.
+        """
+        found: dict[str, tuple[ClusterCounters, int]] = {}
+        for node in nodes:
+            known = self._nodes.get(node)
+            for cluster, counters in known.clusters.items() if known else ():
+                before = found.get(cluster)
+                found[cluster] = (
+                    (counters, 1) if before is None else (added_clusters(before[0], counters), before[1] + 1)
+                )
+        return [(cluster, *found[cluster]) for cluster in sorted(found)]
 
     def breakers(self, nodes: Sequence[str]) -> list[stats_pb2.BreakerStatus]:
         """Return the breakers of these proxies by name, then proxy."""

@@ -34,8 +34,9 @@ from seawall_proxy.runtime.pages import add_data
 from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.policy_holder import PolicyHolder
 from seawall_proxy.runtime.readings import Descriptors, find_memory
+from seawall_proxy.runtime.report import stats_report
 from seawall_proxy.runtime.sockets import Place
-from seawall_proxy.runtime.status import stats_report, status_page
+from seawall_proxy.runtime.status import status_page
 from seawall_proxy.runtime.tls import TlsMistake
 from seawall_proxy.runtime.tls_files import ClusterTls, TlsFiles, look_at
 from seawall_proxy.runtime.upstream_edge import connect_upstream

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.duration_pb2 import Duration
 
-from seawall.v1 import fleet_pb2
+from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_policy.health import HEALTH_NAMES
 from seawall_policy.outlier.options import MODE_NAMES
 from seawall_policy.outlier.tally import IN, OUT
@@ -110,7 +110,23 @@ def endpoint_message(cluster: Cluster, endpoint: Endpoint, now: float) -> fleet_
         latency = Duration()
         latency.FromMicroseconds(int(endpoint.latency.estimate(now) * 1e6))
         message.latency.CopyFrom(latency)
+    if endpoint.tally is not None:
+        message.outlier = OUTLIER_STATES[endpoint.tally.state]
+        message.outlier_reason = endpoint.tally.why
     return message
+
+
+def cluster_message(cluster: Cluster) -> stats_pb2.ClusterCounters:
+    """Return a cluster's numbers in the words of the contract."""
+    outliers = cluster.outliers
+    return stats_pb2.ClusterCounters(
+        cluster=cluster.name,
+        ejections=outliers.ejections,
+        spared={f"{reason}/{why}": count for (reason, why), count in outliers.spared.items()},
+        ejected=outliers.out(),
+        endpoints=len(cluster.endpoints),
+        panics=cluster.panics,
+    )
 
 
 def add_endpoints(page: Exposition, clusters: Iterable[Cluster], now: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seawall.v1 import stats_pb2
+from seawall.v1 import fleet_pb2, stats_pb2
 from tests.integration.cli.conftest import Connect, Run, some_breaker
 from tests.kit.processes import wait_until
 
@@ -90,3 +90,33 @@ def test_statistics_of_routes(run: Run, proxies: Connect) -> None:
     assert run("stat", "r").out.splitlines()[1].startswith("r ")
     wrong = run("stat", "x")
     assert (wrong.code, "Known routes: r." in wrong.err) == (1, True)
+
+
+def test_outliers_of_clusters(run: Run, proxies: Connect) -> None:
+    """`get clusters` tells who was left out and why; a proxy's page marks the endpoint."""
+    assert run("get", "clusters", "-o", "json").json() == {"clusters": []}
+    cluster = stats_pb2.ClusterCounters(
+        cluster="shop", ejections={"latency": 3}, spared={"silence/shadow": 1}, ejected=1, endpoints=2
+    )
+    endpoint = fleet_pb2.EndpointStatus(
+        cluster="shop", address="h:1", state="ready", outlier="ejected", outlier_reason="latency"
+    )
+    proxies("p1").report(clusters=[cluster], endpoints=[endpoint])
+    shown = wait_until(
+        lambda: run("get", "clusters", "-o", "json").json()["clusters"], "the cluster is there"
+    )
+    assert shown == [
+        {
+            "cluster": "shop",
+            "proxies": 1,
+            "endpoints": 2,
+            "ejected": 1,
+            "ejections": {"latency": 3},
+            "spared": {"silence/shadow": 1},
+            "panics": 0,
+        }
+    ]
+    line = run("get", "clusters").out.splitlines()[1]
+    assert line.split() == ["shop", "1", "2", "1", "latency", "3", "silence/shadow", "1", "0"]
+    assert "ready, ejected" in run("describe", "proxy", "p1").out
+    assert run("describe", "proxy", "p1", "-o", "json").json()["endpoints"][0]["outlier_reason"] == "latency"

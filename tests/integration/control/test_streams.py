@@ -331,9 +331,15 @@ async def test_statistics_are_rates_over_the_window(stubs: Stubs) -> None:
             stats=fleet_pb2.StatsReport(
                 routes=[
                     stats_pb2.RouteCounters(
-                        route="all", by_code=by_code, latency_buckets=buckets, retries=calls
+                        route="all",
+                        by_code=by_code,
+                        latency_buckets=buckets,
+                        retries=calls,
+                        hedges=calls,
+                        limited={"LIMITED": calls},
                     )
                 ],
+                clusters=[stats_pb2.ClusterCounters(cluster="c", ejections={"latency": calls}, endpoints=2)],
                 breakers=[
                     stats_pb2.BreakerStatus(name="all", route="all", state=stats_pb2.BREAKER_STATE_OPEN)
                 ],
@@ -351,6 +357,12 @@ async def test_statistics_are_rates_over_the_window(stubs: Stubs) -> None:
     assert 0.08 <= route.p50_seconds <= 0.1
     assert route.breaker == stats_pb2.BREAKER_STATE_OPEN
     assert route.total.by_code[0] == 30
+    assert (route.total.hedges, dict(route.total.limited)) == (30, {"LIMITED": 30})
+    assert route.hedges_per_second == route.limited_per_second == route.retries_per_second > 0
+    (cluster,) = (
+        await stubs.operations.ListClusterStats(operations_pb.ListClusterStatsRequest(proxy="p1"))
+    ).clusters
+    assert (cluster.cluster, cluster.proxies, dict(cluster.total.ejections)) == ("c", 1, {"latency": 30})
     breakers = (await stubs.operations.ListBreakers(operations_pb.ListBreakersRequest())).breakers
     assert [(b.name, b.proxy) for b in breakers] == [("all", "p1")]
     listed_proxy = (await stubs.operations.GetProxy(operations_pb.GetProxyRequest(node="p1"))).proxy

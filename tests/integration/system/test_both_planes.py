@@ -228,6 +228,32 @@ async def test_breakers_are_operated_from_the_control_plane(stand: Stand) -> Non
         assert "nothing" in results[0].message
 
 
+async def test_what_limits_refuse_is_known_to_the_control_plane(stand: Stand) -> None:
+    """Reasons and criticality arrive with the statistics, and clusters with their endpoints."""
+    _, address = stand.upstream()
+    control = stand.control()
+    config = stand.policy(document(address, rate_limit={"per_second": 0.001, "burst": 1}))
+    proxy = following(stand, control, config)
+    async with AsyncSeawall(control.grpc) as seawall, grpc.aio.insecure_channel(proxy.address) as channel:
+        await seawall.policies.apply(config)
+        await applied(seawall, 1)
+        assert await call(channel) == b"x"
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(channel)
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        async def counted() -> Any:
+            routes = [one for one in await seawall.operations.stats() if one.route == "all"]
+            return routes[0] if routes and routes[0].total.limited else None
+
+        route = await until("statistics arrive", counted)
+        assert dict(route.total.rejected_by) == dict(route.total.limited) == {"RATE_LIMITED": 2}
+        assert dict(route.total.limited_by_criticality) == {"critical": 2}
+        (cluster,) = await seawall.operations.clusters()
+        assert (cluster.cluster, cluster.proxies, cluster.total.endpoints) == ("up", 1, 1)
+
+
 async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand: Stand) -> None:
     """Kill -9 of the control plane under failures: what was acknowledged stays, what happened meanwhile
     arrives, once.

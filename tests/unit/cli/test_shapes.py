@@ -89,7 +89,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
     "endpoint": (
         shapes.endpoint,
         fleet_pb2.EndpointStatus(),
-        {"cluster", "address", "state", "in_flight", "last_error"},
+        {"cluster", "address", "state", "in_flight", "last_error", "outlier", "outlier_reason"},
     ),
     "proxy": (
         shapes.proxy,
@@ -122,7 +122,13 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
         {
             *("route", "window_s", "calls_per_second", "success_ratio", "p50_s", "p95_s", "p99_s"),
             *("retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total"),
+            *("hedges_per_second", "limited_per_second", "hopeless_per_second"),
         },
+    ),
+    "cluster_stats": (
+        shapes.cluster_stats,
+        stats_pb2.ClusterStats(),
+        {"cluster", "proxies", "endpoints", "ejected", "ejections", "spared", "panics"},
     ),
     "breaker": (
         shapes.breaker,

@@ -6,9 +6,12 @@ import pytest
 
 from seawall_control.domain.statistics import (
     LATENCY_BOUNDS_S,
+    ClusterCounters,
     Counters,
     History,
     Sample,
+    added,
+    added_clusters,
     difference,
     percentile,
     summarise,
@@ -100,8 +103,48 @@ def test_fleet_adds_rates_and_histograms() -> None:
     found = summarise((1.0, 2.0), [(one, 10.0), (two, 5.0)], {"r": calls(5), "idle": calls(7)})
     assert [s.route for s in found] == ["idle", "r"]
     idle, busy = found
-    assert (idle.success_ratio, idle.calls_per_s, idle.total.calls) == (1.0, 0.0, 7)
-    assert busy.calls_per_s == pytest.approx(10 + 20)
+    assert (idle.success_ratio, idle.rates.calls, idle.total.calls) == (1.0, 0.0, 7)
+    assert busy.rates.calls == pytest.approx(10 + 20)
     assert busy.success_ratio == pytest.approx(0.95)
-    assert busy.retries_per_s == pytest.approx(1.0)
+    assert busy.rates.retries == pytest.approx(1.0)
     assert busy.p50_s == pytest.approx(1.0)
+
+
+def test_what_an_older_proxy_does_not_report_is_nothing() -> None:
+    """Reports without reasons, from before an upgrade in place, and reports with them go together."""
+    old = Counters(by_code=(10,), rejected=2)
+    new = Counters(by_code=(12,), rejected=5, rejected_by={"LIMITED": 3, "RATE_LIMITED": 1}, hedges=4)
+    grown = difference(new, old)
+    assert (grown.rejected, grown.rejected_by, grown.hedges) == (3, {"LIMITED": 3, "RATE_LIMITED": 1}, 4)
+    assert added(grown, old).rejected_by == {"LIMITED": 3, "RATE_LIMITED": 1}
+
+
+def test_reasons_are_added_and_subtracted_by_name() -> None:
+    """A reason that did not grow is not there, one that is new is there in full."""
+    older = Counters(limited={"LIMITED": 3, "RATE_LIMITED": 1}, queue_wait_s=1.0)
+    newer = Counters(limited={"LIMITED": 3, "RATE_LIMITED": 4, "QUEUE_TIMEOUT": 2}, queue_wait_s=1.5)
+    grown = difference(newer, older)
+    assert grown.limited == {"RATE_LIMITED": 3, "QUEUE_TIMEOUT": 2}
+    assert (grown.refused_by_limits, grown.queue_wait_s) == (5, 0.5)
+    assert added(newer, older).limited == {"LIMITED": 6, "RATE_LIMITED": 5, "QUEUE_TIMEOUT": 2}
+
+
+def test_rates_of_hedges_limits_and_hopeless_calls() -> None:
+    """Every rate is that of its own proxy's window, and the proxies' rates are added."""
+    one = {"r": Counters(by_code=(10,), hedges=10, limited={"LIMITED": 20}, hopeless=30)}
+    two = {"r": Counters(by_code=(10,), hedges=5)}
+    (route,) = summarise((1.0,), [(one, 10.0), (two, 5.0)], {})
+    assert (route.rates.hedges, route.rates.limited, route.rates.hopeless) == (2.0, 2.0, 3.0)
+
+
+def test_clusters_of_proxies_are_added() -> None:
+    """Ejections by reason, and endpoints that several proxies know count for each of them."""
+    one = ClusterCounters(ejections={"latency": 2}, ejected=1, endpoints=3, panics=1)
+    two = ClusterCounters(ejections={"latency": 1, "silence": 4}, spared={"latency/shadow": 1}, endpoints=3)
+    assert added_clusters(one, two) == ClusterCounters(
+        ejections={"latency": 3, "silence": 4},
+        spared={"latency/shadow": 1},
+        ejected=1,
+        endpoints=6,
+        panics=1,
+    )

@@ -12,7 +12,12 @@ from seawall.v1 import event_pb2, policy_pb2
 from seawall_policy.model import BALANCE_ROUND_ROBIN, ClusterSpec
 from seawall_policy.outlier.options import OutlierOptions
 from seawall_proxy.call.ports import TraceSink
-from seawall_proxy.runtime.endpoint_status import add_endpoints, cluster_line
+from seawall_proxy.runtime.endpoint_status import (
+    add_endpoints,
+    cluster_line,
+    cluster_message,
+    endpoint_message,
+)
 from seawall_proxy.runtime.frames import Frame, Kind
 from seawall_proxy.runtime.upstream_edge import connect_upstream
 from seawall_proxy.runtime.worker import Worker
@@ -92,6 +97,11 @@ async def test_an_ejection_is_told(processes: tuple[Process, Process]) -> None:
     assert len(other.recorder) == 0
     line = cluster_line(other.clusters.clusters["main"], other.worker.context.now)
     assert line["outliers"] == {"mode": "enforce", "ejected": 1, "ejections": {"sibling": 1}, "spared": {}}
+    cluster = one.clusters.clusters["main"]
+    numbers = cluster_message(cluster)
+    assert (dict(numbers.ejections), numbers.ejected, numbers.endpoints) == ({"consecutive": 1}, 1, 2)
+    out = endpoint_message(cluster, cluster.endpoints[0], one.worker.context.now)
+    assert (out.outlier, out.outlier_reason) == ("ejected", "consecutive")
     page = Exposition()
     add_endpoints(page, one.clusters.clusters.values(), one.worker.context.now)
     text = page.text()

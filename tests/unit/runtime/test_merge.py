@@ -114,6 +114,31 @@ def test_reports_are_added_by_name() -> None:
     assert merge_stats([two], kept).routes[0].by_code == [2, 2, 4]
 
 
+def test_reasons_of_workers_are_added() -> None:
+    """Maps are added by name; what all workers see alike, such as who is ejected, counts once."""
+    one = fleet_pb2.StatsReport(
+        routes=[stats_pb2.RouteCounters(route="a", rejected_by={"LIMITED": 2}, hedges=1)],
+        clusters=[
+            stats_pb2.ClusterCounters(cluster="c", ejections={"latency": 1}, ejected=1, endpoints=3, panics=1)
+        ],
+    )
+    two = fleet_pb2.StatsReport(
+        routes=[stats_pb2.RouteCounters(route="a", rejected_by={"LIMITED": 3, "RATE_LIMITED": 1})],
+        clusters=[
+            stats_pb2.ClusterCounters(
+                cluster="c", ejections={"latency": 1, "sibling": 1}, ejected=2, endpoints=3
+            )
+        ],
+    )
+    both = merge_stats([one, two], counters_of(one))
+    (route,) = both.routes
+    assert (dict(route.rejected_by), route.hedges) == ({"LIMITED": 7, "RATE_LIMITED": 1}, 2)
+    (cluster,) = both.clusters
+    assert dict(cluster.ejections) == {"latency": 3, "sibling": 1}
+    assert (cluster.ejected, cluster.endpoints, cluster.panics) == (2, 3, 2)
+    assert (counters_of(one).clusters[0].ejected, counters_of(one).clusters[0].endpoints) == (0, 0)
+
+
 def test_status_pages_are_merged_by_name() -> None:
     """Numbers are added, endpoints and routes found by their names, what differs is shown at its worst."""
     one = {

@@ -7,6 +7,7 @@ is always there. Keys may be added, never renamed or removed: a test holds the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -206,6 +207,8 @@ def endpoint(item: fleet_pb2.EndpointStatus) -> Shape:
         "state": item.state,
         "in_flight": item.in_flight,
         "last_error": item.last_error,
+        "outlier": item.outlier,
+        "outlier_reason": item.outlier_reason,
     }
 
 
@@ -244,6 +247,9 @@ def route_stats(item: stats_pb2.RouteStats) -> Shape:
         "retries_per_second": item.retries_per_second,
         "fallbacks_per_second": item.fallbacks_per_second,
         "rejected_per_second": item.rejected_per_second,
+        "hedges_per_second": item.hedges_per_second,
+        "limited_per_second": item.limited_per_second,
+        "hopeless_per_second": item.hopeless_per_second,
         "breaker": breaker_state(item.breaker),
         "total": {
             "by_code": {CODES[code]: number for code, number in enumerate(total.by_code[:17]) if number},
@@ -255,7 +261,35 @@ def route_stats(item: stats_pb2.RouteStats) -> Shape:
             "fallbacks": total.fallbacks,
             "cancelled": total.cancelled,
             "in_flight": total.in_flight,
+            "rejected_by": counts(total.rejected_by),
+            "limited": counts(total.limited),
+            "limited_by_criticality": counts(total.limited_by_criticality),
+            "queued": total.queued,
+            "queue_wait_s": total.queue_wait_seconds,
+            "hedges": total.hedges,
+            "hedges_won": total.hedges_won,
+            "hedges_refused": counts(total.hedges_refused),
+            "hopeless": total.hopeless,
         },
+    }
+
+
+def counts(items: Mapping[str, int]) -> Shape:
+    """Numbers by name."""
+    return dict(sorted(items.items()))
+
+
+def cluster_stats(item: stats_pb2.ClusterStats) -> Shape:
+    """A cluster's statistics since the start."""
+    total = item.total
+    return {
+        "cluster": item.cluster,
+        "proxies": item.proxies,
+        "endpoints": total.endpoints,
+        "ejected": total.ejected,
+        "ejections": counts(total.ejections),
+        "spared": counts(total.spared),
+        "panics": total.panics,
     }
 
 

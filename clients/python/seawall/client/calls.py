@@ -253,6 +253,12 @@ def route_stats(proxy: str, window: Seconds) -> Call[fleet.ListRouteStatsRespons
     return Call("/seawall.v1.OperationsService/ListRouteStats", request, fleet.ListRouteStatsResponse)
 
 
+def cluster_stats(proxy: str) -> Call[fleet.ListClusterStatsResponse]:
+    """Statistics of clusters."""
+    request = fleet.ListClusterStatsRequest(proxy=proxy)
+    return Call("/seawall.v1.OperationsService/ListClusterStats", request, fleet.ListClusterStatsResponse)
+
+
 _PASSING: Final = {
     "disabled": stats_pb2.BREAKER_STATE_DISABLED,
     "metrics_only": stats_pb2.BREAKER_STATE_METRICS_ONLY,

@@ -23,7 +23,7 @@ from seawall.v1.admin_policies_pb2 import (
     Violation,
 )
 from seawall.v1.event_pb2 import ErrorEvent
-from seawall.v1.stats_pb2 import BreakerStatus, RouteStats
+from seawall.v1.stats_pb2 import BreakerStatus, ClusterStats, RouteStats
 
 R = TypeVar("R", bound=Message)
 
@@ -277,6 +277,10 @@ class Operations:
     def stats(self, *, window: calls.Seconds = 10.0, proxy: str = "") -> Sequence[RouteStats]:
         """Return statistics of routes over the last `window` (1 s to 10 min) and since the start."""
         return (self._run.unary(calls.route_stats(proxy, window))).routes
+
+    def clusters(self, *, proxy: str = "") -> Sequence[ClusterStats]:
+        """Return statistics of clusters by name: outliers, and what was done about them, since the start."""
+        return (self._run.unary(calls.cluster_stats(proxy))).clusters
 
     def breakers(self, *, proxy: str = "") -> Sequence[BreakerStatus]:
         """Return the breakers by name, then proxy."""

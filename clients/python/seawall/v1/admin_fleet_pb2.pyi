@@ -96,6 +96,18 @@ class ListRouteStatsResponse(_message.Message):
     routes: _containers.RepeatedCompositeFieldContainer[_stats_pb2.RouteStats]
     def __init__(self, routes: _Optional[_Iterable[_Union[_stats_pb2.RouteStats, _Mapping]]] = ...) -> None: ...
 
+class ListClusterStatsRequest(_message.Message):
+    __slots__ = ("proxy",)
+    PROXY_FIELD_NUMBER: _ClassVar[int]
+    proxy: str
+    def __init__(self, proxy: _Optional[str] = ...) -> None: ...
+
+class ListClusterStatsResponse(_message.Message):
+    __slots__ = ("clusters",)
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    clusters: _containers.RepeatedCompositeFieldContainer[_stats_pb2.ClusterStats]
+    def __init__(self, clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterStats, _Mapping]]] = ...) -> None: ...
+
 class ListBreakersRequest(_message.Message):
     __slots__ = ("proxy",)
     PROXY_FIELD_NUMBER: _ClassVar[int]

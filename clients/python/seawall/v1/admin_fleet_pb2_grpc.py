@@ -50,6 +50,11 @@ class OperationsServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsResponse.FromString,
                 _registered_method=True)
+        self.ListClusterStats = channel.unary_unary(
+                '/seawall.v1.OperationsService/ListClusterStats',
+                request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsResponse.FromString,
+                _registered_method=True)
         self.ListBreakers = channel.unary_unary(
                 '/seawall.v1.OperationsService/ListBreakers',
                 request_serializer=seawall_dot_v1_dot_admin__fleet__pb2.ListBreakersRequest.SerializeToString,
@@ -97,6 +102,13 @@ class OperationsServiceServicer:
 
     def ListRouteStats(self, request, context):
         """Statistics of routes over the fleet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClusterStats(self, request, context):
+        """Statistics of clusters over the fleet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,6 +166,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.ListRouteStats,
                     request_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsResponse.SerializeToString,
+            ),
+            'ListClusterStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClusterStats,
+                    request_deserializer=seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsResponse.SerializeToString,
             ),
             'ListBreakers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBreakers,
@@ -263,6 +280,33 @@ class OperationsService:
             '/seawall.v1.OperationsService/ListRouteStats',
             seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsRequest.SerializeToString,
             seawall_dot_v1_dot_admin__fleet__pb2.ListRouteStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClusterStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.OperationsService/ListClusterStats',
+            seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__fleet__pb2.ListClusterStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -170,7 +170,7 @@ class EventRefusal(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StatsReport(_message.Message):
-    __slots__ = ("at", "routes", "breakers", "events_produced", "events_dropped", "connections", "endpoints", "methods")
+    __slots__ = ("at", "routes", "breakers", "events_produced", "events_dropped", "connections", "endpoints", "clusters", "methods")
     AT_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     BREAKERS_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +178,7 @@ class StatsReport(_message.Message):
     EVENTS_DROPPED_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     METHODS_FIELD_NUMBER: _ClassVar[int]
     at: _timestamp_pb2.Timestamp
     routes: _containers.RepeatedCompositeFieldContainer[_stats_pb2.RouteCounters]
@@ -186,11 +187,12 @@ class StatsReport(_message.Message):
     events_dropped: int
     connections: int
     endpoints: _containers.RepeatedCompositeFieldContainer[EndpointStatus]
+    clusters: _containers.RepeatedCompositeFieldContainer[_stats_pb2.ClusterCounters]
     methods: _containers.RepeatedCompositeFieldContainer[_stats_pb2.MethodCounters]
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ..., methods: _Optional[_Iterable[_Union[_stats_pb2.MethodCounters, _Mapping]]] = ...) -> None: ...
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterCounters, _Mapping]]] = ..., methods: _Optional[_Iterable[_Union[_stats_pb2.MethodCounters, _Mapping]]] = ...) -> None: ...
 
 class EndpointStatus(_message.Message):
-    __slots__ = ("cluster", "address", "state", "in_flight", "last_error", "health", "zone", "priority", "weight", "latency")
+    __slots__ = ("cluster", "address", "state", "in_flight", "last_error", "health", "zone", "priority", "weight", "latency", "outlier", "outlier_reason")
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +203,8 @@ class EndpointStatus(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     LATENCY_FIELD_NUMBER: _ClassVar[int]
+    OUTLIER_FIELD_NUMBER: _ClassVar[int]
+    OUTLIER_REASON_FIELD_NUMBER: _ClassVar[int]
     cluster: str
     address: str
     state: str
@@ -211,7 +215,9 @@ class EndpointStatus(_message.Message):
     priority: int
     weight: int
     latency: _duration_pb2.Duration
-    def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., in_flight: _Optional[int] = ..., last_error: _Optional[str] = ..., health: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., weight: _Optional[int] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    outlier: str
+    outlier_reason: str
+    def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., in_flight: _Optional[int] = ..., last_error: _Optional[str] = ..., health: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., weight: _Optional[int] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., outlier: _Optional[str] = ..., outlier_reason: _Optional[str] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("id", "reset_breaker", "trip_breaker", "hold_breaker")

@@ -116,7 +116,35 @@ class BreakerTransition(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to: _Optional[_Union[BreakerState, str]] = ..., trigger: _Optional[str] = ..., calls: _Optional[int] = ..., failures: _Optional[int] = ..., slow: _Optional[int] = ..., **kwargs) -> None: ...
 
 class RouteCounters(_message.Message):
-    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered")
+    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered", "rejected_by", "limited", "limited_by_criticality", "queued", "queue_wait_seconds", "hedges", "hedges_won", "hedges_refused", "hopeless")
+    class RejectedByEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LimitedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LimitedByCriticalityEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class HedgesRefusedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     BY_CODE_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +156,15 @@ class RouteCounters(_message.Message):
     LATENCY_SUM_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_BY_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_BY_CRITICALITY_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_WON_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    HOPELESS_FIELD_NUMBER: _ClassVar[int]
     route: str
     by_code: _containers.RepeatedScalarFieldContainer[int]
     retries: int
@@ -139,7 +176,46 @@ class RouteCounters(_message.Message):
     latency_sum_seconds: float
     in_flight: int
     recovered: int
-    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ...) -> None: ...
+    rejected_by: _containers.ScalarMap[str, int]
+    limited: _containers.ScalarMap[str, int]
+    limited_by_criticality: _containers.ScalarMap[str, int]
+    queued: int
+    queue_wait_seconds: float
+    hedges: int
+    hedges_won: int
+    hedges_refused: _containers.ScalarMap[str, int]
+    hopeless: int
+    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ..., rejected_by: _Optional[_Mapping[str, int]] = ..., limited: _Optional[_Mapping[str, int]] = ..., limited_by_criticality: _Optional[_Mapping[str, int]] = ..., queued: _Optional[int] = ..., queue_wait_seconds: _Optional[float] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., hedges_refused: _Optional[_Mapping[str, int]] = ..., hopeless: _Optional[int] = ...) -> None: ...
+
+class ClusterCounters(_message.Message):
+    __slots__ = ("cluster", "ejections", "spared", "ejected", "endpoints", "panics")
+    class EjectionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SparedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    EJECTIONS_FIELD_NUMBER: _ClassVar[int]
+    SPARED_FIELD_NUMBER: _ClassVar[int]
+    EJECTED_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    PANICS_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    ejections: _containers.ScalarMap[str, int]
+    spared: _containers.ScalarMap[str, int]
+    ejected: int
+    endpoints: int
+    panics: int
+    def __init__(self, cluster: _Optional[str] = ..., ejections: _Optional[_Mapping[str, int]] = ..., spared: _Optional[_Mapping[str, int]] = ..., ejected: _Optional[int] = ..., endpoints: _Optional[int] = ..., panics: _Optional[int] = ...) -> None: ...
 
 class MethodCounters(_message.Message):
     __slots__ = ("route", "method", "by_code", "latency_buckets", "latency_sum_seconds")
@@ -156,7 +232,7 @@ class MethodCounters(_message.Message):
     def __init__(self, route: _Optional[str] = ..., method: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ...) -> None: ...
 
 class RouteStats(_message.Message):
-    __slots__ = ("route", "calls_per_second", "success_ratio", "p50_seconds", "p95_seconds", "p99_seconds", "retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total", "window")
+    __slots__ = ("route", "calls_per_second", "success_ratio", "p50_seconds", "p95_seconds", "p99_seconds", "retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total", "window", "hedges_per_second", "limited_per_second", "hopeless_per_second")
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +245,9 @@ class RouteStats(_message.Message):
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    HOPELESS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     route: str
     calls_per_second: float
     success_ratio: float
@@ -181,4 +260,17 @@ class RouteStats(_message.Message):
     breaker: BreakerState
     total: RouteCounters
     window: _duration_pb2.Duration
-    def __init__(self, route: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., success_ratio: _Optional[float] = ..., p50_seconds: _Optional[float] = ..., p95_seconds: _Optional[float] = ..., p99_seconds: _Optional[float] = ..., retries_per_second: _Optional[float] = ..., fallbacks_per_second: _Optional[float] = ..., rejected_per_second: _Optional[float] = ..., breaker: _Optional[_Union[BreakerState, str]] = ..., total: _Optional[_Union[RouteCounters, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    hedges_per_second: float
+    limited_per_second: float
+    hopeless_per_second: float
+    def __init__(self, route: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., success_ratio: _Optional[float] = ..., p50_seconds: _Optional[float] = ..., p95_seconds: _Optional[float] = ..., p99_seconds: _Optional[float] = ..., retries_per_second: _Optional[float] = ..., fallbacks_per_second: _Optional[float] = ..., rejected_per_second: _Optional[float] = ..., breaker: _Optional[_Union[BreakerState, str]] = ..., total: _Optional[_Union[RouteCounters, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hedges_per_second: _Optional[float] = ..., limited_per_second: _Optional[float] = ..., hopeless_per_second: _Optional[float] = ...) -> None: ...
+
+class ClusterStats(_message.Message):
+    __slots__ = ("cluster", "proxies", "total")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    PROXIES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    proxies: int
+    total: ClusterCounters
+    def __init__(self, cluster: _Optional[str] = ..., proxies: _Optional[int] = ..., total: _Optional[_Union[ClusterCounters, _Mapping]] = ...) -> None: ...

@@ -155,9 +155,14 @@ def counters_of(report: fleet_pb2.StatsReport) -> fleet_pb2.StatsReport:
         kept.ClearField(name)
     for route in kept.routes:
         route.ClearField("in_flight")
+    for cluster in kept.clusters:
+        cluster.ClearField("ejected")
+        cluster.ClearField("endpoints")
     return kept
 
 
+_LARGEST_OF_CLUSTER: Final = ("ejected", "endpoints")
+"""All workers know the same endpoints, and what one ejects the others eject."""
 _KEYS: Final = ("route", "name", "cluster", "address", "method")
 
 
@@ -166,6 +171,10 @@ def _add(into: Message, message: Message) -> None:
     for field, value in message.ListFields():
         if field.name == "history" and isinstance(into, stats_pb2.BreakerStatus):
             add_history(into, value)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            counts = getattr(into, field.name)
+            for key, number in value.items():
+                counts[key] += number
         elif field.is_repeated:
             _add_list(into, field, value)
         elif field.message_type is not None:
@@ -176,12 +185,19 @@ def _add(into: Message, message: Message) -> None:
         elif field.enum_type is not None:
             if _rank(value) > _rank(getattr(into, field.name)):
                 setattr(into, field.name, value)
-        elif isinstance(into, stats_pb2.BreakerStatus) and field.name in LARGEST_OF_BREAKER:
+        elif _is_common(into, field.name):
             setattr(into, field.name, max(getattr(into, field.name), value))
         elif field.name in ("priority", "weight"):
             setattr(into, field.name, value)
         else:
             setattr(into, field.name, getattr(into, field.name) + value)
+
+
+def _is_common(into: Message, name: str) -> bool:
+    """Tell whether a number is one for all workers, so that the largest counts."""
+    if isinstance(into, stats_pb2.BreakerStatus):
+        return name in LARGEST_OF_BREAKER
+    return isinstance(into, stats_pb2.ClusterCounters) and name in _LARGEST_OF_CLUSTER
 
 
 def _add_list(into: Message, field: FieldDescriptor, value: object) -> None:

@@ -128,9 +128,35 @@ def _stats_text(shape: dict[str, Any]) -> str:
                 "Resilience",
                 saved,
             ),
+            ("Rejected", _counts_text(total["rejected_by"])),
+            ("Limits", _limits_text(total)),
+            ("Hedges", _hedges_text(total)),
+            ("Too late", f"{render.count(total['hopeless'])} came with too little time"),
             ("In flight", str(total["in_flight"])),
         ]
     )
+
+
+def _counts_text(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name} {render.count(number)}" for name, number in ordered) or "none"
+
+
+def _limits_text(total: dict[str, Any]) -> str:
+    text = f"refused: {_counts_text(total['limited'])}"
+    if total["limited"]:
+        text += f" (by criticality: {_counts_text(total['limited_by_criticality'])})"
+    if total["queued"]:
+        mean_s = total["queue_wait_s"] / total["queued"]
+        text += f"; {render.count(total['queued'])} waited, {render.latency(mean_s)} on average"
+    return text
+
+
+def _hedges_text(total: dict[str, Any]) -> str:
+    text = f"{render.count(total['hedges'])} sent, {render.count(total['hedges_won'])} won"
+    if total["hedges_refused"]:
+        text += f"; not sent: {_counts_text(total['hedges_refused'])}"
+    return text
 
 
 @describe.command()
@@ -220,7 +246,7 @@ def proxy(node: str, target: str, output: str) -> None:
             [
                 one["cluster"],
                 one["address"],
-                _endpoint_state(one["state"]),
+                _endpoint_state(one["state"], one["outlier"]),
                 str(one["in_flight"]),
                 one["last_error"],
             ]
@@ -235,7 +261,9 @@ def proxy(node: str, target: str, output: str) -> None:
     emit(output, shape | {"breakers": [shapes.breaker(one) for one in guards]}, text)
 
 
-def _endpoint_state(state: str) -> render.Cell:
+def _endpoint_state(state: str, outlier: str) -> render.Cell:
+    if outlier in ("ejected", "trial"):
+        return render.Cell(f"◌ {state}, {outlier}", "red" if outlier == "ejected" else "yellow")
     mark, color = {"ready": ("●", "green"), "backoff": ("×", "red"), "connecting": ("…", "yellow")}.get(
         state, ("–", None)
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def get() -> None:
-    """List policies, revisions, routes, breakers, proxies or events."""
+    """List policies, revisions, routes, clusters, breakers, proxies or events."""
 
 
 @get.command()
@@ -213,6 +213,46 @@ def breakers(proxy: str, target: str, output: str) -> None:
     from seawall.cli.commands.breaker import show_breakers
 
     show_breakers(proxy, target, output)
+
+
+@get.command()
+@click.option("--proxy", metavar="NODE", default="", help="Only this proxy.")
+@control_option
+@output_option
+def clusters(proxy: str, target: str, output: str) -> None:
+    """List the clusters of all proxies: their endpoints, and the outliers among them.
+
+    EJECTIONS are since the proxies started. SPARED are outliers that were not left out, in shadow mode or
+    because too many were out already. An endpoint counts once for each proxy.
+    """
+    from seawall.cli import shapes
+
+    with connect(target) as seawall:
+        items = [shapes.cluster_stats(item) for item in seawall.operations.clusters(proxy=proxy)]
+    rows = [
+        [
+            item["cluster"],
+            render.count(item["proxies"]),
+            render.count(item["endpoints"]),
+            render.Cell(render.count(item["ejected"]), "red" if item["ejected"] else None),
+            _by_name(item["ejections"]),
+            _by_name(item["spared"]),
+            render.count(item["panics"]),
+        ]
+        for item in items
+    ]
+    headers = ["CLUSTER", "PROXIES", "ENDPOINTS", "EJECTED", "EJECTIONS", "SPARED", "PANICS"]
+    emit(
+        output,
+        {"clusters": items},
+        lambda: render.table(headers, rows, right="PROXIES ENDPOINTS EJECTED PANICS") if rows else "",
+    )
+    if not items:
+        say("No proxy that is connected has reported a cluster yet (`seawall get proxies`).")
+
+
+def _by_name(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {render.count(number)}" for name, number in counts.items()) or "-"
 
 
 @get.command()

@@ -30,10 +30,11 @@ from seawall.cli.options import DURATION, connect, control_option, emit, emit_li
 def stat(
     routes: tuple[str, ...], window: float, proxy: str, watch: bool, every: float, target: str, output: str
 ) -> None:
-    """Show rates, success, latency, retries, fallbacks and breakers of ROUTES (default: all).
+    """Show rates, success, latency, retries, hedges, fallbacks and breakers of ROUTES (default: all).
 
-    SUCCESS is the share of calls whose caller got status OK, fallbacks included. RETRIES, FALLBACKS and
-    REJECTED are per second.
+    SUCCESS is the share of calls whose caller got status OK, fallbacks included. RETRIES, HEDGES, FALLBACKS
+    and REJECTED are per second. What was rejected why, and what limits did, is in `-o json` and in `seawall
+    describe route`; outliers are in `seawall get clusters`.
     """
     with connect(target) as seawall:
         while True:
@@ -73,7 +74,7 @@ def _table(routes: list[dict[str, Any]]) -> str:
     if not any(item["route"] or item["total"]["calls"] for item in routes):
         say("No route has had a call yet, or no proxy is connected (`seawall get proxies`).")
         return ""
-    headers = ["ROUTE", "RPS", "SUCCESS", "P50", "P95", "P99", "RETRIES", "FALLBACKS", "REJECTED", "BREAKER"]
+    numbers = ["RPS", "SUCCESS", "P50", "P95", "P99", "RETRIES", "HEDGES", "FALLBACKS", "REJECTED"]
     shown = [item for item in routes if item["route"] or item["total"]["calls"]]
     rows = [
         [
@@ -84,13 +85,14 @@ def _table(routes: list[dict[str, Any]]) -> str:
             render.latency(item["p95_s"]),
             render.latency(item["p99_s"]),
             render.rate(item["retries_per_second"]),
+            render.rate(item["hedges_per_second"]),
             render.rate(item["fallbacks_per_second"]),
             render.rate(item["rejected_per_second"]),
             render.breaker(item["breaker"]),
         ]
         for item in shown
     ]
-    return render.table(headers, rows, right="RPS SUCCESS P50 P95 P99 RETRIES FALLBACKS REJECTED")
+    return render.table(["ROUTE", *numbers, "BREAKER"], rows, right=" ".join(numbers))
 
 
 def _success(item: dict[str, Any]) -> render.Cell:
