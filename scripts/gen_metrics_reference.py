@@ -91,6 +91,11 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
         "route",
         "Refused ones are in `seawall_rejected_total` too. See [timeouts](../policies/timeouts.md).",
     ),
+    "seawall_wasted_attempts_total": (
+        "route",
+        "Still at work when the deadline passed, or answered later. See [timeouts](../policies/timeouts.md).",
+    ),
+    "seawall_wasted_seconds_total": ("route", "Its rate is how many attempts are at work for nothing."),
     "seawall_fallback_served_total": ("route", "Outcome `fallback`; the status is OK."),
     "seawall_fallback_kind_total": (
         "route, kind",

@@ -49,6 +49,8 @@ def counters_of(message: stats_pb2.RouteCounters) -> Counters:
         hedges_won=message.hedges_won,
         hedges_refused=_counts(message.hedges_refused),
         hopeless=message.hopeless,
+        wasted=message.wasted_attempts,
+        wasted_s=message.wasted_seconds,
     )
 
 
@@ -75,6 +77,8 @@ def counters_message(route: str, counters: Counters) -> stats_pb2.RouteCounters:
         hedges_won=counters.hedges_won,
         hedges_refused=counters.hedges_refused,
         hopeless=counters.hopeless,
+        wasted_attempts=counters.wasted,
+        wasted_seconds=counters.wasted_s,
     )
 
 
@@ -98,6 +102,7 @@ def route_message(
         hedges_per_second=summary.rates.hedges,
         limited_per_second=summary.rates.limited,
         hopeless_per_second=summary.rates.hopeless,
+        wasted_seconds_per_second=summary.rates.wasted_s,
     )
 
 

@@ -55,6 +55,8 @@ class Counters:
     hedges_won: int = 0
     hedges_refused: Counts = field(default_factory=dict)
     hopeless: int = 0
+    wasted: int = 0
+    wasted_s: float = 0.0
 
     @property
     def calls(self) -> int:
@@ -119,6 +121,8 @@ def added(first: Counters, second: Counters) -> Counters:
         hedges_won=first.hedges_won + second.hedges_won,
         hedges_refused=added_counts(first.hedges_refused, second.hedges_refused),
         hopeless=first.hopeless + second.hopeless,
+        wasted=first.wasted + second.wasted,
+        wasted_s=first.wasted_s + second.wasted_s,
     )
 
 
@@ -158,6 +162,8 @@ def difference(newer: Counters, older: Counters) -> Counters:
         hedges_won=max(0, newer.hedges_won - older.hedges_won),
         hedges_refused=_grown(newer.hedges_refused, older.hedges_refused),
         hopeless=max(0, newer.hopeless - older.hopeless),
+        wasted=max(0, newer.wasted - older.wasted),
+        wasted_s=max(0.0, newer.wasted_s - older.wasted_s),
     )
 
 
@@ -289,6 +295,8 @@ class Rates:
     hedges: float = 0.0
     limited: float = 0.0
     hopeless: float = 0.0
+    wasted_s: float = 0.0
+    """Seconds of attempts that came to nothing."""
 
 
 def rates_of(counters: Counters, length_s: float) -> Rates:
@@ -301,6 +309,7 @@ def rates_of(counters: Counters, length_s: float) -> Rates:
         hedges=counters.hedges / length_s,
         limited=counters.refused_by_limits / length_s,
         hopeless=counters.hopeless / length_s,
+        wasted_s=counters.wasted_s / length_s,
     )
 
 
@@ -314,6 +323,7 @@ def added_rates(first: Rates, second: Rates) -> Rates:
         hedges=first.hedges + second.hedges,
         limited=first.limited + second.limited,
         hopeless=first.hopeless + second.hopeless,
+        wasted_s=first.wasted_s + second.wasted_s,
     )
 
 

@@ -24,6 +24,8 @@ from seawall_policy.retry import MAX_PUSHBACK_MS, NO_PUSHBACK, NO_RETRY, RetryCl
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.attempt import NO_EXTRA, NO_PERMIT, Attempt
 from seawall_proxy.call.call_admission import CallAdmission
+from seawall_proxy.call.call_request import ROUNDING_S
+from seawall_proxy.call.call_state import KIND_UNARY
 from seawall_proxy.call.message_meter import TOO_LARGE
 from seawall_proxy.call.ports import OUTCOME_CANCELLED, OUTCOME_FAILED, CallTrace
 from seawall_proxy.call.response import pushback, response_head, rich_error
@@ -194,6 +196,10 @@ class Call(CallAdmission):
         self._leave(attempt)
         self._teach_breaker(attempt, code, now)
         failed = code != status.OK and not self.committed
+        if now >= self.deadline or (
+            code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline
+        ):
+            self._count_waste(attempt, now)
         if self.hedged and not failed:
             self._end_hedging(attempt, code)
         if code != status.OK or self.records is not None or self.trace is not None:
@@ -220,6 +226,13 @@ class Call(CallAdmission):
             self._deliver(code, block, extra, trailers_only)
         else:
             self._answer(code, attempt.reason)
+
+    def _count_waste(self, attempt: Attempt, now: float) -> None:
+        """Count an attempt as wasted if the call's time is up and nothing of its answer has been of use; the
+        messages of a stream have been. A client may give up a little before the deadline that we know.
+        """
+        if attempt.seen == retry.SEEN and (not self.committed or self._kind() == KIND_UNARY):
+            self.state.counters.waste(now - attempt.started)
 
     def _teach_breaker(self, attempt: Attempt, code: int, now: float) -> None:
         shadow = self.state.shadow
@@ -445,6 +458,7 @@ class Call(CallAdmission):
     def _ran_out_of_time(self, attempt: Attempt, code: int, now: float) -> None:
         """Cancel an attempt whose call is over. A hedge that had hardly begun has done nothing wrong."""
         attempt.reason = local_reply.DEADLINE_EXCEEDED
+        self._count_waste(attempt, now)
         latency = self.state.latency
         if attempt.hedge and latency is not None and now - attempt.started < latency.typical_s:
             attempt.cancel()

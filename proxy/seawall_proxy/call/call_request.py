@@ -23,7 +23,7 @@ from seawall_proxy.http2.headers import Field, HeaderBlock
 from seawall_proxy.http2.stream import Stream
 
 _LEAST_TIME_S: Final = 1e-6
-_ROUNDING_S: Final = 1e-3
+ROUNDING_S: Final = 1e-3
 """A grpc-timeout below a day loses no more than this on its way (deadline.format_grpc_timeout)."""
 
 
@@ -61,7 +61,7 @@ class RequestSide(CallState):
                     self.request_sent(attempt, sent)
 
     def time_is_up(self, attempt: Attempt) -> str:
-        now = self.context.now + _ROUNDING_S
+        now = self.context.now + ROUNDING_S
         if now >= self.deadline:
             return DEADLINE_EXCEEDED
         return PER_TRY_TIMEOUT if now >= attempt.give_up_at else ""

@@ -76,6 +76,8 @@ def route_message(counters: RouteCounters) -> stats_pb2.RouteCounters:
         hedges_won=counters.hedges_won,
         hedges_refused=counters.hedges_refused,
         hopeless=counters.hopeless,
+        wasted_attempts=counters.wasted,
+        wasted_seconds=counters.wasted_s,
     )
 
 

@@ -55,6 +55,9 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
         "recovered": counters.recovered,
         "fallbacks": counters.fallbacks,
         "rejected": counters.rejected,
+        "hopeless": counters.hopeless,
+        "wasted_attempts": counters.wasted,
+        "wasted_seconds": round(counters.wasted_s, 3),
     }
     line.update(route_lines(state, now))
     line.update(guard_lines(state.guards))

@@ -152,6 +152,12 @@ class RouteCounters:
         """Hedges that were due and not sent, by reason."""
         self.hopeless: int = 0
         """Calls that came with less time than the fastest tenth of attempts had needed."""
+        self.wasted: int = 0
+        """Attempts at an endpoint that came to nothing because the call's time was up: still at work then, or
+        answered later.
+        """
+        self.wasted_s: float = 0.0
+        """How long they have taken together."""
         self.degraded_calls: int = 0
         """Calls that ended while the route was degraded."""
         self.journal: JournalCounters = JournalCounters()
@@ -180,6 +186,11 @@ class RouteCounters:
     def refuse_hedge(self, reason: str) -> None:
         """Count a hedge that was due and not sent."""
         add_reason(self.hedges_refused, reason)
+
+    def waste(self, seconds: float) -> None:
+        """Count an attempt that was for nothing, since nobody waited for its answer any more."""
+        self.wasted += 1
+        self.wasted_s += seconds
 
     def limit(self, reason: str, criticality: int) -> None:
         """Count a call that a limit refused."""

@@ -58,6 +58,14 @@ FALLBACKS: Final = Metric(
 REJECTED: Final = Metric(
     "seawall_rejected_total", "counter", "Calls that Seawall refused, by route and reason."
 )
+WASTED: Final = Metric(
+    "seawall_wasted_attempts_total",
+    "counter",
+    "Attempts that came to nothing because the call's time was up, by route.",
+)
+WASTED_SECONDS: Final = Metric(
+    "seawall_wasted_seconds_total", "counter", "How long such attempts have taken, by route."
+)
 LIMIT: Final = Metric("seawall_limit", "gauge", "Calls that may be at work at once, by route.")
 LIMIT_IN_FLIGHT: Final = Metric(
     "seawall_limit_inflight", "gauge", "Calls that hold a place under the limit, by route."

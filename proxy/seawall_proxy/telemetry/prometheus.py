@@ -124,6 +124,8 @@ def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
         ),
     )
     page.family(names.HOPELESS, ((labels, counters.hopeless) for labels, counters in by_name))
+    page.family(names.WASTED, ((labels, counters.wasted) for labels, counters in by_name))
+    page.family(names.WASTED_SECONDS, ((labels, counters.wasted_s) for labels, counters in by_name))
     page.family(names.FALLBACKS, ((labels, counters.fallbacks) for labels, counters in by_name))
     page.family(
         names.FALLBACKS_BY_KIND,

@@ -123,6 +123,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
             *("route", "window_s", "calls_per_second", "success_ratio", "p50_s", "p95_s", "p99_s"),
             *("retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total"),
             *("hedges_per_second", "limited_per_second", "hopeless_per_second"),
+            "wasted_seconds_per_second",
         },
     ),
     "cluster_stats": (

@@ -122,10 +122,11 @@ def test_what_an_older_proxy_does_not_report_is_nothing() -> None:
 def test_reasons_are_added_and_subtracted_by_name() -> None:
     """A reason that did not grow is not there, one that is new is there in full."""
     older = Counters(limited={"LIMITED": 3, "RATE_LIMITED": 1}, queue_wait_s=1.0)
-    newer = Counters(limited={"LIMITED": 3, "RATE_LIMITED": 4, "QUEUE_TIMEOUT": 2}, queue_wait_s=1.5)
+    limited = {"LIMITED": 3, "RATE_LIMITED": 4, "QUEUE_TIMEOUT": 2}
+    newer = Counters(limited=limited, queue_wait_s=1.5, wasted=1)
     grown = difference(newer, older)
     assert grown.limited == {"RATE_LIMITED": 3, "QUEUE_TIMEOUT": 2}
-    assert (grown.refused_by_limits, grown.queue_wait_s) == (5, 0.5)
+    assert (grown.refused_by_limits, grown.queue_wait_s, grown.wasted) == (5, 0.5, 1)
     assert added(newer, older).limited == {"LIMITED": 6, "RATE_LIMITED": 5, "QUEUE_TIMEOUT": 2}
 
 

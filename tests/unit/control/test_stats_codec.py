@@ -34,6 +34,8 @@ FULL = Counters(
     hedges_won=19,
     hedges_refused={"budget": 20},
     hopeless=21,
+    wasted=22,
+    wasted_s=23.5,
 )
 
 
@@ -59,11 +61,12 @@ def test_names_from_a_proxy_are_bounded() -> None:
 
 def test_rates_of_a_route() -> None:
     """Rates of the window and totals since the start are told apart."""
-    window = Counters(by_code=(10,), hedges=20, limited={"LIMITED": 30}, hopeless=40)
+    window = Counters(by_code=(10,), hedges=20, limited={"LIMITED": 30}, hopeless=40, wasted_s=50.0)
     (summary,) = summarise((1.0,), [({"r": window}, 10.0)], {"r": FULL})
     message = route_message(summary, stats_pb2.BREAKER_STATE_OPEN, 10.0)
     assert (message.calls_per_second, message.hedges_per_second) == (1.0, 2.0)
     assert (message.limited_per_second, message.hopeless_per_second) == (3.0, 4.0)
+    assert message.wasted_seconds_per_second == 5.0
     assert (message.total.hedges, message.breaker) == (18, stats_pb2.BREAKER_STATE_OPEN)
 
 

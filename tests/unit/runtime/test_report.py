@@ -20,6 +20,7 @@ def test_every_number_of_a_route_is_reported() -> None:
     counters.fall_back("static")
     counters.refuse_hedge("budget")
     counters.waited(0.25)
+    counters.waste(0.5)
     for criticality in (0, 3, 3):
         counters.limit("LIMITED", criticality)
     counters.limit("RATE_LIMITED", 3)

@@ -250,6 +250,7 @@ def route_stats(item: stats_pb2.RouteStats) -> Shape:
         "hedges_per_second": item.hedges_per_second,
         "limited_per_second": item.limited_per_second,
         "hopeless_per_second": item.hopeless_per_second,
+        "wasted_seconds_per_second": item.wasted_seconds_per_second,
         "breaker": breaker_state(item.breaker),
         "total": {
             "by_code": {CODES[code]: number for code, number in enumerate(total.by_code[:17]) if number},
@@ -270,6 +271,8 @@ def route_stats(item: stats_pb2.RouteStats) -> Shape:
             "hedges_won": total.hedges_won,
             "hedges_refused": counts(total.hedges_refused),
             "hopeless": total.hopeless,
+            "wasted_attempts": total.wasted_attempts,
+            "wasted_s": total.wasted_seconds,
         },
     }
 

@@ -116,7 +116,7 @@ class BreakerTransition(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to: _Optional[_Union[BreakerState, str]] = ..., trigger: _Optional[str] = ..., calls: _Optional[int] = ..., failures: _Optional[int] = ..., slow: _Optional[int] = ..., **kwargs) -> None: ...
 
 class RouteCounters(_message.Message):
-    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered", "rejected_by", "limited", "limited_by_criticality", "queued", "queue_wait_seconds", "hedges", "hedges_won", "hedges_refused", "hopeless")
+    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered", "rejected_by", "limited", "limited_by_criticality", "queued", "queue_wait_seconds", "hedges", "hedges_won", "hedges_refused", "hopeless", "wasted_attempts", "wasted_seconds")
     class RejectedByEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,8 @@ class RouteCounters(_message.Message):
     HEDGES_WON_FIELD_NUMBER: _ClassVar[int]
     HEDGES_REFUSED_FIELD_NUMBER: _ClassVar[int]
     HOPELESS_FIELD_NUMBER: _ClassVar[int]
+    WASTED_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WASTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     route: str
     by_code: _containers.RepeatedScalarFieldContainer[int]
     retries: int
@@ -185,7 +187,9 @@ class RouteCounters(_message.Message):
     hedges_won: int
     hedges_refused: _containers.ScalarMap[str, int]
     hopeless: int
-    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ..., rejected_by: _Optional[_Mapping[str, int]] = ..., limited: _Optional[_Mapping[str, int]] = ..., limited_by_criticality: _Optional[_Mapping[str, int]] = ..., queued: _Optional[int] = ..., queue_wait_seconds: _Optional[float] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., hedges_refused: _Optional[_Mapping[str, int]] = ..., hopeless: _Optional[int] = ...) -> None: ...
+    wasted_attempts: int
+    wasted_seconds: float
+    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ..., rejected_by: _Optional[_Mapping[str, int]] = ..., limited: _Optional[_Mapping[str, int]] = ..., limited_by_criticality: _Optional[_Mapping[str, int]] = ..., queued: _Optional[int] = ..., queue_wait_seconds: _Optional[float] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., hedges_refused: _Optional[_Mapping[str, int]] = ..., hopeless: _Optional[int] = ..., wasted_attempts: _Optional[int] = ..., wasted_seconds: _Optional[float] = ...) -> None: ...
 
 class ClusterCounters(_message.Message):
     __slots__ = ("cluster", "ejections", "spared", "ejected", "endpoints", "panics")
@@ -232,7 +236,7 @@ class MethodCounters(_message.Message):
     def __init__(self, route: _Optional[str] = ..., method: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ...) -> None: ...
 
 class RouteStats(_message.Message):
-    __slots__ = ("route", "calls_per_second", "success_ratio", "p50_seconds", "p95_seconds", "p99_seconds", "retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total", "window", "hedges_per_second", "limited_per_second", "hopeless_per_second")
+    __slots__ = ("route", "calls_per_second", "success_ratio", "p50_seconds", "p95_seconds", "p99_seconds", "retries_per_second", "fallbacks_per_second", "rejected_per_second", "breaker", "total", "window", "hedges_per_second", "limited_per_second", "hopeless_per_second", "wasted_seconds_per_second")
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -248,6 +252,7 @@ class RouteStats(_message.Message):
     HEDGES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     LIMITED_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     HOPELESS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    WASTED_SECONDS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     route: str
     calls_per_second: float
     success_ratio: float
@@ -263,7 +268,8 @@ class RouteStats(_message.Message):
     hedges_per_second: float
     limited_per_second: float
     hopeless_per_second: float
-    def __init__(self, route: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., success_ratio: _Optional[float] = ..., p50_seconds: _Optional[float] = ..., p95_seconds: _Optional[float] = ..., p99_seconds: _Optional[float] = ..., retries_per_second: _Optional[float] = ..., fallbacks_per_second: _Optional[float] = ..., rejected_per_second: _Optional[float] = ..., breaker: _Optional[_Union[BreakerState, str]] = ..., total: _Optional[_Union[RouteCounters, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hedges_per_second: _Optional[float] = ..., limited_per_second: _Optional[float] = ..., hopeless_per_second: _Optional[float] = ...) -> None: ...
+    wasted_seconds_per_second: float
+    def __init__(self, route: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., success_ratio: _Optional[float] = ..., p50_seconds: _Optional[float] = ..., p95_seconds: _Optional[float] = ..., p99_seconds: _Optional[float] = ..., retries_per_second: _Optional[float] = ..., fallbacks_per_second: _Optional[float] = ..., rejected_per_second: _Optional[float] = ..., breaker: _Optional[_Union[BreakerState, str]] = ..., total: _Optional[_Union[RouteCounters, _Mapping]] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hedges_per_second: _Optional[float] = ..., limited_per_second: _Optional[float] = ..., hopeless_per_second: _Optional[float] = ..., wasted_seconds_per_second: _Optional[float] = ...) -> None: ...
 
 class ClusterStats(_message.Message):
     __slots__ = ("cluster", "proxies", "total")

@@ -131,7 +131,7 @@ def _stats_text(shape: dict[str, Any]) -> str:
             ("Rejected", _counts_text(total["rejected_by"])),
             ("Limits", _limits_text(total)),
             ("Hedges", _hedges_text(total)),
-            ("Too late", f"{render.count(total['hopeless'])} came with too little time"),
+            ("Too late", _late_text(total)),
             ("In flight", str(total["in_flight"])),
         ]
     )
@@ -149,6 +149,16 @@ def _limits_text(total: dict[str, Any]) -> str:
     if total["queued"]:
         mean_s = total["queue_wait_s"] / total["queued"]
         text += f"; {render.count(total['queued'])} waited, {render.latency(mean_s)} on average"
+    return text
+
+
+def _late_text(total: dict[str, Any]) -> str:
+    text = f"{render.count(total['hopeless'])} came with too little time"
+    if total["wasted_attempts"]:
+        text += (
+            f"; {render.count(total['wasted_attempts'])} attempts were for nothing, "
+            f"{render.span(total['wasted_s'])} of work"
+        )
     return text
 
 
