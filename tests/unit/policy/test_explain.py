@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from seawall_policy.descriptors import DescriptorSource
-from seawall_policy.explain import DEFAULT_SOURCE, ORDER, Explanation, Mechanism, NotUsable, explain
+from seawall_policy.explain import (
+    CLUSTER_ORDER,
+    DEFAULT_SOURCE,
+    ORDER,
+    WHERE_IT_IS,
+    Explanation,
+    InCluster,
+    Mechanism,
+    NotUsable,
+    explain,
+)
 from tests.unit.compile.samples import document, shop_descriptors
 
 TEXT = """
@@ -36,6 +46,11 @@ def explained(method: str, *metadata: tuple[str, str]) -> Explanation:
 def mechanism(found: Explanation, name: str) -> Mechanism:
     """Return one mechanism."""
     return next(one for one in found.mechanisms if one.name == name)
+
+
+def numbers_of(inside: InCluster) -> dict[str, tuple[object, str]]:
+    """Return value and source of each setting in a cluster."""
+    return {one.name: (one.value, one.source) for part in inside.mechanisms for one in part.settings}
 
 
 def sources(found: Explanation, name: str) -> dict[str, tuple[object, str]]:
@@ -89,6 +104,104 @@ def test_defaults_are_shown_for_what_is_on() -> None:
     assert "breaker" not in found.off
 
 
+def test_numbers_of_every_mechanism_that_is_on() -> None:
+    """What decides most is there whether a policy says it or not."""
+    policies = """
+policies:
+  p: {limit: {queue: 5}, hedge: {delay: 20ms}, rate_limit: {per_second: 50}, deadline: {hopeless: enforce}}
+  q: {limit: {max_in_flight: 7}}
+routes: [{name: one, match: {service: a.B}, cluster: shop, policy: p}, {name: all, cluster: shop, policy: q}]
+"""
+    found = explain(document(policies), "a.B/C")
+    assert sources(found, "limit") == {
+        "limit.queue": (5, "p"),
+        "limit.max_in_flight": (1000, DEFAULT_SOURCE),
+        "limit.queue_timeout": ("100ms", DEFAULT_SOURCE),
+    }
+    assert sources(found, "hedge") == {
+        "hedge.delay": ("20ms", "p"),
+        "hedge.min_delay": ("1ms", DEFAULT_SOURCE),
+        "hedge.max_attempts": (2, DEFAULT_SOURCE),
+        "hedge.budget": ("10%", DEFAULT_SOURCE),
+        "hedge.non_fatal_codes": (["UNAVAILABLE"], DEFAULT_SOURCE),
+        "hedge.only_idempotent": (True, DEFAULT_SOURCE),
+    }
+    assert sources(found, "rate_limit")["rate_limit.burst"] == (50, DEFAULT_SOURCE)
+    assert sources(found, "deadline") == {
+        "deadline.hopeless": ("enforce", "p"),
+        "deadline.margin": ("0s", DEFAULT_SOURCE),
+        "deadline.max_refused": ("20%", DEFAULT_SOURCE),
+    }
+    assert "limit.queue_timeout" not in sources(explain(document(policies), "x.Y/Z"), "limit")
+
+
+def test_hopeless_calls_are_counted_unasked() -> None:
+    """`deadline` is no mechanism that is off where no policy mentions it."""
+    found = explained("a.B/D")
+    assert "deadline" not in found.off
+    deadline = mechanism(found, "deadline")
+    assert ("deadline.hopeless", "shadow") in [(one.name, one.value) for one in deadline.settings]
+    assert "counted, and not refused" in deadline.note
+
+
+def test_what_a_policy_switches_off_says_so() -> None:
+    """It is shown with the policy that does it, and does not look as if it were on."""
+    text = """
+policies:
+  quiet:
+    extends: builtin/standard
+    hedge: {mode: off}
+    limit: {mode: off}
+    breaker: {mode: off}
+    rate_limit: {per_second: 1, mode: off}
+    deadline: {hopeless: off}
+  margin: {deadline: {hopeless: off, margin: 5ms}}
+routes:
+  - {name: r, match: {service: a.B}, cluster: shop, policy: quiet}
+  - {name: s, cluster: shop, policy: margin}
+"""
+    found = explain(document(text), "a.B/C")
+    for name in ("deadline", "rate_limit", "limit", "hedge", "breaker"):
+        assert mechanism(found, name).note == "switched off"
+    assert mechanism(explain(document(text), "x.Y/Z"), "deadline").note == ""
+
+
+def test_shadow_modes_say_that_they_do_nothing() -> None:
+    """Each of them counts only."""
+    text = """
+policies:
+  tried:
+    hedge: {delay: 1ms, mode: shadow, only_idempotent: false}
+    limit: {mode: shadow}
+    rate_limit: {per_second: 1, mode: shadow}
+    fault: {abort: {code: UNAVAILABLE, percent: 1%}, until: 2099-01-01T00:00:00Z,
+            metadata: [{name: x-chaos, value: "1"}]}
+routes: [{name: r, cluster: shop, policy: tried}]
+"""
+    found = explain(document(text), "a.B/C")
+    assert mechanism(found, "hedge").note == "counts only: it sends nothing"
+    assert mechanism(found, "limit").note == "counts only: it refuses nothing"
+    assert mechanism(found, "rate_limit").note == "counts only: it refuses nothing"
+    assert mechanism(found, "fault").note == "only for calls with the metadata that it names"
+    assert "retry" in found.off
+
+
+def test_keys_that_the_server_honours_make_calls_repeatable() -> None:
+    """Those that come with one, or all of them where one is made."""
+    text = """
+policies:
+  keyed: {retry: {max_attempts: 2}, idempotency: {key: x-key, server_honours: true}}
+  made: {extends: keyed, idempotency: {generate: true}}
+routes:
+  - {name: r, match: {service: a.B}, cluster: shop, policy: keyed}
+  - {name: s, cluster: shop, policy: made}
+"""
+    note = mechanism(explain(document(text), "a.B/C"), "retry").note
+    assert note == "only for calls with x-key, which the server honours"
+    note = mechanism(explain(document(text), "x.Y/Z"), "retry").note
+    assert note == "this call may be repeated (the server honours its idempotency key)"
+
+
 def test_notes_say_what_it_means_for_this_call() -> None:
     """Whether the call may be repeated, and by whose word."""
     assert "may be repeated (route c says so)" in mechanism(explained("a.B/C"), "retry").note
@@ -102,12 +215,18 @@ def test_the_standard_policy_shows_everything_that_is_on() -> None:
     """Without a word in the document: limit, hedge, retry, breaker, and the outliers of the cluster."""
     found = explained("a.B/D")
     assert (found.route, found.policy) == ("b", "builtin/standard")
-    assert [one.name for one in found.mechanisms] == ["limit", "hedge", "retry", "breaker"]
+    assert [one.name for one in found.mechanisms] == ["deadline", "limit", "hedge", "retry", "breaker"]
     assert "not for this call" in mechanism(found, "hedge").note
-    ((name, inside),) = found.clusters
-    assert name == "shop"
-    assert [one.name for one in inside] == ["max_in_flight", "balance", "outlier"]
-    numbers = {one.name: (one.value, one.source) for part in inside for one in part.settings}
+    (inside,) = found.clusters
+    assert (inside.cluster, inside.fallback) == ("shop", False)
+    assert [one.name for one in inside.mechanisms] == [
+        "max_in_flight",
+        "outlier",
+        "balance",
+        "connect_timeout",
+    ]
+    numbers = numbers_of(inside)
+    assert numbers["connect_timeout"] == ("5s", DEFAULT_SOURCE)
     assert numbers["max_in_flight"] == (1024, DEFAULT_SOURCE)
     assert numbers["balance"] == ("round_robin", DEFAULT_SOURCE)
     assert numbers["outlier.consecutive"] == (5, DEFAULT_SOURCE)
@@ -124,19 +243,70 @@ routes:
   - name: all
     backends: [{cluster: one, weight: 1}, {cluster: off, weight: 1}, {cluster: watched, weight: 1}]
 """
-    inside = dict(explain(document(text, base="version: v1\n"), "a.B/C").clusters)
+    found = explain(document(text, base="version: v1\n"), "a.B/C")
+    inside = {one.cluster: one.mechanisms for one in found.clusters}
     assert {one.name: one.note for one in inside["one"]} == {
         "max_in_flight": "",
-        "balance": "",
         "outlier": "not here: one endpoint cannot be compared with others",
+        "balance": "",
         "max_in_flight_per_endpoint": "",
+        "connect_timeout": "",
     }
-    assert [one.name for one in inside["off"]] == ["max_in_flight", "balance", "slow_start"]
+    assert {one.name: one.note for one in inside["off"]} == {
+        "max_in_flight": "",
+        "outlier": "switched off",
+        "balance": "",
+        "slow_start": "",
+        "connect_timeout": "",
+    }
     watched = next(one for one in inside["watched"] if one.name == "outlier")
     assert "leaves nobody out" in watched.note
     assert ("outlier.consecutive", 7, "cluster watched") in [
         (one.name, one.value, one.source) for one in watched.settings
     ]
+
+
+def test_health_checks_and_hashing() -> None:
+    """Their numbers, and the threshold below which checks are ignored."""
+    text = """
+clusters:
+  - name: shop
+    endpoints: ["127.0.0.1:1", "127.0.0.1:2"]
+    balance: ring_hash
+    hash: x-user
+    health_check: {interval: 3s}
+routes: [{name: all, cluster: shop}]
+"""
+    (inside,) = explain(document(text, base="version: v1\n"), "a.B/C").clusters
+    numbers = numbers_of(inside)
+    assert numbers["health_check.interval"] == ("3s", "cluster shop")
+    assert numbers["health_check.unhealthy_after"] == (2, DEFAULT_SOURCE)
+    assert numbers["panic_threshold"] == ("50%", DEFAULT_SOURCE)
+    assert numbers["balance"] == ("ring_hash", "cluster shop")
+    assert numbers["hash.metadata"] == ("x-user", "cluster shop")
+    order = [name for name, _ in CLUSTER_ORDER]
+    assert [one.name for one in inside.mechanisms] == [
+        name for name in order if name in numbers or any(number.startswith(f"{name}.") for number in numbers)
+    ]
+
+
+def test_the_cluster_of_a_fallback() -> None:
+    """Calls that it answers meet that cluster's limits, and its endpoints."""
+    text = """
+policies:
+  p: {fallback: [{when: any, cluster: backup}, {when: any, cluster: shop}]}
+routes: [{name: all, cluster: shop, policy: p}]
+"""
+    found = explain(document(text), "a.B/C").clusters
+    assert [(one.cluster, one.fallback) for one in found] == [("shop", False), ("backup", True)]
+    assert numbers_of(found[1])["max_in_flight"] == (1024, DEFAULT_SOURCE)
+
+
+def test_every_setting_of_a_cluster_has_a_place() -> None:
+    """It decides on attempts, or says where the cluster is."""
+    from seawall.v1.policy_pb2 import Cluster
+
+    assert {name for name, _ in CLUSTER_ORDER} | WHERE_IT_IS == set(Cluster.DESCRIPTOR.fields_by_name)
 
 
 def test_the_order_is_that_of_the_mechanisms() -> None:

@@ -99,7 +99,10 @@ def shape(found: Explanation) -> dict[str, Any]:
             {"cluster": cluster, "share": round(share, 6)} for cluster, share in found.destinations
         ],
         "mechanisms": _mechanisms(found.mechanisms),
-        "clusters": [{"cluster": name, "mechanisms": _mechanisms(inside)} for name, inside in found.clusters],
+        "clusters": [
+            {"cluster": one.cluster, "fallback": one.fallback, "mechanisms": _mechanisms(one.mechanisms)}
+            for one in found.clusters
+        ],
         "off": list(found.off),
     }
 
@@ -145,9 +148,10 @@ def text_of(found: Explanation) -> str:
     if passed:
         parts.append(f"Passed over:\n{passed}")
     parts += [_section(one, f"{number}. ") for number, one in enumerate(found.mechanisms, 1)]
-    for name, inside in found.clusters:
-        parts.append(f"For each attempt, in cluster {name}:")
-        parts += [_section(one) for one in inside]
+    for inside in found.clusters:
+        whose = "the attempt of a fallback" if inside.fallback else "each attempt"
+        parts.append(f"For {whose}, in cluster {inside.cluster}:")
+        parts += [_section(one) for one in inside.mechanisms]
     if found.off:
         parts.append("Off: " + ", ".join(found.off))
     return "\n\n".join(parts)
