@@ -733,7 +733,8 @@ def limits_control() -> str:
     """Return what the control plane takes."""
     from seawall_control.api import fleet as fleet_api
     from seawall_control.api import grpc_server
-    from seawall_control.api.http import reading
+    from seawall_control.api.http import connection, reading
+    from seawall_control.api.http.rpc import methods
     from seawall_control.domain import admission, filters, fleet, subscription
     from seawall_control.services import events, policies, session, tail
     from seawall_control.services import fleet as fleet_service
@@ -771,6 +772,10 @@ def limits_control() -> str:
                 "the oldest is left out and said so; `seawall_control_tail_skipped_total`",
             ),
             ("HTTP body", size(reading.MAX_BODY_BYTES), "413"),
+            ("HTTP body of an RPC", size(methods.MAX_BODY_BYTES), "413"),
+            ("time for the head of an HTTP request", length(connection.HEAD_LIMIT_S), "closed"),
+            ("time for the body of an HTTP request", length(connection.BODY_LIMIT_S), "closed"),
+            ("time that a reader may take nothing", length(connection.STALL_LIMIT_S), "closed"),
         ],
     )
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from seawall_control.logs import set_up
 from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
@@ -37,6 +38,14 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--http", default="127.0.0.1:9091", metavar="HOST:PORT", help="HTTP address")
     found.add_argument(
+        "--http-allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        type=origin,
+        help="let pages of this origin (https://host) use the HTTP API; may be given several times",
+    )
+    found.add_argument(
         "--retention-days",
         type=float,
         default=30.0,
@@ -45,6 +54,14 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return found
+
+
+def origin(text: str) -> str:
+    """Return the origin of a site as browsers spell it. Raise ArgumentTypeError."""
+    found = urlsplit(text)
+    if found.scheme not in ("http", "https") or not found.hostname or text.rstrip("/").count("/") != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no origin; write https://host or https://host:port")
+    return f"{found.scheme}://{found.netloc.lower()}"
 
 
 def announce(style: str, addresses: Addresses) -> None:
@@ -89,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data_dir=options.data_dir,
         grpc_address=options.grpc,
         http_address=options.http,
+        http_origins=frozenset(options.http_allow_origin),
         retention_days=options.retention_days,
     )
     try:

@@ -69,6 +69,8 @@ class ControlSettings:
     grpc_address: str = "127.0.0.1:9090"
     """`host:port`; port 0 picks a free one."""
     http_address: str = "127.0.0.1:9091"
+    http_origins: frozenset[str] = frozenset()
+    """Origins of other sites whose pages may use the HTTP API."""
     retention_days: float = 30.0
     """Resolved events older than this are deleted; 0 keeps them for ever."""
     stats_interval_s: float = 1.0
@@ -133,7 +135,11 @@ class ControlPlane:
                 f"the gRPC address {settings.grpc_address} cannot be used; choose another with --grpc"
             ) from error
         self._sock = sock
-        self._http = HttpServer(HttpParts(self.events, self.fleet, self.health, self.hub, clock, found), sock)
+        self._http = HttpServer(
+            HttpParts(self.events, self.fleet, self.health, self.hub, clock, served, found),
+            sock,
+            origins=settings.http_origins,
+        )
         self.addresses = Addresses(self._grpc.address, self._http.address)
         self._tasks: list[asyncio.Task[None]] = []
 

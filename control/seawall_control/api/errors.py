@@ -8,7 +8,7 @@ Every error carries `google.rpc.Status` in `grpc-status-details-bin` with `Error
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -39,6 +39,7 @@ TABLE: Final[tuple[tuple[type[e.ControlError], grpc.StatusCode, int], ...]] = (
     (e.Superseded, grpc.StatusCode.ABORTED, 409),
     (e.HelloMissing, grpc.StatusCode.INVALID_ARGUMENT, 400),
     (e.TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
+    (e.DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, 504),
 )
 """The first class that fits decides; what fits none is our bug."""
 
@@ -48,6 +49,44 @@ def _row(error: BaseException) -> tuple[grpc.StatusCode, int]:
         if isinstance(error, kind):
             return code, http
     return grpc.StatusCode.INTERNAL, 500
+
+
+_HTTP: Final[dict[grpc.StatusCode, int]] = {
+    grpc.StatusCode.OK: 200,
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.UNKNOWN: 500,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.INTERNAL: 500,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DATA_LOSS: 500,
+}
+"""The mapping of google/rpc/code.proto, for what comes with a code and without a reason of ours."""
+
+
+def _kinds(root: type[e.ControlError]) -> Iterator[type[e.ControlError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)
+
+
+def http_status_of(code: grpc.StatusCode, reason: str) -> int:
+    """Return the HTTP status of an error that is known by its gRPC code and its reason."""
+    for kind in _kinds(e.ControlError):
+        if kind.reason == reason:
+            for row, row_code, http in TABLE:
+                if issubclass(kind, row) and row_code is code:
+                    return http
+    return _HTTP[code]
 
 
 def http_status(error: BaseException) -> int:
@@ -98,16 +137,21 @@ def retry_after_s(error: BaseException) -> float:
     return float(getattr(error, "retry_after_s", 0.0))
 
 
-def to_status(error: BaseException) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
-    """Return the code, the message and the trailing metadata of an error."""
-    code, _ = _row(error)
-    message = message_of(error)
-    status = status_pb2.Status(code=code.value[0], message=message)
+def status_of(error: BaseException) -> status_pb2.Status:
+    """Return an error as google.rpc.Status, with its details."""
+    status = status_pb2.Status(code=_row(error)[0].value[0], message=message_of(error))
     for detail in _details(error):
         packed = AnyMessage()
         packed.Pack(detail)
         status.details.append(packed)
-    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    return status
+
+
+def to_status(error: BaseException) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
+    """Return the code, the message and the trailing metadata of an error."""
+    code, _ = _row(error)
+    message = message_of(error)
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status_of(error).SerializeToString())]
     wait_s = retry_after_s(error)
     if wait_s:
         trailers.append(("grpc-retry-pushback-ms", str(int(wait_s * 1000))))

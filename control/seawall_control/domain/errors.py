@@ -130,3 +130,9 @@ class TooManyStreams(ControlError):
 
     reason = "TOO_MANY_STREAMS"
     retry_after_s: ClassVar[float] = 5.0
+
+
+class DeadlineExceeded(ControlError):
+    """The caller's time is up; whether anything was changed is not known."""
+
+    reason = "DEADLINE_EXCEEDED"

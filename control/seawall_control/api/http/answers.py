@@ -3,41 +3,110 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
+import grpc
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
-from seawall_control.api.errors import http_status, message_of, reason_of, retry_after_s
-from seawall_control.domain.errors import ControlError, InvalidRequest
+from seawall_control.api import request_id
+from seawall_control.api.errors import DOMAIN, http_status, http_status_of, reason_of, status_of
+from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import Json
 
 _log = logging.getLogger("seawall.control.http")
 
+CLIENT_GONE: Final = 499
+"""nginx's number for a caller that has left; it is never sent."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def failure(
-    status: int, reason: str, message: str, violations: list[dict[str, Json]] | None = None
-) -> JSONResponse:
-    """Return an answer that says what went wrong."""
-    return JSONResponse(
-        {"error": {"reason": reason, "message": message, "violations": violations or []}}, status
-    )
+_CODES: Final = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    405: grpc.StatusCode.UNIMPLEMENTED,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+"""Codes of what only HTTP refuses; any other 4xx is INVALID_ARGUMENT."""
+_CODE_NAMES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def failure(status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return an answer for what HTTP itself refuses."""
+    default = grpc.StatusCode.INVALID_ARGUMENT if status < 500 else grpc.StatusCode.INTERNAL
+    said = status_pb2.Status(code=_CODES.get(status, default).value[0], message=message)
+    packed = AnyMessage()
+    packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))
+    said.details.append(packed)
+    return _response(said, status, reason, headers)
+
+
+def status_response(status: status_pb2.Status, reason: str) -> JSONResponse:
+    """Return the answer for a status that a servicer has ended its call with."""
+    code = _CODE_NAMES.get(status.code, grpc.StatusCode.UNKNOWN)
+    return _response(status, http_status_of(code, reason), reason or code.name)
 
 
 def error_response(error: BaseException) -> JSONResponse:
-    """Return the response for an error."""
+    """Return the answer for an error."""
     if not isinstance(error, ControlError):
-        _log.error("a request failed by our fault", exc_info=error)
-    problems = error.problems if isinstance(error, InvalidRequest) else ()
-    violations: list[dict[str, Json]] = [
-        {"field": p.field, "message": p.message, "code": p.code} for p in problems
-    ]
-    response = failure(http_status(error), reason_of(error), message_of(error), violations)
-    if retry_after_s(error):
-        response.headers["retry-after"] = str(max(1, int(retry_after_s(error))))
+        _log.error(
+            "a request failed by our fault",
+            exc_info=error,
+            extra={"fields": {"request_id": request_id.CURRENT.get()}},
+        )
+    return _response(status_of(error), http_status(error), reason_of(error))
+
+
+def _response(
+    status: status_pb2.Status, http: int, reason: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return a status in the form of AIP-193 (https://google.aip.dev/193), with its reason and its violations
+    where they are easy to find.
+    """
+    violations: list[dict[str, Json]] = []
+    details: list[Json] = []
+    wait_s = 0
+    for detail in status.details:
+        bad, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if detail.Unpack(bad):
+            violations += [
+                {"field": v.field, "message": v.description, "code": v.reason} for v in bad.field_violations
+            ]
+        elif detail.Unpack(retry):
+            wait_s = max(1, int(retry.retry_delay.seconds))
+        try:
+            details.append(json_format.MessageToDict(detail, preserving_proto_field_name=True))
+        except (TypeError, ValueError):
+            # A detail of a kind that this process does not know has no form in JSON.
+            details.append({"@type": detail.type_url})
+    code = _CODE_NAMES.get(status.code, grpc.StatusCode.UNKNOWN)
+    response = JSONResponse(
+        {
+            "error": {
+                "code": http,
+                "status": code.name,
+                "reason": reason,
+                "message": status.message,
+                "violations": violations,
+                "details": details,
+            }
+        },
+        http,
+        headers,
+    )
+    if wait_s:
+        response.headers["retry-after"] = str(wait_s)
     return response
 
 
@@ -49,16 +118,39 @@ def guarded(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except HTTPException:
             raise
+        except ClientDisconnect:
+            # Nobody reads this; it is no fault of ours either.
+            return Response(status_code=CLIENT_GONE)
         except Exception as error:  # noqa: BLE001 - the table decides
             return error_response(error)
 
     return call
 
 
+def allowed(request: Request) -> str:
+    """Return the methods that the path of a request takes, as the Allow header has them."""
+    found = {"OPTIONS"}
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
+
+
 async def http_failure(request: Request, error: Exception) -> Response:
     """Answer what no endpoint has answered."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = str(error.detail) if isinstance(error, HTTPException) else "internal error"
-    if status == 404:
-        detail = "no such page; there are /health, /ready, /metrics, /status and /api/v1/errors"
-    return failure(status, "HTTP_ERROR" if status != 404 else "NOT_FOUND", detail)
+    if not isinstance(error, HTTPException):
+        return failure(500, "INTERNAL", "internal error; the control plane's log says more")
+    if error.status_code == 405:
+        headers = {"allow": (error.headers or {}).get("allow", "") or allowed(request)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        detail = str(error.detail) if error.detail != "Method Not Allowed" else f"use {headers['allow']}"
+        return failure(405, "HTTP_ERROR", detail, headers)
+    if error.status_code == 404:
+        return failure(
+            404,
+            "NOT_FOUND",
+            "no such page; there are /health, /ready, /metrics, /status, /api/v1/errors, and every RPC at "
+            "/api/v1/{package.Service}/{Method}",
+        )
+    return failure(error.status_code, "HTTP_ERROR", str(error.detail), error.headers)

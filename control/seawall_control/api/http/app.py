@@ -10,16 +10,24 @@ from starlette.types import ASGIApp
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
+from seawall_control.api.http.headers import CommonHeaders
 from seawall_control.api.http.pages import Pages
 from seawall_control.api.http.parts import HttpParts
+from seawall_control.api.http.rpc.methods import Methods
 
 
 def routes(parts: HttpParts) -> list[Route]:
     """Return everything that is served."""
-    return [*Pages(parts).routes(), *Events(parts).routes()]
+    return [*Pages(parts).routes(), *Events(parts).routes(), *Methods(parts).routes()]
 
 
-def application(parts: HttpParts, hosts: frozenset[str]) -> ASGIApp:
-    """Return the application; an empty set of hosts allows every Host header."""
-    app = Starlette(routes=routes(parts), exception_handlers={HTTPException: http_failure})
-    return Guard(app, hosts)
+def application(parts: HttpParts, hosts: frozenset[str], origins: frozenset[str] = frozenset()) -> ASGIApp:
+    """Return the application, wrapped; an empty set of hosts allows every Host header, `origins` are those of
+    other sites whose pages may read and change.
+
+    From the inside out: the routes; the guard, which refuses before anything is read; the common headers,
+    which refusals carry too. Whatever asks who is calling belongs between the routes and the guard.
+    """
+    app: ASGIApp = Starlette(routes=routes(parts), exception_handlers={HTTPException: http_failure})
+    app = Guard(app, hosts, origins)
+    return CommonHeaders(app)

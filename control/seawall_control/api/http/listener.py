@@ -10,6 +10,7 @@ from typing import Final
 import uvicorn
 
 from seawall_control.api.http.app import application
+from seawall_control.api.http.connection import BoundedProtocol
 from seawall_control.api.http.parts import HttpParts
 
 
@@ -44,18 +45,20 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class HttpServer:
     """The HTTP side of the control plane."""
 
-    def __init__(self, parts: HttpParts, sock: socket.socket) -> None:
+    def __init__(
+        self, parts: HttpParts, sock: socket.socket, *, origins: frozenset[str] = frozenset()
+    ) -> None:
         self._sock = sock
         host, self._port = sock.getsockname()[:2]
         self._host = f"[{host}]" if ":" in host else host
         hosts = LOOPBACK if self._host in LOOPBACK or host.startswith("127.") else frozenset()
         config = uvicorn.Config(
-            application(parts, hosts),
+            application(parts, hosts, origins),
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=BoundedProtocol,
             loop="none",
             server_header=False,
             timeout_keep_alive=30,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seawall_control.api.registry import Registry
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
@@ -20,4 +21,5 @@ class HttpParts:
     health: HealthService
     hub: Hub
     clock: Clock
+    served: Registry
     version: str

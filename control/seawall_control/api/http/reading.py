@@ -15,17 +15,24 @@ from seawall_control.domain.errors import InvalidRequest
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """Return the JSON object of the body. Raise `InvalidRequest`, or HTTPException 413 and 415."""
+async def json_body(request: Request, *, most: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body, which must be said to be JSON. Raise HTTPException 413 and 415."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send JSON, with content-type application/json")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HTTPException(415, "send JSON as it is: content-encoding is not taken")
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+        if len(raw) > most:
+            raise HTTPException(413, f"the body is longer than {most} bytes")
+    return bytes(raw)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object of the body. Raise `InvalidRequest`, or HTTPException 413 and 415."""
     try:
-        found = json.loads(bytes(raw) or b"{}")
+        found = json.loads(await json_body(request) or b"{}")
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
@@ -61,7 +68,8 @@ def only(request: Request, *known: str) -> None:
     """Refuse a query parameter that is none of ours: a misspelt condition must not select everything."""
     for key in request.query_params:
         if key not in known:
-            raise InvalidRequest(f"there is no parameter {key[:64]!r} here; known are {', '.join(known)}")
+            known_here = f"known are {', '.join(known)}" if known else "there is none"
+            raise InvalidRequest(f"there is no parameter {key[:64]!r} here; {known_here}")
 
 
 def number(request: Request, key: str, default: float) -> float:

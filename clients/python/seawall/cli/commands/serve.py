@@ -106,11 +106,21 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option(
     "--http", metavar="ADDR", default="127.0.0.1:9091", show_default=True, help="Where to serve HTTP."
 )
+@click.option(
+    "--http-allow-origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="Let pages of this origin (https://host) use the HTTP API; may be given several times.",
+)
 @_data_dir
 @_log
 @click.pass_context
-def control(ctx: click.Context, grpc: str, http: str, data_dir: str, log_format: str) -> None:
+def control(
+    ctx: click.Context, grpc: str, http: str, origins: tuple[str, ...], data_dir: str, log_format: str
+) -> None:
     """Run a control plane with an embedded store."""
     from seawall_control.main import main
 
-    ctx.exit(main(["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]))
+    arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]
+    ctx.exit(main([*arguments, *(f"--http-allow-origin={origin}" for origin in origins)]))

@@ -1,0 +1,159 @@
+"""What surrounds the HTTP API: time limits, headers, other sites."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seawall_control.api.http import connection
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.store.sqlite import open_store
+from tests.integration.control.web import ask, head, read_head
+
+pytestmark = pytest.mark.integration
+
+FRIEND = "https://console.example"
+STATS = "/api/v1/errors/stats"
+
+
+@pytest.fixture
+async def shared(tmp_path: Path) -> AsyncIterator[str]:
+    """Address of a control plane that lets pages of one other origin in."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control",
+        grpc_address="127.0.0.1:0",
+        http_address="127.0.0.1:0",
+        http_origins=frozenset({FRIEND}),
+        grace_s=1.0,
+    )
+    store = await open_store(settings.data_dir)
+    control = ControlPlane(settings, store)
+    await control.start()
+    yield control.addresses.http
+    await control.stop()
+    await store.aclose()
+
+
+async def silent(address: str, *parts: bytes) -> float:
+    """Send these and nothing more; return how long the connection was kept, in seconds."""
+    loop = asyncio.get_running_loop()
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    began = loop.time()
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+            await reader.read()
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return loop.time() - began
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"GET /health HTTP/1.1\r\n", b"host: a\r\n"),
+        (head("POST", "/api/v1/errors", {"host": "localhost", "content-length": "100"}), b"{"),
+        (
+            head("POST", "/api/v1/errors", {"host": "localhost", "content-length": "100"}),
+            *([b" "] * 30),
+        ),
+    ],
+    ids=["nothing", "half a head", "half a body", "a body byte by byte"],
+)
+async def test_peers_that_take_their_time_are_disconnected(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, parts: tuple[bytes, ...]
+) -> None:
+    """A head or a body that does not end costs a place for a bounded time, whatever trickles in."""
+    monkeypatch.setitem(connection._LIMITS_S, "head", 0.3)
+    monkeypatch.setitem(connection._LIMITS_S, "body", 0.4)
+    assert 0.2 < await silent(plane.addresses.http, *parts) < 3
+
+
+async def test_a_quick_peer_keeps_its_connection(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that come whole are served one after the other beyond the limit of a head."""
+    monkeypatch.setitem(connection._LIMITS_S, "head", 0.3)
+    host, _, port = plane.addresses.http.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for _ in range(4):
+        await asyncio.sleep(0.2)
+        writer.write(head("GET", "/ready", {"host": "localhost"}))
+        status, headers = await read_head(reader)
+        assert status == 200
+        await reader.readexactly(int(headers["content-length"]))
+    writer.close()
+
+
+async def test_a_head_has_a_bound(plane: ControlPlane) -> None:
+    """Headers that do not end within 64 KiB are refused before they are all there."""
+    host, _, port = plane.addresses.http.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head("GET", "/health", {"host": "localhost", "x-long": "x" * 100_000})[:-2])
+    status, _ = await read_head(reader)
+    assert status == 400
+    writer.close()
+
+
+async def test_every_answer_tells_browsers_not_to_guess(plane: ControlPlane) -> None:
+    """Pages, errors and refusals carry the same headers, and nobody else may read them."""
+    for path, headers in (("/health", {}), ("/nowhere", {}), ("/health", {"host": "evil.example"})):
+        answer = await ask(plane.addresses.http, path, headers={"origin": "https://evil.example", **headers})
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in answer.headers
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    preflight = await ask(plane.addresses.http, STATS, method="OPTIONS", headers=asked)
+    assert not [name for name in preflight.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:1", "sec-fetch-site": "cross-site"},
+    ],
+)
+async def test_changes_of_other_sites(shared: str, headers: dict[str, str]) -> None:
+    """A change that a page of another site makes is refused, whichever of the two headers tells."""
+    body = {"severity": "LOW", "component": "c"}
+    answer = await ask(shared, "/api/v1/errors", method="POST", body=body, headers=headers)
+    assert (answer.status, answer.json["error"]["reason"]) == (403, "CROSS_SITE")
+
+
+async def test_an_origin_that_is_allowed(shared: str) -> None:
+    """Its pages may ask first, read answers and errors, and change; nobody else is told so."""
+    asked = {"origin": FRIEND, "access-control-request-method": "POST"}
+    preflight = await ask(shared, "/api/v1/errors", method="OPTIONS", headers=asked)
+    assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, FRIEND)
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    said = {"origin": FRIEND, "sec-fetch-site": "cross-site"}
+    body = {"severity": "LOW", "component": "c", "error_type": "E", "message": "m"}
+    answer = await ask(shared, "/api/v1/errors", method="POST", body=body, headers=said)
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (201, FRIEND)
+    assert answer.headers["vary"] == "origin"
+    refused = await ask(shared, "/nowhere", headers=said)
+    assert (refused.status, refused.headers["access-control-allow-origin"]) == (404, FRIEND)
+    other = await ask(shared, STATS, headers={"origin": "https://evil.example"})
+    assert (other.status, "access-control-allow-origin" in other.headers) == (200, False)
+
+
+async def test_a_page_of_this_host(plane: ControlPlane) -> None:
+    """Same origin is no other site."""
+    at = plane.addresses.http
+    said = {"origin": f"http://{at}", "sec-fetch-site": "same-origin"}
+    body = {"severity": "LOW", "component": "c", "error_type": "E", "message": "m"}
+    assert (await ask(at, "/api/v1/errors", method="POST", body=body, headers=said)).status == 201
