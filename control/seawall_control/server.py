@@ -21,6 +21,7 @@ from seawall.v1 import (
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_policies_pb2_grpc,
+    admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
 )
 from seawall_control.api.events import EventServicer
@@ -30,6 +31,7 @@ from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
+from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
 from seawall_control.services import retention, store_watch
 from seawall_control.services.background import Background
@@ -39,6 +41,7 @@ from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
 from seawall_control.services.notices import Notices
 from seawall_control.services.policies import PolicyService
+from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
 from seawall_control.store.sqlite import SqliteStore, open_store
 
@@ -100,7 +103,8 @@ class ControlPlane:
         self._clock = clock
         self.events = EventService(store, clock, ids, self.hub, self.notices)
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
-        self.policies = PolicyService(store, clock, self.fleet.published)
+        self.rollouts = Rollouts(store, self.fleet, self.events, clock)
+        self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)
         found = version()
         served = Registry()
@@ -111,6 +115,10 @@ class ControlPlane:
         served.add(
             admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server,
             PolicyServicer(self.policies, self.fleet),
+        )
+        served.add(
+            admin_rollouts_pb2_grpc.add_RolloutServiceServicer_to_server,
+            RolloutServicer(self.rollouts, clock),
         )
         served.add(
             admin_events_pb2_grpc.add_EventServiceServicer_to_server,
@@ -146,10 +154,12 @@ class ControlPlane:
     async def start(self) -> None:
         """Serve."""
         await self.fleet.load()
+        await self.rollouts.load()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),
             loop.create_task(self.fleet.run(), name="seawall-fleet"),
+            loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
             loop.create_task(
                 retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
             ),
@@ -165,6 +175,7 @@ class ControlPlane:
         await self._grpc.drain()
         self.fleet.close()
         self.hub.close(ShuttingDown("the control plane is stopping; follow again in a moment"))
+        self.rollouts.watchers.close(ShuttingDown("the control plane is stopping; follow again in a moment"))
         self._http.stop()
         await self._grpc.stop(self._settings.grace_s)
         for task in self._tasks[1:]:

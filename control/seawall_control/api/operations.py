@@ -69,7 +69,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         message = codec.proxy_message(
             record,
             connected=self._fleet.is_connected(record.node),
-            drifted=is_drifted(record, self._fleet.newest_hash(record.policy_set)),
+            drifted=is_drifted(record, self._fleet.wanted_hash(record)),
         )
         report = self._fleet.stats.report_of(record.node)
         message.events_produced = report.events_produced

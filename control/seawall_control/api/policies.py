@@ -6,9 +6,10 @@ from seawall.v1 import admin_policies_pb2 as pb
 from seawall.v1 import admin_policies_pb2_grpc, fleet_pb2
 from seawall_control.api import codec
 from seawall_control.api.errors import Context, answered
+from seawall_control.api.rollout_codec import rollout_message, strategy_of
 from seawall_control.domain.fleet import Standing
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.policies import PolicyService, document_of
+from seawall_control.services.policies import Plan, PolicyService, document_of
 
 
 class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
@@ -41,11 +42,18 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 request_id=request.request_id,
                 author=request.author,
                 message=request.message,
+                plan=Plan(
+                    strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
+                    supersede=request.supersede,
+                ),
             )
+            rollout = result.rollout
             return pb.ApplyPolicyResponse(
                 revision=codec.revision_message(result.applied.revision),
                 changed=result.applied.changed,
                 violations=[codec.violation_message(v) for v in result.warnings],
+                rollout=None if rollout is None else rollout_message(rollout, rollout.create_time_us),
+                targets=result.targets,
             )
 
         return await answered(context, work())

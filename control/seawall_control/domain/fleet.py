@@ -32,6 +32,8 @@ class Standing(IntEnum):
     APPLIED = 2
     REJECTED = 3
     DISCONNECTED = 4
+    HELD = 5
+    """It is not to have the newest revision yet, and has the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +85,17 @@ def bounded_reasons(reasons: Sequence[str]) -> tuple[str, ...]:
     return tuple(reason[:MAX_REASON] for reason in reasons[:MAX_REASONS])
 
 
-def standing(proxy: ProxyRecord, *, connected: bool, newest_hash: str) -> Standing:
-    """Return where a proxy stands towards the newest content of its set."""
+def standing(proxy: ProxyRecord, *, connected: bool, wanted_hash: str) -> Standing:
+    """Return where a proxy stands towards the content that it is to have."""
     if not connected:
         return Standing.DISCONNECTED
-    if proxy.applied_hash == newest_hash:
+    if proxy.applied_hash == wanted_hash:
         return Standing.APPLIED
-    if newest_hash in proxy.refused:
+    if wanted_hash in proxy.refused:
         return Standing.REJECTED
     return Standing.PENDING
 
 
-def is_drifted(proxy: ProxyRecord, newest_hash: str) -> bool:
-    """Tell whether a proxy has something else in effect than the newest content of its set."""
-    return bool(newest_hash) and proxy.applied_hash != newest_hash
+def is_drifted(proxy: ProxyRecord, wanted_hash: str) -> bool:
+    """Tell whether a proxy has something else in effect than the content that it is to have."""
+    return bool(wanted_hash) and proxy.applied_hash != wanted_hash

@@ -26,6 +26,7 @@ from seawall_control.domain.fleet import (
     standing,
 )
 from seawall_control.domain.revisions import Revision, policy_set_name
+from seawall_control.domain.rollout.machine import Rollout
 from seawall_control.domain.subscription import (
     Accepted,
     Answered,
@@ -93,6 +94,14 @@ class CommandOutcome:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A rollout under way, and what those get who are not to have its revision yet."""
+
+    rollout: Rollout
+    stable: Revision
+
+
 class Fleet:
     """All proxies, connected and remembered."""
 
@@ -107,7 +116,8 @@ class Fleet:
         self._sessions: dict[str, Session] = {}
         self._known: dict[str, ProxyRecord] = {}
         self._newest: dict[str, Revision | None] = {}
-        self._documents: dict[str, policy_pb2.PolicyDocument] = {}
+        self._staged: dict[str, _Staged] = {}
+        self._documents: dict[tuple[str, int], policy_pb2.PolicyDocument] = {}
         self.stats = FleetStats(clock)
         self._dirty: set[str] = set()
         self._closing = False
@@ -241,10 +251,24 @@ class Fleet:
         if known is not None and known.revision == revision.revision and not asked_again:
             return
         self._newest[revision.policy_set] = revision
-        self._documents.pop(revision.policy_set, None)
-        if revision.policy_set not in self._dirty:
-            self._dirty.add(revision.policy_set)
-            asyncio.get_running_loop().call_later(DEBOUNCE_S, self._push_all, revision.policy_set)
+        self._push_soon(revision.policy_set)
+
+    def stage(self, rollout: Rollout, stable: Revision) -> None:
+        """Give the newest revision of a set only to those whom the rollout names, and the stable one to all
+        others; takes the place of what was said before.
+        """
+        self._staged[rollout.policy_set] = _Staged(rollout, stable)
+        self._push_soon(rollout.policy_set)
+
+    def unstage(self, policy_set: str) -> None:
+        """Give everybody the newest revision again."""
+        if self._staged.pop(policy_set, None) is not None:
+            self._push_soon(policy_set)
+
+    def _push_soon(self, policy_set: str) -> None:
+        if policy_set not in self._dirty:
+            self._dirty.add(policy_set)
+            asyncio.get_running_loop().call_later(DEBOUNCE_S, self._push_all, policy_set)
 
     def _forget_refusals(self, revision: Revision) -> bool:
         """Let the content be offered to those who refused it; return whether there are any."""
@@ -270,32 +294,53 @@ class Fleet:
                 self._offer(session)
 
     def _offer(self, session: Session) -> None:
-        newest = self._newest.get(session.record.policy_set)
-        if newest is not None:
+        wanted = self.wanted(session.record)
+        if wanted is not None:
             self._do(
                 session,
                 session.subscription.handle(
-                    Published(newest.revision, newest.hash), now=self._clock.monotonic_s()
+                    Published(wanted.revision, wanted.hash), now=self._clock.monotonic_s()
                 ),
             )
+
+    def wanted(self, proxy: ProxyRecord) -> Revision | None:
+        """Return the revision that a proxy is to have: the newest of its set, unless a rollout withholds
+        that; None when the set is empty, or no proxy of it has ever been here.
+        """
+        newest = self._newest.get(proxy.policy_set)
+        staged = self._staged.get(proxy.policy_set)
+        if (
+            newest is not None
+            and staged is not None
+            and newest.revision > staged.stable.revision
+            and not staged.rollout.wants(proxy.node, proxy.labels, proxy.applied_revision)
+        ):
+            return staged.stable
+        return newest
 
     def answered(self, session: Session, answer: Answered) -> None:
         """Take a proxy's answer to a push."""
         self._do(session, session.subscription.handle(answer, now=self._clock.monotonic_s()))
 
-    def _document(self, policy_set: str) -> policy_pb2.PolicyDocument | None:
-        newest = self._newest.get(policy_set)
-        if newest is None:
-            return None
-        if policy_set not in self._documents:
-            self._documents[policy_set] = document_of(newest)
-        return self._documents[policy_set]
+    def _document(self, policy_set: str, number: int) -> policy_pb2.PolicyDocument | None:
+        """Return the document of a revision that is being handed out; it is decoded once."""
+        if (policy_set, number) in self._documents:
+            return self._documents[policy_set, number]
+        staged = self._staged.get(policy_set)
+        in_use = [r for r in (self._newest.get(policy_set), staged.stable if staged else None) if r]
+        numbers = {revision.revision for revision in in_use}
+        for key in [key for key in self._documents if key[0] == policy_set and key[1] not in numbers]:
+            del self._documents[key]
+        for revision in in_use:
+            if revision.revision == number:
+                self._documents[policy_set, number] = document_of(revision)
+        return self._documents.get((policy_set, number))
 
     def _do(self, session: Session, outputs: Sequence[Output]) -> None:
         for output in outputs:
             match output:
                 case Push():
-                    document = self._document(session.record.policy_set)
+                    document = self._document(session.record.policy_set, output.revision)
                     if document is not None:
                         self.numbers.pushes += 1
                         session.send_push(output, document)
@@ -366,31 +411,28 @@ class Fleet:
         """Return the newest revision of a set and where every known proxy of the set stands."""
         name = policy_set_name(policy_set)
         newest = await self.newest(name)
-        rows = [
-            RolloutRow(
-                p,
-                standing(
-                    p,
-                    connected=p.node in self._sessions,
-                    newest_hash=newest.hash if newest else p.applied_hash,
-                ),
-            )
-            for p in self.known()
-            if p.policy_set == name
+        return newest, [
+            RolloutRow(p, self._standing(p, newest)) for p in self.known() if p.policy_set == name
         ]
-        return newest, rows
+
+    def _standing(self, proxy: ProxyRecord, newest: Revision | None) -> Standing:
+        wanted = self.wanted(proxy) if newest is not None else None
+        found = standing(
+            proxy,
+            connected=proxy.node in self._sessions,
+            wanted_hash=wanted.hash if wanted else proxy.applied_hash,
+        )
+        is_held = found is Standing.APPLIED and newest is not None and proxy.applied_hash != newest.hash
+        return Standing.HELD if is_held else found
 
     def refusing(self) -> list[str]:
-        """Return the connected proxies that refused the newest content of their set."""
-        found = []
-        for session in self._sessions.values():
-            newest = self._newest.get(session.record.policy_set)
-            if (
-                newest is not None
-                and standing(session.record, connected=True, newest_hash=newest.hash) is Standing.REJECTED
-            ):
-                found.append(session.node)
-        return sorted(found)
+        """Return the connected proxies that refused the content that they are to have."""
+        return sorted(
+            session.node
+            for session in self._sessions.values()
+            if self._standing(session.record, self._newest.get(session.record.policy_set))
+            is Standing.REJECTED
+        )
 
     # ---------------------------------------------------------------------------------------------- knowledge
 
@@ -404,12 +446,14 @@ class Fleet:
             raise NotFound(f"there is no proxy {node[:128]}; `seawall get proxies` lists them")
         return self._known[node]
 
-    def newest_hash(self, policy_set: str) -> str:
-        """Return the hash of the newest content of a set that a connected proxy follows; empty when there is
-        none.
-        """
-        newest = self._newest.get(policy_set)
-        return newest.hash if newest else ""
+    def wanted_hash(self, proxy: ProxyRecord) -> str:
+        """Return the hash of the content that a proxy is to have; empty when there is none."""
+        wanted = self.wanted(proxy)
+        return wanted.hash if wanted else ""
+
+    def of_set(self, policy_set: str) -> list[ProxyRecord]:
+        """Return the connected proxies that follow a set."""
+        return [s.record for s in self._sessions.values() if s.record.policy_set == policy_set]
 
     def is_connected(self, node: str) -> bool:
         """Whether a proxy's stream is open."""

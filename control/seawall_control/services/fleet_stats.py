@@ -64,6 +64,21 @@ class FleetStats:
         known = self._nodes.get(node)
         return known.report if known else fleet_pb2.StatsReport()
 
+    def latest(self, node: str) -> Sample | None:
+        """Return the newest sample of a proxy; None when it has sent none."""
+        known = self._nodes.get(node)
+        return known.history.latest() if known else None
+
+    def lately(self, nodes: Sequence[str], *, window_s: float) -> dict[str, Counters]:
+        """Return what came of each route's calls through these proxies in a window that ends now."""
+        now = self._clock.monotonic_s()
+        merged: dict[str, Counters] = {}
+        for node in nodes:
+            if known := self._nodes.get(node):
+                for route, counters in known.history.over(window_s, now=now)[0].items():
+                    merged[route] = added(merged[route], counters) if route in merged else counters
+        return merged
+
     def routes(
         self, nodes: Sequence[str], *, window_s: float, bounds_s: Sequence[float]
     ) -> tuple[RouteSummary, ...]:

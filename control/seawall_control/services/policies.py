@@ -4,9 +4,9 @@ pushed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -24,9 +24,10 @@ from seawall_control.domain.revisions import (
     Draft,
     Revision,
     checked_request_id,
-    next_revision,
     policy_set_name,
 )
+from seawall_control.domain.rollout.machine import Rollout
+from seawall_control.domain.rollout.strategy import Strategy
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import PolicyStore
 from seawall_policy.compile.document import compile_document, digest
@@ -40,10 +41,13 @@ MAX_PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The newest revision after a change, and the warnings about its document."""
+    """The newest revision after a change, how it is rolled out, and the warnings about its document."""
 
     applied: Applied
     warnings: tuple[Violation, ...]
+    rollout: Rollout | None = None
+    targets: tuple[str, ...] = ()
+    """Connected proxies that get the revision now, or would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,45 @@ class RevisionPage:
     next_token: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a change is to reach the proxies."""
+
+    strategy: Strategy | None = None
+    """None: everybody at once."""
+    supersede: bool = False
+    """Take the place of a rollout that is under way, instead of being refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What became of a change."""
+
+    applied: Applied
+    rollout: Rollout | None = None
+    targets: tuple[str, ...] = ()
+    """Connected proxies that get the revision now, or would."""
+
+
+AT_ONCE: Final = Plan()
+
+
+class Publisher(Protocol):
+    """Makes revisions and hands them to the proxies."""
+
+    def stable(self, policy_set: str) -> int:
+        """Return the revision that a rollout under way would go back to; 0 when none is."""
+        ...
+
+    async def publish(self, draft: Draft, plan: Plan, *, validate_only: bool) -> Publication:
+        """Make a draft the newest revision of its set, for everybody or by stages.
+
+        Raises `EtagMismatch`, `InvalidRequest`, and `PreconditionFailed` while a rollout is under way that is
+        not to be superseded.
+        """
+        ...
+
+
 def document_of(revision: Revision) -> policy_pb2.PolicyDocument:
     """Return the document of a revision that was read with it."""
     document = policy_pb2.PolicyDocument()
@@ -84,10 +127,10 @@ def document_of(revision: Revision) -> policy_pb2.PolicyDocument:
 class PolicyService:
     """The use cases of policies."""
 
-    def __init__(self, store: PolicyStore, clock: Clock, published: Callable[[Revision], None]) -> None:
+    def __init__(self, store: PolicyStore, clock: Clock, publisher: Publisher) -> None:
         self._store = store
         self._clock = clock
-        self._published = published
+        self._publisher = publisher
 
     def validate(self, document: policy_pb2.PolicyDocument) -> tuple[Violation, ...]:
         """Return all mistakes and warnings of a document."""
@@ -103,8 +146,11 @@ class PolicyService:
         request_id: str = "",
         author: str = "",
         message: str = "",
+        plan: Plan = AT_ONCE,
     ) -> Application:
-        """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch` or `InvalidRequest`."""
+        """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch`, `InvalidRequest` or
+        `PreconditionFailed`.
+        """
         name = policy_set_name(policy_set)
         violations = self.validate(document)
         mistakes = tuple(v for v in violations if not v.warning)
@@ -128,9 +174,9 @@ class PolicyService:
             etag=etag,
             request_id=checked_request_id(request_id),
         )
-        return Application(
-            await self._applied(draft, validate_only=validate_only), tuple(v for v in violations if v.warning)
-        )
+        found = await self._publisher.publish(draft, plan, validate_only=validate_only)
+        warnings = tuple(v for v in violations if v.warning)
+        return Application(found.applied, warnings, found.rollout, found.targets)
 
     async def rollback(
         self,
@@ -143,7 +189,9 @@ class PolicyService:
         author: str = "",
         message: str = "",
     ) -> Revision:
-        """Make an older revision's content the newest revision; 0 means the one before the newest."""
+        """Make an older revision's content the newest revision; 0 means the one before the newest, or the one
+        that a rollout under way would go back to.
+        """
         name = policy_set_name(policy_set)
         request_id = checked_request_id(request_id)
         if revision == 0 and request_id and (before := await self._store.answered(request_id)) is not None:
@@ -156,7 +204,7 @@ class PolicyService:
         if number == 0:
             # Whoever applies in between changes which one that is.
             etag = etag or latest.hash
-            number = latest.revision - 1
+            number = self._publisher.stable(name) or latest.revision - 1
             if number == 0:
                 raise PreconditionFailed(
                     f"policy set {name} has only one revision; there is none to go back to"
@@ -173,14 +221,9 @@ class PolicyService:
             etag=etag,
             request_id=request_id,
         )
-        return (await self._applied(draft, validate_only=validate_only)).revision
-
-    async def _applied(self, draft: Draft, *, validate_only: bool) -> Applied:
-        if validate_only:
-            return next_revision(await self._store.latest(draft.policy_set), draft)
-        applied = await self._store.apply(draft)
-        self._published(applied.revision)
-        return applied
+        # The way back is never barred: it ends a rollout that is under way.
+        plan = Plan(supersede=True)
+        return (await self._publisher.publish(draft, plan, validate_only=validate_only)).applied.revision
 
     async def revision(self, *, policy_set: str = "", number: int = 0) -> Revision:
         """Return a revision with its document; 0 means the newest. Raise `NotFound`."""

@@ -13,6 +13,7 @@ from seawall.v1 import (
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_policies_pb2_grpc,
+    admin_rollouts_pb2_grpc,
     event_pb2,
     fleet_pb2,
     fleet_pb2_grpc,
@@ -50,12 +51,14 @@ class Stubs:
 
     channel: grpc.aio.Channel
     policies: Any = field(init=False)
+    rollouts: Any = field(init=False)
     events: Any = field(init=False)
     operations: Any = field(init=False)
     fleet: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.policies = admin_policies_pb2_grpc.PolicyServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.rollouts = admin_rollouts_pb2_grpc.RolloutServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)  # type: ignore[no-untyped-call]

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from seawall.client import aio, calls, sync
-from seawall.v1 import admin_events_pb2, admin_fleet_pb2, admin_policies_pb2
+from seawall.client import aio, calls, rollouts, sync
+from seawall.v1 import admin_events_pb2, admin_fleet_pb2, admin_policies_pb2, admin_rollouts_pb2
 
-PARTS = [("AsyncPolicies", "Policies"), ("AsyncEvents", "Events"), ("AsyncOperations", "Operations")]
+PARTS = [
+    ("AsyncPolicies", "Policies"),
+    ("AsyncEvents", "Events"),
+    ("AsyncOperations", "Operations"),
+    ("AsyncRollouts", "Rollouts"),
+]
 
 
 def _methods(cls: type) -> dict[str, inspect.Signature]:
@@ -27,10 +32,12 @@ def test_both_clients_have_the_same_methods(async_name: str, sync_name: str) -> 
         assert list(signature.parameters.values()) == list(right[name].parameters.values()), name
 
 
-@pytest.mark.parametrize("module", [admin_policies_pb2, admin_events_pb2, admin_fleet_pb2])
+@pytest.mark.parametrize(
+    "module", [admin_policies_pb2, admin_events_pb2, admin_fleet_pb2, admin_rollouts_pb2]
+)
 def test_every_rpc_is_reachable(module: object) -> None:
     """A new RPC without a call here fails; so does a misspelt method, request or answer."""
-    source = Path(calls.__file__).read_text("utf-8")
+    source = "".join(Path(str(part.__file__)).read_text("utf-8") for part in (calls, rollouts))
     for service in module.DESCRIPTOR.services_by_name.values():  # type: ignore[attr-defined]
         for method in service.methods:
             path = f"{service.full_name}/{method.name}"

@@ -80,6 +80,6 @@ def test_standing_in_a_rollout(
 ) -> None:
     """Where a proxy stands follows from what it has, what it refused and whether it is there."""
     proxy = ProxyRecord(node="p", labels={}, policy_set="default", applied_hash=applied, refused=refused)
-    assert standing(proxy, connected=connected, newest_hash="n") is expected
+    assert standing(proxy, connected=connected, wanted_hash="n") is expected
     assert is_drifted(proxy, "n") is (applied != "n")
     assert not is_drifted(proxy, "")

@@ -164,6 +164,7 @@ _ROLLOUT: Final = {
     "pending": ("…", "yellow"),
     "rejected": ("×", "red"),
     "disconnected": ("–", "yellow"),
+    "held": ("·", "cyan"),
 }
 _HEALTH: Final = {"healthy": ("✓", "green"), "degraded": ("‼", "yellow"), "unhealthy": ("×", "red")}
 

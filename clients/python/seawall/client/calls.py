@@ -24,6 +24,7 @@ from seawall.v1 import admin_events_pb2 as events
 from seawall.v1 import admin_fleet_pb2 as fleet
 from seawall.v1 import admin_policies_pb2 as policies
 from seawall.v1 import stats_pb2
+from seawall.v1.admin_rollouts_pb2 import RolloutStrategy
 from seawall.v1.event_pb2 import ErrorEvent
 
 DEFAULT_TARGET: Final = "127.0.0.1:9090"
@@ -101,6 +102,8 @@ def apply(
     request_id: str,
     author: str,
     message: str,
+    rollout: RolloutStrategy | None,
+    supersede: bool,
 ) -> Call[policies.ApplyPolicyResponse]:
     """Make a document the newest revision."""
     request = policies.ApplyPolicyRequest(
@@ -111,6 +114,8 @@ def apply(
         request_id=request_id or str(uuid.uuid4()),
         author=author or default_author(),
         message=message,
+        rollout=rollout,
+        supersede=supersede,
     )
     return Call("/seawall.v1.PolicyService/ApplyPolicy", request, policies.ApplyPolicyResponse)
 

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from seawall.client import calls
 from seawall.client.calls import Call
 from seawall.client.documents import DocumentSource
+from seawall.client.rollouts import Rollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
 from seawall.v1.admin_events_pb2 import GetEventStatsResponse, ReportEventsResponse, TailEventsResponse
 from seawall.v1.admin_fleet_pb2 import GetSystemHealthResponse, Proxy, ProxyCommandResult
@@ -22,6 +23,7 @@ from seawall.v1.admin_policies_pb2 import (
     Revision,
     Violation,
 )
+from seawall.v1.admin_rollouts_pb2 import RolloutStrategy
 from seawall.v1.event_pb2 import ErrorEvent
 from seawall.v1.stats_pb2 import BreakerStatus, ClusterStats, RouteStats
 
@@ -100,13 +102,16 @@ class Policies:
         validate_only: bool = False,
         request_id: str = "",
         author: str = "",
+        rollout: RolloutStrategy | None = None,
+        supersede: bool = False,
     ) -> ApplyPolicyResponse:
         """Make a document (a message, a mapping, or the path of a file) the newest revision, pushed to every
         proxy of the set.
 
         `etag` is the hash of the revision that the change is based on: `Conflict` when that is no longer the
         newest. `Invalid` carries every mistake of the document. A repeated `request_id` returns the first
-        answer.
+        answer. With `rollout` (see `client.rollouts.strategy`) it goes out by stages. While a rollout is
+        under way, `NotPossibleNow` unless it is to be superseded.
         """
         call = calls.apply(
             document,
@@ -116,6 +121,8 @@ class Policies:
             request_id=request_id,
             author=author,
             message=message,
+            rollout=rollout,
+            supersede=supersede,
         )
         return self._run.unary(call)
 
@@ -341,6 +348,7 @@ class Seawall:
         self._run = _Run(target, timeout_s)
         self.target = target
         self.policies = Policies(self._run)
+        self.rollouts = Rollouts(self._run)
         self.events = Events(self._run)
         self.operations = Operations(self._run)
 

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from seawall.v1 import admin_rollouts_pb2 as _admin_rollouts_pb2
 from seawall.v1 import fleet_pb2 as _fleet_pb2
 from seawall.v1 import options_pb2 as _options_pb2
 from seawall.v1 import policy_pb2 as _policy_pb2
@@ -20,11 +21,13 @@ class RolloutState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLLOUT_STATE_APPLIED: _ClassVar[RolloutState]
     ROLLOUT_STATE_REJECTED: _ClassVar[RolloutState]
     ROLLOUT_STATE_DISCONNECTED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_HELD: _ClassVar[RolloutState]
 ROLLOUT_STATE_UNSPECIFIED: RolloutState
 ROLLOUT_STATE_PENDING: RolloutState
 ROLLOUT_STATE_APPLIED: RolloutState
 ROLLOUT_STATE_REJECTED: RolloutState
 ROLLOUT_STATE_DISCONNECTED: RolloutState
+ROLLOUT_STATE_HELD: RolloutState
 
 class Violation(_message.Message):
     __slots__ = ("field", "message", "code", "warning")
@@ -73,7 +76,7 @@ class ValidatePolicyResponse(_message.Message):
     def __init__(self, violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ...) -> None: ...
 
 class ApplyPolicyRequest(_message.Message):
-    __slots__ = ("document", "policy_set", "etag", "validate_only", "request_id", "author", "message")
+    __slots__ = ("document", "policy_set", "etag", "validate_only", "request_id", "author", "message", "rollout", "supersede")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +84,8 @@ class ApplyPolicyRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDE_FIELD_NUMBER: _ClassVar[int]
     document: _policy_pb2.PolicyDocument
     policy_set: str
     etag: str
@@ -88,17 +93,23 @@ class ApplyPolicyRequest(_message.Message):
     request_id: str
     author: str
     message: str
-    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    rollout: _admin_rollouts_pb2.RolloutStrategy
+    supersede: bool
+    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.RolloutStrategy, _Mapping]] = ..., supersede: _Optional[bool] = ...) -> None: ...
 
 class ApplyPolicyResponse(_message.Message):
-    __slots__ = ("revision", "changed", "violations")
+    __slots__ = ("revision", "changed", "violations", "rollout", "targets")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     VIOLATIONS_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
     revision: Revision
     changed: bool
     violations: _containers.RepeatedCompositeFieldContainer[Violation]
-    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., changed: _Optional[bool] = ..., violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ...) -> None: ...
+    rollout: _admin_rollouts_pb2.StagedRollout
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., changed: _Optional[bool] = ..., violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.StagedRollout, _Mapping]] = ..., targets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DiffPolicyRequest(_message.Message):
     __slots__ = ("policy_set", "from_revision", "to_revision", "document")

@@ -84,7 +84,8 @@ class PolicyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyPolicy(self, request, context):
-        """Make a document the newest revision and push it to every proxy that follows the set. An unchanged document makes no revision.
+        """Make a document the newest revision and push it to every proxy that follows the set, or, with a rollout, to the proxies of its
+        stages. An unchanged document makes no revision. FAILED_PRECONDITION while another revision is being rolled out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seawall.cli import exits, render
+from seawall.cli.canary_options import rollout_options
 from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
 
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
     from seawall.v1.admin_policies_pb2 import ApplyPolicyResponse, Change, GetRolloutResponse, Revision
+    from seawall.v1.admin_rollouts_pb2 import RolloutStrategy
 
 POLL_S = 0.1
 VALUE_WIDTH = 160
@@ -98,6 +100,10 @@ def diff(
     show_default=True,
     help="How long to wait for the proxies; 0 to not wait.",
 )
+@rollout_options
+@click.option(
+    "--supersede", is_flag=True, help="Take the place of a rollout that is under way; else it is an error."
+)
 @policy_set_option
 @control_option
 @output_option
@@ -108,20 +114,25 @@ def apply(
     message: str,
     dry_run: bool,
     wait: float,
+    plan: RolloutStrategy | None,
+    supersede: bool,
     policy_set: str,
     target: str,
     output: str,
 ) -> None:
-    """Make FILE the newest revision and push it to every connected proxy.
+    """Make FILE the newest revision and push it to every connected proxy, or to a part first (--canary).
 
     The file is checked here first, so that mistakes come with line and column. It is then compared with the
     newest revision and applied on top of exactly that one: when somebody else was faster, nothing happens.
     Each proxy's answer is shown as it comes.
 
+    With --canary it goes to a part of the proxies; those are compared with the rest, and everybody gets it,
+    or nobody: see `seawall rollout`.
+
     Exit code: 1 when the file has mistakes, when a proxy refused the revision, or when one has not answered
     in time.
     """
-    from seawall.cli import policy_file, shapes
+    from seawall.cli import policy_file, shapes, staged
 
     report = policy_file.report_or_exit(ctx, file)
     document = report.document
@@ -137,11 +148,15 @@ def apply(
             message=message,
             policy_set=policy_set,
             validate_only=dry_run,
+            rollout=plan,
+            supersede=supersede,
         )
         for violation in answer.violations:
             if (violation.field, violation.code) not in known:  # another version may see more
                 say(f"warning: {violation.field}: {violation.message} [{violation.code}]")
         _announce(answer, changed=bool(changes), dry_run=dry_run, base=_number(base))
+        if answer.HasField("rollout") or dry_run:
+            say(staged.first_line(answer))
         rollout = None
         if not dry_run:
             quiet = output != "table"
@@ -152,6 +167,8 @@ def apply(
         "dry_run": dry_run,
         "changes": [shapes.change(change) for change in changes],
         "rollout": None if rollout is None else shapes.rollout(rollout),
+        "staged": staged.shape(answer.rollout) if answer.HasField("rollout") else None,
+        "targets": list(answer.targets),
     }
     emit(output, data, lambda: "")
     ctx.exit(exits.OK if rollout is None or wait == 0 else verdict(rollout))
@@ -220,6 +237,7 @@ def proxy_line(shape: dict[str, Any], revision: int) -> str:
         "applied": f"revision {revision} in effect",
         "rejected": f"refused revision {revision}; revision {shape['applied_revision']} stays in effect",
         "disconnected": "not connected; it gets the revision when it is back",
+        "held": f"keeps revision {shape['applied_revision']} for now",
     }.get(shape["state"], "")
     mark = click.style(cell.text.split()[0], fg=cell.fg)
     return "\n".join([f"{mark} {shape['proxy']}: {text}", *(f"    {reason}" for reason in shape["reasons"])])

@@ -1,4 +1,7 @@
-"""`seawall rollout`: where a revision stands at every proxy, which revisions there were, and the way back."""
+"""`seawall rollout`: where a revision stands at every proxy, which revisions there were, and the way back.
+
+The verbs for rollouts by stages are in rollout_staged.py.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seawall.cli import exits, render
+from seawall.cli.commands import rollout_staged
 from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
 
 if TYPE_CHECKING:
@@ -17,7 +21,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def rollout() -> None:
-    """See how a revision arrives at the proxies; go back to an older one."""
+    """See how a revision arrives at the proxies; hold it, hurry it on, or go back to an older one."""
+
+
+rollout.add_command(rollout_staged.list_)
+rollout.add_command(rollout_staged.watch)
+rollout.add_command(rollout_staged.pause)
+rollout.add_command(rollout_staged.resume)
+rollout.add_command(rollout_staged.promote)
 
 
 @rollout.command()
@@ -29,11 +40,12 @@ def rollout() -> None:
 def status(ctx: click.Context, wait: float, policy_set: str, target: str, output: str) -> None:
     """Show what every proxy made of the newest revision.
 
-    A refusal comes with its reasons; DRIFT marks proxies that have something else in effect.
+    A refusal comes with its reasons; DRIFT marks proxies that have something else in effect. While a revision
+    is being rolled out by stages, what is proven so far is shown as well.
 
     Exit code: 1 when a connected proxy refused the newest revision or has not answered.
     """
-    from seawall.cli import shapes
+    from seawall.cli import shapes, staged
     from seawall.cli.commands.policy import follow_rollout, verdict
 
     with connect(target) as seawall:
@@ -41,7 +53,11 @@ def status(ctx: click.Context, wait: float, policy_set: str, target: str, output
         if wait:
             state = follow_rollout(seawall, state.revision, policy_set, wait, quiet=True)
         drifted = sorted(proxy.node for proxy in seawall.operations.proxies() if proxy.drifted)
-    shape = shapes.rollout(state) | {"drifted": drifted}
+        under_way = rollout_staged.under_way(seawall, policy_set)
+    shape = shapes.rollout(state) | {
+        "drifted": drifted,
+        "staged": None if under_way is None else staged.shape(under_way),
+    }
     emit(output, shape, lambda: _status_text(shape))
     ctx.exit(verdict(state))
 
@@ -73,6 +89,10 @@ def _status_text(shape: dict[str, Any]) -> str:
         for item in shape["proxies"]
         if item["reasons"]
     )
+    if shape["staged"] is not None:
+        from seawall.cli import staged
+
+        parts.append(staged.text(shape["staged"]))
     return "\n\n".join(parts)
 
 
@@ -153,13 +173,19 @@ def undo(
     target: str,
     output: str,
 ) -> None:
-    """Bring an older revision back, as a new one, and push it."""
+    """Bring an older revision back, as a new one, and push it.
+
+    While a revision is being rolled out by stages, that is taken back: everybody gets the one that the others
+    have kept.
+    """
     from seawall.cli import shapes
     from seawall.cli.commands.policy import change_lines, follow_rollout, verdict
 
     with connect(target) as seawall:
         newest = seawall.policies.revision(policy_set=policy_set)
-        wanted = to_revision or newest.revision - 1
+        under_way = rollout_staged.under_way(seawall, policy_set)
+        before = newest.revision - 1 if under_way is None else under_way.stable_revision
+        wanted = to_revision or before
         if wanted < 1:
             raise click.UsageError("Revision 1 is the only one; there is nothing to go back to.")
         changes = seawall.policies.diff(
