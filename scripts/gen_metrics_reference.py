@@ -151,6 +151,10 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     ),
     "seawall_faults_active": ("route", "Never above `max_active` in each worker."),
     "seawall_faults_capped_total": ("route", ""),
+    "seawall_would_total": (
+        "route, mechanism, would",
+        "Everything in [shadow](../how-to/explain-and-simulate.md#try-one-mechanism-beside-those-in-force).",
+    ),
     "seawall_shadow_total": (
         "route, would",
         "[Kinds](../how-to/explain-and-simulate.md): `open`, `reject`, `timeout`, `retry`, `no_retry`.",

@@ -111,12 +111,15 @@ class HopelessGate:
         self.seen: int = 0
         """Hopeless calls, refused or not."""
         self.refused: int = 0
+        self.would_refuse: int = 0
+        """In shadow: hopeless calls that would have been refused."""
         self._budget: RetryBudget = RetryBudget(BudgetOptions(options.max_refused, 0.0, REFUSED_OVER_S))
 
     def carry_over(self, other: HopelessGate) -> None:
         """Take over what the gate of an earlier document has counted."""
         self.seen = other.seen
         self.refused = other.refused
+        self.would_refuse = other.would_refuse
         if other.options.max_refused == self.options.max_refused:
             self._budget = other._budget
 
@@ -127,7 +130,10 @@ class HopelessGate:
     def refuses(self, now: float) -> bool:
         """Count a hopeless call; tell whether it is refused."""
         self.seen += 1
-        if self.options.hopeless != ENFORCE or not self._budget.try_withdraw(now):
+        if not self._budget.try_withdraw(now):
+            return False
+        if self.options.hopeless != ENFORCE:
+            self.would_refuse += 1
             return False
         self.refused += 1
         return True

@@ -65,6 +65,7 @@ class FaultOptions:
         stream_code: int = status.UNAVAILABLE,
         metadata: tuple[tuple[bytes, bytes], ...] = (),
         max_active: int = DEFAULT_ACTIVE,
+        shadow: bool = False,
     ) -> None:
         for share in (abort_share, delay_share, bandwidth_share, stream_share):
             _require(0.0 <= share <= 1.0, f"a share is {share}; use 0 to 1")
@@ -91,6 +92,8 @@ class FaultOptions:
         self.stream_code: int = stream_code
         self.metadata: tuple[tuple[bytes, bytes], ...] = metadata
         self.max_active: int = max_active
+        self.shadow: bool = shadow
+        """Only count what would have been injected."""
         self.shares: tuple[float, float, float, float] = (
             abort_share,
             delay_share,
@@ -106,6 +109,8 @@ class FaultStatistics:
     def __init__(self) -> None:
         self.injected: list[int] = [0] * KINDS
         """Faults that took effect, by kind; only grows."""
+        self.would: list[int] = [0] * KINDS
+        """Faults that shadow mode did not inject, by kind; only grows."""
         self.active: int = 0
         """Attempts that are under a fault now."""
         self.capped: int = 0
@@ -133,7 +138,8 @@ class Faults:
         """Return the mask of the faults for a new attempt; 0 for none.
 
         One number is drawn for each kind that there is, whatever the others gave. An attempt that gets any is
-        active until `FaultStatistics.ended` is called for it, once.
+        active until `FaultStatistics.ended` is called for it, once. In shadow mode what it would have got is
+        counted, and it gets nothing.
         """
         if now >= self.until:
             return 0
@@ -146,6 +152,10 @@ class Faults:
         if mask == 0:
             return 0
         statistics = self.statistics
+        if self.options.shadow:
+            for kind in range(KINDS):
+                statistics.would[kind] += (mask >> kind) & 1
+            return 0
         if statistics.active >= self.options.max_active:
             statistics.capped += 1
             return 0

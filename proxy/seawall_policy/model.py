@@ -46,6 +46,12 @@ class StaticAnswer:
         self.payloads: dict[bytes, bytes] = payloads
 
 
+ENFORCE: Final = 1
+SHADOW: Final = 2
+"""Counts what it would have done, and does nothing."""
+OFF: Final = 3
+
+
 class FallbackStep:
     """One entry of a policy's fallback list: when it applies, and what it answers with.
 
@@ -62,6 +68,7 @@ class FallbackStep:
         method: bytes = b"",
         last_good: LastGoodOptions | None = None,
         empty: bool = False,
+        mode: int = ENFORCE,
     ) -> None:
         self.codes: int = codes
         self.reasons: frozenset[str] = reasons
@@ -72,6 +79,8 @@ class FallbackStep:
         """Path of the method to call instead; empty for the method that was called."""
         self.last_good: LastGoodOptions | None = last_good
         self.empty: bool = empty
+        self.mode: int = mode
+        """ENFORCE, SHADOW or OFF."""
         self.unfit: set[bytes] = set()
         """Paths of methods whose messages are not those of `method`; filled in by the compiler."""
 

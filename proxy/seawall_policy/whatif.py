@@ -26,6 +26,7 @@ from seawall_policy import status
 from seawall_policy.breaker import ENFORCE, STATE_NAMES, Breaker, BreakerOptions, Transition
 from seawall_policy.budget import RetryBudget
 from seawall_policy.match import RouteTable
+from seawall_policy.model import ENFORCE as FALLBACK_ENFORCED
 from seawall_policy.model import Policy, Route, Snapshot
 from seawall_policy.retry import NO_PUSHBACK, NO_RETRY, REASON_BUDGET, SEEN, UNSENT, RetryDecision
 
@@ -359,7 +360,8 @@ class _Replay:
         result = run.site.result
         if run.call.code == status.OK and not rejected:
             result.lost += 1
-        result.fallbacks += any(step.applies(code, reason) for step in run.site.route.policy.fallback)
+        steps = [step for step in run.site.route.policy.fallback if step.mode == FALLBACK_ENFORCED]
+        result.fallbacks += any(step.applies(code, reason) for step in steps)
 
     def _note(self, site: _Site) -> None:
         for gate in site.gates:

@@ -8,11 +8,24 @@ TESTS = (
     "tests/property/policy/test_deadline_properties.py",
     "tests/scenario/test_deadline.py",
     "tests/scenario/test_deadline_budget.py",
+    "tests/scenario/test_deadline_waste.py",
 )
 _POLICY = "seawall_policy/deadline.py"
 _CALL = "seawall_proxy/call/call.py"
 _REQUEST = "seawall_proxy/call/call_request.py"
 MUTANTS = (
+    (
+        _CALL,
+        "if now >= self.deadline or (code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline):",
+        "if code == status.DEADLINE_EXCEEDED:",
+        "a server's own deadline counts as waste",
+    ),
+    (
+        _CALL,
+        "attempt.seen == retry.SEEN and (not self.committed or self._kind() == KIND_UNARY)",
+        "attempt.seen == retry.SEEN",
+        "messages of a stream that have arrived count as waste",
+    ),
     (
         _POLICY,
         "half = 0.5 * (deadline - now)",
@@ -21,8 +34,8 @@ MUTANTS = (
     ),
     (
         _POLICY,
-        "if self.options.hopeless != ENFORCE or",
-        "if self.options.hopeless == OFF or",
+        "if self.options.hopeless != ENFORCE:",
+        "if self.options.hopeless == OFF:",
         "shadow mode refuses calls",
     ),
     (

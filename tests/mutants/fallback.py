@@ -6,6 +6,7 @@ TESTS = (
     "tests/unit/policy/test_degradation.py",
     "tests/scenario/test_fallback.py",
     "tests/scenario/test_fallback_kinds.py",
+    "tests/scenario/test_shadow_modes.py",
     "tests/scenario/test_idempotency.py",
     "tests/property/policy/test_last_good_model.py",
     "tests/property/policy/test_degradation_model.py",
@@ -15,6 +16,18 @@ _STATE = "seawall_policy/degradation.py"
 _CALL = "seawall_proxy/call/call_fallback.py"
 _KEPT = "seawall_proxy/call/kept.py"
 MUTANTS = (
+    (
+        _CALL,
+        "if step.mode == ENFORCE and step.applies(code, reason) and",
+        "if step.applies(code, reason) and",
+        "an entry in shadow answers",
+    ),
+    (
+        _CALL,
+        "            self.shadow_fallback_asked = True\n",
+        "",
+        "what an entry in shadow would have done is counted for each failure of a call",
+    ),
     (
         _STORE,
         "        del self._kept[key]\n        self._kept[key] = found\n",

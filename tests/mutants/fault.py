@@ -7,8 +7,15 @@ TESTS = (
     "tests/unit/policy/test_fault.py",
     "tests/property/policy/test_fault_model.py",
     "tests/scenario/test_fault.py",
+    "tests/scenario/test_shadow_modes.py",
 )
 MUTANTS = (
+    (
+        "seawall_policy/fault.py",
+        "        if self.options.shadow:\n",
+        "        if False:\n",
+        "a fault in shadow is injected",
+    ),
     (
         "seawall_policy/fault.py",
         "if share > 0.0 and draw() < share:",

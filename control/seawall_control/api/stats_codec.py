@@ -51,6 +51,7 @@ def counters_of(message: stats_pb2.RouteCounters) -> Counters:
         hopeless=message.hopeless,
         wasted=message.wasted_attempts,
         wasted_s=message.wasted_seconds,
+        would=_counts(message.would),
     )
 
 
@@ -79,6 +80,7 @@ def counters_message(route: str, counters: Counters) -> stats_pb2.RouteCounters:
         hopeless=counters.hopeless,
         wasted_attempts=counters.wasted,
         wasted_seconds=counters.wasted_s,
+        would=counters.would,
     )
 
 

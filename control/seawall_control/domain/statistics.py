@@ -57,6 +57,8 @@ class Counters:
     hopeless: int = 0
     wasted: int = 0
     wasted_s: float = 0.0
+    would: Counts = field(default_factory=dict)
+    """What was in shadow would have done, as `mechanism/what`."""
 
     @property
     def calls(self) -> int:
@@ -123,6 +125,7 @@ def added(first: Counters, second: Counters) -> Counters:
         hopeless=first.hopeless + second.hopeless,
         wasted=first.wasted + second.wasted,
         wasted_s=first.wasted_s + second.wasted_s,
+        would=added_counts(first.would, second.would),
     )
 
 
@@ -164,6 +167,7 @@ def difference(newer: Counters, older: Counters) -> Counters:
         hopeless=max(0, newer.hopeless - older.hopeless),
         wasted=max(0, newer.wasted - older.wasted),
         wasted_s=max(0.0, newer.wasted_s - older.wasted_s),
+        would=_grown(newer.would, older.would),
     )
 
 

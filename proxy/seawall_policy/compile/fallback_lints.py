@@ -8,7 +8,7 @@ from seawall_policy import breaker, status
 from seawall_policy.compile import codes
 from seawall_policy.compile.scope import Scope
 from seawall_policy.descriptors import DescriptorSource
-from seawall_policy.model import ANY_FAILURE, FallbackStep, Policy, Route
+from seawall_policy.model import ANY_FAILURE, ENFORCE, OFF, FallbackStep, Policy, Route
 from seawall_policy.suggest import quoted
 
 _BREAKER_OPEN: Final = "BREAKER_OPEN"
@@ -29,6 +29,8 @@ def lint_steps(scope: Scope, steps: tuple[FallbackStep, ...]) -> None:
 
 
 def _always_answers(earlier: FallbackStep, later: FallbackStep) -> bool:
+    if earlier.mode != ENFORCE or later.mode == OFF:
+        return False
     # A static message fits some methods, and another one behind it those that are left.
     return earlier.empty or (earlier.static is not None and later.static is None and not later.empty)
 

@@ -16,7 +16,7 @@ from seawall_policy.compile import codes
 from seawall_policy.compile.fallback_answers import check_one_key, fit_methods, read_last_good, read_method
 from seawall_policy.compile.scope import Scope
 from seawall_policy.descriptors import DescriptorSource
-from seawall_policy.model import ANY_FAILURE, FallbackStep, Route, StaticAnswer
+from seawall_policy.model import ANY_FAILURE, ENFORCE, FallbackStep, Route, StaticAnswer
 from seawall_policy.suggest import did_you_mean, nearest, quoted
 
 MAX_STEPS: Final = 16
@@ -59,7 +59,7 @@ def read_fallbacks(
             (place / ("cluster" if entry.cluster else "method")).warn(
                 codes.REPEATED, f"an earlier fallback already sends to {quoted(target)}"
             )
-        if target:
+        if target and entry.mode in (policy_pb2.MODE_UNSPECIFIED, policy_pb2.MODE_ENFORCE):
             sent_to.add(target)
         steps.append(
             FallbackStep(
@@ -70,6 +70,7 @@ def read_fallbacks(
                 method=read_method(place, entry),
                 last_good=read_last_good(place, entry),
                 empty=entry.empty,
+                mode=(place / "mode").choice(entry.mode, policy_pb2.Mode.values(), ENFORCE),
             )
         )
     check_one_key(scope, steps)

@@ -33,7 +33,8 @@ def read_fault(scope: Scope, policy: policy_pb2.Policy) -> FaultOptions | None:
     settings = policy.fault
     abort, delay, bandwidth, stream = settings.abort, settings.delay, settings.bandwidth, settings.stream
     conditions = read_conditions(scope / "metadata", settings.metadata)
-    return FaultOptions(
+    mode = (scope / "mode").choice(settings.mode, policy_pb2.Mode.values(), policy_pb2.MODE_ENFORCE)
+    options = FaultOptions(
         until_s=_read_until(scope / "until", settings.until),
         abort_share=_share(scope / "abort", abort.percent if abort.HasField("percent") else None),
         abort_code=_code(scope / "abort" / "code", abort.code),
@@ -66,7 +67,9 @@ def read_fault(scope: Scope, policy: policy_pb2.Policy) -> FaultOptions | None:
             fault.MAX_ACTIVE,
             fault.DEFAULT_ACTIVE,
         ),
+        shadow=mode == policy_pb2.MODE_SHADOW,
     )
+    return None if mode == policy_pb2.MODE_OFF else options
 
 
 def check_fault(
@@ -107,7 +110,8 @@ def check_fault(
 
 def _lint(scope: Scope, settings: policy_pb2.Fault, wall_s: float | None) -> None:
     abort, stream = settings.abort, settings.stream
-    if abort.HasField("percent") and abort.percent == 100 and not settings.metadata:
+    shadow = settings.mode == policy_pb2.MODE_SHADOW
+    if abort.HasField("percent") and abort.percent == 100 and not settings.metadata and not shadow:
         (scope / "abort" / "percent").warn(
             codes.FAULT_HITS_ALL,
             "no attempt of any call gets through; add `metadata` to choose calls, or lower it",

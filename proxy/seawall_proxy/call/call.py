@@ -91,7 +91,9 @@ class Call(CallAdmission):
             return False
         state.settle(now)
         state.counters.hopeless += 1
+        before = gate.would_refuse
         if not gate.refuses(now):
+            state.counters.would_be_hopeless += gate.would_refuse - before
             return False
         self._fail(status.DEADLINE_EXCEEDED, local_reply.DEADLINE_TOO_SHORT)
         return True
@@ -196,9 +198,7 @@ class Call(CallAdmission):
         self._leave(attempt)
         self._teach_breaker(attempt, code, now)
         failed = code != status.OK and not self.committed
-        if now >= self.deadline or (
-            code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline
-        ):
+        if now >= self.deadline or (code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline):
             self._count_waste(attempt, now)
         if self.hedged and not failed:
             self._end_hedging(attempt, code)

@@ -10,8 +10,8 @@ from typing import Final
 
 from seawall_policy import status
 from seawall_policy.kept_answer import KeptAnswer
-from seawall_policy.last_good import LastGoodOptions
-from seawall_policy.model import FallbackStep
+from seawall_policy.last_good import GoodAnswer, LastGoodOptions
+from seawall_policy.model import ENFORCE, SHADOW, FallbackStep
 from seawall_proxy.call import kept, local_reply
 from seawall_proxy.call.attempt import NO_EXTRA
 from seawall_proxy.call.call_end import CallEnd
@@ -21,6 +21,7 @@ from seawall_proxy.call.ports import OUTCOME_FALLBACK
 from seawall_proxy.call.response import response_head
 from seawall_proxy.call.timers import NEVER
 from seawall_proxy.http2.headers import Field
+from seawall_proxy.telemetry.counters import add_reason
 
 HOLD_REQUEST_S: Final = 0.05
 """How long the rest of a request of unknown kind is waited for: a stream's client may wait for an answer
@@ -37,15 +38,44 @@ class CallFallback(CallEnd):
 
     def _fall_back(self, code: int, reason: str) -> bool:
         """Serve the next fallback that answers this failure, if there is one."""
-        if not self.state.has_fallback or self.committed:
+        state = self.state
+        if self.committed:
             return False
-        steps = self.state.policy.fallback
-        while self.fallback_index < len(steps):
+        if state.has_shadow_fallback and not self.shadow_fallback_asked:
+            self.shadow_fallback_asked = True
+            self._ask_shadows(code, reason)
+        steps = state.policy.fallback
+        while self.fallback_index < state.fallback_end:
             step = steps[self.fallback_index]
             self.fallback_index += 1
-            if step.applies(code, reason) and self._serve(step, code, reason):
+            if step.mode == ENFORCE and step.applies(code, reason) and self._serve(step, code, reason):
                 return True
         return False
+
+    def _ask_shadows(self, code: int, reason: str) -> None:
+        """Count what the first fallback in shadow would have answered the call's failure with."""
+        for step in self.state.policy.fallback:
+            if step.mode == SHADOW and step.applies(code, reason) and self._could_serve(step):
+                add_reason(self.state.counters.would_fall_back, step.kind())
+                return
+
+    def _could_serve(self, step: FallbackStep) -> bool:
+        now = self.context.now
+        if step.cluster != "" or step.method != b"":
+            return self._could_send(step, now)
+        if now >= self.client_deadline:
+            return False
+        good = step.last_good
+        if good is not None:
+            # Whoever fails before the request is complete would have waited for it: that is left out.
+            return (not good.by_request or self.request_done) and self._find_good(good, now) is not None
+        return step.static is None or self.head.path in step.static.payloads
+
+    def _could_send(self, step: FallbackStep, now: float) -> bool:
+        """Tell whether another server may be asked."""
+        if self.replay is None or now >= self.deadline or not self._may_repeat():
+            return False
+        return step.method == b"" or self.head.path not in step.unfit
 
     def _serve(self, step: FallbackStep, code: int, reason: str) -> bool:
         now = self.context.now
@@ -53,9 +83,7 @@ class CallFallback(CallEnd):
             if now >= self.client_deadline:
                 return False
             return self._serve_here(step, code, reason, now)
-        if self.replay is None or now >= self.deadline or not self._may_repeat():
-            return False
-        if step.method != b"" and self.head.path in step.unfit:
+        if not self._could_send(step, now):
             return False
         self._covers(step, code, reason)
         self._drop_held()
@@ -89,21 +117,30 @@ class CallFallback(CallEnd):
     def _serve_last_good(
         self, step: FallbackStep, good: LastGoodOptions, code: int, reason: str, now: float
     ) -> bool:
-        store = self.state.last_good
-        if store is None or not kept.keeps_good(good, self.head, self.extra):
+        if self.state.last_good is None or not kept.keeps_good(good, self.head, self.extra):
             return False
         if good.by_request and not self.request_done and self._waits_for_request(code, reason):
             return True
-        key = kept.good_key(good, self.head, self.extra, self.replay if self.request_done else None)
-        if key == b"":
-            return False
-        found = store.find(key, now, good.max_age_s)
-        if found is None or not kept.reads(self.head, self.extra, found.answer.head, found.answer.body):
+        found = self._find_good(good, now)
+        if found is None:
             return False
         self._covers(step, code, reason)
         age = b"stale;age=%d" % int(now - found.at)
         self._answer_here(found.answer.body, found.answer.head, ((b"seawall-degraded", age),))
         return True
+
+    def _find_good(self, good: LastGoodOptions, now: float) -> GoodAnswer | None:
+        """Return the last good answer that this call may have."""
+        store = self.state.last_good
+        if store is None or not kept.keeps_good(good, self.head, self.extra):
+            return None
+        key = kept.good_key(good, self.head, self.extra, self.replay if self.request_done else None)
+        if key == b"":
+            return None
+        found = store.find(key, now, good.max_age_s)
+        if found is None or not kept.reads(self.head, self.extra, found.answer.head, found.answer.body):
+            return None
+        return found
 
     def _waits_for_request(self, code: int, reason: str) -> bool:
         """Put the step off until the request is complete, if that is to be expected: what fails at once fails

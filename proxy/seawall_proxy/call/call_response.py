@@ -33,7 +33,7 @@ class ResponseSide(RequestSide):
         """Tell whether a failure that comes after response headers could still be answered otherwise."""
         state = self.state
         if self.in_fallback:
-            return self.fallback_index < len(state.policy.fallback)
+            return self.fallback_index < state.fallback_end
         return state.has_fallback or (
             (state.retries_codes or self.hedger is not None) and self.replay is not None
         )

@@ -122,6 +122,8 @@ class CallState(AttemptOwner):
     covered_code: int = 0
     """The failure that the last fallback was asked about."""
     covered_reason: str = ""
+    shadow_fallback_asked: bool = False
+    """The fallbacks in shadow were asked what they would have done; that happens once for a call."""
     keeper: AnswerKeeper | None = None
     """Gathers the answer for other calls; None where nothing is kept."""
     ticket: Waiter | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from seawall_policy import deadline
+from seawall_policy import deadline, model
 from seawall_policy.breaker import OFF, PER_ROUTE, Breaker
 from seawall_policy.budget import BudgetOptions, RetryBudget, RetryThrottle, make_budget
 from seawall_policy.deadline import HopelessGate
@@ -23,7 +23,7 @@ from seawall_policy.journal import Journal
 from seawall_policy.last_good import LastGoodOptions, LastGoodStore
 from seawall_policy.latency import LatencyEstimate
 from seawall_policy.match import RouteTable
-from seawall_policy.model import MethodInfo, Policy, Route, Snapshot
+from seawall_policy.model import FallbackStep, MethodInfo, Policy, Route, Snapshot
 from seawall_policy.shadow import Shadow
 from seawall_proxy.call.admission import Admission, Guards
 from seawall_proxy.call.breaker_scopes import ScopedBreakers
@@ -90,7 +90,10 @@ class RouteState:
         self.fallback_clusters: dict[str, UpstreamCluster] = fallback_clusters
         self.retries_codes: bool = route.policy.retry.most_attempts > 1
         """The policy retries on status codes, where the method allows it."""
-        self.has_fallback: bool = len(route.policy.fallback) > 0
+        self.fallback_end: int = _last_of(route.policy.fallback, model.ENFORCE) + 1
+        """Index behind the last fallback that is in force; 0 for none."""
+        self.has_fallback: bool = self.fallback_end > 0
+        self.has_shadow_fallback: bool = _last_of(route.policy.fallback, model.SHADOW) >= 0
         self.has_conditions: bool = len(route.metadata) > 0
         self.request_headers: HeaderChange | None = route.request_headers
         self.response_headers: HeaderChange | None = route.response_headers
@@ -323,9 +326,18 @@ def _scoped(route: Route, old: RouteState | None, draw: Draw, now: float) -> Sco
     return ScopedBreakers(route.name, options, draw)
 
 
+def _last_of(steps: tuple[FallbackStep, ...], mode: int) -> int:
+    """Return the index of the last step in a mode; -1 when there is none."""
+    found = -1
+    for index, step in enumerate(steps):
+        if step.mode == mode:
+            found = index
+    return found
+
+
 def _good_options(policy: Policy) -> LastGoodOptions | None:
     for step in policy.fallback:
-        if step.last_good is not None:
+        if step.last_good is not None and step.mode != model.OFF:
             return step.last_good
     return None
 
@@ -339,7 +351,7 @@ def _last_good(policy: Policy, old: RouteState | None) -> LastGoodStore | None:
     age = 0.0
     for step in policy.fallback:
         good = step.last_good
-        if good is not None:
+        if good is not None and step.mode != model.OFF:
             entries = max(entries, good.max_entries)
             memory = max(memory, good.memory_bytes)
             age = max(age, good.max_age_s)
@@ -365,7 +377,7 @@ def _degradation(policy: Policy, old: RouteState | None) -> Degradation | None:
     # Shared with the calls that still go on under the policy before: one route, one state. A route that loses
     # its fallbacks while it is degraded can still recover.
     before = None if old is None else old.degradation
-    if len(policy.fallback) == 0 and (before is None or not before.active):
+    if _last_of(policy.fallback, model.ENFORCE) < 0 and (before is None or not before.active):
         return None
     if before is None:
         return Degradation(policy.recovered_after)

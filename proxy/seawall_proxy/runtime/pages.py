@@ -109,10 +109,9 @@ def add_data(page: Exposition, data: DataPlane) -> None:
     prometheus.add_mirrors(page, data.routes)
     prometheus.add_faults(page, data.routes)
     prometheus.add_shadows(page, data.routes)
-    prometheus.add_breakers(
-        page,
-        [BreakerSums(state) for state in route_states(data.worker) if state.watched()],
-    )
+    breakers = [BreakerSums(state) for state in route_states(data.worker) if state.watched()]
+    prometheus.add_breakers(page, breakers)
+    prometheus.add_would(page, data.routes, {one.route: one.would_reject for one in breakers})
     prometheus.add_keeping(page, data.routes)
     add_route_state(page, route_states(data.worker))
     add_endpoints(page, data.clusters.clusters.values(), data.worker.context.now)

@@ -10,10 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_policy.limit.options import CLASS_NAMES
-from seawall_proxy.runtime.breaker_status import breaker_messages
+from seawall_proxy.runtime.breaker_status import BreakerSums, breaker_messages
 from seawall_proxy.runtime.endpoint_status import cluster_message, endpoint_message
 from seawall_proxy.runtime.status import route_states
 from seawall_proxy.telemetry.counters import MethodCounters, ProxyCounters, RouteCounters
+from seawall_proxy.telemetry.would import would_by_name
 
 if TYPE_CHECKING:
     from seawall_proxy.runtime.worker import Worker
@@ -35,9 +36,10 @@ def stats_report(
         events_dropped=counters.events_dropped,
         connections=counters.connections_open,
     )
+    rejects = {state.name: BreakerSums(state).would_reject for state in route_states(worker)}
     for name in sorted(routes):
         if name or routes[name].started:
-            report.routes.append(route_message(routes[name]))
+            report.routes.append(route_message(routes[name], rejects.get(name, 0)))
     for slot in worker.context.methods.slots:
         report.methods.append(method_message(slot))
     table = worker.context.table
@@ -51,8 +53,10 @@ def stats_report(
     return report
 
 
-def route_message(counters: RouteCounters) -> stats_pb2.RouteCounters:
-    """Return one route's numbers in the words of the contract."""
+def route_message(counters: RouteCounters, would_reject: int = 0) -> stats_pb2.RouteCounters:
+    """Return one route's numbers in the words of the contract; `would_reject` is what its breakers let
+    through in shadow.
+    """
     return stats_pb2.RouteCounters(
         route=counters.route,
         by_code=counters.by_code,
@@ -78,6 +82,7 @@ def route_message(counters: RouteCounters) -> stats_pb2.RouteCounters:
         hopeless=counters.hopeless,
         wasted_attempts=counters.wasted,
         wasted_seconds=counters.wasted_s,
+        would=would_by_name(counters, would_reject),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seawall_proxy.runtime.breaker_status import route_lines
+from seawall_proxy.runtime.breaker_status import BreakerSums, route_lines
 from seawall_proxy.runtime.endpoint_status import cluster_line
 from seawall_proxy.runtime.limit_status import guard_lines
+from seawall_proxy.telemetry.would import would_by_name
 
 if TYPE_CHECKING:
     from seawall_proxy.call.routing import RouteState
@@ -61,6 +62,9 @@ def _route_line(state: RouteState, now: float) -> dict[str, object]:
     }
     line.update(route_lines(state, now))
     line.update(guard_lines(state.guards))
+    would = would_by_name(counters, BreakerSums(state).would_reject)
+    if would:
+        line["would"] = would
     _add_kept(line, state, now)
     return line
 

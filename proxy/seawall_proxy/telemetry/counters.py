@@ -131,6 +131,10 @@ class RouteCounters:
         """Refused calls by reason."""
         self.fallback_by_kind: dict[str, int] = {}
         """Fallbacks served by kind: static, cluster, method, last_good, empty."""
+        self.would_fall_back: dict[str, int] = {}
+        """Failures that a fallback in shadow would have answered, by its kind."""
+        self.would_be_hopeless: int = 0
+        """Hopeless calls that shadow mode did not refuse."""
         self.limited: dict[tuple[str, int], int] = {}
         """Calls that a limit refused, by reason and criticality (seawall_policy.limit.options)."""
         self.would_limit_by: dict[str, int] = {}

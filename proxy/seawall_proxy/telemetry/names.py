@@ -103,6 +103,11 @@ FAULTS_CAPPED: Final = Metric(
     "counter",
     "Attempts that were spared a fault because max_active were under one, by route.",
 )
+WOULD: Final = Metric(
+    "seawall_would_total",
+    "counter",
+    "What mechanisms in shadow would have done, by route and mechanism, and the shadow policy.",
+)
 SHADOW: Final = Metric(
     "seawall_shadow_total", "counter", "What the shadow policy would have done otherwise, by route."
 )

@@ -25,6 +25,7 @@ from seawall_proxy.telemetry.counters import (
 )
 from seawall_proxy.telemetry.names import Metric
 from seawall_proxy.telemetry.spool import SpoolStatus
+from seawall_proxy.telemetry.would import would_of
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -309,6 +310,20 @@ def add_shadows(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
             for name in sorted(routes)
             for kind, count in enumerate(routes[name].shadow.would)
             if count
+        ),
+    )
+
+
+def add_would(page: Exposition, routes: Mapping[str, RouteCounters], rejects: Mapping[str, int]) -> None:
+    """Add what everything in shadow would have done; `rejects` is what the breakers of each route would have
+    rejected.
+    """
+    page.family(
+        names.WOULD,
+        (
+            ((("route", name), ("mechanism", mechanism), ("would", what)), count)
+            for name in sorted(routes)
+            for mechanism, what, count in would_of(routes[name], rejects.get(name, 0))
         ),
     )
 

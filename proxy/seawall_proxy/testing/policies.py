@@ -18,6 +18,7 @@ from seawall_policy.limit.options import LimitOptions
 from seawall_policy.model import (
     ANY_FAILURE,
     BALANCE_ROUND_ROBIN,
+    SHADOW,
     ClusterSpec,
     FallbackStep,
     MetadataCondition,
@@ -165,6 +166,12 @@ def to_last_good(
 def to_empty(codes: int = ANY_FAILURE, reasons: frozenset[str] = frozenset()) -> FallbackStep:
     """Return a fallback to an empty answer."""
     return FallbackStep(codes, reasons, "", None, empty=True)
+
+
+def in_shadow(step: FallbackStep) -> FallbackStep:
+    """Return a fallback that only counts what it would have answered."""
+    step.mode = SHADOW
+    return step
 
 
 def to_static(

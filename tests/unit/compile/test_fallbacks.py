@@ -7,7 +7,7 @@ from google.protobuf.struct_pb2 import Value
 from seawall_policy import reasons, status
 from seawall_policy.compile import CompileResult, MissingDescriptor, compile_document
 from seawall_policy.descriptors import DescriptorSource
-from seawall_policy.model import ANY_FAILURE, FallbackStep
+from seawall_policy.model import ANY_FAILURE, ENFORCE, OFF, SHADOW, FallbackStep
 from seawall_proxy.call.local_reply import REASONS
 from tests.unit.compile.samples import (
     compiled,
@@ -29,6 +29,23 @@ def steps(fallback: str) -> tuple[FallbackStep, ...]:
     result = policy_of(f"{{fallback: {fallback}}}")
     assert result.snapshot is not None, result.violations
     return result.snapshot.routes[0].policy.fallback
+
+
+def test_modes() -> None:
+    """Each entry has its own, enforce unless it says otherwise, and keeps its place in the list."""
+    found = steps(
+        "[{when: any, empty: true, mode: shadow}, {when: any, cluster: backup, mode: off}, "
+        "{when: any, cluster: backup}]"
+    )
+    assert [step.mode for step in found] == [SHADOW, OFF, ENFORCE]
+
+
+def test_an_entry_in_shadow_stands_in_nobodys_way() -> None:
+    """What comes behind it is reached, and the same cluster may be named again."""
+    shadow = "{when: any, empty: true, mode: shadow}, {when: any, cluster: backup, mode: shadow}"
+    result = policy_of(f"{{fallback: [{shadow}, {{when: any, cluster: backup}}]}}")
+    assert [code for _, code in warnings(result) if code in ("SW0543", "SW0541")] == []
+    assert not [place for place, _ in warnings(result) if place.startswith("policies.p.fallback[2]")]
 
 
 def static(match: str, json: str, *, descriptors: bool = True) -> CompileResult:

@@ -48,6 +48,19 @@ def test_defaults() -> None:
     assert options.shares[:3] == (0.0, 0.0, 0.0)
 
 
+def test_modes() -> None:
+    """Shadow is compiled with everything else, off is no fault at all, and 100 % of nothing hits nobody."""
+    assert not fault_of(f"{ABORT}, {UNTIL}").shadow
+    assert fault_of(f"{ABORT}, {UNTIL}, mode: shadow").shadow
+    result = policy_of(f"{{fault: {{{ABORT}, {UNTIL}, mode: off}}}}")
+    assert result.snapshot is not None
+    assert result.snapshot.routes[0].policy.fault is None
+    all_of_them = f"abort: {{code: ABORTED, percent: 100%}}, {UNTIL}"
+    for mode, warned in (("enforce", True), ("shadow", False)):
+        found = warnings(policy_of(f"{{fault: {{{all_of_them}, mode: {mode}}}}}"))
+        assert ("policies.p.fault.abort.percent" in [place for place, _ in found]) == warned
+
+
 def test_no_fault() -> None:
     """A policy without one has None."""
     result = policy_of("{}")

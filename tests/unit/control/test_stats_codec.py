@@ -36,6 +36,7 @@ FULL = Counters(
     hopeless=21,
     wasted=22,
     wasted_s=23.5,
+    would={"limit/refuse": 24},
 )
 
 

@@ -161,7 +161,7 @@ def test_the_gate_refuses_a_share() -> None:
         gate = deadline.HopelessGate(deadline.DeadlineOptions(hopeless=mode, max_refused=20.0))
         gate.deposit(100, 1.0)
         assert sum(gate.refuses(1.0) for _ in range(50)) == wanted
-        assert (gate.seen, gate.refused) == (50, wanted)
+        assert (gate.seen, gate.refused, gate.refused + gate.would_refuse) == (50, wanted, 20)
         assert not gate.refuses(20.0)
 
 

@@ -273,6 +273,7 @@ def route_stats(item: stats_pb2.RouteStats) -> Shape:
             "hopeless": total.hopeless,
             "wasted_attempts": total.wasted_attempts,
             "wasted_s": total.wasted_seconds,
+            "would": counts(total.would),
         },
     }
 

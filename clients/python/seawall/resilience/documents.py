@@ -140,6 +140,8 @@ def _answers(merged: policy_pb2.Policy) -> tuple[list[Answer], list[str]]:
         else:
             answers.append(Answer())
             ignored.append(f"fallback[{index}].cluster")
+        if entry.mode == policy_pb2.MODE_SHADOW:
+            ignored.append(f"fallback[{index}].mode")
     return answers, ignored
 
 

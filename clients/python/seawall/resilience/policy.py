@@ -23,13 +23,13 @@ from seawall.resilience.fallback import Fallback, LastGood, Source, Step, Value
 from seawall.resilience.limits import Bulkhead, DeadlineEntry, Timeout
 from seawall.resilience.retry import Retry
 from seawall.resilience.strategy import CallInfo, Strategy, Wrapper
+from seawall_policy import model
 from seawall_policy.budget import BudgetOptions, ThrottleOptions
 from seawall_policy.classify import Classifier
 
 if TYPE_CHECKING:
     from seawall.resilience.documents import Loaded
     from seawall.v1.policy_pb2 import PolicyDocument
-    from seawall_policy import model
 
 T = TypeVar("T")
 
@@ -204,6 +204,8 @@ def _fallback(loaded: Loaded, exceptions: ExceptionMap, clock: Clock | None) -> 
     steps: list[Step] = []
     for step, answer in zip(loaded.policy.fallback, loaded.answers, strict=True):
         source: Source
+        if step.mode != model.ENFORCE:
+            continue
         if answer.json_text:
             source = Value(json.loads(answer.json_text))
         elif answer.last_good_s > 0.0:

@@ -790,7 +790,7 @@ class RateLimit(_message.Message):
     def __init__(self, per_second: _Optional[float] = ..., burst: _Optional[int] = ..., key: _Optional[_Iterable[str]] = ..., max_keys: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("abort", "delay", "bandwidth", "stream", "metadata", "until", "max_active")
+    __slots__ = ("abort", "delay", "bandwidth", "stream", "metadata", "until", "max_active", "mode")
     ABORT_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -798,6 +798,7 @@ class Fault(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     MAX_ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     abort: FaultAbort
     delay: FaultDelay
     bandwidth: FaultBandwidth
@@ -805,7 +806,8 @@ class Fault(_message.Message):
     metadata: _containers.RepeatedCompositeFieldContainer[MetadataMatch]
     until: str
     max_active: int
-    def __init__(self, abort: _Optional[_Union[FaultAbort, _Mapping]] = ..., delay: _Optional[_Union[FaultDelay, _Mapping]] = ..., bandwidth: _Optional[_Union[FaultBandwidth, _Mapping]] = ..., stream: _Optional[_Union[FaultStream, _Mapping]] = ..., metadata: _Optional[_Iterable[_Union[MetadataMatch, _Mapping]]] = ..., until: _Optional[str] = ..., max_active: _Optional[int] = ...) -> None: ...
+    mode: Mode
+    def __init__(self, abort: _Optional[_Union[FaultAbort, _Mapping]] = ..., delay: _Optional[_Union[FaultDelay, _Mapping]] = ..., bandwidth: _Optional[_Union[FaultBandwidth, _Mapping]] = ..., stream: _Optional[_Union[FaultStream, _Mapping]] = ..., metadata: _Optional[_Iterable[_Union[MetadataMatch, _Mapping]]] = ..., until: _Optional[str] = ..., max_active: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class FaultAbort(_message.Message):
     __slots__ = ("code", "percent", "message")
@@ -1007,20 +1009,22 @@ class SlowCall(_message.Message):
     def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rate: _Optional[float] = ...) -> None: ...
 
 class Fallback(_message.Message):
-    __slots__ = ("when", "cluster", "static", "last_good", "empty", "method")
+    __slots__ = ("when", "cluster", "static", "last_good", "empty", "method", "mode")
     WHEN_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
     LAST_GOOD_FIELD_NUMBER: _ClassVar[int]
     EMPTY_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     when: _containers.RepeatedScalarFieldContainer[str]
     cluster: str
     static: StaticResponse
     last_good: LastGood
     empty: bool
     method: str
-    def __init__(self, when: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., static: _Optional[_Union[StaticResponse, _Mapping]] = ..., last_good: _Optional[_Union[LastGood, _Mapping]] = ..., empty: _Optional[bool] = ..., method: _Optional[str] = ...) -> None: ...
+    mode: Mode
+    def __init__(self, when: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., static: _Optional[_Union[StaticResponse, _Mapping]] = ..., last_good: _Optional[_Union[LastGood, _Mapping]] = ..., empty: _Optional[bool] = ..., method: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class LastGood(_message.Message):
     __slots__ = ("max_age", "key", "max_entries", "memory", "shared")

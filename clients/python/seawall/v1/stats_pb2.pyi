@@ -116,7 +116,7 @@ class BreakerTransition(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to: _Optional[_Union[BreakerState, str]] = ..., trigger: _Optional[str] = ..., calls: _Optional[int] = ..., failures: _Optional[int] = ..., slow: _Optional[int] = ..., **kwargs) -> None: ...
 
 class RouteCounters(_message.Message):
-    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered", "rejected_by", "limited", "limited_by_criticality", "queued", "queue_wait_seconds", "hedges", "hedges_won", "hedges_refused", "hopeless", "wasted_attempts", "wasted_seconds")
+    __slots__ = ("route", "by_code", "retries", "budget_exhausted", "rejected", "fallbacks", "cancelled", "latency_buckets", "latency_sum_seconds", "in_flight", "recovered", "rejected_by", "limited", "limited_by_criticality", "queued", "queue_wait_seconds", "hedges", "hedges_won", "hedges_refused", "hopeless", "wasted_attempts", "wasted_seconds", "would")
     class RejectedByEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +145,13 @@ class RouteCounters(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class WouldEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     BY_CODE_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +174,7 @@ class RouteCounters(_message.Message):
     HOPELESS_FIELD_NUMBER: _ClassVar[int]
     WASTED_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     WASTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    WOULD_FIELD_NUMBER: _ClassVar[int]
     route: str
     by_code: _containers.RepeatedScalarFieldContainer[int]
     retries: int
@@ -189,7 +197,8 @@ class RouteCounters(_message.Message):
     hopeless: int
     wasted_attempts: int
     wasted_seconds: float
-    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ..., rejected_by: _Optional[_Mapping[str, int]] = ..., limited: _Optional[_Mapping[str, int]] = ..., limited_by_criticality: _Optional[_Mapping[str, int]] = ..., queued: _Optional[int] = ..., queue_wait_seconds: _Optional[float] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., hedges_refused: _Optional[_Mapping[str, int]] = ..., hopeless: _Optional[int] = ..., wasted_attempts: _Optional[int] = ..., wasted_seconds: _Optional[float] = ...) -> None: ...
+    would: _containers.ScalarMap[str, int]
+    def __init__(self, route: _Optional[str] = ..., by_code: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., budget_exhausted: _Optional[int] = ..., rejected: _Optional[int] = ..., fallbacks: _Optional[int] = ..., cancelled: _Optional[int] = ..., latency_buckets: _Optional[_Iterable[int]] = ..., latency_sum_seconds: _Optional[float] = ..., in_flight: _Optional[int] = ..., recovered: _Optional[int] = ..., rejected_by: _Optional[_Mapping[str, int]] = ..., limited: _Optional[_Mapping[str, int]] = ..., limited_by_criticality: _Optional[_Mapping[str, int]] = ..., queued: _Optional[int] = ..., queue_wait_seconds: _Optional[float] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., hedges_refused: _Optional[_Mapping[str, int]] = ..., hopeless: _Optional[int] = ..., wasted_attempts: _Optional[int] = ..., wasted_seconds: _Optional[float] = ..., would: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ClusterCounters(_message.Message):
     __slots__ = ("cluster", "ejections", "spared", "ejected", "endpoints", "panics")

@@ -132,6 +132,7 @@ def _stats_text(shape: dict[str, Any]) -> str:
             ("Limits", _limits_text(total)),
             ("Hedges", _hedges_text(total)),
             ("Too late", _late_text(total)),
+            ("In shadow", _counts_text(total["would"])),
             ("In flight", str(total["in_flight"])),
         ]
     )
