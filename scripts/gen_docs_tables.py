@@ -733,10 +733,10 @@ def limits_control() -> str:
     """Return what the control plane takes."""
     from seawall_control.api import fleet as fleet_api
     from seawall_control.api import grpc_server
-    from seawall_control.api.http import connection, reading
+    from seawall_control.api.http import connection, live, reading
     from seawall_control.api.http.rpc import methods
     from seawall_control.domain import admission, filters, fleet, subscription
-    from seawall_control.services import events, policies, session, tail
+    from seawall_control.services import events, feed, policies, session, tail
     from seawall_control.services import fleet as fleet_service
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
@@ -771,6 +771,9 @@ def limits_control() -> str:
                 count(tail.QUEUE),
                 "the oldest is left out and said so; `seawall_control_tail_skipped_total`",
             ),
+            ("readers of `/api/v1/errors/stream`", count(feed.READERS), "`TOO_MANY_STREAMS`"),
+            ("events kept in memory for them", count(feed.RING), "a slower reader reads the store"),
+            ("time that a WebSocket may take nothing", length(live.STALL_S), "closed"),
             ("HTTP body", size(reading.MAX_BODY_BYTES), "413"),
             ("HTTP body of an RPC", size(methods.MAX_BODY_BYTES), "413"),
             ("time for the head of an HTTP request", length(connection.HEAD_LIMIT_S), "closed"),

@@ -37,6 +37,7 @@ from seawall_control.services import retention, store_watch
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService
+from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
 from seawall_control.services.notices import Notices
@@ -99,6 +100,7 @@ class ControlPlane:
         clock, ids = SystemClock(), TimeOrderedIds()
         self._background = Background()
         self.hub = Hub()
+        self.feed = Feed(store, self.hub)
         self.notices = Notices()
         self._clock = clock
         self.events = EventService(store, clock, ids, self.hub, self.notices)
@@ -144,7 +146,7 @@ class ControlPlane:
             ) from error
         self._sock = sock
         self._http = HttpServer(
-            HttpParts(self.events, self.fleet, self.health, self.hub, clock, served, found),
+            HttpParts(self.events, self.fleet, self.health, self.hub, self.feed, clock, served, found),
             sock,
             origins=settings.http_origins,
         )
@@ -160,6 +162,7 @@ class ControlPlane:
             loop.create_task(self._http.run(), name="seawall-http"),
             loop.create_task(self.fleet.run(), name="seawall-fleet"),
             loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
+            loop.create_task(self.feed.run(), name="seawall-feed"),
             loop.create_task(
                 retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
             ),
@@ -174,8 +177,9 @@ class ControlPlane:
         self.health.draining = True
         await self._grpc.drain()
         self.fleet.close()
-        self.hub.close(ShuttingDown("the control plane is stopping; follow again in a moment"))
-        self.rollouts.watchers.close(ShuttingDown("the control plane is stopping; follow again in a moment"))
+        stopping = ShuttingDown("the control plane is stopping; follow again in a moment")
+        for followed in (self.hub, self.feed, self.rollouts.watchers):
+            followed.close(stopping)
         self._http.stop()
         await self._grpc.stop(self._settings.grace_s)
         for task in self._tasks[1:]:

@@ -30,6 +30,7 @@ _log = logging.getLogger("seawall.control.api")
 TABLE: Final[tuple[tuple[type[e.ControlError], grpc.StatusCode, int], ...]] = (
     (e.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT, 400),
     (e.NotFound, grpc.StatusCode.NOT_FOUND, 404),
+    (e.PositionLost, grpc.StatusCode.OUT_OF_RANGE, 410),
     (e.EtagMismatch, grpc.StatusCode.ABORTED, 412),
     (e.PreconditionFailed, grpc.StatusCode.FAILED_PRECONDITION, 409),
     (e.StoreFull, grpc.StatusCode.RESOURCE_EXHAUSTED, 507),

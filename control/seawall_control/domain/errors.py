@@ -59,6 +59,18 @@ class NotFound(ControlError):
     reason = "NOT_FOUND"
 
 
+class PositionLost(ControlError):
+    """So much was deleted that what was stored after a position is not known any more; read the list anew."""
+
+    reason = "POSITION_LOST"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"what was stored after event number {number} is not known any more, since it was deleted with "
+            "what followed; read the list of events, and follow from now on"
+        )
+
+
 class EtagMismatch(ControlError):
     """The change was based on a state that is no longer the newest; read again, merge, repeat."""
 

@@ -63,6 +63,8 @@ class Hub:
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
         self.skipped = 0
+        self.published = asyncio.Event()
+        """Set whenever something was stored; whoever waits for it clears it (services/feed.py)."""
 
     def __len__(self) -> int:
         return len(self._followers)
@@ -81,6 +83,7 @@ class Hub:
 
     def publish(self, events: Iterable[Event]) -> None:
         """Offer events to everybody; never waits."""
+        self.published.set()
         if not self._followers:
             return
         for event in events:

@@ -15,6 +15,7 @@ from typing import Protocol
 from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Ingested
 from seawall_control.domain.filters import Node
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.positions import Position
 from seawall_control.domain.records import Change, Committed, Document, Entry
 from seawall_control.domain.revisions import Applied, Draft, Revision
 
@@ -93,6 +94,17 @@ class EventStore(Protocol):
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         """Return a page of events."""
+        ...
+
+    async def newest_position(self) -> Position:
+        """Return the position of the event that was stored last; `START` when there is none."""
+        ...
+
+    async def stored_after(self, position: Position, *, limit: int) -> Sequence[tuple[Position, Event]]:
+        """Return the events that were stored after a position, in the order in which they were: what is
+        committed later comes later. Raise `PositionLost` when so much has been deleted since that some of
+        them might be left out.
+        """
         ...
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:

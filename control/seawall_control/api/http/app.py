@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
 from seawall_control.api.http.headers import CommonHeaders
+from seawall_control.api.http.live import Live
 from seawall_control.api.http.pages import Pages
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.rpc.methods import Methods
 
 
-def routes(parts: HttpParts) -> list[Route]:
+def routes(parts: HttpParts) -> list[BaseRoute]:
     """Return everything that is served."""
-    return [*Pages(parts).routes(), *Events(parts).routes(), *Methods(parts).routes()]
+    return [
+        *Pages(parts).routes(),
+        # Before the events, whose {id} takes any word.
+        *Live(parts).routes(),
+        *Events(parts).routes(),
+        *Methods(parts).routes(),
+    ]
 
 
 def application(parts: HttpParts, hosts: frozenset[str], origins: frozenset[str] = frozenset()) -> ASGIApp:
@@ -26,7 +33,8 @@ def application(parts: HttpParts, hosts: frozenset[str], origins: frozenset[str]
     other sites whose pages may read and change.
 
     From the inside out: the routes; the guard, which refuses before anything is read; the common headers,
-    which refusals carry too. Whatever asks who is calling belongs between the routes and the guard.
+    which refusals carry too. Whatever asks who is calling belongs between the routes and the guard, and is
+    asked by WebSockets too.
     """
     app: ASGIApp = Starlette(routes=routes(parts), exception_handlers={HTTPException: http_failure})
     app = Guard(app, hosts, origins)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from google.protobuf import json_format
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,12 +29,10 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _filter(request: Request) -> str:
-    """Return the filter of the query: `filter=`, and the plain parameters that the requirements name."""
-    parts = [f"({request.query_params['filter']})"] if request.query_params.get("filter", "").strip() else []
-    parts += [
-        f"{key} = {_quoted(request.query_params[key])}" for key in FILTERS if request.query_params.get(key)
-    ]
+def filter_of(query: QueryParams) -> str:
+    """Return the filter of a query: `filter=`, and the plain parameters that the requirements name."""
+    parts = [f"({query['filter']})"] if query.get("filter", "").strip() else []
+    parts += [f"{key} = {_quoted(query[key])}" for key in FILTERS if query.get(key)]
     return " AND ".join(parts)
 
 
@@ -78,7 +77,7 @@ class Events:
         query = request.query_params
         size = number(request, "page_size", number(request, "limit", 0))
         page = await self._parts.events.page(
-            filter_text=_filter(request),
+            filter_text=filter_of(query),
             size=int(max(-1.0, min(size, 1e6))),
             token=query.get("page_token", ""),
             order_by=query.get("order_by", ""),

@@ -57,7 +57,12 @@ class HttpServer:
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            # A compressor for each reader is more memory than what it saves.
+            ws_per_message_deflate=False,
             http=BoundedProtocol,
             loop="none",
             server_header=False,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from seawall_control.api.registry import Registry
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
+from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
 from seawall_control.services.tail import Hub
@@ -20,6 +21,7 @@ class HttpParts:
     fleet: Fleet
     health: HealthService
     hub: Hub
+    feed: Feed
     clock: Clock
     served: Registry
     version: str

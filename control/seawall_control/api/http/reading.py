@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -66,16 +67,28 @@ def flag(request: Request, key: str) -> bool:
 
 def only(request: Request, *known: str) -> None:
     """Refuse a query parameter that is none of ours: a misspelt condition must not select everything."""
-    for key in request.query_params:
+    only_known(request.query_params, *known)
+
+
+def only_known(query: QueryParams, *known: str) -> None:
+    """Refuse a parameter that is none of these, and one that comes twice. Raise `InvalidRequest`."""
+    for key in query:
         if key not in known:
             known_here = f"known are {', '.join(known)}" if known else "there is none"
             raise InvalidRequest(f"there is no parameter {key[:64]!r} here; {known_here}")
+        if len(query.getlist(key)) > 1:
+            raise InvalidRequest(f"the parameter {key!r} may be given once")
 
 
 def number(request: Request, key: str, default: float) -> float:
     """Return a finite number of the query. Raise `InvalidRequest`."""
+    return number_of(request.query_params, key, default)
+
+
+def number_of(query: QueryParams, key: str, default: float) -> float:
+    """Return a finite number. Raise `InvalidRequest`."""
     try:
-        found = float(request.query_params.get(key, default))
+        found = float(query.get(key, default))
     except ValueError:
         found = math.nan
     if not math.isfinite(found):

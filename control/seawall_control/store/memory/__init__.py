@@ -22,6 +22,7 @@ from seawall_control.domain.events import (
 from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.ingest import take_in
+from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
 from seawall_control.store.memory.records import MemoryRecords
@@ -36,6 +37,8 @@ class MemoryStore(MemoryRecords):
         self._revisions: dict[str, list[Revision]] = {}
         self._requests: dict[str, Remembered] = {}
         self._events: dict[str, Event] = {}
+        self._numbers: dict[str, int] = {}
+        self._stored = 0
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
         self._proxies: dict[str, ProxyRecord] = {}
         self.refusals: list[tuple[str, str, Refusal]] = []
@@ -108,6 +111,8 @@ class MemoryStore(MemoryRecords):
         for event in events:
             if event.id not in self._events:
                 self._events[event.id] = event
+                self._stored += 1
+                self._numbers[event.id] = self._stored
                 new.append(event)
         return tuple(new)
 
@@ -132,6 +137,20 @@ class MemoryStore(MemoryRecords):
                 if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)
             ]
         return found[: query.limit]
+
+    async def newest_position(self) -> Position:
+        """See `EventStore.newest_position`."""
+        newest = max(self._events, key=self._numbers.__getitem__, default=None)
+        return START if newest is None else Position(self._numbers[newest], newest)
+
+    async def stored_after(self, position: Position, *, limit: int) -> Sequence[tuple[Position, Event]]:
+        """See `EventStore.stored_after`. No number is given twice here, so no position is ever lost."""
+        found = [
+            (Position(self._numbers[e.id], e.id), e)
+            for e in self._events.values()
+            if self._numbers[e.id] > position.number
+        ]
+        return sorted(found, key=lambda pair: pair[0])[:limit]
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
         """See `EventStore.update_event`."""

@@ -18,6 +18,7 @@ from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.events import SqliteEvents
 from seawall_control.store.sqlite.opening import WRITER, DirectoryLock, prepare_directory, prepare_file
 from seawall_control.store.sqlite.policies import SqlitePolicies
+from seawall_control.store.sqlite.positions import SqlitePositions
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.records import SqliteRecords
 from seawall_control.store.sqlite.writer import Writer
@@ -25,7 +26,7 @@ from seawall_control.store.sqlite.writer import Writer
 _log = logging.getLogger("seawall.control.store")
 
 
-class SqliteStore(SqlitePolicies, SqliteEvents, SqliteRecords):
+class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteRecords):
     """Implements `Store` on one file. Made by `open_store`."""
 
     def __init__(self, path: Path, lock: DirectoryLock, db: aiosqlite.Connection) -> None:
