@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,19 @@ EXIT_USAGE: Final = 2
 EXIT_NOW: Final = 130
 
 _log = logging.getLogger("seawall.control")
+
+
+def _hook(text: str) -> tuple[str, str]:
+    name, separator, command = text.partition("=")
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    if not separator or not name.replace("-", "").isalnum() or not words:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=COMMAND, such as restart='/usr/bin/systemctl restart shop'"
+        )
+    return name, command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,6 +64,14 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=30.0,
         help="delete resolved events older than this; 0 keeps them",
+    )
+    found.add_argument(
+        "--hook",
+        action="append",
+        default=[],
+        type=_hook,
+        metavar="NAME=COMMAND",
+        help="a command that runbooks may run under this name; repeatable",
     )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
@@ -108,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http_address=options.http,
         http_origins=frozenset(options.http_allow_origin),
         retention_days=options.retention_days,
+        hooks=dict(options.hook),
     )
     try:
         return asyncio.run(_run(settings, options.log))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from seawall.v1 import (
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
+    admin_healing_pb2_grpc,
     admin_policies_pb2_grpc,
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
@@ -27,6 +28,7 @@ from seawall.v1 import (
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
 from seawall_control.api.grpc_server import GrpcServer
+from seawall_control.api.healing import HealingServicer
 from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
@@ -39,6 +41,7 @@ from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
 from seawall_control.services.notices import Notices
 from seawall_control.services.policies import PolicyService
@@ -77,6 +80,8 @@ class ControlSettings:
     """Origins of other sites whose pages may use the HTTP API."""
     retention_days: float = 30.0
     """Resolved events older than this are deleted; 0 keeps them for ever."""
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """Commands that runbooks may run, by the name that they call them."""
     stats_interval_s: float = 1.0
     """How often proxies report statistics."""
     grace_s: float = 5.0
@@ -108,6 +113,16 @@ class ControlPlane:
         self.rollouts = Rollouts(store, self.fleet, self.events, clock)
         self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)
+        self.healing = healing_service(
+            store,
+            self.fleet,
+            self.policies,
+            self.events,
+            clock,
+            self._background,
+            directory=settings.data_dir,
+            hooks=settings.hooks,
+        )
         found = version()
         served = Registry()
         served.add(
@@ -130,6 +145,7 @@ class ControlPlane:
             admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server,
             OperationsServicer(self.fleet, self.health, found),
         )
+        served.add(admin_healing_pb2_grpc.add_HealingServiceServicer_to_server, HealingServicer(self.healing))
         try:
             sock = bind(settings.http_address)
         except (OSError, ValueError, OverflowError) as error:
@@ -157,12 +173,14 @@ class ControlPlane:
         """Serve."""
         await self.fleet.load()
         await self.rollouts.load()
+        await self.healing.load()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),
             loop.create_task(self.fleet.run(), name="seawall-fleet"),
             loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
             loop.create_task(self.feed.run(), name="seawall-feed"),
+            loop.create_task(self.healing.run(), name="seawall-healing"),
             loop.create_task(
                 retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
             ),

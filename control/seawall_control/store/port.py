@@ -181,6 +181,12 @@ class Store(PolicyStore, EventStore, FleetStore, RecordStore, Protocol):
         """Return how the store is doing; never raises."""
         ...
 
+    async def findings(self) -> Sequence[str]:
+        """Let the engine check what it holds and return what it found wrong, at most ten things. Takes as
+        long as the data is large, and disturbs nobody. Raise `StoreBusy` when it takes too long.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Finish what was accepted and close. Safe to call twice and while being cancelled."""
         ...

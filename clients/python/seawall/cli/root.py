@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stat": ("stat:stat", "Rates, success, latency, retries and breakers of routes."),
     "breaker": ("breaker:breaker", "List, reset or trip breakers."),
     "events": ("events:events", "List, show, resolve, count or follow error events."),
+    "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "check": ("check:check", "Check that everything works together, with a hint where it does not."),
     "version": ("version:version", "Say what is installed and whether it runs compiled."),
 }

@@ -367,6 +367,14 @@ class AsyncSeawall:
         """Close the connection."""
         await self.aclose()
 
+    async def call(
+        self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
+    ) -> R:
+        """Send any unary RPC of `seawall.v1`, such as one that has no method here: `method` is
+        `/seawall.v1.Service/Method`, `response` the class of the answer; None means the usual deadline.
+        """
+        return await self._run.unary(Call(method, request, response, timeout_s))
+
     async def aclose(self) -> None:
         """Close the connection; running calls end."""
         await self._run.aclose()

@@ -362,6 +362,12 @@ class Seawall:
         """Close the connection."""
         self.close()
 
+    def call(self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None) -> R:
+        """Send any unary RPC of `seawall.v1`, such as one that has no method here: `method` is
+        `/seawall.v1.Service/Method`, `response` the class of the answer; None means the usual deadline.
+        """
+        return self._run.unary(Call(method, request, response, timeout_s))
+
     def close(self) -> None:
         """Close the connection; running calls end."""
         self._run.close()

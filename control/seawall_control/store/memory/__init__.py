@@ -209,5 +209,9 @@ class MemoryStore(MemoryRecords):
         """See `Store.report_state`."""
         return StoreReport("memory", "1", "ok", "nothing is durable here")
 
+    async def findings(self) -> Sequence[str]:
+        """See `Store.findings`."""
+        return ()
+
     async def aclose(self) -> None:
         """See `Store.aclose`."""

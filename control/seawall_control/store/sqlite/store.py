@@ -15,6 +15,7 @@ from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
 from seawall_control.store.port import StoreReport
 from seawall_control.store.sqlite.adapter import marks
+from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
 from seawall_control.store.sqlite.opening import WRITER, DirectoryLock, prepare_directory, prepare_file
 from seawall_control.store.sqlite.policies import SqlitePolicies
@@ -89,6 +90,10 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteRecords):
             commit_seconds=self._writer.commit_seconds,
             queued=self._writer.queued,
         )
+
+    async def findings(self) -> Sequence[str]:
+        """See `Store.findings`."""
+        return await asyncio.to_thread(check_file, self._path)
 
     async def aclose(self) -> None:
         """See `Store.aclose`. aiosqlite's threads are not daemons: one that stays open would keep the process

@@ -115,12 +115,27 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
 )
 @_data_dir
 @_log
+@click.option(
+    "--hook",
+    "hooks",
+    multiple=True,
+    metavar="NAME=COMMAND",
+    help="A command that runbooks may run under this name; repeatable.",
+)
 @click.pass_context
 def control(
-    ctx: click.Context, grpc: str, http: str, origins: tuple[str, ...], data_dir: str, log_format: str
+    ctx: click.Context,
+    grpc: str,
+    http: str,
+    origins: tuple[str, ...],
+    hooks: tuple[str, ...],
+    data_dir: str,
+    log_format: str,
 ) -> None:
     """Run a control plane with an embedded store."""
     from seawall_control.main import main
 
     arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]
-    ctx.exit(main([*arguments, *(f"--http-allow-origin={origin}" for origin in origins)]))
+    arguments += [f"--http-allow-origin={origin}" for origin in origins]
+    arguments += [f"--hook={hook}" for hook in hooks]
+    ctx.exit(main(arguments))

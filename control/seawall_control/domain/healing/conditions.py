@@ -1,0 +1,151 @@
+"""What can be wrong, as numbers with a subject.
+
+Every condition has one measure whose growth is bad, so that a runbook needs a threshold and nothing else. An
+observation is made at every look, also while all is well: that is how the end of a condition is seen. A
+subject without an observation is unknown, neither ill nor healed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Condition(StrEnum):
+    """A kind of trouble. The words are stable: runbooks name them."""
+
+    UPSTREAM_UNRESPONSIVE = "upstream_unresponsive"
+    """Share of a route's calls, 0 to 1, that ended without an answer: UNAVAILABLE or DEADLINE_EXCEEDED."""
+    ERROR_RATE = "error_rate"
+    """Share of a route's calls, 0 to 1, that did not end with OK."""
+    BACKLOG = "backlog"
+    """Changes that wait for the store, or events that a proxy has recorded and not delivered."""
+    MEMORY_GROWTH = "memory_growth"
+    """Growth of the process over the last samples, as a share of its size an hour (`Growth`)."""
+    CPU = "cpu"
+    """Processors that the process keeps busy; 1.0 is one of them."""
+    DISK = "disk"
+    """Share of the disk, 0 to 1, that is in use."""
+    STORE_INTEGRITY = "store_integrity"
+    """Findings of the store's own check; 0 when it is sound."""
+    POLICY_DRIFT = "policy_drift"
+    """Seconds for which a connected proxy has not run what it should."""
+
+
+UNITS: Final[Mapping[Condition, str]] = {
+    Condition.UPSTREAM_UNRESPONSIVE: "share of calls, 0 to 1",
+    Condition.ERROR_RATE: "share of calls, 0 to 1",
+    Condition.BACKLOG: "number waiting",
+    Condition.MEMORY_GROWTH: "share of its size an hour",
+    Condition.CPU: "processors",
+    Condition.DISK: "share of the disk, 0 to 1",
+    Condition.STORE_INTEGRITY: "findings",
+    Condition.POLICY_DRIFT: "seconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One measure at one look."""
+
+    condition: Condition
+    subject: str
+    """`route/NAME`, `proxy/NODE`, `disk/PATH`, `store`, `process`, or a fingerprint."""
+    value: float
+    text: str
+    """The evidence in words, for people."""
+
+
+MIN_CALLS: Final = 20
+"""Fewer calls than this in the window say nothing about a route."""
+_UNANSWERED: Final = (4, 14)
+"""DEADLINE_EXCEEDED and UNAVAILABLE."""
+
+
+def of_route(route: str, by_code: Sequence[int], *, window_s: float) -> tuple[Observation, ...]:
+    """Return what the finished calls of a window, by status code number, say about a route."""
+    calls = sum(by_code)
+    if calls < MIN_CALLS:
+        return ()
+    failed = calls - by_code[0]
+    unanswered = sum(by_code[code] for code in _UNANSWERED if code < len(by_code))
+    subject = f"route/{route}"
+    return (
+        Observation(
+            Condition.ERROR_RATE,
+            subject,
+            failed / calls,
+            f"{failed} of {calls} calls in {window_s:.0f} s did not end with OK",
+        ),
+        Observation(
+            Condition.UPSTREAM_UNRESPONSIVE,
+            subject,
+            unanswered / calls,
+            f"{unanswered} of {calls} calls in {window_s:.0f} s had no answer",
+        ),
+    )
+
+
+def of_disk(path: str, *, used_bytes: int, total_bytes: int) -> Observation:
+    """Return how full a disk is."""
+    share = used_bytes / total_bytes if total_bytes > 0 else 1.0
+    free = max(0, total_bytes - used_bytes)
+    return Observation(
+        Condition.DISK, f"disk/{path}", share, f"{share:.0%} of {path} is used, {free / 2**30:.1f} GiB free"
+    )
+
+
+class Growth:
+    """Tells steady growth from a size that goes up and down.
+
+    Theory: a least-squares line through the samples. A leak is a line that explains most of the variation
+    (r squared at least 0.8); the measure is its slope an hour relative to the mean. Caches that fill and
+    stay, and sizes that swing, give a low r squared or a small slope.
+    """
+
+    SAMPLES: Final = 60
+    MIN_SAMPLES: Final = 12
+    MIN_FIT: Final = 0.8
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, float]] = deque(maxlen=self.SAMPLES)
+
+    def add(self, at_s: float, size: float) -> None:
+        """Keep a sample."""
+        self._samples.append((at_s, size))
+
+    def observe(self, subject: str) -> Observation | None:
+        """Return the growth; None while there are too few samples to tell."""
+        count = len(self._samples)
+        if count < self.MIN_SAMPLES:
+            return None
+        mean_at = sum(at for at, _ in self._samples) / count
+        mean = sum(size for _, size in self._samples) / count
+        over = sum((at - mean_at) ** 2 for at, _ in self._samples)
+        spread = sum((size - mean) ** 2 for _, size in self._samples)
+        both = sum((at - mean_at) * (size - mean) for at, size in self._samples)
+        if over == 0 or mean <= 0:
+            return None
+        slope = both / over
+        fit = both * both / (over * spread) if spread > 0 else 0.0
+        value = slope * 3600 / mean if fit >= self.MIN_FIT and slope > 0 else 0.0
+        minutes = (self._samples[-1][0] - self._samples[0][0]) / 60
+        return Observation(
+            Condition.MEMORY_GROWTH,
+            subject,
+            value,
+            f"{mean / 2**20:.0f} MiB, {slope * 3600 / 2**20:+.1f} MiB an hour over {minutes:.0f} min",
+        )
+
+
+def by_subject(observations: Iterable[Observation]) -> Mapping[tuple[Condition, str], Observation]:
+    """Return observations by condition and subject; of several the worst."""
+    found: dict[tuple[Condition, str], Observation] = {}
+    for one in observations:
+        key = (one.condition, one.subject)
+        if key not in found or found[key].value < one.value:
+            found[key] = one
+    return found

@@ -1,0 +1,33 @@
+"""Puts healing together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from seawall_control.services.background import Background
+from seawall_control.services.edge import Clock
+from seawall_control.services.events import EventService
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.healing.actuators import Actuators, Reach
+from seawall_control.services.healing.service import HealingService
+from seawall_control.services.healing.signals import Signals
+from seawall_control.services.policies import PolicyService
+from seawall_control.store.port import Store
+
+
+def healing_service(
+    store: Store,
+    fleet: Fleet,
+    policies: PolicyService,
+    events: EventService,
+    clock: Clock,
+    background: Background,
+    *,
+    directory: Path | None,
+    hooks: Mapping[str, str],
+) -> HealingService:
+    """Return the service; `directory` is where the store lies, None where it is not on this machine."""
+    signals = Signals(store, fleet, clock, directory)
+    reach = Reach(fleet, policies, events, signals, clock, directory, hooks)
+    return HealingService(store, clock, signals.observe, Actuators(reach), background)

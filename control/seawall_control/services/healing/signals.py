@@ -1,0 +1,126 @@
+"""Gathers what there is to observe, every time it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from seawall_control.domain.errors import ControlError
+from seawall_control.domain.fleet import is_drifted
+from seawall_control.domain.healing.conditions import Condition, Growth, Observation, of_disk, of_route
+from seawall_control.services.edge import Clock
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.healing.machine import Usage, usage
+from seawall_control.store.port import Store
+
+WINDOW_S: Final = 60.0
+"""How far back a route's calls are looked at."""
+SAMPLE_S: Final = 60.0
+"""Time between two samples of the memory's size."""
+CHECK_EVERY_S: Final = 6 * 3600.0
+"""Time between two checks of the store by itself."""
+
+
+class Signals:
+    """Everything that runbooks may be about."""
+
+    def __init__(self, store: Store, fleet: Fleet, clock: Clock, directory: Path | None) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._clock = clock
+        self._directory = directory
+        self._growth = Growth()
+        self._sampled_s = float("-inf")
+        self._cpu: tuple[float, float] | None = None
+        self._drifted: dict[str, float] = {}
+        self._findings: tuple[str, ...] = ()
+        self._checked_s = float("-inf")
+
+    async def observe(self) -> list[Observation]:
+        """Look at everything once."""
+        now = self._clock.monotonic_s()
+        found = [*self._routes(), *self._proxies(now)]
+        found += self._machine(await asyncio.to_thread(usage, self._directory), now)
+        report = await self._store.report_state()
+        found.append(
+            Observation(
+                Condition.BACKLOG,
+                "store",
+                float(report.queued),
+                f"{report.queued} changes wait for the store",
+            )
+        )
+        if now - self._checked_s >= CHECK_EVERY_S and report.state == "ok":
+            await self.check_store()
+        found.append(
+            Observation(
+                Condition.STORE_INTEGRITY,
+                "store",
+                float(len(self._findings)),
+                "; ".join(self._findings[:3])[:500] or "the last check found nothing",
+            )
+        )
+        return found
+
+    async def check_store(self) -> tuple[str, ...]:
+        """Check the store now and return what was found."""
+        self._checked_s = self._clock.monotonic_s()
+        try:
+            self._findings = tuple(await self._store.findings())
+        except ControlError as error:
+            self._findings = (f"the check did not end: {error}",)
+        return self._findings
+
+    def _routes(self) -> list[Observation]:
+        calls = self._fleet.stats.window(self._fleet.chosen(""), window_s=WINDOW_S)
+        return [
+            one
+            for route, counters in calls.items()
+            for one in of_route(route, counters.by_code, window_s=WINDOW_S)
+        ]
+
+    def _proxies(self, now: float) -> list[Observation]:
+        found: list[Observation] = []
+        for record in self._fleet.known():
+            if not self._fleet.is_connected(record.node):
+                self._drifted.pop(record.node, None)
+                continue
+            subject = f"proxy/{record.node}"
+            if is_drifted(record, self._fleet.wanted_hash(record)):
+                since = self._drifted.setdefault(record.node, now)
+            else:
+                self._drifted.pop(record.node, None)
+                since = now
+            found.append(
+                Observation(
+                    Condition.POLICY_DRIFT,
+                    subject,
+                    now - since,
+                    f"runs revision {record.applied_revision}; not the newest for {now - since:.0f} s",
+                )
+            )
+        return found
+
+    def _machine(self, used: Usage, now: float) -> list[Observation]:
+        found: list[Observation] = []
+        if used.disk_total_bytes and self._directory is not None:
+            found.append(
+                of_disk(
+                    str(self._directory),
+                    used_bytes=used.disk_used_bytes,
+                    total_bytes=used.disk_total_bytes,
+                )
+            )
+        if used.resident_bytes and now - self._sampled_s >= SAMPLE_S:
+            self._sampled_s = now
+            self._growth.add(now, used.resident_bytes)
+        if (growth := self._growth.observe("process")) is not None:
+            found.append(growth)
+        if self._cpu is not None and now > self._cpu[0]:
+            busy = (used.cpu_s - self._cpu[1]) / (now - self._cpu[0])
+            found.append(
+                Observation(Condition.CPU, "process", busy, f"{busy:.2f} processors busy in this process")
+            )
+        self._cpu = (now, used.cpu_s)
+        return found

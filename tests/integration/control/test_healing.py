@@ -1,0 +1,285 @@
+"""Healing on a whole control plane: what runbooks do is done, judged, taken back and recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from seawall.client.aio import AsyncSeawall
+from seawall.errors import SeawallError
+from seawall.v1 import admin_healing_pb2 as pb
+from seawall_control.domain.healing.actions import Action
+from seawall_control.domain.healing.conditions import Condition
+from seawall_control.domain.healing.engine import State
+from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.services.healing.service import TOPIC, case_of
+from seawall_control.store.sqlite import open_store
+from tests.integration.control.kit import Stubs, document
+from tests.kit.stand import Stand
+
+pytestmark = pytest.mark.integration
+
+ALWAYS = Runbook(
+    name="always",
+    condition=Condition.BACKLOG,
+    threshold=0.0,
+    action=Action.ROLL_BACK_POLICY,
+    lasting_s=0.0,
+    mode=Mode.AUTO,
+    verify_after_s=1.0,
+)
+
+
+async def states(plane: ControlPlane, wanted: State) -> list[str]:
+    """Wait until the newest change of a case is into a state; return what was said, newest first."""
+    async with asyncio.timeout(15):
+        while True:
+            entries = await plane.store.entries(TOPIC)
+            cases = [case_of(entry.body) for entry in entries]
+            if cases and cases[0].state is wanted:
+                return [case.outcome for case in cases]
+            await plane.healing.look()
+            await asyncio.sleep(0.05)
+
+
+async def last_outcome(plane: ControlPlane, words: str) -> None:
+    """Wait until the newest change of a case says these words."""
+
+    async def said() -> bool:
+        return words in (await plane.healing.cases()).cases[0].outcome
+
+    async with asyncio.timeout(10):
+        while not await said():  # noqa: ASYNC110 - another task writes the record
+            await asyncio.sleep(0.02)
+
+
+def damage(path: Path) -> None:
+    """Overwrite the beginning of the third page of a file."""
+    raw = bytearray(path.read_bytes())
+    raw[4096 * 2 : 4096 * 2 + 64] = b"\xff" * 64
+    path.write_bytes(raw)
+
+
+async def test_a_policy_that_is_blamed_is_taken_back_and_brought_back(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
+    """The condition holds on, so going back did not help, and the newer policy is the newest again."""
+    for timeout_s in (1, 2):
+        await plane.policies.apply(document(timeout_s), message=f"{timeout_s} s")
+    await plane.healing.put_runbook(ALWAYS)
+    await plane.healing.look()
+    await states(plane, State.VERIFYING)
+    newest = await plane.policies.revision()
+    assert (newest.revision, newest.rollback_of, newest.author) == (3, 1, "seawall-healing")
+    await states(plane, State.NOT_HELPED)
+    await last_outcome(plane, "taken back")
+    newest = await plane.policies.revision()
+    assert (newest.revision, newest.rollback_of) == (4, 2)
+    assert plane.healing.effect() == {("roll_back_policy", "not_helped"): 1}
+
+
+async def test_an_old_policy_is_not_blamed(plane: ControlPlane, stubs: Stubs) -> None:
+    """Nor is there anything to go back to for the first one; both end as failed, with the reason."""
+    await plane.policies.apply(document(1))
+    await plane.healing.put_runbook(ALWAYS)
+    await plane.healing.look()
+    assert "only one revision" in (await states(plane, State.FAILED))[0]
+
+
+async def test_hooks(tmp_path: Path) -> None:
+    """A hook gets the case in its environment; one that hangs is killed, and one that is not there is
+    named.
+    """
+    said = tmp_path / "said"
+    script = f"import os; open({str(said)!r}, 'w').write(os.environ['SEAWALL_SUBJECT']); print('done')"
+    settings = ControlSettings(
+        data_dir=tmp_path / "control",
+        grpc_address="127.0.0.1:0",
+        http_address="127.0.0.1:0",
+        grace_s=1.0,
+        hooks={
+            "note": f'{sys.executable} -c "{script}"',
+            "hang": f'{sys.executable} -c "import time; time.sleep(60)"',
+        },
+    )
+    store = await open_store(settings.data_dir)
+    plane = ControlPlane(settings, store)
+    await plane.start()
+    try:
+        for hook, state, words in (
+            ("note", State.VERIFYING, "note ended with 0: done"),
+            ("hang", State.FAILED, "hang did not end within 0.3 s"),
+            ("none", State.FAILED, "start the control plane with --hook none=COMMAND"),
+        ):
+            await plane.healing.put_runbook(
+                Runbook(
+                    name=hook,
+                    condition=Condition.BACKLOG,
+                    threshold=0.0,
+                    action=Action.COMMAND,
+                    parameters={"hook": hook, "timeout_s": 30.0 if hook == "note" else 0.3},
+                    lasting_s=0.0,
+                    mode=Mode.AUTO,
+                )
+            )
+            await plane.healing.look()
+            assert words in (await states(plane, state))[0]
+        assert said.read_text() == "store"
+    finally:
+        await plane.stop()
+        await store.aclose()
+
+
+async def test_a_breaker_is_held_open_on_every_proxy(
+    plane: ControlPlane, stubs: Stubs, tmp_path: Path
+) -> None:
+    """And reset when that did not help."""
+    stand = Stand(tmp_path)
+    try:
+        _, address = stand.upstream()
+        config = stand.policy(
+            {
+                "clusters": [{"name": "shop", "endpoints": [address]}],
+                "routes": [{"name": "all", "match": {}, "cluster": "shop", "policy": "builtin/standard"}],
+                "control": {"target": plane.addresses.grpc, "node": "one"},
+            }
+        )
+        proxy = await asyncio.to_thread(stand.proxy, config)
+        async with grpc.aio.insecure_channel(proxy.address) as channel:
+            call: Any = channel.unary_unary("/any.Service/Unary")
+            async with asyncio.timeout(20):
+                while not plane.fleet.stats.window(["one"], window_s=60).get("all"):
+                    await call(b"hello")
+                    await asyncio.sleep(0.02)
+            for _ in range(30):
+                await call(b"hello")
+        await plane.healing.put_runbook(
+            Runbook(
+                name="hold",
+                condition=Condition.ERROR_RATE,
+                threshold=0.0,
+                subject="route/all",
+                action=Action.HOLD_BREAKER_OPEN,
+                lasting_s=0.0,
+                mode=Mode.AUTO,
+                verify_after_s=1.0,
+            )
+        )
+        said = await states(plane, State.NOT_HELPED)
+        assert any("held open for 300 s on 1 of 1 proxies" in text for text in said)
+        await last_outcome(plane, "taken back: reset on 1 of 1")
+        breaker = proxy.route("all")["breaker"]
+        assert breaker["state"] == "closed"
+    finally:
+        await asyncio.to_thread(stand.close)
+
+
+async def test_over_the_wire(plane: ControlPlane) -> None:
+    """List, set, refuse, propose, approve, diagnose, count: as a client does it."""
+    service = "/seawall.v1.HealingService"
+    async with AsyncSeawall(plane.addresses.grpc) as seawall:
+        listed = await seawall.call(
+            f"{service}/ListRunbooks", pb.ListRunbooksRequest(), pb.ListRunbooksResponse
+        )
+        assert {r.name for r in listed.runbooks} == {b.name for b in BUILT_IN}
+        assert all(r.built_in and r.etag == "0" for r in listed.runbooks)
+        bad = pb.Runbook(name="x", condition="nothing", action="check_store")
+        with pytest.raises(SeawallError, match="words that are not known"):
+            await seawall.call(
+                f"{service}/SetRunbook", pb.SetRunbookRequest(runbook=bad), pb.SetRunbookResponse
+            )
+        good = pb.Runbook(
+            name="ask", condition="backlog", action="check_store", mode=pb.RUNBOOK_MODE_APPROVE, etag="0"
+        )
+        good.lasting.seconds = 0
+        kept = await seawall.call(
+            f"{service}/SetRunbook", pb.SetRunbookRequest(runbook=good), pb.SetRunbookResponse
+        )
+        assert (kept.runbook.etag, kept.runbook.built_in) == ("1", False)
+        with pytest.raises(SeawallError, match="changed"):
+            await seawall.call(
+                f"{service}/SetRunbook", pb.SetRunbookRequest(runbook=good), pb.SetRunbookResponse
+            )
+        await plane.healing.look()
+        open_ = pb.ListHealingCasesRequest(open=True)
+        (case,) = (
+            await seawall.call(f"{service}/ListHealingCases", open_, pb.ListHealingCasesResponse)
+        ).cases
+        assert (case.state, case.subject) == ("proposed", "store")
+        approve = pb.ApproveHealingCaseRequest(id=case.id, actor="ann")
+        done = await seawall.call(f"{service}/ApproveHealingCase", approve, pb.ApproveHealingCaseResponse)
+        assert (done.case.state, done.case.actor) == ("running", "ann")
+        assert "store is sound" in (await states(plane, State.VERIFYING))[0]
+        with pytest.raises(SeawallError, match="waits for no answer"):
+            await seawall.call(f"{service}/ApproveHealingCase", approve, pb.ApproveHealingCaseResponse)
+        seen = await seawall.call(f"{service}/Diagnose", pb.DiagnoseRequest(), pb.DiagnoseResponse)
+        disk = next(o for o in seen.observations if o.condition == "disk")
+        assert [v.runbook for v in disk.verdicts] == ["disk-nearly-full"]
+        stats = await seawall.call(
+            f"{service}/GetHealingStats", pb.GetHealingStatsRequest(), pb.GetHealingStatsResponse
+        )
+        assert stats.open == 1
+        assert not stats.HasField("effectiveness")
+        await seawall.call(
+            f"{service}/DeleteRunbook", pb.DeleteRunbookRequest(name="ask"), pb.DeleteRunbookResponse
+        )
+        with pytest.raises(SeawallError, match="mode off"):
+            await seawall.call(
+                f"{service}/DeleteRunbook",
+                pb.DeleteRunbookRequest(name="disk-nearly-full"),
+                pb.DeleteRunbookResponse,
+            )
+
+
+async def test_open_cases_survive_a_restart(tmp_path: Path) -> None:
+    """What was proposed before the control plane ended can be approved after it has started again."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control", grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=1.0
+    )
+    book = Runbook(
+        name="ask",
+        condition=Condition.BACKLOG,
+        threshold=0.0,
+        action=Action.FREE_MEMORY,
+        lasting_s=0.0,
+        mode=Mode.APPROVE,
+    )
+    store = await open_store(settings.data_dir)
+    plane = ControlPlane(settings, store)
+    await plane.healing.load()
+    await plane.healing.put_runbook(book)
+    await plane.healing.look()
+    (case,) = plane.healing.open_cases
+    await plane.stop()
+    await store.aclose()
+
+    store = await open_store(settings.data_dir)
+    plane = ControlPlane(settings, store)
+    await plane.start()
+    try:
+        assert plane.healing.runbook("ask").runbook == book
+        assert [c.id for c in plane.healing.open_cases] == [case.id]
+        await plane.healing.approve(case.id, actor="ann")
+        assert "MiB before" in (await states(plane, State.VERIFYING))[0]
+        newer = json.loads((await store.entries(TOPIC))[0].body)
+        assert newer["actor"] == "ann"
+    finally:
+        await plane.stop()
+        await store.aclose()
+
+
+async def test_a_damaged_store_is_found(plane: ControlPlane, tmp_path: Path) -> None:
+    """The check runs beside the writer and names what is wrong."""
+    assert list(await plane.store.findings()) == []
+    await plane.policies.apply(document(1))
+    path = Path((await plane.store.report_state()).path)
+    await plane.store.aclose()
+    await asyncio.to_thread(damage, path)
+    assert list(await plane.store.findings())

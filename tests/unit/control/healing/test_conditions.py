@@ -1,0 +1,83 @@
+"""What is measured says what it should."""
+
+from __future__ import annotations
+
+import pytest
+
+from seawall_control.domain.healing.actions import CATALOGUE, Action, checked
+from seawall_control.domain.healing.conditions import (
+    UNITS,
+    Condition,
+    Growth,
+    by_subject,
+    of_disk,
+    of_route,
+)
+
+
+def test_routes() -> None:
+    """Too few calls say nothing; unanswered is less than failed."""
+    assert of_route("a", [10, 0, 9], window_s=60) == ()
+    codes = [0] * 17
+    codes[0], codes[4], codes[13], codes[14] = 50, 20, 20, 10
+    rate, unanswered = of_route("a", codes, window_s=60)
+    assert (rate.value, unanswered.value) == (0.5, 0.3)
+    assert rate.subject == "route/a"
+    assert of_route("a", [20], window_s=60)[1].value == 0.0
+
+
+def test_disk() -> None:
+    """A disk without a size is full."""
+    assert of_disk("/data", used_bytes=9, total_bytes=10).value == 0.9
+    assert of_disk("/data", used_bytes=0, total_bytes=0).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "grows"),
+    [
+        ([100 + n for n in range(30)], True),
+        ([100.0] * 30, False),
+        ([100 + (n % 5) * 20 for n in range(30)], False),
+        ([200 - n for n in range(30)], False),
+        ([min(100 + n * 10, 150) for n in range(60)], False),
+    ],
+    ids=["steady", "flat", "saw", "shrinks", "fills a cache"],
+)
+def test_growth(sizes: list[float], grows: bool) -> None:
+    """Only a steady line counts as a leak."""
+    growth = Growth()
+    assert growth.observe("process") is None
+    for n, size in enumerate(sizes):
+        growth.add(n * 10.0, size * 2**20)
+    found = growth.observe("process")
+    assert found is not None
+    assert (found.value > 0.5) is grows
+
+
+def test_the_worst_of_a_subject_counts() -> None:
+    """Two measures of one thing are one observation."""
+    found = by_subject([of_disk("/d", used_bytes=n, total_bytes=10) for n in (3, 8, 5)])
+    assert found[Condition.DISK, "disk//d"].value == 0.8
+
+
+def test_vocabularies_are_complete() -> None:
+    """Every condition has a unit and every action a place in the catalogue."""
+    assert set(UNITS) == set(Condition)
+    assert set(CATALOGUE) == set(Action)
+
+
+def test_parameters() -> None:
+    """Defaults are filled in; what is wrong is named with the remedy."""
+    assert checked(Action.CLEAN_DISK, {}) == {"free_share": 0.2}
+    for given, words in (
+        ({"free": 1}, "no parameter 'free'; it has free_share"),
+        ({"free_share": "a"}, "must be a number"),
+        ({"free_share": 2}, "at most 0.9"),
+        ({"free_share": float("nan")}, "at least 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            checked(Action.CLEAN_DISK, given)
+    with pytest.raises(ValueError, match="needs the parameter 'hook'"):
+        checked(Action.COMMAND, {})
+    with pytest.raises(ValueError, match="must be a text"):
+        checked(Action.COMMAND, {"hook": 1})
