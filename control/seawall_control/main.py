@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from seawall_control.api.gate import GatePolicy
 from seawall_control.logs import set_up
 from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
 
@@ -73,6 +74,19 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=COMMAND",
         help="a command that runbooks may run under this name; repeatable",
     )
+    found.add_argument(
+        "--require-credentials",
+        action="store_true",
+        help="take no call without a token, not even from the user that runs this process",
+    )
+    found.add_argument(
+        "--insecure",
+        action="store_true",
+        help="take every call from everybody: whoever reaches the ports may do everything",
+    )
+    found.add_argument(
+        "--open-metrics", action="store_true", help="let everybody read /metrics, without a token"
+    )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return found
@@ -123,6 +137,8 @@ async def _run(settings: ControlSettings, style: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit code: 0 stopped, 2 cannot start, 3 the store failed."""
     options = parser().parse_args(arguments)
+    if options.insecure and options.require_credentials:
+        parser().error("--insecure takes every call and --require-credentials none without one; choose")
     set_up(options.log, options.log_level)
     settings = ControlSettings(
         data_dir=options.data_dir,
@@ -131,6 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http_origins=frozenset(options.http_allow_origin),
         retention_days=options.retention_days,
         hooks=dict(options.hook),
+        gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
+        open_metrics=options.open_metrics,
     )
     try:
         return asyncio.run(_run(settings, options.log))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from seawall.v1 import (
+    admin_access_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_healing_pb2_grpc,
@@ -25,17 +26,22 @@ from seawall.v1 import (
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
 )
+from seawall_control.api import roles
+from seawall_control.api.access import AccessServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
+from seawall_control.api.gate import Gate, GatePolicy
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.healing import HealingServicer
 from seawall_control.api.http import HttpParts, HttpServer, bind
+from seawall_control.api.interceptor import AccessInterceptor
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
 from seawall_control.services import retention, store_watch
+from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService
@@ -47,6 +53,7 @@ from seawall_control.services.notices import Notices
 from seawall_control.services.policies import PolicyService
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
+from seawall_control.services.tokens import TokenService
 from seawall_control.store.sqlite import SqliteStore, open_store
 
 EXIT_OK: Final = 0
@@ -82,6 +89,10 @@ class ControlSettings:
     """Resolved events older than this are deleted; 0 keeps them for ever."""
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Commands that runbooks may run, by the name that they call them."""
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    """Who is let in without a credential."""
+    open_metrics: bool = False
+    """Whether /metrics asks for no credential."""
     stats_interval_s: float = 1.0
     """How often proxies report statistics."""
     grace_s: float = 5.0
@@ -123,8 +134,11 @@ class ControlPlane:
             directory=settings.data_dir,
             hooks=settings.hooks,
         )
+        self.audit = AuditLog(store, clock)
+        self.tokens = TokenService(store, clock, self._background)
+        self.gate = Gate(settings.gate, self.tokens, self.audit, clock, self._background)
         found = version()
-        served = Registry()
+        self.served = served = Registry()
         served.add(
             fleet_pb2_grpc.add_FleetServiceServicer_to_server,
             FleetServicer(self.fleet, self.events, found, stats_interval_s=settings.stats_interval_s),
@@ -146,6 +160,11 @@ class ControlPlane:
             OperationsServicer(self.fleet, self.health, found),
         )
         served.add(admin_healing_pb2_grpc.add_HealingServiceServicer_to_server, HealingServicer(self.healing))
+        served.add(
+            admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
+            AccessServicer(self.tokens, self.audit, clock),
+        )
+        methods = roles.table(served.services)
         try:
             sock = bind(settings.http_address)
         except (OSError, ValueError, OverflowError) as error:
@@ -154,18 +173,27 @@ class ControlPlane:
                 "choose another with --http"
             ) from error
         try:
-            self._grpc = GrpcServer(served, settings.grpc_address)
+            self._grpc = GrpcServer(served, settings.grpc_address, AccessInterceptor(self.gate, methods))
         except RuntimeError as error:
             sock.close()
             raise AddressInUse(
                 f"the gRPC address {settings.grpc_address} cannot be used; choose another with --grpc"
             ) from error
         self._sock = sock
-        self._http = HttpServer(
-            HttpParts(self.events, self.fleet, self.health, self.hub, self.feed, clock, served, found),
-            sock,
-            origins=settings.http_origins,
+        self.parts = HttpParts(
+            self.events,
+            self.fleet,
+            self.health,
+            self.hub,
+            self.feed,
+            clock,
+            served,
+            found,
+            self.gate,
+            methods,
+            settings.open_metrics,
         )
+        self._http = HttpServer(self.parts, sock, origins=settings.http_origins)
         self.addresses = Addresses(self._grpc.address, self._http.address)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -189,6 +217,28 @@ class ControlPlane:
             ),
         ]
         await self._grpc.start()
+        self._say_who_may_call()
+
+    def _say_who_may_call(self) -> None:
+        gate = self._settings.gate
+        if gate.anybody:
+            _log.warning(
+                "INSECURE: every call is taken from everybody (--insecure); whoever reaches %s or %s may "
+                "push policies, open breakers and make tokens",
+                self.addresses.grpc,
+                self.addresses.http,
+            )
+        elif not gate.local_user:
+            _log.info("every call takes a token or a certificate")
+        elif self.gate.users.known:
+            _log.info(
+                "without a token only the user that runs this process (and root) may call, on this machine"
+            )
+        else:
+            _log.warning(
+                "this system does not tell who is at the other end of a loopback connection: every local "
+                "user may do everything; start with --require-credentials where that is not wanted"
+            )
 
     async def stop(self) -> None:
         """Drain and end everything but the store."""

@@ -104,7 +104,11 @@ class Overloaded(SeawallError):
 
 
 class Denied(SeawallError):
-    """The caller is not known or not allowed."""
+    """The caller is not known or not allowed; the message says what it takes."""
+
+
+class BadCredentials(SeawallError):
+    """A token or a file of a certificate cannot be used; nothing was sent."""
 
 
 class Failed(SeawallError):

@@ -29,8 +29,12 @@ _log = logging.getLogger("seawall.control.api")
 
 TABLE: Final[tuple[tuple[type[e.ControlError], grpc.StatusCode, int], ...]] = (
     (e.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT, 400),
+    (e.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, 401),
+    (e.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED, 403),
+    (e.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
     (e.NotFound, grpc.StatusCode.NOT_FOUND, 404),
     (e.PositionLost, grpc.StatusCode.OUT_OF_RANGE, 410),
+    (e.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS, 409),
     (e.EtagMismatch, grpc.StatusCode.ABORTED, 412),
     (e.PreconditionFailed, grpc.StatusCode.FAILED_PRECONDITION, 409),
     (e.StoreFull, grpc.StatusCode.RESOURCE_EXHAUSTED, 507),
@@ -95,6 +99,11 @@ def http_status(error: BaseException) -> int:
     return _row(error)[1]
 
 
+def status_name(http: int) -> str:
+    """Return the name of the gRPC status that goes with an HTTP status of ours; `UNKNOWN` for another."""
+    return next((code.name for _, code, status in TABLE if status == http), "UNKNOWN")
+
+
 def message_of(error: BaseException) -> str:
     """Return what a caller is told: never the inside of a bug."""
     return (
@@ -129,7 +138,9 @@ def _details(error: BaseException) -> list[Message]:
         )
     wait_s = retry_after_s(error)
     if wait_s:
-        details.append(error_details_pb2.RetryInfo(retry_delay=Duration(nanos=0, seconds=int(wait_s))))
+        delay = Duration()
+        delay.FromNanoseconds(int(wait_s * 1e9))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return details
 
 

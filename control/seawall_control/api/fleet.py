@@ -17,7 +17,9 @@ import grpc
 from seawall.v1 import fleet_pb2 as pb
 from seawall.v1 import fleet_pb2_grpc
 from seawall_control.api import codec, stats_codec
+from seawall_control.api.caller import current
 from seawall_control.api.errors import Context, abort
+from seawall_control.domain.access import check_node
 from seawall_control.domain.errors import HelloMissing, InvalidRequest, StoreFull, StoreUnavailable
 from seawall_control.domain.events import Gap
 from seawall_control.domain.fleet import bounded_reasons
@@ -95,7 +97,11 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         """Serve one proxy's stream."""
         session: Session | None = None
         try:
-            session = await self._fleet.attach(_hello(await self._first(context)))
+            hello = _hello(await self._first(context))
+            call = current()
+            if call is not None:
+                check_node(call.caller, hello.node)
+            session = await self._fleet.attach(hello)
             newest = await self._fleet.newest(session.record.policy_set)
             welcome = pb.Welcome(
                 version=self._version,

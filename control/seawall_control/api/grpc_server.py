@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from seawall_control.api.interceptor import AccessInterceptor
 from seawall_control.api.registry import Registry
 
 REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
@@ -29,8 +30,8 @@ _OPTIONS: Final = (
 class GrpcServer:
     """The gRPC side of the control plane."""
 
-    def __init__(self, served: Registry, address: str) -> None:
-        self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS)
+    def __init__(self, served: Registry, address: str, access: AccessInterceptor) -> None:
+        self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS, interceptors=(access,))
         self._services = tuple(served.services)
         for name, handlers in served.services.items():
             self._server.add_registered_method_handlers(name, dict(handlers))
@@ -41,7 +42,7 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         self._host = address.rpartition(":")[0]
-        self._port = self._server.add_insecure_port(address)
+        self._port = access.server_port = self._server.add_insecure_port(address)
 
     @property
     def address(self) -> str:

@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from seawall.v1 import admin_fleet_pb2 as pb
 from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
 from seawall_control.api import codec, stats_codec
+from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
@@ -159,7 +160,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 reset_breaker=fleet_pb2.ResetBreakerCommand(
                     breaker=_breaker_name(request.breaker),
                     reason=request.reason[:_MAX_REASON],
-                    actor=request.actor[:_MAX_ACTOR],
+                    actor=author(request.actor)[:_MAX_ACTOR],
                 )
             )
             return pb.ResetBreakerResponse(
@@ -177,7 +178,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 breaker=_breaker_name(request.breaker),
                 duration=codec.seconds(length_s),
                 reason=request.reason[:_MAX_REASON],
-                actor=request.actor[:_MAX_ACTOR],
+                actor=author(request.actor)[:_MAX_ACTOR],
             )
             return pb.TripBreakerResponse(
                 results=_results(
@@ -198,7 +199,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 state=request.state,
                 duration=codec.seconds(_hold_s(request.duration)),
                 reason=request.reason[:_MAX_REASON],
-                actor=request.actor[:_MAX_ACTOR],
+                actor=author(request.actor)[:_MAX_ACTOR],
             )
             return pb.HoldBreakerResponse(
                 results=_results(

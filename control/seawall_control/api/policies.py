@@ -5,6 +5,7 @@ from __future__ import annotations
 from seawall.v1 import admin_policies_pb2 as pb
 from seawall.v1 import admin_policies_pb2_grpc, fleet_pb2
 from seawall_control.api import codec
+from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.api.rollout_codec import rollout_message, strategy_of
 from seawall_control.domain.fleet import Standing
@@ -40,7 +41,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 etag=request.etag,
                 validate_only=request.validate_only,
                 request_id=request.request_id,
-                author=request.author,
+                author=author(request.author),
                 message=request.message,
                 plan=Plan(
                     strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
@@ -109,7 +110,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 etag=request.etag,
                 validate_only=request.validate_only,
                 request_id=request.request_id,
-                author=request.author,
+                author=author(request.author),
                 message=request.message,
             )
             return pb.RollbackPolicyResponse(revision=codec.revision_message(revision))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from seawall.v1 import admin_rollouts_pb2 as pb
 from seawall.v1 import admin_rollouts_pb2_grpc
+from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, abort, answered
 from seawall_control.api.rollout_codec import rollout_message
 from seawall_control.domain import paging
@@ -91,7 +92,9 @@ class RolloutServicer(admin_rollouts_pb2_grpc.RolloutServiceServicer):
         """Hold a rollout at its stage."""
 
         async def work() -> pb.PauseRolloutResponse:
-            done = await self._rollouts.pause(request.policy_set, actor=request.actor, reason=request.reason)
+            done = await self._rollouts.pause(
+                request.policy_set, actor=author(request.actor), reason=request.reason
+            )
             return pb.PauseRolloutResponse(rollout=self._whole(done))
 
         return await answered(context, work())
@@ -102,7 +105,9 @@ class RolloutServicer(admin_rollouts_pb2_grpc.RolloutServiceServicer):
         """Let a rollout go on."""
 
         async def work() -> pb.ResumeRolloutResponse:
-            done = await self._rollouts.resume(request.policy_set, actor=request.actor, reason=request.reason)
+            done = await self._rollouts.resume(
+                request.policy_set, actor=author(request.actor), reason=request.reason
+            )
             return pb.ResumeRolloutResponse(rollout=self._whole(done))
 
         return await answered(context, work())
@@ -114,7 +119,7 @@ class RolloutServicer(admin_rollouts_pb2_grpc.RolloutServiceServicer):
 
         async def work() -> pb.PromoteRolloutResponse:
             done = await self._rollouts.promote(
-                request.policy_set, actor=request.actor, reason=request.reason
+                request.policy_set, actor=author(request.actor), reason=request.reason
             )
             return pb.PromoteRolloutResponse(rollout=self._whole(done))
 
@@ -124,7 +129,9 @@ class RolloutServicer(admin_rollouts_pb2_grpc.RolloutServiceServicer):
         """Take a revision back."""
 
         async def work() -> pb.UndoRolloutResponse:
-            done = await self._rollouts.undo(request.policy_set, actor=request.actor, reason=request.reason)
+            done = await self._rollouts.undo(
+                request.policy_set, actor=author(request.actor), reason=request.reason
+            )
             return pb.UndoRolloutResponse(rollout=self._whole(done))
 
         return await answered(context, work())

@@ -148,3 +148,31 @@ class DeadlineExceeded(ControlError):
     """The caller's time is up; whether anything was changed is not known."""
 
     reason = "DEADLINE_EXCEEDED"
+
+
+class AlreadyExists(ControlError):
+    """There is one of this name; choose another name or remove the old one."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class Unauthenticated(ControlError):
+    """Nobody knows who calls: no credential, or one that is not, or no longer, good."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(ControlError):
+    """It is known who calls, and they may not."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class RateLimited(ControlError):
+    """The caller asks more often than it may; `retry_after_s` says when the next call will do."""
+
+    reason = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

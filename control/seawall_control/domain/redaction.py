@@ -41,6 +41,7 @@ _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("aws", re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b")),
     ("google", re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
     ("github", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})")),
+    ("seawall", re.compile(r"\bswe?_[A-Za-z0-9]{20,255}")),
     ("slack", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}")),
     ("stripe", re.compile(r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}")),
     (

@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from seawall.client import aio, calls, rollouts, sync
-from seawall.v1 import admin_events_pb2, admin_fleet_pb2, admin_policies_pb2, admin_rollouts_pb2
+from seawall.client import access_calls, aio, calls, rollouts, sync
+from seawall.v1 import (
+    admin_access_pb2,
+    admin_events_pb2,
+    admin_fleet_pb2,
+    admin_policies_pb2,
+    admin_rollouts_pb2,
+)
 
 PARTS = [
     ("AsyncPolicies", "Policies"),
     ("AsyncEvents", "Events"),
     ("AsyncOperations", "Operations"),
     ("AsyncRollouts", "Rollouts"),
+    ("AsyncAccess", "Access"),
 ]
 
 
@@ -33,11 +40,12 @@ def test_both_clients_have_the_same_methods(async_name: str, sync_name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "module", [admin_policies_pb2, admin_events_pb2, admin_fleet_pb2, admin_rollouts_pb2]
+    "module",
+    [admin_policies_pb2, admin_events_pb2, admin_fleet_pb2, admin_rollouts_pb2, admin_access_pb2],
 )
 def test_every_rpc_is_reachable(module: object) -> None:
     """A new RPC without a call here fails; so does a misspelt method, request or answer."""
-    source = "".join(Path(str(part.__file__)).read_text("utf-8") for part in (calls, rollouts))
+    source = "".join(Path(str(part.__file__)).read_text("utf-8") for part in (calls, rollouts, access_calls))
     for service in module.DESCRIPTOR.services_by_name.values():  # type: ignore[attr-defined]
         for method in service.methods:
             path = f"{service.full_name}/{method.name}"

@@ -23,6 +23,7 @@ def methods() -> list[MethodDescriptor]:
 
 
 def test_there_are_rpcs() -> None:
+    """The walk below meets the services."""
     assert {"seawall.v1.FleetService.Connect", "seawall.v1.PolicyService.ApplyPolicy"} <= {
         method.full_name for method in methods()
     }
@@ -30,7 +31,8 @@ def test_there_are_rpcs() -> None:
 
 @pytest.mark.parametrize("method", methods(), ids=lambda method: method.full_name)
 def test_an_rpc_has_a_role(method: MethodDescriptor) -> None:
-    role = method.GetOptions().Extensions[options_pb2.role]
+    """The option is set."""
+    role: int = method.GetOptions().Extensions[options_pb2.role]  # type: ignore[index]
     assert role != options_pb2.ROLE_UNSPECIFIED, (
         f"{method.full_name} has no role; add `option (seawall.v1.role) = ROLE_...;` to its definition "
         "(viewer to read, operator to change, admin for access)"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from seawall.cli.connecting import credential_options, credentials
+
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
 
@@ -41,7 +43,8 @@ DURATION: Final = DurationType()
 
 
 def control_option(command: F) -> F:
-    """Add --control."""
+    """Add --control, and the options of `credential_options`."""
+    command = credential_options(command)
     return click.option(
         "--control",
         "target",
@@ -80,7 +83,7 @@ def connect(target: str, *, timeout_s: float = 10.0) -> Seawall:
     """Return a client for the control plane at `target`."""
     from seawall.client.sync import Seawall
 
-    return Seawall(target, timeout_s=timeout_s)
+    return Seawall(target, timeout_s=timeout_s, credentials=credentials())
 
 
 def emit(output: str, data: object, table: Callable[[], str]) -> None:

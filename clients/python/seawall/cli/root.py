@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "breaker": ("breaker:breaker", "List, reset or trip breakers."),
     "events": ("events:events", "List, show, resolve, count or follow error events."),
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
+    "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
+    "audit": ("audit:audit", "Read and verify the record of who changed what."),
     "check": ("check:check", "Check that everything works together, with a hint where it does not."),
     "version": ("version:version", "Say what is installed and whether it runs compiled."),
 }

@@ -10,9 +10,11 @@ deadline.
 
 from seawall.client.aio import AsyncSeawall
 from seawall.client.calls import DEFAULT_TARGET
+from seawall.client.credentials import Credentials
 from seawall.client.report import from_exception
 from seawall.client.sync import Seawall
 from seawall.errors import (
+    BadCredentials,
     Conflict,
     Denied,
     Failed,
@@ -29,7 +31,9 @@ from seawall.errors import (
 __all__ = [
     "DEFAULT_TARGET",
     "AsyncSeawall",
+    "BadCredentials",
     "Conflict",
+    "Credentials",
     "Denied",
     "Failed",
     "FieldViolation",

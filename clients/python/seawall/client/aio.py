@@ -11,7 +11,9 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from seawall.client import calls
+from seawall.client.access_aio import AsyncAccess
 from seawall.client.calls import Call
+from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
 from seawall.client.rollouts import AsyncRollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
@@ -36,10 +38,16 @@ _PAGE: Final = 200
 class _Run:
     """Sends calls on one channel and turns failures into this library's errors."""
 
-    def __init__(self, target: str, timeout_s: float) -> None:
+    def __init__(self, target: str, timeout_s: float, credentials: Credentials) -> None:
         self.target = target
         self._timeout_s = timeout_s
-        self._channel = grpc.aio.insecure_channel(target, options=list(calls.CHANNEL_OPTIONS))
+        self._metadata = credentials.metadata(target)
+        options = [*calls.CHANNEL_OPTIONS, *credentials.channel_options()]
+        secure = credentials.channel_credentials()
+        if secure is None:
+            self._channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            self._channel = grpc.aio.secure_channel(target, secure, options=options)
 
     async def unary(self, call: Call[R]) -> R:
         send = self._channel.unary_unary(
@@ -48,7 +56,9 @@ class _Run:
             response_deserializer=call.response.FromString,
         )
         try:
-            answer: R = await send(call.request, timeout=call.timeout_s or self._timeout_s)
+            answer: R = await send(
+                call.request, timeout=call.timeout_s or self._timeout_s, metadata=self._metadata
+            )
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from error
         return answer
@@ -60,7 +70,7 @@ class _Run:
             response_deserializer=call.response.FromString,
         )
         timeout_s = call.timeout_s or self._timeout_s
-        answers = send(call.request, timeout=timeout_s)
+        answers = send(call.request, timeout=timeout_s, metadata=self._metadata)
         try:
             async for answer in answers:
                 yield answer
@@ -345,17 +355,23 @@ class AsyncSeawall:
     """A connection to a control plane. Use it with `async with`, or call `aclose`."""
 
     def __init__(
-        self, target: str = calls.DEFAULT_TARGET, *, timeout_s: float = calls.DEFAULT_TIMEOUT_S
+        self,
+        target: str = calls.DEFAULT_TARGET,
+        *,
+        timeout_s: float = calls.DEFAULT_TIMEOUT_S,
+        credentials: Credentials | None = None,
     ) -> None:
-        """`target` is the control plane's gRPC address; `timeout_s` the deadline of each RPC. Connects on
-        first use.
+        """`target` is the control plane's gRPC address; `timeout_s` the deadline of each RPC; `credentials`
+        default to those of the environment (SEAWALL_TOKEN and others). Connects on first use. Raise
+        `BadCredentials` for files that cannot be read.
         """
-        self._run = _Run(target, timeout_s)
+        self._run = _Run(target, timeout_s, credentials or Credentials.from_environment())
         self.target = target
         self.policies = AsyncPolicies(self._run)
         self.rollouts = AsyncRollouts(self._run)
         self.events = AsyncEvents(self._run)
         self.operations = AsyncOperations(self._run)
+        self.access = AsyncAccess(self._run)
 
     async def __aenter__(self) -> Self:
         """Return itself."""

@@ -10,7 +10,9 @@ import grpc
 from google.protobuf.message import Message
 
 from seawall.client import calls
+from seawall.client.access_sync import Access
 from seawall.client.calls import Call
+from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
 from seawall.client.rollouts import Rollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
@@ -35,10 +37,16 @@ _PAGE: Final = 200
 class _Run:
     """Sends calls on one channel and turns failures into this library's errors."""
 
-    def __init__(self, target: str, timeout_s: float) -> None:
+    def __init__(self, target: str, timeout_s: float, credentials: Credentials) -> None:
         self.target = target
         self._timeout_s = timeout_s
-        self._channel = grpc.insecure_channel(target, options=list(calls.CHANNEL_OPTIONS))
+        self._metadata = credentials.metadata(target)
+        options = [*calls.CHANNEL_OPTIONS, *credentials.channel_options()]
+        secure = credentials.channel_credentials()
+        if secure is None:
+            self._channel = grpc.insecure_channel(target, options=options)
+        else:
+            self._channel = grpc.secure_channel(target, secure, options=options)
 
     def unary(self, call: Call[R]) -> R:
         send = self._channel.unary_unary(
@@ -47,7 +55,7 @@ class _Run:
             response_deserializer=call.response.FromString,
         )
         try:
-            answer: R = send(call.request, timeout=call.timeout_s or self._timeout_s)
+            answer: R = send(call.request, timeout=call.timeout_s or self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._error(error) from error
         return answer
@@ -59,7 +67,7 @@ class _Run:
             response_deserializer=call.response.FromString,
         )
         timeout_s = call.timeout_s or self._timeout_s
-        answers = send(call.request, timeout=timeout_s)
+        answers = send(call.request, timeout=timeout_s, metadata=self._metadata)
         try:
             yield from answers
         except grpc.RpcError as error:
@@ -340,17 +348,23 @@ class Seawall:
     """A connection to a control plane. Use it with `with`, or call `close`."""
 
     def __init__(
-        self, target: str = calls.DEFAULT_TARGET, *, timeout_s: float = calls.DEFAULT_TIMEOUT_S
+        self,
+        target: str = calls.DEFAULT_TARGET,
+        *,
+        timeout_s: float = calls.DEFAULT_TIMEOUT_S,
+        credentials: Credentials | None = None,
     ) -> None:
-        """`target` is the control plane's gRPC address; `timeout_s` the deadline of each RPC. Connects on
-        first use.
+        """`target` is the control plane's gRPC address; `timeout_s` the deadline of each RPC; `credentials`
+        default to those of the environment (SEAWALL_TOKEN and others). Connects on first use. Raise
+        `BadCredentials` for files that cannot be read.
         """
-        self._run = _Run(target, timeout_s)
+        self._run = _Run(target, timeout_s, credentials or Credentials.from_environment())
         self.target = target
         self.policies = Policies(self._run)
         self.rollouts = Rollouts(self._run)
         self.events = Events(self._run)
         self.operations = Operations(self._run)
+        self.access = Access(self._run)
 
     def __enter__(self) -> Self:
         """Return itself."""

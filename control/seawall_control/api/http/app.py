@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from seawall_control.api.http.access import Access
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
@@ -32,10 +33,12 @@ def application(parts: HttpParts, hosts: frozenset[str], origins: frozenset[str]
     """Return the application, wrapped; an empty set of hosts allows every Host header, `origins` are those of
     other sites whose pages may read and change.
 
-    From the inside out: the routes; the guard, which refuses before anything is read; the common headers,
-    which refusals carry too. Whatever asks who is calling belongs between the routes and the guard, and is
-    asked by WebSockets too.
+    From the inside out: the routes; the gate, which asks who calls, WebSockets too; the guard, which refuses
+    before anything is read; the common headers, which refusals carry too.
     """
-    app: ASGIApp = Starlette(routes=routes(parts), exception_handlers={HTTPException: http_failure})
+    served = routes(parts)
+    app: ASGIApp = Starlette(routes=served, exception_handlers={HTTPException: http_failure})
+    open_paths = frozenset({"/metrics"} if parts.open_metrics else ())
+    app = Access(app, served, parts.gate, parts.methods, open_paths)
     app = Guard(app, hosts, origins)
     return CommonHeaders(app)

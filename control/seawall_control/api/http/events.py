@@ -14,6 +14,7 @@ from starlette.routing import Route
 from seawall.v1 import event_pb2
 from seawall_control.api import codec
 from seawall_control.api.event_json import counts_json, event_json
+from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of
@@ -22,6 +23,7 @@ from seawall_control.domain.events import MICROS, EventChange
 
 FILTERS: Final = ("severity", "component", "job_id", "resolved", "route", "proxy", "code")
 """Fields that a query may name plainly, beside `filter`."""
+_RPC: Final = "/seawall.v1.EventService"
 
 
 def _quoted(text: str) -> str:
@@ -62,13 +64,25 @@ class Events:
     def routes(self) -> list[Route]:
         """Return the table of routes."""
         return [
-            Route("/api/v1/errors", guarded(self.list)),
-            Route("/api/v1/errors", guarded(self.report), methods=["POST"]),
-            Route("/api/v1/errors", guarded(self.delete), methods=["DELETE"]),
-            Route("/api/v1/errors/stats", guarded(self.stats)),
-            Route("/api/v1/errors/resolve", guarded(self.resolve_many), methods=["POST"]),
-            Route("/api/v1/errors/{id}", guarded(self.get)),
-            Route("/api/v1/errors/{id}/resolve", guarded(self.resolve), methods=["POST"]),
+            Route("/api/v1/errors", calls(f"{_RPC}/ListEvents", guarded(self.list))),
+            Route("/api/v1/errors", calls(f"{_RPC}/ReportEvents", guarded(self.report)), methods=["POST"]),
+            Route(
+                "/api/v1/errors",
+                calls(f"{_RPC}/DeleteResolvedEvents", guarded(self.delete)),
+                methods=["DELETE"],
+            ),
+            Route("/api/v1/errors/stats", calls(f"{_RPC}/GetEventStats", guarded(self.stats))),
+            Route(
+                "/api/v1/errors/resolve",
+                calls(f"{_RPC}/ResolveEvents", guarded(self.resolve_many)),
+                methods=["POST"],
+            ),
+            Route("/api/v1/errors/{id}", calls(f"{_RPC}/GetEvent", guarded(self.get))),
+            Route(
+                "/api/v1/errors/{id}/resolve",
+                calls(f"{_RPC}/UpdateEvent", guarded(self.resolve)),
+                methods=["POST"],
+            ),
         ]
 
     async def list(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import QueryParams
@@ -27,6 +28,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from seawall_control.api.event_json import event_json, iso
+from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import error_response, guarded
 from seawall_control.api.http.events import FILTERS, filter_of
 from seawall_control.api.http.parts import HttpParts
@@ -43,6 +45,7 @@ RETRY_MS: Final = 2000
 """How long a browser waits before it comes back."""
 STALL_S: Final = 60.0
 """How long a WebSocket may take nothing."""
+_RPC: Final = "/seawall.v1.EventService/TailEvents"
 _SSE: Final = "text/event-stream"
 _SERVICE_RESTART: Final = 1012
 _INTERNAL: Final = 1011
@@ -70,8 +73,8 @@ class Live:
     def routes(self) -> list[BaseRoute]:
         """Return the table of routes."""
         return [
-            Route("/api/v1/errors/stream", guarded(self.stream)),
-            WebSocketRoute("/api/v1/errors/ws", self.socket),
+            Route("/api/v1/errors/stream", calls(_RPC, guarded(self.stream))),
+            WebSocketRoute("/api/v1/errors/ws", calls(_RPC, partial(self.socket))),
         ]
 
     async def stream(self, request: Request) -> Response:

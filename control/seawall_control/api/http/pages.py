@@ -10,8 +10,10 @@ from starlette.routing import Route
 
 from seawall_control.api import metrics
 from seawall_control.api.event_json import counts_json, iso
+from seawall_control.api.http.access import open_to_all, takes
 from seawall_control.api.http.answers import guarded
 from seawall_control.api.http.parts import HttpParts
+from seawall_control.domain.access import Role
 from seawall_control.domain.fleet import is_drifted
 from seawall_control.domain.health import Status
 
@@ -29,10 +31,10 @@ class Pages:
     def routes(self) -> list[Route]:
         """Return the table of routes."""
         return [
-            Route("/health", guarded(self.health)),
-            Route("/ready", guarded(self.ready)),
-            Route("/metrics", guarded(self.metrics)),
-            Route("/status", guarded(self.status)),
+            Route("/health", open_to_all(guarded(self.health))),
+            Route("/ready", open_to_all(guarded(self.ready))),
+            Route("/metrics", takes(Role.VIEWER, guarded(self.metrics))),
+            Route("/status", takes(Role.VIEWER, guarded(self.status))),
         ]
 
     async def health(self, request: Request) -> Response:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seawall_control.api.gate import Gate
 from seawall_control.api.registry import Registry
+from seawall_control.domain.access import MethodAccess
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
@@ -25,3 +28,8 @@ class HttpParts:
     clock: Clock
     served: Registry
     version: str
+    gate: Gate
+    methods: Mapping[str, MethodAccess]
+    """What each RPC asks of its callers, by path."""
+    open_metrics: bool = False
+    """Whether /metrics asks for no credential."""

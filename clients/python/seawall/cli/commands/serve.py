@@ -113,6 +113,17 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     multiple=True,
     help="Let pages of this origin (https://host) use the HTTP API; may be given several times.",
 )
+@click.option(
+    "--require-credentials",
+    is_flag=True,
+    help="Take no call without a token, not even from the user that runs this process.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    help="Take every call from everybody: whoever reaches the ports may do everything.",
+)
+@click.option("--open-metrics", is_flag=True, help="Let everybody read /metrics, without a token.")
 @_data_dir
 @_log
 @click.option(
@@ -129,13 +140,26 @@ def control(
     http: str,
     origins: tuple[str, ...],
     hooks: tuple[str, ...],
+    require_credentials: bool,
+    insecure: bool,
+    open_metrics: bool,
     data_dir: str,
     log_format: str,
 ) -> None:
-    """Run a control plane with an embedded store."""
+    """Run a control plane with an embedded store.
+
+    Without a token only the user that runs it may call it, on the same machine; `seawall tokens create` makes
+    tokens for everybody else.
+    """
     from seawall_control.main import main
 
     arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]
     arguments += [f"--http-allow-origin={origin}" for origin in origins]
     arguments += [f"--hook={hook}" for hook in hooks]
+    for flag, given in (
+        ("--require-credentials", require_credentials),
+        ("--insecure", insecure),
+        ("--open-metrics", open_metrics),
+    ):
+        arguments += [flag] if given else []
     ctx.exit(main(arguments))

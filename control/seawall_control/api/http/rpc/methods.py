@@ -23,6 +23,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from seawall.v1 import options_pb2
+from seawall_control.api.caller import current
+from seawall_control.api.http.access import calls_by_path
 from seawall_control.api.http.answers import CLIENT_GONE, error_response, failure, guarded, status_response
 from seawall_control.api.http.deadline import timeout_s
 from seawall_control.api.http.parts import HttpParts
@@ -88,7 +90,7 @@ class Methods:
 
     def routes(self) -> list[Route]:
         """Return the table of routes."""
-        return [Route(PATH, guarded(self.call), methods=["GET", "POST", "OPTIONS"])]
+        return [Route(PATH, calls_by_path(guarded(self.call)), methods=["GET", "POST", "OPTIONS"])]
 
     def _service(self, name: str) -> ServiceDescriptor:
         for service in self._parts.served.descriptors():
@@ -122,6 +124,9 @@ class Methods:
         handler: Any = self._parts.served.services[method.containing_service.full_name][method.name]
         left_s = _clock(timeout_s(request.headers))
         message = await _message(request, method)
+        served = current()
+        if served is not None:
+            served.asked(message)
         if method.server_streaming:
             return _stream(request, handler.unary_stream, message, left_s)
         return await _unary(request, handler.unary_unary, message, left_s)
@@ -162,6 +167,9 @@ async def _unary(
         async with _within(left_s):
             answer = await servicer(message, context)
         context.raise_set_code()
+        served = current()
+        if served is not None:
+            served.answered(answer)
         return await _encoded(answer)
 
     loop = asyncio.get_running_loop()

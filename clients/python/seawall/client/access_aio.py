@@ -1,0 +1,65 @@
+"""Access to the control plane for asyncio. `access_sync` is its twin, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from seawall.client import access_calls as calls
+from seawall.client.calls import Seconds
+from seawall.v1.admin_access_pb2 import AuditEntry, CreateTokenResponse, Token, VerifyAuditResponse
+
+if TYPE_CHECKING:
+    from seawall.client.aio import _Run
+
+_PAGE: Final = 200
+
+
+class AsyncAccess:
+    """Tokens and the audit journal; see `AsyncSeawall.access`. Takes the role admin, the journal viewer."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    async def create_token(
+        self, name: str, roles: Sequence[str] = ("viewer",), *, ttl: Seconds | None = None
+    ) -> CreateTokenResponse:
+        """Make a token for `name` that works for `ttl` (1 min to 10 years; None: for ever).
+
+        `secret` in the answer cannot be had again. Roles are viewer, operator, admin, reporter, or proxy
+        alone; raise ValueError for another.
+        """
+        return await self._run.unary(calls.create_token(name, roles, ttl))
+
+    async def tokens(self) -> AsyncIterator[Token]:
+        """Yield the tokens by name, without their secrets."""
+        token = ""
+        while True:
+            page = await self._run.unary(calls.list_tokens(_PAGE, token))
+            for item in page.tokens:
+                yield item
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def revoke_token(self, name: str) -> None:
+        """Make a token useless; `NotFound` when there is none of this name."""
+        await self._run.unary(calls.revoke_token(name))
+
+    async def audit(
+        self, *, actor: str = "", method: str = "", limit: int = 100
+    ) -> AsyncIterator[AuditEntry]:
+        """Yield entries of the audit journal, newest first, of one actor or whose method ends so."""
+        token, left = "", limit
+        while left > 0:
+            page = await self._run.unary(calls.list_audit(min(left, _PAGE), token, actor, method))
+            for entry in page.entries[:left]:
+                yield entry
+            left -= len(page.entries)
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def verify_audit(self) -> VerifyAuditResponse:
+        """See that every entry of the audit journal follows from the one before it."""
+        return await self._run.unary(calls.verify_audit())

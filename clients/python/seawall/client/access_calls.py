@@ -1,0 +1,52 @@
+"""Every RPC of AccessService as a value; see `seawall.client.calls`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seawall.client.calls import Call, Seconds, duration
+from seawall.v1 import admin_access_pb2 as pb
+
+ROLES = ("viewer", "operator", "admin", "reporter", "proxy")
+"""Roles that a token may have."""
+
+
+def role(name: str) -> str:
+    """Return the name of a role in the contract; raise ValueError for another."""
+    if name not in ROLES:
+        raise ValueError(f"role must be one of {', '.join(ROLES)}, not {name!r}")
+    return f"ROLE_{name.upper()}"
+
+
+def create_token(name: str, roles: Iterable[str], ttl: Seconds | None) -> Call[pb.CreateTokenResponse]:
+    """Make a token."""
+    request = pb.CreateTokenRequest(name=name, roles=[role(item) for item in roles])
+    if ttl is not None:
+        request.ttl.CopyFrom(duration(ttl))
+    return Call("/seawall.v1.AccessService/CreateToken", request, pb.CreateTokenResponse)
+
+
+def list_tokens(page_size: int, page_token: str) -> Call[pb.ListTokensResponse]:
+    """One page of tokens."""
+    request = pb.ListTokensRequest(page_size=page_size, page_token=page_token)
+    return Call("/seawall.v1.AccessService/ListTokens", request, pb.ListTokensResponse)
+
+
+def revoke_token(name: str) -> Call[pb.RevokeTokenResponse]:
+    """Make a token useless."""
+    request = pb.RevokeTokenRequest(name=name)
+    return Call("/seawall.v1.AccessService/RevokeToken", request, pb.RevokeTokenResponse)
+
+
+def list_audit(page_size: int, page_token: str, actor: str, method: str) -> Call[pb.ListAuditEntriesResponse]:
+    """One page of the audit journal."""
+    request = pb.ListAuditEntriesRequest(
+        page_size=page_size, page_token=page_token, actor=actor, method=method
+    )
+    return Call("/seawall.v1.AccessService/ListAuditEntries", request, pb.ListAuditEntriesResponse)
+
+
+def verify_audit() -> Call[pb.VerifyAuditResponse]:
+    """Walk the audit journal."""
+    request = pb.VerifyAuditRequest()
+    return Call("/seawall.v1.AccessService/VerifyAudit", request, pb.VerifyAuditResponse, 60.0)

@@ -1,0 +1,61 @@
+"""Access to the control plane without asyncio. `access_aio` is its twin, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from seawall.client import access_calls as calls
+from seawall.client.calls import Seconds
+from seawall.v1.admin_access_pb2 import AuditEntry, CreateTokenResponse, Token, VerifyAuditResponse
+
+if TYPE_CHECKING:
+    from seawall.client.sync import _Run
+
+_PAGE: Final = 200
+
+
+class Access:
+    """Tokens and the audit journal; see `Seawall.access`. Takes the role admin, the journal viewer."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def create_token(
+        self, name: str, roles: Sequence[str] = ("viewer",), *, ttl: Seconds | None = None
+    ) -> CreateTokenResponse:
+        """Make a token for `name` that works for `ttl` (1 min to 10 years; None: for ever).
+
+        `secret` in the answer cannot be had again. Roles are viewer, operator, admin, reporter, or proxy
+        alone; raise ValueError for another.
+        """
+        return self._run.unary(calls.create_token(name, roles, ttl))
+
+    def tokens(self) -> Iterator[Token]:
+        """Yield the tokens by name, without their secrets."""
+        token = ""
+        while True:
+            page = self._run.unary(calls.list_tokens(_PAGE, token))
+            yield from page.tokens
+            token = page.next_page_token
+            if not token:
+                return
+
+    def revoke_token(self, name: str) -> None:
+        """Make a token useless; `NotFound` when there is none of this name."""
+        self._run.unary(calls.revoke_token(name))
+
+    def audit(self, *, actor: str = "", method: str = "", limit: int = 100) -> Iterator[AuditEntry]:
+        """Yield entries of the audit journal, newest first, of one actor or whose method ends so."""
+        token, left = "", limit
+        while left > 0:
+            page = self._run.unary(calls.list_audit(min(left, _PAGE), token, actor, method))
+            yield from page.entries[:left]
+            left -= len(page.entries)
+            token = page.next_page_token
+            if not token:
+                return
+
+    def verify_audit(self) -> VerifyAuditResponse:
+        """See that every entry of the audit journal follows from the one before it."""
+        return self._run.unary(calls.verify_audit())

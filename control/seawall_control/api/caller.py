@@ -1,0 +1,92 @@
+"""The call that is being served: who makes it, and what the audit will say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from seawall_control.domain.access import Caller
+from seawall_control.domain.audit import RESOURCE_FIELDS
+
+MAX_LISTED = 20
+"""Items of a repeated field that an entry names."""
+_RESULT_FIELDS = ("revision", "hash", "changed", "id", "name", "serial", "resolved", "deleted", "stored")
+
+
+@dataclass(slots=True)
+class ServedCall:
+    """One call. Servicers and endpoints may add to what the audit says."""
+
+    caller: Caller
+    method: str
+    resource: dict[str, str] = field(default_factory=dict)
+    result: dict[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    dry_run: bool = False
+
+    def asked(self, request: Message) -> None:
+        """Learn what a request is about."""
+        self.resource.update(_named(request, RESOURCE_FIELDS))
+        self.request_id = str(getattr(request, "request_id", "") or self.request_id)
+        self.dry_run = bool(getattr(request, "validate_only", False))
+
+    def answered(self, response: Message) -> None:
+        """Learn what came of it."""
+        self.result.update(_named(response, _RESULT_FIELDS))
+
+
+_current: ContextVar[ServedCall | None] = ContextVar("seawall_served_call", default=None)
+
+
+@contextmanager
+def serving(call: ServedCall) -> Iterator[ServedCall]:
+    """Make a call the current one of this task and of those that it starts."""
+    token = _current.set(call)
+    try:
+        yield call
+    finally:
+        _current.reset(token)
+
+
+def current() -> ServedCall | None:
+    """Return the call that is being served; None outside of one."""
+    return _current.get()
+
+
+def author(claimed: str) -> str:
+    """Return who a change is by: the proven name of the caller, or what the request says of itself."""
+    call = _current.get()
+    return call.caller.name if call is not None and call.caller.proven else claimed
+
+
+def _named(message: Message, names: Iterable[str]) -> dict[str, str]:
+    """Return the values of the fields that say what a message is about: its own and its messages'."""
+    found: dict[str, str] = {}
+    wanted = frozenset(names)
+    for descriptor, value in message.ListFields():
+        if descriptor.type == FieldDescriptor.TYPE_MESSAGE:
+            if isinstance(value, Message) and value.DESCRIPTOR.full_name.startswith("seawall."):
+                inner = {
+                    key.name: item
+                    for key, item in value.ListFields()
+                    if key.name in wanted and key.type != FieldDescriptor.TYPE_MESSAGE
+                }
+                found.update({f"{descriptor.name}.{key}": _text(item) for key, item in inner.items()})
+        elif descriptor.name in wanted and descriptor.type != FieldDescriptor.TYPE_BYTES:
+            found[descriptor.name] = _text(value)
+    return found
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str | bool | int | float):
+        return str(value)
+    if isinstance(value, Iterable):
+        items = [str(item) for item in value]
+        more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
+        return ", ".join(items[:MAX_LISTED]) + more
+    return str(value)

@@ -1,0 +1,151 @@
+"""Puts the gate in front of every gRPC method, of all four kinds of call."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+
+from seawall_control.api.caller import ServedCall, serving
+from seawall_control.api.errors import DETAILS_KEY, Context, abort
+from seawall_control.api.gate import Gate, Presented
+from seawall_control.api.roles import OPEN
+from seawall_control.domain.access import MethodAccess
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Behaviour = Callable[[Any, Context], Any]
+_PEER: Final = re.compile(r"ipv[46]:\[?([^\]]*?)\]?:(\d+)")
+_BY_NUMBER: Final = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def peer_of(text: str) -> tuple[str, int]:
+    """Return host and port of gRPC's `ipv4:127.0.0.1:4711` or `ipv6:%5B::1%5D:4711`; for others "" and 0."""
+    found = _PEER.fullmatch(urllib.parse.unquote(text))
+    return (found.group(1), int(found.group(2))) if found else ("", 0)
+
+
+def presented(context: Context, server_port: int) -> Presented:
+    """Return what a call shows of its caller."""
+    host, port = peer_of(context.peer())
+    given: list[str] = [
+        value if isinstance(value, str) else value.decode("latin-1")
+        for key, value in context.invocation_metadata() or ()
+        if key == "authorization"
+    ]
+    certificates = list(context.auth_context().get("x509_pem_cert") or ())
+    return Presented(
+        # Two of them would leave open which one counts.
+        authorization=given[0] if len(given) == 1 else "several" if given else "",
+        host=host,
+        port=port,
+        server_port=server_port,
+        certificate=certificates[0] if certificates else b"",
+    )
+
+
+def _outcome(context: Context) -> str:
+    code: Any = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code.name
+    return _BY_NUMBER.get(code, "UNKNOWN") if code else "UNKNOWN"
+
+
+def _reason(context: Context) -> str:
+    trailers: Any = context.trailing_metadata()
+    details = next((value for key, value in trailers or () if key == DETAILS_KEY), b"")
+    try:
+        status = status_pb2.Status.FromString(details if isinstance(details, bytes) else b"")
+    except DecodeError:
+        return ""
+    info = error_details_pb2.ErrorInfo()
+    return next((info.reason for detail in status.details if detail.Unpack(info)), "")
+
+
+class AccessInterceptor(grpc.aio.ServerInterceptor):
+    """Admits or refuses each call before its servicer sees anything of it."""
+
+    def __init__(self, gate: Gate, methods: Mapping[str, MethodAccess]) -> None:
+        self._gate = gate
+        self._methods = methods
+        self.server_port = 0
+        """Port of the listener; set when it is bound."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Wrap the method's handler. A method that nobody serves stays unserved."""
+        handler: Any = await continuation(handler_call_details)
+        method: str = handler_call_details.method
+        if handler is None or method in OPEN:
+            return cast("Handler | None", handler)
+        codecs = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(self._single(method, handler.unary_unary), **codecs)
+        if handler.stream_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(self._single(method, handler.stream_unary), **codecs)
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), **codecs)
+        return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), **codecs)
+
+    def _single(self, method: str, behaviour: Behaviour) -> Behaviour:
+        async def call(request: Any, context: Context) -> Any:
+            return await self._serve(method, request, context, lambda: behaviour(request, context))
+
+        return call
+
+    def _stream(self, method: str, behaviour: Behaviour) -> Behaviour:
+        async def call(request: Any, context: Context) -> None:
+            async def work() -> None:
+                answers = behaviour(request, context)
+                if hasattr(answers, "__aiter__"):
+                    async for answer in answers:
+                        await context.write(answer)
+                else:
+                    await answers
+
+            await self._serve(method, request, context, work)
+
+        return call
+
+    async def _serve(
+        self, method: str, request: Any, context: Context, work: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        access = self._methods.get(method)
+        try:
+            call = await self._gate.admit(method, access, presented(context, self.server_port))
+        except Exception as error:  # noqa: BLE001 - the table decides
+            await abort(context, error)
+        assert access is not None
+        if isinstance(request, Message):
+            call.asked(request)
+        with serving(call):
+            return await self._run(call, access, context, work)
+
+    async def _run(
+        self, call: ServedCall, access: MethodAccess, context: Context, work: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        try:
+            response = await self._gate.while_valid(call.caller, work())
+        except grpc.aio.AbortError:
+            await self._gate.finished(call, access, _outcome(context), _reason(context))
+            raise
+        except Exception as error:  # noqa: BLE001 - what a servicer lets through, and a credential that ended
+            await self._gate.finished(call, access, "UNKNOWN", type(error).__name__)
+            await abort(context, error)
+        except BaseException:
+            await self._gate.finished(call, access, "CANCELLED")
+            raise
+        if isinstance(response, Message):
+            call.answered(response)
+        await self._gate.finished(call, access, "OK")
+        return response

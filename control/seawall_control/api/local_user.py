@@ -1,0 +1,136 @@
+"""Which user of this machine is at the other end of a loopback connection.
+
+Linux lists TCP sockets with the user that made them (/proc/net/tcp and tcp6). A connection of the loopback
+interface has both ends there; the peer's row is the one whose local address is the peer's. A row without an
+inode belongs to nobody any more, and its user reads 0: it counts as unknown, not as root. Other systems have
+no such list; there nobody can be told from anybody, and `known` is False.
+
+The user is the one that made the socket: a program that hands strangers' connections on (a tunnel, a reverse
+proxy on the same machine) speaks for the user that runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import pwd
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+REMEMBERED_S: Final = 2.0
+"""How long an answer counts: a port may belong to somebody else afterwards."""
+MAX_REMEMBERED: Final = 4096
+
+
+def _readable() -> bool:
+    return sys.platform == "linux" and os.access(TABLES[0], os.R_OK)
+
+
+def _decoded(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
+    """Return address and port of `0100007F:1F90`: words of the machine's byte order, the port big-endian."""
+    words, port = text.split(":")
+    raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
+    address = ipaddress.ip_address(raw)
+    return _plain(address), int(port, 16)
+
+
+def _plain(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an IPv4 address that was written as an IPv6 one."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is of this machine's loopback interface."""
+    try:
+        return _plain(ipaddress.ip_address(host.partition("%")[0])).is_loopback
+    except ValueError:
+        return False
+
+
+def owners(lines: Iterable[str], host: str, port: int, server_port: int) -> set[int | None]:
+    """Return the users of the sockets at `host:port` that are connected to `server_port`; None stands for a
+    socket that belongs to nobody any more.
+    """
+    address = _plain(ipaddress.ip_address(host.partition("%")[0]))
+    found: set[int | None] = set()
+    for line in lines:
+        fields = line.split()
+        if len(fields) < 10 or ":" not in fields[1]:
+            continue
+        if (
+            int(fields[1].rpartition(":")[2], 16) != port
+            or int(fields[2].rpartition(":")[2], 16) != server_port
+        ):
+            continue
+        if _decoded(fields[1])[0] == address:
+            found.add(int(fields[7]) if fields[9] != "0" else None)
+    return found
+
+
+class LocalUsers:
+    """Tells whether a connection comes from the user that runs this process, or from root."""
+
+    def __init__(self, *, tables: tuple[Path, ...] = TABLES, now: Callable[[], float] = monotonic) -> None:
+        self._tables = tables
+        self._now = now
+        self._allowed = frozenset({os.geteuid(), 0})
+        self._remembered: OrderedDict[tuple[str, int, int], tuple[float, int | None]] = OrderedDict()
+        self.known: bool = _readable()
+        """Whether this system tells the users of connections; where it does not, everybody on loopback is
+        taken for the local user.
+        """
+
+    async def name_of(self, host: str, port: int, server_port: int) -> str | None:
+        """Return the name of the user behind a loopback connection when it may do everything; None when it
+        may not, or nobody can tell.
+        """
+        if not is_loopback(host):
+            return None
+        if not self.known:
+            return "unknown"
+        uid = await self._uid(host, port, server_port)
+        return None if uid is None else _user_name(uid)
+
+    async def _uid(self, host: str, port: int, server_port: int) -> int | None:
+        key = (host, port, server_port)
+        now = self._now()
+        held = self._remembered.get(key)
+        if held is not None and now - held[0] < REMEMBERED_S:
+            return held[1]
+        uid = await asyncio.to_thread(self._look, host, port, server_port)
+        self._remembered[key] = (now, uid)
+        self._remembered.move_to_end(key)
+        while len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return uid
+
+    def _look(self, host: str, port: int, server_port: int) -> int | None:
+        found: set[int | None] = set()
+        for table in self._tables:
+            try:
+                with table.open(encoding="ascii", errors="replace") as lines:
+                    found |= owners(lines, host, port, server_port)
+            except OSError:
+                # No IPv6 on this machine, for example.
+                continue
+        # Two sockets may have the same local address when they go to different ones of ours: then all must be
+        # the user's.
+        if not found or not found <= self._allowed:
+            return None
+        return next(iter(found))
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -1,0 +1,108 @@
+"""The audit journal: written by whoever admits calls, read and verified by anybody who may look."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from seawall_control.domain.audit import TOPIC, AuditRecord, encoded
+from seawall_control.domain.buckets import Buckets
+from seawall_control.domain.records import Append, Entry, broken_link
+from seawall_control.services.edge import Clock
+from seawall_control.store.port import RecordStore
+
+PAGE: Final = 500
+KEPT_ENTRIES: Final = 10_000
+"""The newest entries are kept whatever their age."""
+REFUSALS_PER_S: Final = 0.2
+REFUSALS_BURST: Final = 20
+
+_log = logging.getLogger("seawall.control.audit")
+
+
+@dataclass(slots=True)
+class AuditNumbers:
+    """Counted since the start, for metrics."""
+
+    written: int = 0
+    lost: int = 0
+    """Entries that the store did not take."""
+    suppressed: int = 0
+    """Refused calls that did not get an entry each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a walk over the journal found."""
+
+    entries: int
+    first: int
+    """Number of the oldest entry that is kept; 0 when there is none."""
+    last: int
+    head: str
+    """Link of the newest entry: whoever writes it down elsewhere can tell later that nothing was cut off."""
+    broken: Entry | None
+    """The first entry that does not follow from the one before it."""
+
+
+class AuditLog:
+    """The journal `audit`."""
+
+    def __init__(self, store: RecordStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._refusals = Buckets(per_second=REFUSALS_PER_S, burst=REFUSALS_BURST, capacity=1)
+        self._suppressed = 0
+        self.numbers = AuditNumbers()
+
+    async def write(self, record: AuditRecord) -> None:
+        """Write an entry. What the store does not take is logged and counted: the change that it is about
+        has been made, and its caller must hear so.
+        """
+        body = encoded(record)
+        try:
+            await self._store.commit([Append(TOPIC, body)], at_us=self._clock.now_us())
+        except Exception as error:  # noqa: BLE001 - whatever it was, the entry goes to the log
+            self.numbers.lost += 1
+            _log.error("an audit entry could not be stored (%s): %s", error, body)
+        else:
+            self.numbers.written += 1
+
+    async def write_refusal(self, record: AuditRecord) -> None:
+        """Write an entry about a call that was refused, unless there are too many of them: then it is counted
+        in the next entry that is written.
+        """
+        if self._refusals.take("", self._clock.monotonic_s()) > 0:
+            self._suppressed += 1
+            self.numbers.suppressed += 1
+            return
+        suppressed, self._suppressed = self._suppressed, 0
+        await self.write(replace(record, suppressed=suppressed))
+
+    async def page(self, *, before: int, limit: int) -> Sequence[Entry]:
+        """Return entries, newest first, numbered below `before` (0: from the newest)."""
+        return await self._store.entries(TOPIC, before=before, limit=limit)
+
+    async def verify(self) -> Verified:
+        """Walk the whole journal; stop at the first entry that does not follow."""
+        count, first, last = 0, 0, 0
+        before: list[Entry] = []
+        head = ""
+        while True:
+            page = list(await self._store.entries(TOPIC, after=last, limit=PAGE, oldest_first=True))
+            if not page:
+                return Verified(count, first, last, head, None)
+            broken = broken_link([*before, *page])
+            if broken is not None:
+                return Verified(count + page.index(broken), first or page[0].number, last, head, broken)
+            first = first or page[0].number
+            count += len(page)
+            before = [page[-1]]
+            last, head = page[-1].number, page[-1].chain
+
+    async def trim(self, *, older_than_us: int) -> int:
+        """Delete old entries, but never the newest 10,000."""
+        before_us = self._clock.now_us() - older_than_us
+        return await self._store.trim(TOPIC, keep=KEPT_ENTRIES, before_us=before_us)
