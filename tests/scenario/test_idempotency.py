@@ -602,6 +602,26 @@ def test_a_key_makes_a_call_idempotent_where_the_server_honours_it() -> None:
         play.expect("client#2 <- TRAILERS-ONLY UNAVAILABLE")
 
 
+def test_a_key_that_the_server_honours_is_not_known_elsewhere() -> None:
+    """A fallback's cluster or method is another server, which may carry the call out a second time; where no
+    server has seen the call it may.
+    """
+    keys = IdempotencyOptions(server_honours=True)
+    clusters = {"main": ("a",), "other": ("z",)}
+    with playing(idempotency=keys, fallback=(to_cluster("other"),), clusters=clusters) as play:
+        call = begin(play, PING, KEY)
+        play.server("a").last.trailers_only(14)
+        play.expect("client#1 <- TRAILERS-ONLY UNAVAILABLE")
+        assert call.seen.status == 14
+        begin(play, PING, KEY)
+        for _ in range(2):
+            play.server("a").last.reset(REFUSED_STREAM)
+        play.forget()
+        assert play.server("z").count == 1
+        play.server("z").last.trailers_only(0)
+        play.forget()
+
+
 def test_a_journal_alone_makes_nothing_idempotent() -> None:
     """It knows what was answered, not what was done without an answer."""
     with journaled(retry=retrying(2, only_idempotent=True)) as play:

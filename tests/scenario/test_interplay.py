@@ -16,8 +16,20 @@ from seawall_policy.model import ClusterSpec
 from seawall_policy.outlier.options import OutlierOptions
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.testing import Playbook, make_policy, make_route, make_snapshot
+from seawall_proxy.testing.playbook import ScriptedRequest
 from seawall_proxy.testing.policies import make_cluster, to_last_good
-from tests.scenario.scenes import GET, METHODS, TWO, begin, playing, retrying, snapshot
+from tests.scenario.scenes import (
+    GET,
+    LIST,
+    METHODS,
+    REFUSED_STREAM,
+    TWO,
+    begin,
+    playing,
+    retrying,
+    snapshot,
+    tripping,
+)
 from tests.scenario.test_limit import gate_of, limited
 
 KEY = (b"idempotency-key", b"k1")
@@ -39,6 +51,17 @@ def spread(most: int, outlier: OutlierOptions | None = None) -> dict[str, Cluste
     return {"main": spec}
 
 
+def at_work(play: Playbook, names: str = "ab") -> list[ScriptedRequest]:
+    """Return the requests that wait for an answer, in the order in which they came."""
+    found = []
+    for name in names:
+        for number in range(1, play.server(name).count + 1):
+            request = play.server(name).request(number)
+            if not request.seen.answered and request.seen.reset_code is None:
+                found.append(request)
+    return sorted(found, key=lambda request: request.seen.at)
+
+
 def refused(play: Playbook) -> dict[str, int]:
     """Return why hedges were not sent."""
     return play.world.counters["all"].hedges_refused
@@ -46,14 +69,8 @@ def refused(play: Playbook) -> dict[str, int]:
 
 def answer(play: Playbook, code: int) -> None:
     """Answer the request that waits for it."""
-    for name in "ab":
-        for number in range(1, play.server(name).count + 1):
-            request = play.server(name).request(number)
-            if not request.seen.answered and request.seen.reset_code is None:
-                request.trailers_only(code)
-                play.forget()
-                return
-    raise AssertionError("no request waits for an answer")
+    at_work(play)[0].trailers_only(code)
+    play.forget()
 
 
 # limits and hedges
@@ -122,6 +139,139 @@ def test_an_endpoint_that_does_not_take_the_headers_ends_no_call_that_another_ha
         play.server("a").last.trailers_only(0)
         assert call.seen.status == 0
         play.forget()
+
+
+# hedges and retries
+
+
+def test_a_retry_at_work_stays_in_the_budget_while_a_hedge_fails() -> None:
+    """What is given back is the place of the attempt that has ended, and of no other."""
+    budget = BudgetOptions(percent=0.0, concurrent=True, min_concurrent=1)
+    retry = retrying(5, initial_s=0.0, budget=budget)
+    with playing(retry=retry, hedge=hedging(0.05), clusters={"main": ("a", "b", "c", "d")}) as play:
+        begin(play)
+        play.advance(0.06)
+        play.forget()
+        counted = play.world.state().budget
+        assert isinstance(counted, ConcurrencyBudget)
+        first, hedge = at_work(play, "abcd")
+        first.trailers_only(14)
+        assert counted.retries == 1
+        play.advance(0.06)
+        hedge.trailers_only(14)
+        play.forget()
+        again, its_hedge = at_work(play, "abcd")
+        assert counted.retries == 1
+        again.trailers_only(14)
+        play.forget()
+        assert counted.retries == 1
+        its_hedge.trailers_only(0)
+        play.forget()
+        assert counted.retries == 0
+
+
+def test_a_retry_that_is_not_needed_any_more_is_given_back() -> None:
+    """The answer of the attempt that ran beside it may be a stream of days."""
+    budget = BudgetOptions(percent=0.0, concurrent=True, min_concurrent=1)
+    retry = retrying(3, initial_s=1.0, budget=budget)
+    with playing(retry=retry, hedge=hedging(0.05), clusters=TWO, methods=METHODS) as play:
+        call = begin(play, path=LIST)
+        play.advance(0.06)
+        counted = play.world.state().budget
+        assert isinstance(counted, ConcurrencyBudget)
+        first, hedge = at_work(play)
+        first.trailers_only(14)
+        assert counted.retries == 1
+        hedge.headers()
+        hedge.data(PONG)
+        assert call.seen.status is None
+        assert counted.retries == 0
+        hedge.trailers(0)
+        play.forget()
+        assert counted.retries == 0
+
+
+def test_a_retry_that_the_breaker_refuses_is_given_back() -> None:
+    """It is not at work while another attempt of the call goes on."""
+    budget = BudgetOptions(percent=0.0, concurrent=True, min_concurrent=1)
+    retry = retrying(5, initial_s=0.02, budget=budget)
+    with playing(retry=retry, hedge=hedging(0.01), breaker=tripping(2), clusters=TWO) as play:
+        begin(play)
+        play.advance(0.015)
+        counted = play.world.state().budget
+        assert isinstance(counted, ConcurrencyBudget)
+        first, hedge = at_work(play)
+        first.trailers_only(14)
+        assert counted.retries == 1
+        begin(play)
+        at_work(play)[-1].trailers_only(13)
+        play.advance(0.1)
+        play.forget()
+        assert counted.retries == 0
+        hedge.trailers_only(0)
+        play.forget()
+
+
+@pytest.mark.parametrize(("code", "told"), [(5, ()), (14, ((b"grpc-retry-pushback-ms", b"-1"),))])
+def test_an_answer_takes_back_the_retry_that_was_decided_before_it(
+    code: int, told: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    """A retry waits, and the attempt that runs meanwhile ends with a fatal status, or asks for no further
+    attempt: that is the end of the call (gRFC A6).
+    """
+    with playing(hedge=hedging(0.05), retry=retrying(3, initial_s=1.0), clusters=TWO) as play:
+        call = begin(play)
+        play.advance(0.06)
+        first, hedge = at_work(play)
+        first.trailers_only(14)
+        hedge.trailers_only(code, *told)
+        play.forget()
+        assert call.seen.status == code
+        play.advance(2.0)
+        assert not at_work(play)
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_failure_that_is_worth_a_retry_leaves_the_one_that_waits(unseen: bool) -> None:
+    """The attempt beside it fails in the same way, or was not seen by its server: the retry is made."""
+    with playing(hedge=hedging(0.05), retry=retrying(3, initial_s=1.0), clusters=TWO) as play:
+        call = begin(play)
+        play.advance(0.06)
+        first, hedge = at_work(play)
+        first.trailers_only(14)
+        if unseen:
+            hedge.reset(REFUSED_STREAM)
+        else:
+            hedge.trailers_only(14)
+        assert call.seen.status is None
+        play.advance(1.1)
+        at_work(play)[0].trailers_only(0)
+        play.forget()
+        assert call.seen.status == 0
+
+
+def test_who_asks_for_no_further_attempt_speaks_for_the_call() -> None:
+    """Attempts that run go on, and neither a retry that waits nor one after them is made (gRFC A6)."""
+    stop = (b"grpc-retry-pushback-ms", b"-1")
+    for waits in (False, True):
+        hedges = HedgeOptions(delay_s=0.05, budget_percent=100.0, only_idempotent=False, max_attempts=3)
+        clusters = {"main": ("a", "b", "c")}
+        with playing(hedge=hedges, retry=retrying(5, initial_s=1.0), clusters=clusters) as play:
+            call = begin(play)
+            play.advance(0.11)
+            first, second, third = at_work(play, "abc")
+            if waits:
+                first.trailers_only(14)
+            second.trailers_only(14, stop)
+            play.advance(2.0)
+            assert call.seen.status is None
+            assert len(at_work(play, "abc")) == (1 if waits else 2)
+            third.trailers_only(14)
+            if not waits:
+                assert call.seen.status is None
+                first.trailers_only(14)
+            play.forget()
+            assert call.seen.status == 14
 
 
 # limits and policies

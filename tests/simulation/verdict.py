@@ -83,11 +83,16 @@ def _judge_requests(book: Book, snapshots: Mapping[int, Snapshot]) -> None:
     assert len(primary) <= most + max(1, refused), f"{book.call.name}: {len(primary)} attempts"
     assert len(other) <= steps
     info = snapshot.methods.get(book.path.encode())
-    idempotent = route.idempotent or (info is not None and info.idempotent)
+    declared = route.idempotent or (info is not None and info.idempotent)
+    idempotent = declared
     keys = policy.idempotency
     if keys is not None and keys.server_honours and requests[0].seen.field(keys.key) is not None:
         idempotent = True
     processed = [request for request in requests if not request.refused]
+    if policy.retry.only_idempotent and not declared:
+        # A key is known to the route's own servers, and to no others.
+        elsewhere = [request for request in processed if request in other]
+        assert not elsewhere or len(processed) == 1, f"{book.call.name} was processed elsewhere, too"
     hedged = hedge is not None and _sends(hedge) and (not hedge.only_idempotent or idempotent)
     if policy.retry.only_idempotent and not idempotent and not hedged:
         # Neither a retry nor a fallback may repeat what a server may have carried out.

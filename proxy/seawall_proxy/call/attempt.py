@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from seawall_policy import retry, status
 from seawall_policy.breaker import Breaker
+from seawall_policy.budget import RetryBudget
 from seawall_policy.outlier.tally import LOCAL, OUT_OF_TIME, STATUS, Tally
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.context import Held
@@ -84,6 +85,8 @@ class Attempt(StreamSeeker):
     span_id: bytes = b""
     breaker: Breaker | None = None
     """Whose permit it has; None when no breaker watches."""
+    paid_from: RetryBudget | None = None
+    """What it was paid from as a retry, and hears of its end; None for any other attempt."""
     give_up_at: float = inf
     """When it has taken too long; infinity without a limit of its own."""
     first_at: float = -1.0
@@ -362,5 +365,7 @@ class Attempt(StreamSeeker):
             self.be_needed()
         if self.fault is not None:
             self.fault.ended()
+        if self.paid_from is not None:
+            self.paid_from.give_back()
         self.endpoint.in_flight -= 1
         self.cluster.load.in_flight -= 1

@@ -174,6 +174,7 @@ class Call(CallAdmission):
 
     def _cannot_start(self, code: int, reason: str) -> None:
         """End a call that cannot be tried (again): what a server has said about it before goes first."""
+        self.retry_called_off()
         if self.attempt is not None:
             # Another attempt goes on; what it comes to is the answer.
             self._rearm()
@@ -272,9 +273,11 @@ class Call(CallAdmission):
         self.hedge_at = NEVER
         if self.retry_at != NEVER:
             # Decided while this attempt ran.
-            self._drop_held()
-            self._rearm()
-            return
+            if not self._calls_off(attempt, code, block, extra):
+                self._drop_held()
+                self._rearm()
+                return
+            self.retry_at = NEVER
         if not self.in_fallback and self._retry(attempt, code, block, extra):
             return
         if self.keeper is not None and block is not None:
@@ -300,13 +303,13 @@ class Call(CallAdmission):
             # not).
             asked = status.UNAVAILABLE
         told = self._pushback(block, extra)
+        if self.hedges is not None and self.hedges.stopped:
+            # Said by whichever of its attempts, it is about the call.
+            told = retry.PUSHBACK_STOP
         chosen = None
         if len(options.classes) > 0:
             chosen = self._class_of(code, attempt.reason, block, extra)
-        if self.paid and state.budget is not None:
-            # The retry before this one is over.
-            self.paid = False
-            state.budget.give_back()
+        self.retry_called_off()
         latency = state.latency
         need = 0.0 if latency is None else latency.typical_s
         wait = decision.decide(

@@ -204,7 +204,12 @@ class CallEnd(ResponseSide):
 
     def _leave_budget(self, budget: RetryBudget) -> None:
         budget.call_ended()
-        if self.paid:
+        self.retry_called_off()
+
+    def retry_called_off(self) -> None:
+        """Return what was paid for a retry that has not begun, if there is one."""
+        budget = self.state.budget
+        if self.paid and budget is not None:
             self.paid = False
             budget.give_back()
 

@@ -212,8 +212,12 @@ class CallFallback(CallEnd):
             self._answer_kept(block, reason)
 
     def _may_repeat(self) -> bool:
-        """Tell whether another server may be given the call: none has seen it, or twice is fine."""
-        return not self.maybe_executed or not self.state.policy.retry.only_idempotent or self._idempotent()
+        """Tell whether another server may be given the call: none has seen it, or twice is fine. The
+        idempotency key does not say so: the servers that know it are those of the route.
+        """
+        if not self.maybe_executed or not self.state.policy.retry.only_idempotent:
+            return True
+        return self._is_declared_idempotent()
 
     def _covers(self, step: FallbackStep, code: int, reason: str) -> None:
         """Remember what the call is degraded by, and that its own servers have no answer."""

@@ -5,7 +5,8 @@ attempt only and never comes here. Rules that hold throughout: a hedge never tak
 (it starts only where there is room, gives its place up when a call comes, and is no probe of a breaker), it
 goes to an endpoint that the call has not tried, and it is paid for; the response of the first attempt that
 has something to pass on is the one that is passed on, and the other attempts are taken back at that moment;
-every attempt gives its permit back once.
+every attempt gives its permit back once. A hedge is sent when the request is complete, so attempts that run
+side by side are all fed from the replay buffer.
 
 `seawall_policy.hedge` has the table that says what the end of one attempt means for the others.
 """
@@ -86,6 +87,9 @@ class Several(CallKeyed):
         attempt.breaker = breaker
         if state.shadow is not None and not self.in_fallback:
             attempt.shadow_permit = state.shadow.attempt_began(now)
+        if self.paid and not hedge:
+            self.paid = False
+            attempt.paid_from = state.budget
         if self.attempt is not None:
             self._step_aside(self.attempt)
         self.attempt = attempt
@@ -213,15 +217,6 @@ class Several(CallKeyed):
             self.records = [record]
         else:
             records.append(record)
-
-    def keep_furthest(self) -> None:
-        best = self.attempt
-        assert best is not None
-        for attempt in self._running():
-            if attempt.stream is not None and (best.stream is None or attempt.sent > best.sent):
-                best = attempt
-        self.hedge_at = NEVER
-        self.stand_alone(best)
 
     def attempt_must_go(self, attempt: Attempt) -> None:
         if self.finished or self.others is None:
@@ -406,6 +401,8 @@ class Several(CallKeyed):
             self.retry_at = NEVER
             self._attempt_failed(attempt, code, block, extra, trailers_only)
             return
+        if told == retry.PUSHBACK_STOP:
+            self.retry_at = NEVER
         self.answer = None
         self.failed_code = code
         self.failed_reason = attempt.reason
@@ -423,6 +420,19 @@ class Several(CallKeyed):
             return
         if not self.finished:
             self._rearm()
+
+    def _calls_off(
+        self, attempt: Attempt, code: int, block: HeaderBlock | None, extra: tuple[Field, ...]
+    ) -> bool:
+        """Tell whether the end of the last attempt that ran takes back the retry that was decided before it:
+        it is an answer, or asks for no further attempt.
+        """
+        hedger = self.hedger
+        if hedger is None or attempt.seen != retry.SEEN:
+            return False
+        asked = status.UNAVAILABLE if attempt.reason == local_reply.PER_TRY_TIMEOUT else code
+        run = self._run(hedger)
+        return run.failed(asked, self._pushback(block, extra)) == FATAL or run.stopped
 
     def _count_failure(self) -> None:
         """Tell the throttle of a failure that is not fatal, once."""

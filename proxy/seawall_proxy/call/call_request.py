@@ -122,17 +122,8 @@ class RequestSide(CallState):
                 sent = upstream.send_data(data, end_stream)
                 if sent > 0:
                     self.request_sent(attempt, sent)
-            if self.others is not None:
-                self._feed_others(self.others, data, end_stream)
         if self.mirrors is not None:
             self._feed_mirrors(self.mirrors, data, end_stream)
-
-    def _feed_others(self, others: list[Attempt], data: bytes, end_stream: bool) -> None:
-        for other in others:
-            if other.stream is not None:
-                sent = other.stream.send_data(data, end_stream)
-                if sent > 0:
-                    self.request_sent(other, sent)
 
     def _copy(self, targets: tuple[MirrorState, ...]) -> None:
         """Start the copies of this call."""
@@ -171,9 +162,6 @@ class RequestSide(CallState):
         over = (
             self.replay_size + size > REPLAY_CALL_BYTES or context.replay_bytes + size > REPLAY_WORKER_BYTES
         )
-        if over and self.others is not None:
-            self.keep_furthest()
-            attempt = self.attempt
         if over and attempt is not None and attempt.stream is not None:
             # What was kept is with the attempt; from here on the call cannot be repeated.
             self._forget_replay()
@@ -189,9 +177,6 @@ class RequestSide(CallState):
 
     def request_complete(self) -> None:
         """Wait for a hedge from now on."""
-
-    def keep_furthest(self) -> None:
-        """Go on with one attempt only, the one that has sent most."""
 
     def request_grew(self, size: int) -> bool:
         """Take note of `size` more bytes, or the end, of a request that is awaited as a whole; return whether

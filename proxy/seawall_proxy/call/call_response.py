@@ -98,6 +98,9 @@ class ResponseSide(RequestSide):
     def stand_alone(self, winner: Attempt) -> None:
         """Take every attempt back but one."""
 
+    def retry_called_off(self) -> None:
+        """Learn that a retry that was decided is not needed any more."""
+
     def _commit(self, attempt: Attempt, block: HeaderBlock, extra: tuple[Field, ...]) -> None:
         if self.keeper is not None:
             self.keeper.begin(block, extra, self.extra, self.replay if self.request_done else None)
@@ -122,6 +125,8 @@ class ResponseSide(RequestSide):
             self.commit_at = NEVER
             self.retry_at = NEVER
             self.hedge_at = NEVER
+            if self.paid:
+                self.retry_called_off()
             self._rearm()
         self.stream.send_headers(block, extra, False)
 

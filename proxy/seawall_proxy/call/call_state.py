@@ -74,7 +74,7 @@ class CallState(AttemptOwner):
     not_retried: int = REASON_NONE
     """Why the last failure was not followed by another attempt."""
     paid: bool = False
-    """A retry of this call is at work in the budget's eyes."""
+    """A retry was decided and paid for, and its attempt has not begun."""
     request_done: bool = False
     replay_size: int = 0
     credited: int = 0
@@ -211,7 +211,12 @@ class CallState(AttemptOwner):
         self.context.timers.arm(self, at)
 
     def _idempotent(self) -> bool:
-        if self.state.route.idempotent or self.has_honoured_key:
+        """Tell whether the call's own servers may carry it out twice."""
+        return self.has_honoured_key or self._is_declared_idempotent()
+
+    def _is_declared_idempotent(self) -> bool:
+        """Tell whether the route or the method's descriptor says that it may be carried out twice."""
+        if self.state.route.idempotent:
             return True
         info = self.table.methods.get(self.head.path)
         return info is not None and info.idempotent
