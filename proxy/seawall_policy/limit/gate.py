@@ -146,7 +146,9 @@ class Gate:
         if place.deadline < inf:
             self.algorithm.arrived(place.deadline - now)
         queue = self.queue
-        if self._may_start(place.criticality, now):
+        if (
+            self.in_flight < self.limit and queue.length == 0 and now >= self._shedding_until
+        ) or self._may_start(place.criticality, now):
             self._start(place, now)
             return ENTERED
         if self.options.mode == SHADOW:
@@ -195,7 +197,9 @@ class Gate:
         self.entered += 1
         self._held[place.criticality] += 1
         place.in_flight = self.in_flight
-        self._window.peak = max(self._window.peak, self.in_flight)
+        window = self._window
+        if self.in_flight > window.peak:  # noqa: PLR1730 - a comparison, for each call
+            window.peak = self.in_flight
         if self.in_flight >= self.limit:
             place.limited = True
         place.epoch = self._epoch

@@ -112,8 +112,10 @@ class Knee(Algorithm):
         if ended < FEW:
             return False
         spent = now - window.started
+        if spent < SHORTEST_S:
+            return False
         mean = window.mean_s()
-        if spent < mean or spent < SHORTEST_S:
+        if spent < mean:
             return False
         if self.base_s == 0.0 or window.drops * 2 > ended:
             return True

@@ -32,22 +32,24 @@ IGNORED: Final = 3
 class Place:
     """A link; `Chain` joins them."""
 
+    # Defaults that stand here cost an interpreted place nothing when it is made.
+    before: Place | None = None
+    after: Place | None = None
+    state: int = NEW
+    since: float = 0.0
+    """When it began to wait, then when it began to work."""
+    epoch: int = 0
+    """The window in which it began to work."""
+    in_flight: int = 0
+    """Calls at work when it began, itself included."""
+    limited: bool = False
+    """It took the last place, or waited for one."""
+    waited_s: float = 0.0
+
     def __init__(self, criticality: int, deadline: float) -> None:
-        self.before: Place | None = None
-        self.after: Place | None = None
-        self.state: int = NEW
         self.criticality: int = criticality
         self.deadline: float = deadline
         """When the caller gives up; infinity when never."""
-        self.since: float = 0.0
-        """When it began to wait, then when it began to work."""
-        self.epoch: int = 0
-        """The window in which it began to work."""
-        self.in_flight: int = 0
-        """Calls at work when it began, itself included."""
-        self.limited: bool = False
-        """It took the last place, or waited for one."""
-        self.waited_s: float = 0.0
 
 
 class Chain:

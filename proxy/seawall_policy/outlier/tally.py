@@ -227,11 +227,14 @@ class Tally:
             # All that waited through a pause have waited for the same thing.
             self._slow(started, paused or started >= self.pause_end)
         else:
-            self.fast_start = max(self.fast_start, started)
+            # Comparisons, not max() and min(): this is for each attempt.
+            if started > self.fast_start:  # noqa: PLR1730
+                self.fast_start = started
             self.fast += 1
             self.own.answers += 1
             self.together.answers += 1
-            self._note_late()
+            if self.late > self.waiting:  # noqa: PLR1730
+                self.late = self.waiting
         if paused:
             self.pause_end = now
 
@@ -245,7 +248,7 @@ class Tally:
         if now - started > self.limit_s:
             self._slow(started, started >= self.pause_end)
         else:
-            self._note_late()
+            self.late = min(self.late, self.waiting)
 
     def _slow(self, started: float, counts: bool) -> None:
         if self.late > 0:
@@ -263,9 +266,6 @@ class Tally:
         self.together.answers += number
         self.together.slow += number
 
-    def _note_late(self) -> None:
-        self.late = min(self.late, self.waiting)
-
     def ended(self, started: float, code: int, how: int, now: float) -> bool:
         """An attempt has its final status; return whether that should be looked at at once."""
         if started < self.term or self.state == OUT:
@@ -273,7 +273,8 @@ class Tally:
         if how == LOCAL:
             return self._local(started, now)
         if not (self.failure_mask >> code) & 1:
-            self.good_start = max(self.good_start, started)
+            if started > self.good_start:  # noqa: PLR1730 - a comparison, for each attempt
+                self.good_start = started
             self.ok += 1
             self.own.calls += 1
             self.together.calls += 1

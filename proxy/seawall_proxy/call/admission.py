@@ -11,7 +11,7 @@ from math import inf
 from mypy_extensions import mypyc_attr
 
 from seawall_policy.limit import gate as gate_module
-from seawall_policy.limit.gate import ENTERED, NO_PLACE, Gate
+from seawall_policy.limit.gate import Gate
 from seawall_policy.limit.options import SHADOW, LimitOptions
 from seawall_policy.limit.place import Place
 from seawall_policy.rate import RateLimiter
@@ -32,8 +32,9 @@ class Waiter(Timed):
 class Seat(Place):
     """The place of a call."""
 
-    def __init__(self, call: Waiter, criticality: int, deadline: float) -> None:
-        super().__init__(criticality, deadline)
+    def __init__(self, call: Waiter, criticality: int, deadline: float) -> None:  # as Place, in one call
+        self.criticality = criticality
+        self.deadline = deadline
         self.call: Waiter = call
 
 
@@ -47,26 +48,10 @@ class Admission(Timed):
         self._timers: TimerWheel | None = None
         self._settling: bool = False
 
-    def enter(
-        self, call: Waiter, criticality: int, deadline: float, now: float, timers: TimerWheel
-    ) -> Seat | None:
-        """Return a call's seat, or None when it is refused; a seat that is WAITING is settled later."""
-        seat = Seat(call, criticality, deadline)
-        verdict = self.gate.enter(seat, now)
-        if verdict == ENTERED:
-            return seat
+    def wait(self, now: float, timers: TimerWheel) -> None:
+        """Look after the calls that wait; one has joined them."""
         self._timers = timers
-        if verdict == NO_PLACE:
-            return None
         self.settle(now)
-        return seat
-
-    def leave(self, seat: Seat, now: float, outcome: int, rtt_s: float) -> None:
-        """Take a seat back; whoever waits for it begins."""
-        gate = self.gate
-        gate.leave(seat, now, outcome, rtt_s)
-        if gate.queue.length > 0 or self.tick >= 0:
-            self.settle(now)
 
     def answered(self, seat: Seat, now: float) -> None:
         """Free the place of a call that goes on after its first answer."""

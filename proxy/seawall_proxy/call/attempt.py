@@ -199,7 +199,9 @@ class Attempt(StreamSeeker):
                 self.watched = False
                 self.endpoint.observe(self.started, status.OK, -1.0)
             if self.timed:
-                self._answered()
+                self.timed = False
+                if self.tally is not None:
+                    self.endpoint.answered(self.tally, self.started)
             self.owner.response_data(self, data)
         if end_stream and not self.done:
             self._end_without_status(200)
@@ -236,15 +238,6 @@ class Attempt(StreamSeeker):
             self.owner.request_sent(self, n)
 
     # what the call says
-
-    def hold(self, data: bytes) -> None:
-        """Keep response bytes behind the headers that are held."""
-        held = self.held_data
-        if held is None:
-            self.held_data = [data]
-        else:
-            held.append(data)
-        self.held_size += len(data)
 
     def give_way(self) -> None:
         self.owner.attempt_must_go(self)
@@ -308,8 +301,12 @@ class Attempt(StreamSeeker):
         self.reason = reason
         if code != status.OK:
             self.endpoint_failed()
-        if self.tally is not None:
-            self._judge(self.tally, code, block is not None)
+        tally = self.tally
+        if tally is not None:
+            if code == status.OK and not self.timed and not self.lost:
+                self.endpoint.judged(tally, self.started, code, STATUS)
+            else:
+                self._judge(tally, code, block is not None)
         if not self.injected and (self.watched or (code != status.OK and self.endpoint.watched)):
             self._observe(code, block, extra)
         stream = self.stream

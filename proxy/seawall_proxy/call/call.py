@@ -67,18 +67,23 @@ class Call(CallAdmission):
                 state.look(context.now)
             if self.deadline - context.now < latency.fast_s and self._is_refused_as_hopeless():
                 return
-            if state.hedger is not None:
+            if state.hedges_all:
+                self.hedger = state.hedger
+            elif state.hedger is not None and len(self.table.methods) > 0:
                 self._choose_hedger(state.hedger)
         guards = state.guards
-        if guards is not None and not self._may_come(guards):
+        if guards is not None and guards.rate is not None and not self._may_come(guards.rate):
             return
-        self.cluster = state.cluster(context.draw)
+        self.cluster = state.cluster(context.draw) if state.only_cluster is None else state.only_cluster
         slots = self.slots
         if slots is not None and slots.lingering and not slots.take(self, self.stream.connection):
             self.waits_for_slot = True
             self._rearm()
             return
-        self._come_in()
+        if guards is None or guards.admission is None:
+            self._enter()
+        else:
+            self._admit(guards.admission)
 
     def _is_refused_as_hopeless(self) -> bool:
         """Count a call that has less time than the fastest ones have needed; refuse it where that is
@@ -100,18 +105,13 @@ class Call(CallAdmission):
 
     def slot_free(self) -> None:
         self.waits_for_slot = False
-        if not self.finished:
-            self._come_in()
-
-    def _come_in(self) -> None:
+        if self.finished:
+            return
         guards = self.state.guards
-        if guards is None:
+        if guards is None or guards.admission is None:
             self._enter()
         else:
-            self._admit(guards)
-
-    def _begin_work(self) -> None:
-        self._enter()
+            self._admit(guards.admission)
 
     def _refused(self, reason: str) -> None:
         self._fail(status.RESOURCE_EXHAUSTED, reason)
@@ -196,7 +196,11 @@ class Call(CallAdmission):
         trailers_only: bool,
     ) -> None:
         now = self.context.now
-        self._leave(attempt)
+        if self.others is None:
+            self.attempt = None
+            self.try_deadline = NEVER
+        else:
+            self._leave(attempt)
         self._teach_breaker(attempt, code, now)
         failed = code != status.OK and not self.committed
         if now >= self.deadline or (code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline):

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
+from seawall_policy.limit.gate import NO_PLACE, QUEUED
 from seawall_policy.limit.options import CLASS_BY_NAME, LimitOptions
 from seawall_policy.limit.place import IGNORED, LOST, SUCCESS, WAITING
 from seawall_policy.rate import RateLimiter
 from seawall_proxy.call import local_reply
-from seawall_proxy.call.admission import Admission, Guards
+from seawall_proxy.call.admission import Admission, Seat
 from seawall_proxy.call.call_hedge import Several
 from seawall_proxy.call.call_state import KIND_STREAM, KIND_UNARY
 from seawall_proxy.call.ports import OUTCOME_OK
@@ -30,11 +31,8 @@ _OVERLOADS: Final = 1 << status.DEADLINE_EXCEEDED | 1 << status.RESOURCE_EXHAUST
 class CallAdmission(Several):
     """Asks the guards of the route."""
 
-    def _may_come(self, guards: Guards) -> bool:
+    def _may_come(self, rate: RateLimiter) -> bool:
         """Ask the rate limit; a call that may not come has been answered."""
-        rate = guards.rate
-        if rate is None:
-            return True
         before = rate.would_refuse
         wait = rate.take(self._rate_key(rate), self.context.now)
         if rate.would_refuse != before:
@@ -72,27 +70,27 @@ class CallAdmission(Several):
                 return CLASS_BY_NAME.get(value, options.criticality)
         return options.criticality
 
-    def _admit(self, guards: Guards) -> None:
+    def _admit(self, admission: Admission) -> None:
         """Take a place and begin, or wait for one, or end."""
-        admission = guards.admission
-        if admission is None:
-            self._begin_work()
-            return
         gate = admission.gate
-        criticality = self._criticality(gate.options)
+        options = gate.options
+        criticality = options.criticality if options.header == b"" else self._criticality(options)
         before = gate.would_refuse
         context = self.context
-        seat = admission.enter(self, criticality, self.deadline, context.now, context.timers)
-        if seat is None:
+        seat = Seat(self, criticality, self.deadline)
+        verdict = gate.enter(seat, context.now)
+        if verdict == NO_PLACE:
             self._turned_away(admission, local_reply.LIMITED, criticality)
             return
+        if verdict == QUEUED:
+            admission.wait(context.now, context.timers)
         if gate.would_refuse != before:
             self.state.counters.would_limit(local_reply.LIMITED)
         self.seat = seat
         self.admission = admission
         if seat.state != WAITING:
             if not self.finished:
-                self._begin_work()
+                self._enter()
             return
         if self.tick < 0:
             self._rearm()
@@ -104,7 +102,7 @@ class CallAdmission(Several):
         self.state.counters.waited(seat.waited_s)
         if not self.stream.connection.closed:
             # Of a connection that has just gone, every call is about to be told so.
-            self._begin_work()
+            self._enter()
 
     def place_refused(self, in_vain: bool) -> None:
         seat = self.seat
@@ -150,10 +148,11 @@ class CallAdmission(Several):
                 late = code == status.DEADLINE_EXCEEDED and reason != local_reply.UPSTREAM_RESET
                 if reason == "" or late:
                     taught = LOST
-        admission.leave(seat, now, taught, time_s)
-
-    def _begin_work(self) -> None:
-        """Start the first attempt."""
+        gate = admission.gate
+        gate.leave(seat, now, taught, time_s)
+        if gate.queue.length > 0 or admission.tick >= 0:
+            # Whoever waits for the place begins.
+            admission.settle(now)
 
     def _refused(self, reason: str) -> None:
         """End a call that a limit has refused, with RESOURCE_EXHAUSTED or a fallback."""

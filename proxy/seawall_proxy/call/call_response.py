@@ -27,7 +27,8 @@ class ResponseSide(RequestSide):
             return
         attempt.held_block = block
         attempt.held_extra = extra
-        self._list_held()
+        if not self.listed:
+            self._list_held()
 
     def _may_change(self) -> bool:
         """Tell whether a failure that comes after response headers could still be answered otherwise."""
@@ -43,12 +44,18 @@ class ResponseSide(RequestSide):
             attempt.first_at = self.context.now
         if self.seat is not None and self.answered_at == 0.0:
             self.answered_at = self.context.now
-            self._list_held()
+            if not self.listed:
+                self._list_held()
         if attempt.held_block is not None:
-            attempt.hold(data)
+            held = attempt.held_data
+            if held is None:
+                attempt.held_data = [data]
+            else:
+                held.append(data)
+            attempt.held_size += len(data)
             if attempt.held_size > HOLD_BYTES or self._kind() == KIND_STREAM or attempt.is_tight():
                 self._commit_held(attempt)
-            else:
+            elif not self.listed:
                 self._list_held()
             return
         if attempt.permit >= 0:
@@ -63,15 +70,15 @@ class ResponseSide(RequestSide):
         """Learn that the call has an answer and has not ended with it."""
 
     def _list_held(self) -> None:
-        if not self.listed:
-            self.listed = True
-            self.context.held.append(self)
+        """Be asked again at the end of this turn (`settle`); only while not `listed`."""
+        self.listed = True
+        self.context.held.append(self)
 
     def settle(self, now: float) -> None:
         self.listed = False
-        if self.answered_at > 0.0:
+        if self.seat is not None and self.answered_at > 0.0:
             self._goes_on()
-        attempt = self._front()
+        attempt = self.attempt if self.others is None else self._front()
         if attempt is None or attempt.held_block is None or self.finished:
             return
         if self.request_done and self._kind() == KIND_UNARY:
@@ -115,19 +122,13 @@ class ResponseSide(RequestSide):
         self._forget_replay()
         if self.others is not None:
             self.stand_alone(attempt)
-        if (
-            self.try_deadline != NEVER
-            or self.commit_at != NEVER
-            or self.hedge_at != NEVER
-            or self.retry_at != NEVER
-        ):
-            self.try_deadline = NEVER
-            self.commit_at = NEVER
-            self.retry_at = NEVER
-            self.hedge_at = NEVER
-            if self.paid:
-                self.retry_called_off()
-            self._rearm()
+        # What was armed for one of these fires in vain, once and at the most: most calls end before.
+        self.try_deadline = NEVER
+        self.commit_at = NEVER
+        self.retry_at = NEVER
+        self.hedge_at = NEVER
+        if self.paid:
+            self.retry_called_off()
         self.stream.send_headers(block, extra, False)
 
     def _answer_probe(self, attempt: Attempt) -> None:

@@ -87,6 +87,8 @@ class RouteState:
         self.budget: RetryBudget | None = budget
         self.counters: RouteCounters = counters
         self.clusters: tuple[UpstreamCluster, ...] = clusters
+        self.only_cluster: UpstreamCluster | None = clusters[0] if len(clusters) == 1 else None
+        """Where every call goes; None where they are divided."""
         self.fallback_clusters: dict[str, UpstreamCluster] = fallback_clusters
         self.retries_codes: bool = route.policy.retry.most_attempts > 1
         """The policy retries on status codes, where the method allows it."""
@@ -104,6 +106,10 @@ class RouteState:
         policy = route.policy
         self.throttle: RetryThrottle | None = throttle
         self.hedger: Hedger | None = hedger
+        self.hedges_all: bool = hedger is not None and (
+            not hedger.options.only_idempotent or route.idempotent
+        )
+        """Every call may be hedged, whatever its method is."""
         self.gate: HopelessGate | None = gate
         self.latency: LatencyEstimate | None = latency
         """What the route's attempts have taken lately; None where nothing asks for it."""
@@ -174,9 +180,9 @@ class RouteState:
 
     def cluster(self, draw: Draw) -> UpstreamCluster:
         """Choose the cluster of a new call, by weight."""
+        if self.only_cluster is not None:
+            return self.only_cluster
         clusters = self.clusters
-        if len(clusters) == 1:
-            return clusters[0]
         backends = self.route.backends
         point = draw() * backends[len(backends) - 1][1]
         for index in range(len(backends)):
