@@ -36,7 +36,8 @@ _WORST: Final = (
 """From the best to the worst for callers."""
 
 
-def _worst(states: list[stats_pb2.BreakerState]) -> stats_pb2.BreakerState:
+def worst(states: list[stats_pb2.BreakerState]) -> stats_pb2.BreakerState:
+    """Return the state that is worst for callers."""
     known = [state for state in states if state in _WORST]
     return max(known, key=_WORST.index, default=stats_pb2.BREAKER_STATE_UNSPECIFIED)
 
@@ -119,7 +120,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
             )
             return pb.ListRouteStatsResponse(
                 routes=[
-                    stats_codec.route_message(s, _worst(states.get(s.route, [])), window_s) for s in summaries
+                    stats_codec.route_message(s, worst(states.get(s.route, [])), window_s) for s in summaries
                 ]
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -17,6 +19,7 @@ from starlette.routing import Match, Route
 
 from seawall_control.api import request_id
 from seawall_control.api.errors import DOMAIN, http_status, http_status_of, reason_of, status_of
+from seawall_control.api.http.rpc.context import Aborted
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import Json
 
@@ -110,6 +113,23 @@ def _response(
     return response
 
 
+def json_answer(request: Request, content: Mapping[str, Json], status: int = 200) -> Response:
+    """Return JSON; a reader that has it already (`if-none-match`) is told so instead."""
+    return tagged(request, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), status)
+
+
+def tagged(request: Request, body: bytes, status: int = 200) -> Response:
+    """Return JSON that is encoded, with a tag of what it says where it was asked for by GET."""
+    if request.method not in ("GET", "HEAD") or status != 200:
+        return Response(body, status, media_type="application/json")
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    known = request.headers.get("if-none-match", "")
+    if known == "*" or tag in (part.strip().removeprefix("W/") for part in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
 def guarded(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint with its errors answered by the table."""
 
@@ -121,6 +141,8 @@ def guarded(endpoint: Endpoint) -> Endpoint:
         except ClientDisconnect:
             # Nobody reads this; it is no fault of ours either.
             return Response(status_code=CLIENT_GONE)
+        except Aborted as error:
+            return status_response(error.status, error.reason)
         except Exception as error:  # noqa: BLE001 - the table decides
             return error_response(error)
 

@@ -13,6 +13,7 @@ from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
 from seawall_control.api.http.headers import CommonHeaders
 from seawall_control.api.http.live import Live
+from seawall_control.api.http.operations import Operations
 from seawall_control.api.http.pages import Pages
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.rpc.methods import Methods
@@ -24,6 +25,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
         *Pages(parts).routes(),
         # Before the events, whose {id} takes any word.
         *Live(parts).routes(),
+        *Operations(parts).routes(),
         *Events(parts).routes(),
         *Methods(parts).routes(),
     ]

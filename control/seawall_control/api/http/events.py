@@ -15,7 +15,7 @@ from seawall.v1 import event_pb2
 from seawall_control.api import codec
 from seawall_control.api.event_json import counts_json, event_json
 from seawall_control.api.http.access import calls
-from seawall_control.api.http.answers import guarded
+from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of
 from seawall_control.domain.errors import InvalidRequest
@@ -77,6 +77,10 @@ class Events:
                 calls(f"{_RPC}/ResolveEvents", guarded(self.resolve_many)),
                 methods=["POST"],
             ),
+            Route(
+                "/api/v1/errors/task/{task_id:path}/history",
+                calls(f"{_RPC}/ListEvents", guarded(self.history)),
+            ),
             Route("/api/v1/errors/{id}", calls(f"{_RPC}/GetEvent", guarded(self.get))),
             Route(
                 "/api/v1/errors/{id}/resolve",
@@ -96,8 +100,28 @@ class Events:
             token=query.get("page_token", ""),
             order_by=query.get("order_by", ""),
         )
-        return JSONResponse(
-            {"errors": [event_json(event) for event in page.events], "next_page_token": page.next_token}
+        return json_answer(
+            request,
+            {"errors": [event_json(event) for event in page.events], "next_page_token": page.next_token},
+        )
+
+    async def history(self, request: Request) -> Response:
+        """Answer with the events of one task, the oldest first."""
+        only(request, "page_size", "page_token")
+        task = request.path_params["task_id"]
+        page = await self._parts.events.page(
+            filter_text=f"job_id = {_quoted(task)}",
+            size=int(max(-1.0, min(number(request, "page_size", 0), 1e6))),
+            token=request.query_params.get("page_token", ""),
+            order_by="timestamp",
+        )
+        return json_answer(
+            request,
+            {
+                "task_id": task,
+                "errors": [event_json(event) for event in page.events],
+                "next_page_token": page.next_token,
+            },
         )
 
     async def report(self, request: Request) -> Response:
@@ -111,11 +135,11 @@ class Events:
 
     async def stats(self, request: Request) -> Response:
         """Answer with the counts."""
-        return JSONResponse(counts_json(await self._parts.events.counts()))
+        return json_answer(request, counts_json(await self._parts.events.counts()))
 
     async def get(self, request: Request) -> Response:
         """Answer with one event."""
-        return JSONResponse(event_json(await self._parts.events.get(request.path_params["id"])))
+        return json_answer(request, event_json(await self._parts.events.get(request.path_params["id"])))
 
     async def resolve(self, request: Request) -> Response:
         """Mark one event as dealt with."""

@@ -32,7 +32,10 @@ class Pages:
         """Return the table of routes."""
         return [
             Route("/health", open_to_all(guarded(self.health))),
+            Route("/api/v1/errors/health", open_to_all(guarded(self.health))),
+            Route("/livez", open_to_all(guarded(self.live))),
             Route("/ready", open_to_all(guarded(self.ready))),
+            Route("/readyz", open_to_all(guarded(self.ready))),
             Route("/metrics", takes(Role.VIEWER, guarded(self.metrics))),
             Route("/status", takes(Role.VIEWER, guarded(self.status))),
         ]
@@ -52,6 +55,10 @@ class Pages:
             },
             503 if report.status is Status.UNHEALTHY else 200,
         )
+
+    async def live(self, request: Request) -> Response:
+        """Answer 200: whoever hears it knows that the process works through its requests."""
+        return PlainTextResponse("live\n")
 
     async def ready(self, request: Request) -> Response:
         """Answer 200 when changes can be stored."""

@@ -30,8 +30,13 @@ async def json_body(request: Request, *, most: int = MAX_BODY_BYTES) -> bytes:
     return bytes(raw)
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """Return the JSON object of the body. Raise `InvalidRequest`, or HTTPException 413 and 415."""
+async def json_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
+    """Return the JSON object of the body; where it is optional, no body at all is an empty one. Raise
+    `InvalidRequest`, or HTTPException 413 and 415.
+    """
+    said = request.headers
+    if optional and "transfer-encoding" not in said and said.get("content-length", "0") == "0":
+        return {}
     try:
         found = json.loads(await json_body(request) or b"{}")
     except (ValueError, RecursionError) as error:

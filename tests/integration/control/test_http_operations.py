@@ -1,0 +1,154 @@
+"""Breakers, recovery, task history and health under the paths that the requirements give them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.server import ControlPlane
+from tests.integration.control.kit import Proxy, Stubs, event, until
+from tests.integration.control.test_events import report
+from tests.integration.control.web import ask
+
+pytestmark = pytest.mark.integration
+
+BREAKERS = "/api/v1/errors/circuit-breakers"
+METHOD = "pay/shop.v1.Payments/Charge"
+
+
+async def reporting(plane: ControlPlane, stubs: Stubs, node: str, *states: int, scale: int = 1) -> Proxy:
+    """Return a proxy that has reported breakers in these states, and calls of a route."""
+    proxy = Proxy(stubs, node)
+    await proxy.hello()
+    names = ("pay", METHOD)
+    breakers = [
+        stats_pb2.BreakerStatus(name=name, route="pay", state=state, opened=3)  # type: ignore[arg-type]
+        for name, state in zip(names, states, strict=False)
+    ]
+    counted = stats_pb2.RouteCounters(
+        route="pay",
+        by_code=[90 * scale, *[0] * 13, 8 * scale],
+        retries=6 * scale,
+        recovered=4 * scale,
+        fallbacks=2 * scale,
+        hedges=5 * scale,
+        hedges_won=1 * scale,
+    )
+    await proxy.say(stats=fleet_pb2.StatsReport(routes=[counted], breakers=breakers))
+
+    async def reported() -> bool:
+        return plane.fleet.stats.latest(node) is not None
+
+    await until(reported, what="statistics have arrived")
+    return proxy
+
+
+async def test_breakers_by_name(plane: ControlPlane, stubs: Stubs) -> None:
+    """The worst state of any proxy is the state; each proxy's own is beside it."""
+    await reporting(plane, stubs, "p1", stats_pb2.BREAKER_STATE_OPEN, stats_pb2.BREAKER_STATE_CLOSED)
+    await reporting(plane, stubs, "p2", stats_pb2.BREAKER_STATE_HALF_OPEN)
+    at = plane.addresses.http
+    found = (await ask(at, BREAKERS)).json["circuit_breakers"]
+    assert set(found) == {"pay", METHOD}
+    assert (found["pay"]["state"], found["pay"]["route"], found[METHOD]["state"]) == ("open", "pay", "closed")
+    assert [(p["proxy"], p["state"]) for p in found["pay"]["proxies"]] == [
+        ("p1", "open"),
+        ("p2", "half_open"),
+    ]
+    assert found["pay"]["proxies"][0]["opened"] == "3"
+    assert (await ask(at, f"{BREAKERS}/{METHOD}")).json == {METHOD: found[METHOD]}
+    assert set((await ask(at, f"{BREAKERS}?proxy=p2")).json["circuit_breakers"]) == {"pay"}
+    for path in (f"{BREAKERS}/nobody", f"{BREAKERS}?proxy=nobody"):
+        answer = await ask(at, path)
+        assert (answer.status, answer.json["error"]["reason"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("name", ["pay", METHOD])
+async def test_a_breaker_is_reset_by_its_path(plane: ControlPlane, stubs: Stubs, name: str) -> None:
+    """The command reaches the proxies, with the reason; what they say comes back. A body is not needed."""
+    proxy = await reporting(
+        plane, stubs, "p1", stats_pb2.BREAKER_STATE_OPEN, stats_pb2.BREAKER_STATE_FORCED_OPEN
+    )
+    at = plane.addresses.http
+    for body, reason in (({"reason": "deployed a fix"}, "deployed a fix"), (None, "")):
+        asked = asyncio.ensure_future(ask(at, f"{BREAKERS}/{name}/reset", method="POST", body=body))
+        command = (await proxy.hear("command")).command
+        assert (command.reset_breaker.breaker, command.reset_breaker.reason) == (name, reason)
+        await proxy.say(command_result=fleet_pb2.CommandResult(id=command.id, ok=True))
+        answer = await asked
+        assert (answer.status, answer.json["results"]) == (200, [{"proxy": "p1", "ok": True, "message": ""}])
+
+
+async def test_resets_that_are_refused(plane: ControlPlane, stubs: Stubs) -> None:
+    """A breaker that nobody has, another method, a body that is wrong, another site."""
+    await reporting(plane, stubs, "p1", stats_pb2.BREAKER_STATE_OPEN)
+    at = plane.addresses.http
+    assert (await ask(at, f"{BREAKERS}/nobody/reset", method="POST")).status == 404
+    assert (await ask(at, f"{BREAKERS}/pay/reset", method="PUT")).status == 405
+    assert (await ask(at, f"{BREAKERS}/pay/reset", method="POST", body={"reason": 1})).status == 400
+    assert (await ask(at, f"{BREAKERS}/pay/reset", method="POST", body={"proxy": "nobody"})).status == 404
+    evil = {"origin": "https://evil.example"}
+    assert (await ask(at, f"{BREAKERS}/pay/reset", method="POST", headers=evil)).status == 403
+
+
+async def test_recovery(plane: ControlPlane, stubs: Stubs) -> None:
+    """Calls in trouble that came out of it, by what: lately, by route, and since the proxies started."""
+    proxy = await reporting(plane, stubs, "p1")
+    at = plane.addresses.http
+    total = (await ask(at, "/api/v1/errors/recovery/stats")).json["since_start"]
+    assert (total["successful_recoveries"], total["failed_calls"]) == (6, 8)
+    assert total["success_rate"] == pytest.approx(6 / 14, abs=1e-6)
+    assert total["by_strategy"]["retry"] == {"attempts": 6, "successful": 4}
+    await asyncio.sleep(1)
+    counted = stats_pb2.RouteCounters(
+        route="pay", by_code=[99, *[0] * 13, 9], retries=9, recovered=7, fallbacks=2, hedges=5, hedges_won=1
+    )
+    await proxy.say(stats=fleet_pb2.StatsReport(routes=[counted]))
+
+    async def lately() -> bool:
+        found = (await ask(at, "/api/v1/errors/recovery/stats?window_minutes=1")).json
+        return bool(found["routes"]["pay"]["successful_recoveries"] == 3 and found["failed_calls"] == 1)
+
+    await until(lately, what="the window has what was reported last")
+    refused = await ask(at, "/api/v1/errors/recovery/stats?window_minutes=60")
+    assert (refused.status, "window_minutes" in refused.json["error"]["message"]) == (400, True)
+
+
+async def test_the_history_of_a_task(plane: ControlPlane, stubs: Stubs) -> None:
+    """Its events, the oldest first, in pages, whatever its name."""
+    name = 'job/7 "nightly"'
+    events = [event(n) for n in range(1, 6)]
+    for item in events[:4]:
+        item.job_id = name
+    await report(stubs, *events)
+    at = plane.addresses.http
+    path = "/api/v1/errors/task/job/7%20%22nightly%22/history"
+    first = (await ask(at, f"{path}?page_size=3")).json
+    assert (first["task_id"], [e["id"] for e in first["errors"]]) == (name, [e.id for e in events[:3]])
+    rest = (await ask(at, f"{path}?page_size=3&page_token={first['next_page_token']}")).json
+    assert ([e["id"] for e in rest["errors"]], rest["next_page_token"]) == ([events[3].id], "")
+    assert (await ask(at, "/api/v1/errors/task/nobody/history")).json["errors"] == []
+
+
+async def test_health_has_the_names_of_all_who_ask(plane: ControlPlane) -> None:
+    """The same report under both paths; liveness tells of the process alone."""
+    at = plane.addresses.http
+    assert (await ask(at, "/api/v1/errors/health")).json["status"] == "healthy"
+    assert [(await ask(at, path)).status for path in ("/livez", "/readyz")] == [200, 200]
+    plane.health.draining = True
+    found = [(await ask(at, path)).status for path in ("/livez", "/readyz", "/api/v1/errors/health")]
+    assert found == [200, 503, 503]
+
+
+async def test_what_has_not_changed_is_not_sent_again(plane: ControlPlane, stubs: Stubs) -> None:
+    """GET answers have a tag; a reader that has it gets 304, and the whole answer after a change."""
+    at = plane.addresses.http
+    for path in ("/api/v1/errors", "/api/v1/errors/stats", "/api/v1/seawall.v1.EventService/ListEvents"):
+        first = await ask(at, path)
+        again = await ask(at, path, headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
+        await report(stubs, event(1 + len(path)))
+        changed = await ask(at, path, headers={"if-none-match": first.headers["etag"]})
+        assert changed.status == 200 and changed.headers["etag"] != first.headers["etag"]
