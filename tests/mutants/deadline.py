@@ -16,8 +16,8 @@ _REQUEST = "seawall_proxy/call/call_request.py"
 MUTANTS = (
     (
         _CALL,
-        "if now >= self.deadline or (code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline):",
-        "if code == status.DEADLINE_EXCEEDED:",
+        "now >= self.deadline or (code == status.DEADLINE_EXCEEDED and now + ROUNDING_S >= self.deadline)",
+        "code == status.DEADLINE_EXCEEDED",
         "a server's own deadline counts as waste",
     ),
     (

@@ -7,8 +7,10 @@ TESTS = (
     "tests/unit/policy/test_shadow.py",
     "tests/scenario/test_shadow.py",
     "tests/unit/policy/test_whatif.py",
+    "tests/unit/policy/test_whatif_mechanisms.py",
     "tests/property/policy/test_whatif_model.py",
 )
+_REPLAY = "seawall_policy/whatif/replay.py"
 MUTANTS = (
     (
         "seawall_policy/shadow.py",
@@ -47,25 +49,25 @@ MUTANTS = (
         "a policy push closes the shadow's breaker",
     ),
     (
-        "seawall_policy/whatif.py",
-        "_END: Final = 0\n_RETRY: Final = 1\n_BEGIN: Final = 2",
-        "_END: Final = 2\n_RETRY: Final = 1\n_BEGIN: Final = 0",
+        _REPLAY,
+        "_END: Final = 0",
+        "_END: Final = 5",
         "what ends at a moment is not known to what begins at it",
     ),
     (
-        "seawall_policy/whatif.py",
+        _REPLAY,
         "        limit = min(now + policy.per_try_timeout_s, run.deadline)",
         "        limit = run.deadline",
         "per_try_timeout is left out",
     ),
     (
-        "seawall_policy/whatif.py",
-        "        if run.call.code == status.OK and not rejected:",
-        "        if run.call.code == status.OK:",
+        _REPLAY,
+        "        run.over = True\n        self._fall_back(run, code, reason)\n",
+        "        run.over = True\n        self._fail(run, 0.0, code, reason)\n",
         "a rejected good call counts as lost as well",
     ),
     (
-        "seawall_policy/whatif.py",
+        "seawall_policy/whatif/record.py",
         "return attempts[min(bisect_left(starts, now), len(attempts) - 1)]",
         "return attempts[-1]",
         "attempts that were never made fare like the last of the record",

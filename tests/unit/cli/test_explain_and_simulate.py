@@ -98,6 +98,9 @@ def test_simulate_an_access_log(policy: str, tmp_path: Path, capsys: pytest.Capt
     assert (route["added_attempts"], route["estimated_attempts"]) == (1, 1)
     assert shown["against"] is None
     assert shown["caveats"]
+    parts = {part["mechanism"]: part for part in route["mechanisms"]}
+    assert (parts["retry"]["saved"], parts["retry"]["added_attempts"]) == (1, 1)
+    assert not parts["max_in_flight"]["judged"]
     plain = tmp_path / "plain.yaml"
     plain.write_text(POLICY.replace("max_attempts: 3", "max_attempts: 1"))
     assert (
@@ -106,6 +109,8 @@ def test_simulate_an_access_log(policy: str, tmp_path: Path, capsys: pytest.Capt
     text = capsys.readouterr().out
     assert "Candidate:" in text
     assert "Against:" in text
+    assert "Mechanisms of " in text
+    assert "not judged: " in text
     assert "Bear in mind:" in text
 
 
@@ -114,7 +119,7 @@ def test_simulate_events(policy: str, tmp_path: Path, capsys: pytest.CaptureFixt
     file = tmp_path / "events.json"
     file.write_text(json.dumps({"events": [event(), event(timestamp="2026-11-30T10:00:02.000Z")]}))
     assert main(["simulate", "--config", policy, "--events", str(file)]) == exits.OK
-    assert "an access log has all calls" in capsys.readouterr().out
+    assert "an access log has all" in capsys.readouterr().out
 
 
 def test_simulate_breaker_transitions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,13 @@ _COUNTS: Final = (
     ("added_attempts", "ADDED-ATTEMPTS"),
     ("budget_refused", "BUDGET-REFUSED"),
 )
+_PARTS: Final = (
+    ("rejected_good", "REJECTED-GOOD"),
+    ("rejected_bad", "REJECTED-BAD"),
+    ("saved", "SAVED"),
+    ("lost", "LOST"),
+    ("added_attempts", "ADDED"),
+)
 
 
 @click.command()
@@ -81,9 +88,9 @@ def simulate(
 ) -> None:
     """Run the policy in FILE over recorded calls: what it would have rejected, saved and added.
 
-    Breakers, retries with their budget, and timeouts decide again about the times and outcomes of an access
-    log (all calls) or of events (each attempt, but only the calls that were not plain). Nothing is sent
-    anywhere. What the numbers are not is said below them.
+    The mechanisms decide again about the times and outcomes of an access log (all calls) or of events (each
+    attempt, but only the calls that were not plain). Nothing is sent anywhere. A second table says what each
+    mechanism would have rejected, saved, lost and added, and which of them the record says too little about.
 
     SAVED failed in the record and would have been OK; LOST was OK and would have failed; REJECTED-GOOD was OK
     and would have been refused; REJECTED-BAD failed anyway, and its attempts would have been spared.
@@ -100,8 +107,9 @@ def simulate(
         ctx.exit(exits.FAILED)
     from seawall_policy.whatif import simulate as run
 
-    found = run(snapshot, recording.calls)
-    before = None if other is None else run(other, recording.calls)
+    complete = not recording.from_events
+    found = run(snapshot, recording.calls, complete=complete)
+    before = None if other is None else run(other, recording.calls, complete=complete)
     data = {
         "calls": len(recording.calls),
         "from": _moment(min(call.at for call in recording.calls)),
@@ -178,6 +186,20 @@ def _route(result: RouteResult) -> dict[str, Any]:
         "estimated_attempts": result.estimated,
         "budget_refused": result.budget_refused,
         "cut_short": result.cut_short,
+        "waited": result.waited,
+        "mechanisms": [
+            {
+                "mechanism": part.name,
+                "judged": part.judged,
+                "rejected_good": part.rejected_good,
+                "rejected_bad": part.rejected_bad,
+                "saved": part.saved,
+                "lost": part.lost,
+                "added_attempts": part.added,
+                "note": part.note,
+            }
+            for part in result.mechanisms.values()
+        ],
         "breaker_transitions": [
             {"time": _moment(at), "from": before, "to": after, "trigger": trigger}
             for at, before, after, trigger in result.transitions
@@ -199,6 +221,7 @@ def _text(data: dict[str, Any]) -> str:
         parts.append(f"{title.capitalize()}:\n" + render.table(headers, rows, right=" ".join(headers[2:])))
         if found["unmatched"]:
             parts.append(f"{found['unmatched']} calls match no route of it.")
+        parts.extend(_mechanisms_text(one) for one in found["routes"] if one["mechanisms"])
         for one in found["routes"]:
             changes = one["breaker_transitions"]
             lines = [
@@ -211,3 +234,15 @@ def _text(data: dict[str, Any]) -> str:
                 parts.append(f"Breaker of {one['route']}:\n" + "\n".join(lines))
     parts.append("Bear in mind:\n" + "\n".join(f"- {line}" for line in data["caveats"]))
     return "\n\n".join(parts)
+
+
+def _mechanisms_text(route: dict[str, Any]) -> str:
+    """Return what each mechanism of a route does; those that cannot be judged say why."""
+    rows = []
+    for part in route["mechanisms"]:
+        numbers = [f"{part[key]}" if part["judged"] else "?" for key, _ in _PARTS]
+        note = part["note"] if part["judged"] else f"not judged: {part['note']}"
+        rows.append([part["mechanism"], *numbers, note])
+    headers = ["MECHANISM", *(name for _, name in _PARTS), "NOTE"]
+    title = f"Mechanisms of {route['route']} (policy {route['policy']}):"
+    return f"{title}\n" + render.table(headers, rows, right=" ".join(headers[1:-1]))
