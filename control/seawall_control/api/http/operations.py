@@ -86,7 +86,11 @@ class Operations:
         """Return the table of routes."""
         return [
             Route("/api/v1/errors/circuit-breakers", calls(f"{_RPC}/ListBreakers", guarded(self.breakers))),
-            Route("/api/v1/errors/circuit-breakers/{name:path}/reset", guarded(self.reset), methods=["POST"]),
+            Route(
+                "/api/v1/errors/circuit-breakers/{name:path}/reset",
+                calls(f"{_RPC}/ResetBreaker", guarded(self.reset)),
+                methods=["POST"],
+            ),
             Route(
                 "/api/v1/errors/circuit-breakers/{name:path}",
                 calls(f"{_RPC}/ListBreakers", guarded(self.breaker)),
