@@ -7,6 +7,9 @@ from hypothesis import settings
 
 from seawall_policy._native import build_info
 
+# One server for the whole run, for whoever asks for it.
+from tests.kit.postgres import postgres_server  # noqa: F401
+
 
 def pytest_report_header() -> str:
     """Name the form of the hot modules at the head of the output."""

@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
         help="directory of the store",
     )
     found.add_argument(
+        "--store",
+        default=os.environ.get("SEAWALL_STORE_URL", ""),
+        metavar="URL",
+        help="postgresql://USER@HOST:5432/DATABASE instead of a file in the data directory; give it as "
+        "SEAWALL_STORE_URL where it has a password, since arguments are seen by every user",
+    )
+    found.add_argument(
         "--grpc", default="127.0.0.1:9090", metavar="HOST:PORT", help="gRPC address; port 0 picks a free one"
     )
     found.add_argument("--http", default="127.0.0.1:9091", metavar="HOST:PORT", help="HTTP address")
@@ -142,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options.log, options.log_level)
     settings = ControlSettings(
         data_dir=options.data_dir,
+        store_url=options.store,
         grpc_address=options.grpc,
         http_address=options.http,
         http_origins=frozenset(options.http_allow_origin),

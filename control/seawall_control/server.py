@@ -49,12 +49,14 @@ from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
+from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.policies import PolicyService
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
 from seawall_control.services.tokens import TokenService
-from seawall_control.store.sqlite import SqliteStore, open_store
+from seawall_control.store.opening import open_store
+from seawall_control.store.port import Store
 
 EXIT_OK: Final = 0
 EXIT_STORE_FAILED: Final = 3
@@ -80,6 +82,10 @@ class ControlSettings:
 
     data_dir: Path = field(default_factory=lambda: Path(".seawall"))
     """Directory of the store; created, readable by its owner only."""
+    store_url: str = field(default="", repr=False)
+    """`postgresql://…` keeps the store in a database instead, which several control planes may share. It may
+    hold a password, so it is not shown.
+    """
     grpc_address: str = "127.0.0.1:9090"
     """`host:port`; port 0 picks a free one."""
     http_address: str = "127.0.0.1:9091"
@@ -110,7 +116,7 @@ class Addresses:
 class ControlPlane:
     """All parts, put together. Use `run_control`; tests use `start` and `stop`."""
 
-    def __init__(self, settings: ControlSettings, store: SqliteStore) -> None:
+    def __init__(self, settings: ControlSettings, store: Store) -> None:
         self._settings = settings
         self.store = store
         clock, ids = SystemClock(), TimeOrderedIds()
@@ -123,6 +129,7 @@ class ControlPlane:
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock)
         self.policies = PolicyService(store, clock, self.rollouts)
+        store.watch(Neighbours(store, self.fleet, self._background).told)
         self.health = HealthService(store, self.events, self.fleet, clock)
         self.healing = healing_service(
             store,
@@ -210,7 +217,8 @@ class ControlPlane:
             loop.create_task(self.feed.run(), name="seawall-feed"),
             loop.create_task(self.healing.run(), name="seawall-healing"),
             loop.create_task(
-                retention.run(self.events, days=self._settings.retention_days), name="seawall-retention"
+                retention.run(self.events, days=self._settings.retention_days, leads=self.store.leads),
+                name="seawall-retention",
             ),
             loop.create_task(
                 store_watch.run(self.store, self.notices, self._clock), name="seawall-store-watch"
@@ -271,7 +279,7 @@ async def run_control(
     business (main.py).
     """
     stop = stop or asyncio.Event()
-    store = await open_store(settings.data_dir)
+    store = await open_store(settings.data_dir, settings.store_url)
     try:
         plane = ControlPlane(settings, store)
         try:
@@ -284,7 +292,7 @@ async def run_control(
     finally:
         await store.aclose()
     if store.failed.is_set():
-        _log.error("the store failed; the process ends so that the file is verified at the next start")
+        _log.error("the store failed; the process ends so that it is verified at the next start")
         return EXIT_STORE_FAILED
     return EXIT_OK
 

@@ -240,6 +240,10 @@ class Fleet:
                 self._newest[policy_set] = latest
         return self._newest[policy_set]
 
+    def policy_sets(self) -> frozenset[str]:
+        """Return the sets of which a newest revision, or that there is none, is remembered here."""
+        return frozenset(self._newest)
+
     def published(self, revision: Revision) -> None:
         """Take a revision that was applied and push it soon; several within the debounce time become one
         push. The newest one may be applied again: that asks those once more who refused its content.

@@ -8,7 +8,8 @@ adapter is compared with (tests/conformance/store).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -174,8 +175,44 @@ class RecordStore(Protocol):
         ...
 
 
-class Store(PolicyStore, EventStore, FleetStore, RecordStore, Protocol):
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Changes that another control plane on the same store has made. What they are is read from the store."""
+
+    policy_sets: frozenset[str] = frozenset()
+    """Sets with a revision applied, or applied again."""
+    documents: frozenset[tuple[str, str]] = frozenset()
+    """Kinds and names of documents written or deleted."""
+    everything: bool = False
+    """Changes may have been missed: whatever is remembered from the store has to be read again."""
+
+
+class Changes(Protocol):
+    """Several control planes on one store: what the others change, and who does what is done once."""
+
+    def watch(self, told: Callable[[Elsewhere], None]) -> None:
+        """Call this on the event loop, soon after each change that another control plane commits.
+
+        It is a hint and not a record: changes may be told together, late, or as `everything`.
+        """
+        ...
+
+    async def leads(self) -> bool:
+        """Tell whether this control plane is the one, of those on this store, that does periodic work now.
+
+        Ask before each piece of work. Of several that ask at one moment one is told yes; the next one leads
+        when it closes, ends or is cut off from the store.
+        """
+        ...
+
+
+class Store(PolicyStore, EventStore, FleetStore, RecordStore, Changes, Protocol):
     """Everything, and the life of the store itself."""
+
+    @property
+    def failed(self) -> asyncio.Event:
+        """Set when nothing may be written any more; the process is to end and be started again."""
+        ...
 
     async def report_state(self) -> StoreReport:
         """Return how the store is doing; never raises."""

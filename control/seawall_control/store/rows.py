@@ -5,10 +5,18 @@ text.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from seawall_control.domain.events import AttemptSummary, Category, Event, EventKind, Outcome, Severity
+from seawall_control.domain.events import (
+    AttemptSummary,
+    Category,
+    Event,
+    EventCounts,
+    EventKind,
+    Outcome,
+    Severity,
+)
 from seawall_control.domain.fleet import ProxyRecord, Verdict
 from seawall_control.domain.revisions import Revision
 from seawall_control.domain.sequences import Arrivals
@@ -146,3 +154,18 @@ def arrivals_of(row: Sequence[Any]) -> Arrivals:
 def arrivals_row(arrivals: Arrivals) -> tuple[str, int]:
     """Return the values of `seen, assumed_through`."""
     return _json(arrivals.seen), arrivals.assumed_through
+
+
+def counts_of(rows: Iterable[Sequence[Any]]) -> EventCounts:
+    """Return the counts of rows of severity, resolved and number; rows of severity 0 count recent events."""
+    by_severity = dict.fromkeys(Severity, 0)
+    unresolved = dict.fromkeys(Severity, 0)
+    recent = 0
+    for severity, resolved, number in rows:
+        if severity == 0:
+            recent += number
+            continue
+        by_severity[Severity(severity)] += number
+        if not resolved:
+            unresolved[Severity(severity)] += number
+    return EventCounts(sum(by_severity.values()), sum(unresolved.values()), recent, by_severity, unresolved)

@@ -82,7 +82,7 @@ async def test_concurrent_batches_of_one_spool_are_stored_once(store: Store) -> 
 async def test_spools_of_different_proxies_do_not_meet(store: Store) -> None:
     """Numbers belong to a spool of a proxy."""
     await store.ingest(Batch("p", "s", ((1, event(1)),)))
-    assert len((await store.ingest(Batch("q", "s", ((1, event(2)),)))).stored) == 1
+    assert len((await store.ingest(Batch("q", "s", ((1, event(2, proxy="q")),)))).stored) == 1
     assert len((await store.ingest(Batch("p", "t", ((1, event(3)),)))).stored) == 1
 
 

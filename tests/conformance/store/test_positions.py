@@ -47,7 +47,8 @@ async def test_pages_follow_each_other(store: Store) -> None:
     """Reading on from each last position gives everything once."""
     for n in range(1, 8):
         await store.report([event(n)])
-    position, seen = START, []
+    position = START
+    seen: list[str] = []
     while found := await store.stored_after(position, limit=3):
         position, seen = found[-1][0], seen + ids([e for _, e in found])
     assert seen == ids([event(n) for n in range(1, 8)])

@@ -1,5 +1,5 @@
-"""SQLite against the reference: hypothesis does the same to both, closes and reopens the file in between, and
-compares everything.
+"""Each adapter against the reference: hypothesis does the same to both, closes and reopens the store in
+between, and compares everything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.revisions import Draft
 from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import EventQuery, Store
+from seawall_control.store.postgres import open_store as open_postgres
 from seawall_control.store.sqlite import open_store
+from tests.kit.postgres import running
 from tests.property.control.strategies import DETAILS, WORDS, event_id, events
 from tests.property.control.test_filters_properties import trees
 
@@ -43,10 +45,18 @@ class Pair(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.runner = asyncio.Runner()
-        self.directory = Path(tempfile.mkdtemp(prefix="seawall-store-"))
         self.memory: Store = MemoryStore()
-        self.sqlite: Store = self.runner.run(open_store(self.directory / "d"))
+        self.place = self.runner.run(self.new_place())
+        self.real: Store = self.runner.run(self.open(self.place))
         self.time = 0
+
+    async def new_place(self) -> str:
+        """Return where a fresh store goes."""
+        return tempfile.mkdtemp(prefix="seawall-store-")
+
+    async def open(self, place: str) -> Store:
+        """Open the store in a place."""
+        return await open_store(Path(place))
 
     def both(self, work: Callable[[Store], Awaitable[Any]]) -> Any:
         """Do the same to both and compare results or errors."""
@@ -59,7 +69,7 @@ class Pair(RuleBasedStateMachine):
             return tuple(found) if isinstance(found, list) else found
 
         expected = self.runner.run(one(self.memory))
-        found = self.runner.run(one(self.sqlite))
+        found = self.runner.run(one(self.real))
         assert found == expected
         return found
 
@@ -170,16 +180,28 @@ class Pair(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.runner.run(self.sqlite.aclose())
-        self.sqlite = self.runner.run(open_store(self.directory / "d"))
+        self.runner.run(self.real.aclose())
+        self.real = self.runner.run(self.open(self.place))
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
             self.both(lambda s: s.counts(at_us=0))
-            self.runner.run(self.sqlite.aclose())
+            self.runner.run(self.real.aclose())
             self.runner.close()
-            shutil.rmtree(self.directory)
+            shutil.rmtree(self.place, ignore_errors=True)
+
+
+class PostgresPair(Pair):
+    """The same, with PostgreSQL."""
+
+    async def new_place(self) -> str:
+        return running().url_of(await running().new_database())
+
+    async def open(self, place: str) -> Store:
+        return await open_postgres(place)
 
 
 Pair.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 TestPair = pytest.mark.slow(Pair.TestCase)
+PostgresPair.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestPostgresPair = pytest.mark.usefixtures("postgres_server")(pytest.mark.slow(PostgresPair.TestCase))

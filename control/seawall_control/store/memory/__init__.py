@@ -4,7 +4,8 @@ stores with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from seawall_control.domain.changes import DAY_US, changed
@@ -26,7 +27,7 @@ from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
 from seawall_control.store.memory.records import MemoryRecords
-from seawall_control.store.port import EventQuery, StoreReport
+from seawall_control.store.port import Elsewhere, EventQuery, StoreReport
 
 
 class MemoryStore(MemoryRecords):
@@ -43,6 +44,7 @@ class MemoryStore(MemoryRecords):
         self._proxies: dict[str, ProxyRecord] = {}
         self.refusals: list[tuple[str, str, Refusal]] = []
         self.gaps: list[tuple[str, str, Gap]] = []
+        self._failed = asyncio.Event()
 
     async def apply(self, draft: Draft) -> Applied:
         """See `PolicyStore.apply`."""
@@ -204,6 +206,18 @@ class MemoryStore(MemoryRecords):
     async def proxies(self) -> Sequence[ProxyRecord]:
         """See `FleetStore.proxies`."""
         return [self._proxies[node] for node in sorted(self._proxies)]
+
+    def watch(self, told: Callable[[Elsewhere], None]) -> None:
+        """See `Changes.watch`: nobody else can reach it."""
+
+    async def leads(self) -> bool:
+        """See `Changes.leads`: there is only one."""
+        return True
+
+    @property
+    def failed(self) -> asyncio.Event:
+        """See `Store.failed`: it never is."""
+        return self._failed
 
     async def report_state(self) -> StoreReport:
         """See `Store.report_state`."""

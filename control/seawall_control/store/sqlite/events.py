@@ -9,7 +9,7 @@ import aiosqlite
 
 from seawall_control.domain.changes import DAY_US, changed
 from seawall_control.domain.errors import InvalidRequest, NotFound
-from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts, Ingested, Severity
+from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts, Ingested
 from seawall_control.domain.filters import Node
 from seawall_control.domain.ingest import Intake, take_in
 from seawall_control.domain.sequences import TooManyIslands
@@ -217,19 +217,7 @@ class SqliteEvents(Adapter):
             "UNION ALL SELECT 0, 1, count(*) FROM events WHERE timestamp_us >= ? AND timestamp_us < ?",
             (whole, since, whole * _HOUR_US),
         )
-        by_severity = dict.fromkeys(Severity, 0)
-        unresolved = dict.fromkeys(Severity, 0)
-        recent = 0
-        for severity, resolved, number in found:
-            if severity == 0:
-                recent += number
-                continue
-            by_severity[Severity(severity)] += number
-            if not resolved:
-                unresolved[Severity(severity)] += number
-        return EventCounts(
-            sum(by_severity.values()), sum(unresolved.values()), recent, by_severity, unresolved
-        )
+        return r.counts_of(found)
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
         """See `EventStore.delete_resolved`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiosqlite
@@ -13,7 +13,7 @@ import aiosqlite
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
-from seawall_control.store.port import StoreReport
+from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
@@ -39,7 +39,7 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteRecords):
 
     @property
     def failed(self) -> asyncio.Event:
-        """Set when the file must not be written any more; the process is to end and be started again."""
+        """See `Store.failed`."""
         return self._writer.failed
 
     async def open_readers(self) -> None:
@@ -71,6 +71,13 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteRecords):
             r.proxy_of(row)
             for row in await self._readers.rows(f"SELECT {r.PROXY_COLUMNS} FROM proxies ORDER BY node")
         ]
+
+    def watch(self, told: Callable[[Elsewhere], None]) -> None:
+        """See `Changes.watch`: the lock on the directory keeps others out, so there is nobody to tell of."""
+
+    async def leads(self) -> bool:
+        """See `Changes.leads`: there is only one."""
+        return True
 
     async def report_state(self) -> StoreReport:
         """See `Store.report_state`."""

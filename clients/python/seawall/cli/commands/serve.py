@@ -114,6 +114,15 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     help="Let pages of this origin (https://host) use the HTTP API; may be given several times.",
 )
 @click.option(
+    "--store",
+    metavar="URL",
+    default="",
+    envvar="SEAWALL_STORE_URL",
+    show_envvar=True,
+    help="postgresql://USER@HOST:5432/DATABASE instead of a file in the data directory. Where it has a "
+    "password, use the variable: every user of the machine sees arguments.",
+)
+@click.option(
     "--require-credentials",
     is_flag=True,
     help="Take no call without a token, not even from the user that runs this process.",
@@ -139,6 +148,7 @@ def control(
     grpc: str,
     http: str,
     origins: tuple[str, ...],
+    store: str,
     hooks: tuple[str, ...],
     require_credentials: bool,
     insecure: bool,
@@ -146,7 +156,7 @@ def control(
     data_dir: str,
     log_format: str,
 ) -> None:
-    """Run a control plane with an embedded store.
+    """Run a control plane, with its store in a file or in a PostgreSQL database.
 
     Without a token only the user that runs it may call it, on the same machine; `seawall tokens create` makes
     tokens for everybody else.
@@ -154,6 +164,7 @@ def control(
     from seawall_control.main import main
 
     arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]
+    arguments += ["--store", store]
     arguments += [f"--http-allow-origin={origin}" for origin in origins]
     arguments += [f"--hook={hook}" for hook in hooks]
     for flag, given in (

@@ -1,0 +1,64 @@
+"""Questions: a small pool of connections that only read, each for a limited time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from seawall_control.domain.errors import StoreBusy
+from seawall_control.store.postgres import errors
+from seawall_control.store.postgres.target import READ_LIMIT_S, READER, Pool, Target
+
+READERS: Final = 4
+
+
+class Readers:
+    """A few reading connections, lent one at a time; the pool replaces those that the server has closed."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def rows(self, sql: str, *parameters: Any) -> list[Any]:
+        """Return all rows of a query. Raise `StoreBusy` when it takes too long, `StoreUnavailable` when there
+        is no answer. A question changes nothing, so it is asked once more when its connection was lost.
+        """
+        try:
+            return await self._asked(sql, parameters)
+        except Exception as error:
+            if not errors.is_lost(error):
+                raise errors.of_question(error, READ_LIMIT_S) from error
+        try:
+            return await self._asked(sql, parameters)
+        except Exception as error:
+            raise errors.of_question(error, READ_LIMIT_S) from error
+
+    async def _asked(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        try:
+            db = await self._pool.acquire(timeout=READ_LIMIT_S)
+        except TimeoutError:
+            raise StoreBusy(
+                f"all {READERS} reading connections were busy for {READ_LIMIT_S:g} s; try again"
+            ) from None
+        try:
+            return list(await db.fetch(sql, *parameters))
+        finally:
+            await self._pool.release(db, timeout=READ_LIMIT_S)
+
+    async def row(self, sql: str, *parameters: Any) -> Any | None:
+        """Return the first row of a query, or None."""
+        rows = await self.rows(sql, *parameters)
+        return rows[0] if rows else None
+
+    async def aclose(self) -> None:
+        """Close the connections, those in use too after a moment."""
+        try:
+            async with asyncio.timeout(2.0):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_readers(target: Target) -> Readers:
+    """Open the pool. Raises what the driver raises."""
+    return Readers(await target.pool(READER, READERS))

@@ -1,0 +1,124 @@
+"""Documents and journals in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from seawall_control.domain import records
+from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put
+from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.target import Connection
+from seawall_control.store.rows import int64
+
+_DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = $1"
+_ENTRY: Final = "SELECT topic, number, time_us, body, chain FROM journal WHERE topic = $1"
+
+
+class PostgresRecords(Adapter):
+    """Implements `RecordStore`."""
+
+    async def commit(self, changes: Sequence[Change], *, at_us: int) -> Committed:
+        """See `RecordStore.commit`."""
+        records.check(changes)
+
+        async def work(db: Connection) -> Committed:
+            documents: list[Document] = []
+            entries: list[Entry] = []
+            for change in changes:
+                if isinstance(change, Append):
+                    entries.append(await _append(db, change, at_us))
+                    continue
+                if isinstance(change, Put):
+                    documents.append(await _put(db, change, at_us))
+                else:
+                    await _delete(db, change)
+                await self._tell(db, kind=change.kind, name=change.name)
+            return Committed(tuple(documents), tuple(entries))
+
+        return await self._writer.do(work, weight=max(1, len(changes)), area="records")
+
+    async def document(self, kind: str, name: str) -> Document | None:
+        """See `RecordStore.document`."""
+        row = await self._readers.row(f"{_DOCUMENT} AND name = $2", kind, name)
+        return None if row is None else Document(*row)
+
+    async def documents(self, kind: str, *, after: str = "", limit: int = 1000) -> Sequence[Document]:
+        """See `RecordStore.documents`."""
+        found = await self._readers.rows(
+            f"{_DOCUMENT} AND name > $2 ORDER BY name LIMIT $3", kind, after, limit
+        )
+        return [Document(*row) for row in found]
+
+    async def entries(
+        self, topic: str, *, before: int = 0, limit: int = 100, oldest_first: bool = False, after: int = 0
+    ) -> Sequence[Entry]:
+        """See `RecordStore.entries`."""
+        found = await self._readers.rows(
+            f"{_ENTRY} AND number > $2 AND ($3::bigint = 0 OR number < $3) "
+            f"ORDER BY number {'ASC' if oldest_first else 'DESC'} LIMIT $4",
+            topic,
+            int64(after),
+            int64(before),
+            limit,
+        )
+        return [Entry(*row) for row in found]
+
+    async def trim(self, topic: str, *, keep: int, before_us: int) -> int:
+        """See `RecordStore.trim`."""
+
+        async def work(db: Connection) -> int:
+            gone = await db.fetchval(
+                "WITH gone AS (DELETE FROM journal WHERE topic = $1 AND time_us < $2 "
+                "AND number <= (SELECT max(number) FROM journal WHERE topic = $1) - $3::bigint RETURNING 1) "
+                "SELECT count(*) FROM gone",
+                topic,
+                int64(before_us),
+                int64(max(1, keep)),
+            )
+            return int(gone)
+
+        return await self._writer.do(work, area="records")
+
+
+async def _version(db: Connection, change: Put | Delete) -> int:
+    version = await db.fetchval(
+        "SELECT version FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
+    )
+    return int(version or 0)
+
+
+async def _put(db: Connection, change: Put, at_us: int) -> Document:
+    version = await _version(db, change)
+    records.check_expected(change, version)
+    made = Document(change.kind, change.name, version + 1, change.body, at_us)
+    await db.execute(
+        "INSERT INTO documents (kind, name, version, body, update_time_us) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, body = excluded.body, "
+        "update_time_us = excluded.update_time_us",
+        made.kind,
+        made.name,
+        made.version,
+        made.body,
+        made.update_time_us,
+    )
+    return made
+
+
+async def _delete(db: Connection, change: Delete) -> None:
+    records.check_expected(change, await _version(db, change))
+    await db.execute("DELETE FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name)
+
+
+async def _append(db: Connection, change: Append, at_us: int) -> Entry:
+    row = await db.fetchrow(f"{_ENTRY} ORDER BY number DESC LIMIT 1", change.topic)
+    made = records.next_entry(None if row is None else Entry(*row), change, at_us)
+    await db.execute(
+        "INSERT INTO journal (topic, number, time_us, body, chain) VALUES ($1, $2, $3, $4, $5)",
+        made.topic,
+        made.number,
+        made.time_us,
+        made.body,
+        made.chain,
+    )
+    return made

@@ -1,0 +1,247 @@
+"""The one connection of this process that changes things; store/group_commit.py has the queue in front of it.
+
+Theory: several control planes share a database, so what SQLite has by being one file is had here by advisory
+locks: a transaction first takes the locks of the areas that its changes concern, always in the same order,
+and so sees everything that was committed before it and never deadlocks with another. Locks end with their
+transaction, also when the control plane does; one that freezes in the middle is cut off by the server after
+`IDLE_LIMIT_S`.
+
+A connection that is lost before COMMIT was sent has changed nothing. One that is lost after it may have: the
+server is then asked what became of the transaction, by its number, before anybody is told anything. Lost
+connections are opened again, at once for the first change and with backoff from then on; nothing here ends
+the process, except a schema that a newer control plane has migrated meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from time import monotonic
+from typing import Any, Final, TypeAlias
+
+from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
+from seawall_control.store.group_commit import GroupCommit, Job
+from seawall_control.store.postgres import errors
+from seawall_control.store.postgres.opening import (
+    AREAS,
+    Server,
+    check_known,
+    connect_writer,
+    migrations,
+    schema_number,
+)
+from seawall_control.store.postgres.target import Connection, Target
+
+PROBE_S: Final = 5.0
+"""How often a store that is full is tried without anybody asking."""
+BACKOFF_S: Final = (0.2, 5.0)
+"""First and longest wait between two attempts to connect; each wait is drawn from half of it to all of it."""
+OUTCOME_LIMIT_S: Final = 15.0
+"""How long the fate of a transaction is looked for whose COMMIT was not answered."""
+_ATTEMPTS: Final = 3
+_BEGIN: Final = (
+    "SELECT pg_current_xact_id()::text FROM "
+    "(SELECT count(pg_advisory_xact_lock($1, area)) FROM unnest($2::int[]) AS area) AS locked"
+)
+_FATE: Final = "SELECT pg_xact_status($1::text::xid8)"
+
+_Job: TypeAlias = Job[Connection, Any]
+_Result: TypeAlias = tuple[_Job, Any, BaseException | None]
+
+_log = logging.getLogger("seawall.control.store")
+
+
+class Writer(GroupCommit[Connection]):
+    """Runs changes one after the other and commits them in groups."""
+
+    def __init__(self, target: Target, db: Connection, server: Server) -> None:
+        super().__init__()
+        self._target = target
+        self._db: Connection | None = db
+        self.server = server
+        self._newest = len(migrations())
+        self._wait_s = 0.0
+        self._not_before_s = 0.0
+        self.reconnects = 0
+
+    async def close(self) -> None:
+        """Commit what was accepted, then close the connection."""
+        await self.aclose()
+        if self._db is not None:
+            await hang_up(self._db)
+            self._db = None
+
+    def _probe_in_s(self) -> float:
+        if self._db is not None and not self._db.is_closed():
+            return PROBE_S
+        return max(0.01, self._not_before_s - monotonic())
+
+    async def _probe(self, db: Connection) -> None:
+        # A row is written as it is already: this takes as much room as a small change.
+        await db.execute("UPDATE seawall_migrations SET name = name WHERE number = 1")
+
+    # -------------------------------------------------------------------------------------------- connection
+
+    async def _connected(self) -> Connection:
+        """Return the connection, opening it again if need be. Raise `StoreUnavailable`."""
+        if self._db is not None and not self._db.is_closed():
+            return self._db
+        self._db = None
+        if monotonic() < self._not_before_s:
+            raise StoreUnavailable(f"the store does not take changes: {self.detail}")
+        try:
+            db, self.server = await connect_writer(self._target)
+            try:
+                check_known(await schema_number(db), self._target, self._newest)
+            except BaseException as error:
+                db.terminate()
+                if isinstance(error, StoreRefused):
+                    # The next start says so and ends; this process no longer knows what it would write.
+                    self.failed.set()
+                raise
+        except Exception as error:
+            low, high = BACKOFF_S
+            self._wait_s = min(high, max(low, 2 * self._wait_s))
+            self._not_before_s = monotonic() + self._wait_s * random.uniform(0.5, 1.0)
+            self.state, self.detail = "failed", f"no connection to the database: {errors.said(error)}"
+            raise StoreUnavailable(f"the store does not take changes: {self.detail}") from error
+        self._wait_s = self._not_before_s = 0.0
+        self.reconnects += 1
+        self._db = db
+        _log.info("connected to the database again", extra={"fields": {"database": self._target.shown}})
+        return db
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            self._db.terminate()
+            self._db = None
+
+    # ---------------------------------------------------------------------------------------------- a group
+
+    async def _commit(self, group: list[_Job]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                started = monotonic()
+                results = await self._transaction(await self._connected(), group)
+            except Exception as error:  # noqa: BLE001 - whatever it was, no job of the group may be left waiting
+                if errors.is_worth_repeating(error) and attempt + 1 < _ATTEMPTS:
+                    await asyncio.sleep(random.uniform(0.005, 0.05))
+                    continue
+                self._abort(group, error)
+                return
+            self.commits += 1
+            self.commit_seconds += monotonic() - started
+            if self.state != "ok":
+                _log.warning("the store takes changes again")
+            self.state, self.detail = "ok", "writing"
+            for job, result, refused in results:
+                if refused is not None:
+                    job.refuse(refused)
+                else:
+                    job.answer(result)
+            return
+
+    async def _transaction(self, db: Connection, group: list[_Job]) -> list[_Result]:
+        """Run and commit a group. Raises with nothing changed, unless it says otherwise."""
+        await db.execute("BEGIN")
+        number = ""
+        try:
+            areas = sorted({AREAS[job.area] for job in group if job.area})
+            number = str(await db.fetchval(_BEGIN, self.server.lock_class, areas))
+            results = [await self._one(db, job, alone=len(group) == 1) for job in group]
+        except BaseException as error:
+            await self._roll_back(db, error)
+            raise
+        if len(group) == 1 and results[0][2] is not None:
+            await self._roll_back(db, results[0][2])
+            return results
+        try:
+            done = await db.execute("COMMIT")
+        except Exception as error:
+            self._drop()
+            if errors.is_lost(error) and await self._was_committed(number, error):
+                return results
+            raise
+        if done != "COMMIT":
+            raise StoreUnavailable("the database rolled a change back; nothing of it was stored")
+        return results
+
+    async def _roll_back(self, db: Connection, error: BaseException) -> None:
+        try:
+            if errors.is_lost(error) or db.is_closed():
+                self._drop()
+            else:
+                await db.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - the server rolls back what it has no connection for
+            self._drop()
+
+    async def _one(self, db: Connection, job: _Job, *, alone: bool) -> _Result:
+        """Run a change in a savepoint, so that one that is refused leaves the others of its group alone.
+        One that is alone has nobody to leave alone.
+        """
+        if not alone:
+            await db.execute("SAVEPOINT change")
+        try:
+            result = await job.work(db)
+        except Exception as error:
+            if errors.ends_group(error) or db.is_closed():
+                raise
+            if not alone:
+                await db.execute("ROLLBACK TO change")
+                await db.execute("RELEASE change")
+            told = errors.of_change(error)
+            if not isinstance(told, ControlError):
+                _log.exception("a change failed")
+            return job, None, told
+        if not alone:
+            await db.execute("RELEASE change")
+        return job, result, None
+
+    async def _was_committed(self, number: str, error: BaseException) -> bool:
+        """Ask a fresh connection what became of a transaction. Raise `StoreUnavailable` when nobody says."""
+        _log.warning(
+            "the connection was lost during a commit; asking what became of it",
+            extra={"fields": {"transaction": number, "error": errors.said(error)}},
+        )
+        until = monotonic() + OUTCOME_LIMIT_S
+        wait_s = 0.05
+        while monotonic() < until:
+            try:
+                self._not_before_s = 0.0
+                fate = await (await self._connected()).fetchval(_FATE, number)
+            except Exception as problem:  # noqa: BLE001 - asked again until the time is up
+                _log.info("no answer yet", extra={"fields": {"error": errors.said(problem)}})
+                if self.failed.is_set():
+                    break
+                fate = None
+            if fate in ("committed", "aborted"):
+                return bool(fate == "committed")
+            await asyncio.sleep(wait_s)
+            wait_s = min(1.0, 2 * wait_s)
+        raise StoreUnavailable(
+            "the connection to the database was lost during a commit, and whether the change was made is not "
+            "known yet; repeating it is safe"
+        ) from error
+
+    def _abort(self, group: list[_Job], error: Exception) -> None:
+        outcome = errors.of_group(error)
+        if isinstance(outcome, StoreFull):
+            self.state = "full"
+            self.detail = "the database's disk is full; free some room, acknowledged events are safe"
+        else:
+            self.state, self.detail = "failed", str(outcome)[:300]
+        _log.error(
+            "a commit failed",
+            extra={"fields": {"state": self.state, "changes": len(group), "error": errors.said(error)}},
+        )
+        for job in group:
+            job.refuse(outcome)
+
+
+async def hang_up(db: Connection) -> None:
+    """Close a connection politely, but not for long."""
+    try:
+        await db.close(timeout=2.0)
+    except Exception:  # noqa: BLE001 - it is of no use any more, however it ends
+        db.terminate()

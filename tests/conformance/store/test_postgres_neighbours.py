@@ -1,0 +1,178 @@
+"""Several control planes on one database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import asyncpg
+import pytest
+
+from seawall_control.domain.errors import EtagMismatch
+from seawall_control.domain.events import Batch
+from seawall_control.domain.filters import EVERYTHING
+from seawall_control.domain.records import Append, Delete, DocumentConflict, Put, broken_link
+from seawall_control.store.port import Elsewhere, EventQuery
+from seawall_control.store.postgres import PostgresStore, open_store
+from tests.conformance.store.test_port import draft, event
+from tests.kit.postgres import PostgresServer
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+async def pair(postgres_server: PostgresServer) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+    """Two stores on one database."""
+    url = postgres_server.url_of(await postgres_server.new_database())
+    one, two = await open_store(url), await open_store(url)
+    yield one, two
+    await one.aclose()
+    await two.aclose()
+
+
+Pair = tuple[PostgresStore, PostgresStore]
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
+async def soon_leads(store: PostgresStore) -> None:
+    """Wait until a store leads."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await store.leads():  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(0.01)
+
+
+async def test_changes_at_both_are_serialised(pair: Pair) -> None:
+    """One line of revisions, one record of events, one chain of entries, whoever writes."""
+    one, two = pair
+    await one.apply(draft("0"))
+    results = await asyncio.gather(
+        *(store.apply(draft(str(i), etag="0")) for i in range(1, 9) for store in pair), return_exceptions=True
+    )
+    # The second of two equal drafts changes nothing or comes late; one of eight contents won.
+    won = [r for r in results if not isinstance(r, EtagMismatch)]
+    assert len(won) == 1
+    await asyncio.gather(*(store.apply(draft(f"x{i}{id(store)}")) for i in range(8) for store in pair))
+    assert [r.revision for r in await two.revisions("default", before=0, limit=99)] == list(range(18, 0, -1))
+
+    batches = [
+        Batch("p", "s", tuple((i, event(i, proxy="p")) for i in range(first, first + 5)))
+        for first in (1, 3, 6, 8, 11)
+    ]
+    found = await asyncio.gather(*(store.ingest(b) for b in batches for store in pair))
+    assert sum(len(f.stored) for f in found) == 15
+    assert {e.id for e in await one.events(EventQuery(EVERYTHING, 99))} == {event(i).id for i in range(1, 16)}
+    assert (await two.counts(at_us=0)).total == 15
+
+    await asyncio.gather(
+        *(store.commit([Append("audit", "{}")], at_us=1) for _ in range(10) for store in pair)
+    )
+    entries = await one.entries("audit", oldest_first=True)
+    assert [e.number for e in entries] == list(range(1, 21))
+    assert broken_link(entries) is None
+
+    puts = await asyncio.gather(
+        *(store.commit([Put("k", "n", "1", expected=0)], at_us=1) for store in pair), return_exceptions=True
+    )
+    assert sum(isinstance(p, DocumentConflict) for p in puts) == 1
+
+
+async def test_bulk_changes_at_both_do_not_block_each_other(pair: Pair) -> None:
+    """Resolving, deleting and taking in at once ends, and the counts are exact."""
+    one, two = pair
+    for start in range(0, 4000, 1000):
+        await one.report([event(start + i) for i in range(1000)])
+    async with asyncio.timeout(PATIENCE_S):
+        resolved = await asyncio.gather(
+            one.resolve(EVERYTHING, resolution="r", at_us=1, dry_run=False),
+            two.resolve(EVERYTHING, resolution="r", at_us=1, dry_run=False),
+            *(two.report([event(5000 + i, severity=4)]) for i in range(20)),
+            one.delete_resolved(before_us=2**62, dry_run=False),
+        )
+        await two.delete_resolved(before_us=2**62, dry_run=False)
+    assert resolved[0] + resolved[1] >= 4000  # type: ignore[operator]
+    left = await one.events(EventQuery(EVERYTHING, 9999))
+    assert (await one.counts(at_us=0)).total == len(left)
+
+
+async def test_each_is_told_what_the_other_changes(pair: Pair) -> None:
+    """Applied revisions and documents, also applied again; not its own, and not what was rolled back."""
+    one, two = pair
+    heard: dict[str, list[Elsewhere]] = {"one": [], "two": []}
+    one.watch(heard["one"].append)
+    two.watch(heard["two"].append)
+    await eventually(lambda: one._watch._db is not None and two._watch._db is not None)
+    await one.apply(draft("a", policy_set="shop"))
+    await one.apply(draft("a", policy_set="shop"))
+    await one.commit([Put("rule", "r", "1"), Append("audit", "{}"), Delete("rule", "gone")], at_us=1)
+    with pytest.raises(DocumentConflict):
+        await one.commit([Put("rule", "never", "1"), Put("rule", "r", "1", expected=9)], at_us=1)
+    with pytest.raises(EtagMismatch):
+        await one.apply(draft("b", policy_set="never", etag="x"))
+    await two.apply(draft("z", policy_set="last"))
+    await eventually(lambda: len(heard["two"]) >= 4 and len(heard["one"]) >= 1)
+    assert heard["two"] == [
+        Elsewhere(policy_sets=frozenset({"shop"})),
+        Elsewhere(policy_sets=frozenset({"shop"})),
+        Elsewhere(documents=frozenset({("rule", "r")})),
+        Elsewhere(documents=frozenset({("rule", "gone")})),
+    ]
+    assert heard["one"] == [Elsewhere(policy_sets=frozenset({"last"}))]
+
+
+async def test_whoever_was_deaf_is_told_that_anything_may_have_changed(pair: Pair) -> None:
+    """After the listening connection was lost, and for a message that nobody of us sent."""
+    one, two = pair
+    heard: list[Elsewhere] = []
+    two.watch(heard.append)
+    await eventually(lambda: two._watch._db is not None)
+    assert two._watch._db is not None
+    pid = two._watch._db.get_server_pid()
+    db = await asyncpg.connect(one._target.url)
+    await db.execute("SELECT pg_terminate_backend($1)", pid)
+    await eventually(lambda: heard == [Elsewhere(everything=True)])
+    await db.execute("SELECT pg_notify($1, 'rubbish')", two._writer.server.channel)
+    await eventually(lambda: len(heard) == 2)
+    assert heard[1].everything
+    await db.close()
+
+
+async def test_one_leads(pair: Pair) -> None:
+    """One of two, whoever asks first and for as long as it is there; a session that the server ends does not
+    lead any more.
+    """
+    one, two = pair
+    await eventually(lambda: one._watch._db is not None and two._watch._db is not None)
+    assert await one.leads()
+    assert not await two.leads()
+    assert await one.leads()
+    assert one._watch._db is not None
+    db = await asyncpg.connect(one._target.url)
+    await db.execute("SELECT pg_terminate_backend($1)", one._watch._db.get_server_pid())
+    await db.close()
+    await soon_leads(two)
+    await eventually(lambda: one._watch._db is not None and not one._watch._db.is_closed())
+    assert not await one.leads()
+    await two.aclose()
+    await soon_leads(one)
+
+
+async def test_stores_in_two_schemas_of_a_database_are_strangers(postgres_server: PostgresServer) -> None:
+    """They neither see each other's rows nor wait for or lead each other."""
+    name = await postgres_server.new_database()
+    url = postgres_server.url_of(name)
+    await postgres_server.execute("CREATE SCHEMA blue", name)
+    one, two = await open_store(url), await open_store(f"{url}?search_path=blue")
+    await one.report([event(1)])
+    assert (await two.counts(at_us=0)).total == 0
+    assert one._writer.server.channel != two._writer.server.channel
+    await eventually(lambda: one._watch._db is not None and two._watch._db is not None)
+    assert await one.leads()
+    assert await two.leads()
+    await one.aclose()
+    await two.aclose()

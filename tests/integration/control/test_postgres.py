@@ -1,0 +1,133 @@
+"""Control planes on one PostgreSQL database: in this process, and as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from seawall.v1 import admin_events_pb2 as events_pb
+from seawall.v1 import admin_policies_pb2 as policies_pb
+from seawall.v1 import fleet_pb2
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.store.opening import open_store
+from seawall_control.store.postgres import PostgresStore
+from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, document, event
+from tests.integration.control.test_process import Process
+from tests.kit.postgres import PASSWORD, PostgresServer
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty database."""
+    return postgres_server.url_of(await postgres_server.new_database())
+
+
+@pytest.fixture
+async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
+    """Two running control planes on one database."""
+    found = []
+    for _ in range(2):
+        settings = ControlSettings(
+            data_dir=tmp_path,
+            store_url=url,
+            grpc_address="127.0.0.1:0",
+            http_address="127.0.0.1:0",
+            grace_s=1.0,
+        )
+        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
+        await plane.start()
+        found.append(plane)
+    yield found
+    for plane in found:
+        await plane.stop()
+        await plane.store.aclose()
+
+
+async def listening(planes: list[ControlPlane]) -> None:
+    """Wait until all listen to each other."""
+    async with asyncio.timeout(PATIENCE_S):
+        for plane in planes:
+            assert isinstance(plane.store, PostgresStore)
+            while plane.store._watch._db is None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+
+async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list[ControlPlane]) -> None:
+    """Also when it is applied again, which asks a proxy that refused it."""
+    await listening(planes)
+    async with (
+        grpc.aio.insecure_channel(planes[0].addresses.grpc) as one,
+        grpc.aio.insecure_channel(planes[1].addresses.grpc) as two,
+    ):
+        here, there = Stubs(one), Stubs(two)
+        proxy = Proxy(there, "edge-1")
+        await proxy.hello()
+        await here.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
+        push = (await proxy.hear("policy")).policy
+        assert push.revision == 1
+        await proxy.nack(push, "no")
+        await asyncio.sleep(0.2)
+        await here.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
+        push = (await proxy.hear("policy")).policy
+        assert push.revision == 1
+        await proxy.ack(push)
+        await there.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(2)))
+        assert (await proxy.hear("policy")).policy.revision == 2
+
+
+async def test_spool_goes_on_at_another_control_plane(planes: list[ControlPlane]) -> None:
+    """A proxy that lost its control plane repeats its batch at another: stored once."""
+    for number, plane in enumerate(planes):
+        async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
+            proxy = Proxy(Stubs(channel), "edge-1", boot_id=f"boot-{number}")
+            await proxy.hello()
+            batch = fleet_pb2.EventBatch(
+                spool_id="spool",
+                events=[fleet_pb2.SequencedEvent(seq=n, event=event(n)) for n in (1, 2, 3)],
+            )
+            await proxy.say(events=batch)
+            assert (await proxy.hear("event_ack")).event_ack.through_seq == 3
+    async with grpc.aio.insecure_channel(planes[0].addresses.grpc) as channel:
+        listed = await Stubs(channel).events.ListEvents(events_pb.ListEventsRequest(page_size=50))
+        assert len([e for e in listed.events if e.error_type == "UNAVAILABLE"]) == 3
+
+
+async def test_process_on_postgresql(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named by the variable; no answer and no line of the log has the password; no file is made."""
+    monkeypatch.setenv("SEAWALL_STORE_URL", url)
+    process = await Process(tmp_path / "data").start()
+    base = f"http://{process.addresses['http']}"
+
+    def get(path: str) -> str:
+        with urllib.request.urlopen(base + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    pages = [await asyncio.to_thread(get, path) for path in ("/status", "/health", "/metrics")]
+    assert "postgresql" in pages[0] + pages[1]
+    assert not any(PASSWORD in page for page in pages)
+    process.process.terminate()
+    assert await process.process.wait() == 0
+    assert process.process.stderr is not None
+    rest = (await process.process.stderr.read()).decode()
+    assert PASSWORD not in "".join(process.lines) + rest
+    assert not (tmp_path / "data").exists()
+
+
+async def test_process_that_cannot_have_its_store_says_why(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """Exit code 2, the place and the remedy, without the password."""
+    store = ("--store", postgres_server.url_of("nowhere"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    process = await Process(tmp_path / "data", *store).start()
+    assert await process.process.wait() == 2
+    said = json.loads(process.lines[-1])
+    assert "there is no database" in json.dumps(said)
+    assert PASSWORD not in "".join(process.lines)
