@@ -335,7 +335,26 @@ def page() -> str:
         lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {f'{metric.help} {note}'.rstrip()} |")
     lines += ["", "## Control plane", "", "| metric | kind | labels | |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {kind} | {labels} | {text} |" for name, kind, labels, text in control_families()]
+    lines += ["", *aliases()]
     return "\n".join(lines) + "\n"
+
+
+def aliases() -> list[str]:
+    """Return the part about names of an older system."""
+    from seawall_control.api.metric_aliases import ALIASES, SET
+
+    lines = [
+        "## Other names",
+        "",
+        f"`GET /metrics?aliases={SET}` of the control plane adds gauges under the names of an older system,",
+        "for dashboards and rules that know those. A `flow` is a route; `control` and `fleet` are no routes.",
+        "",
+        "| there | meaning | here |",
+        "|---|---|---|",
+    ]
+    for name, text, ours in ALIASES:
+        lines.append(f"| `{name}` | {text} | {', '.join(f'`{item}`' for item in ours)} |")
+    return lines
 
 
 def main() -> int:

@@ -152,3 +152,35 @@ async def test_what_has_not_changed_is_not_sent_again(plane: ControlPlane, stubs
         await report(stubs, event(1 + len(path)))
         changed = await ask(at, path, headers={"if-none-match": first.headers["etag"]})
         assert changed.status == 200 and changed.headers["etag"] != first.headers["etag"]
+
+
+async def test_metrics_under_the_names_of_an_older_system(plane: ControlPlane, stubs: Stubs) -> None:
+    """Only when asked, with the numbers that are ours under other names."""
+    await reporting(plane, stubs, "p1", stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_OPEN)
+    await report(stubs, event(1, severity=4))
+    at = plane.addresses.http
+    assert b"error_recovery" not in (await ask(at, "/metrics")).body
+    lines = (await ask(at, "/metrics?aliases=error_recovery")).body.decode().splitlines()
+    found = dict(line.rsplit(" ", 1) for line in lines if line.startswith("error_recovery_"))
+    size = float(found.pop('error_recovery_disk_usage_mb{flow="control"}'))
+    assert size > 0.05
+    assert {name: float(value) for name, value in found.items()} == {
+        "error_recovery_system_health": 0.5,
+        'error_recovery_flow_health{flow="pay"}': 0.0,
+        'error_recovery_queue_size{flow="control"}': 0.0,
+        "error_recovery_total_errors": 1.0,
+        'error_recovery_successful_recoveries{flow="fleet"}': 6.0,
+    }
+    assert (await ask(at, "/metrics?aliases=mine")).status == 400
+
+
+async def test_self_healing(plane: ControlPlane) -> None:
+    """What was done and what is measured, as the RPCs tell it."""
+    at = plane.addresses.http
+    stats = (await ask(at, "/api/v1/errors/self-healing/stats")).json
+    assert stats["counts"] == [] and stats["open"] == 0
+    answer = await ask(at, "/api/v1/errors/self-healing/diagnose", method="POST")
+    found = {observation["condition"] for observation in answer.json["observations"]}
+    assert "disk" in found
+    refused = await ask(at, "/api/v1/errors/self-healing/diagnose", method="POST", body={"only": "disk"})
+    assert refused.status == 400

@@ -12,6 +12,7 @@ from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
 from seawall_control.api.http.headers import CommonHeaders
+from seawall_control.api.http.healing import Healing
 from seawall_control.api.http.live import Live
 from seawall_control.api.http.operations import Operations
 from seawall_control.api.http.pages import Pages
@@ -26,6 +27,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
         # Before the events, whose {id} takes any word.
         *Live(parts).routes(),
         *Operations(parts).routes(),
+        *Healing(parts).routes(),
         *Events(parts).routes(),
         *Methods(parts).routes(),
     ]

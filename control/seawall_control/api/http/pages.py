@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from seawall_control.api import metrics
+from seawall_control.api import metric_aliases, metrics
 from seawall_control.api.event_json import counts_json, iso
 from seawall_control.api.http.access import open_to_all, takes
 from seawall_control.api.http.answers import guarded
 from seawall_control.api.http.parts import HttpParts
+from seawall_control.api.http.reading import only
 from seawall_control.domain.access import Role
+from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.fleet import is_drifted
 from seawall_control.domain.health import Status
 
@@ -67,10 +69,15 @@ class Pages:
 
     async def metrics(self, request: Request) -> Response:
         """Answer with Prometheus' text format."""
+        only(request, "aliases")
+        asked = request.query_params.get("aliases", "")
+        if asked not in ("", metric_aliases.SET):
+            raise InvalidRequest(f"aliases must be {metric_aliases.SET}")
         parts = self._parts
-        text = metrics.render(
-            await parts.health.report(), parts.events, parts.fleet, parts.hub, parts.version
-        )
+        report = await parts.health.report()
+        text = metrics.render(report, parts.events, parts.fleet, parts.hub, parts.version)
+        if asked:
+            text += metric_aliases.render(report, parts.fleet)
         return Response(text, headers={"content-type": metrics.CONTENT_TYPE})
 
     async def status(self, request: Request) -> Response:

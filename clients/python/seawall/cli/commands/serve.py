@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from seawall.cli.environment import FromEnvironment
 from seawall.cli.options import DEFAULT_DATA_DIR, DurationType
 
 _data_dir = click.option(
@@ -27,7 +28,7 @@ _log = click.option(
 )
 
 
-@click.command()
+@click.command(cls=FromEnvironment)
 @click.option("--config", metavar="FILE", type=click.Path(), required=True, help="Policy file.")
 @click.option("--listen", metavar="ADDR", help="Where to listen; default is what FILE says.")
 @click.option("--admin", metavar="ADDR", help="Admin HTTP; default is what FILE says, else 127.0.0.1:8081.")
@@ -99,7 +100,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     ctx.exit(run(settings))
 
 
-@click.command()
+@click.command(cls=FromEnvironment)
 @click.option(
     "--grpc", metavar="ADDR", default="127.0.0.1:9090", show_default=True, help="Where to serve gRPC."
 )
@@ -123,6 +124,16 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     "password, use the variable: every user of the machine sees arguments.",
 )
 @click.option(
+    "--retention-days",
+    metavar="DAYS",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    # The second is what an older system calls the age of its records (docs/reference/environment.md).
+    envvar=["SEAWALL_CONTROL_RETENTION_DAYS", "CONTAINER_CLEANUP_LOG_FILES_DAYS"],
+    help="Delete resolved events older than this; 0 keeps them.",
+)
+@click.option(
     "--require-credentials",
     is_flag=True,
     help="Take no call without a token, not even from the user that runs this process.",
@@ -143,13 +154,14 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     help="A command that runbooks may run under this name; repeatable.",
 )
 @click.pass_context
-def control(
+def control(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
     grpc: str,
     http: str,
     origins: tuple[str, ...],
     store: str,
     hooks: tuple[str, ...],
+    retention_days: float,
     require_credentials: bool,
     insecure: bool,
     open_metrics: bool,
@@ -165,6 +177,7 @@ def control(
 
     arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]
     arguments += ["--store", store]
+    arguments += [f"--retention-days={retention_days}"]
     arguments += [f"--http-allow-origin={origin}" for origin in origins]
     arguments += [f"--hook={hook}" for hook in hooks]
     for flag, given in (

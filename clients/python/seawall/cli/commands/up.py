@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from seawall.cli import exits
+from seawall.cli.environment import FromEnvironment
 from seawall.cli.options import DEFAULT_DATA_DIR, DurationType, say
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Setup:
     drain_limit_s: float
 
 
-@click.command()
+@click.command(cls=FromEnvironment)
 @click.option(
     "--config", metavar="FILE", type=click.Path(), help="Policy file: where to listen, first revision."
 )

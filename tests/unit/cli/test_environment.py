@@ -1,0 +1,77 @@
+"""Options of long-running commands from the environment."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from seawall.cli.commands import serve, up
+from seawall.cli.environment import FromEnvironment, variable
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What the control plane is started with."""
+    found: list[list[str]] = []
+
+    def main(arguments: list[str]) -> int:
+        found.append(arguments)
+        return 0
+
+    monkeypatch.setattr("seawall_control.main.main", main)
+    return found
+
+
+def run(environment: dict[str, str], *arguments: str) -> Any:
+    """Run `seawall control`."""
+    return CliRunner().invoke(serve.control, arguments, env=environment)
+
+
+def test_every_option_has_a_variable() -> None:
+    """The command, the option, in capitals; those that have one of their own keep it."""
+    for command in (serve.control, serve.proxy, up.up):
+        assert isinstance(command, FromEnvironment)
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+                own = variable(command.name or "", parameter.opts[0])
+                assert own in names or parameter.opts[0] in {"--data-dir", "--store"}, parameter.opts
+    assert variable("control", "--http-allow-origin") == "SEAWALL_CONTROL_HTTP_ALLOW_ORIGIN"
+
+
+def test_the_command_line_wins(told: list[list[str]]) -> None:
+    """A variable stands in for an option that is not given."""
+    set_there = {
+        "SEAWALL_CONTROL_HTTP": "127.0.0.1:1",
+        "SEAWALL_CONTROL_GRPC": "127.0.0.1:2",
+        "SEAWALL_CONTROL_HTTP_ALLOW_ORIGIN": "https://a https://b",
+        "SEAWALL_CONTROL_OPEN_METRICS": "1",
+        "SEAWALL_CONTROL_REQUIRE_CREDENTIALS": "0",
+    }
+    assert run(set_there, "--grpc", "127.0.0.1:3").exit_code == 0
+    text = " ".join(told[0])
+    assert "--http 127.0.0.1:1" in text and "--grpc 127.0.0.1:3" in text
+    assert "--http-allow-origin=https://a --http-allow-origin=https://b" in text
+    assert "--open-metrics" in text and "--require-credentials" not in text
+
+
+def test_the_age_of_records_of_an_older_system(told: list[list[str]]) -> None:
+    """It is read after ours."""
+    older = {"CONTAINER_CLEANUP_LOG_FILES_DAYS": "7"}
+    for environment, days in (
+        (older, "7.0"),
+        ({**older, "SEAWALL_CONTROL_RETENTION_DAYS": "9"}, "9.0"),
+        ({}, "30.0"),
+    ):
+        assert run(environment).exit_code == 0
+        assert re.findall(r"--retention-days=(\S+)", " ".join(told[-1])) == [days]
+
+
+def test_a_value_that_does_not_fit_names_the_option() -> None:
+    """A mistake in a unit file is told as one on the command line is."""
+    result = run({"SEAWALL_CONTROL_RETENTION_DAYS": "some"})
+    assert result.exit_code == 2 and "--retention-days" in result.output
