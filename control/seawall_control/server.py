@@ -22,6 +22,7 @@ from seawall.v1 import (
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_healing_pb2_grpc,
+    admin_operations_pb2_grpc,
     admin_policies_pb2_grpc,
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
@@ -30,6 +31,7 @@ from seawall_control.api import roles
 from seawall_control.api.access import AccessServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
+from seawall_control.api.fleet_operations import FleetOperationServicer
 from seawall_control.api.gate import Gate, GatePolicy
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.healing import HealingServicer
@@ -51,6 +53,7 @@ from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
 from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
+from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
@@ -128,6 +131,7 @@ class ControlPlane:
         self.events = EventService(store, clock, ids, self.hub, self.notices)
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock)
+        self.operations = FleetOperations(store, self.fleet, clock, ids)
         self.policies = PolicyService(store, clock, self.rollouts)
         store.watch(Neighbours(store, self.fleet, self._background).told)
         self.health = HealthService(store, self.events, self.fleet, clock)
@@ -157,6 +161,10 @@ class ControlPlane:
         served.add(
             admin_rollouts_pb2_grpc.add_RolloutServiceServicer_to_server,
             RolloutServicer(self.rollouts, clock),
+        )
+        served.add(
+            admin_operations_pb2_grpc.add_FleetOperationServiceServicer_to_server,
+            FleetOperationServicer(self.operations),
         )
         served.add(
             admin_events_pb2_grpc.add_EventServiceServicer_to_server,
@@ -209,6 +217,7 @@ class ControlPlane:
         await self.fleet.load()
         await self.rollouts.load()
         await self.healing.load()
+        await self.operations.load()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),
@@ -216,6 +225,7 @@ class ControlPlane:
             loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
             loop.create_task(self.feed.run(), name="seawall-feed"),
             loop.create_task(self.healing.run(), name="seawall-healing"),
+            loop.create_task(self.operations.run(), name="seawall-operations"),
             loop.create_task(
                 retention.run(self.events, days=self._settings.retention_days, leads=self.store.leads),
                 name="seawall-retention",

@@ -455,6 +455,10 @@ class Fleet:
         wanted = self.wanted(proxy)
         return wanted.hash if wanted else ""
 
+    def connected_ones(self) -> list[ProxyRecord]:
+        """Return the connected proxies by name."""
+        return [self._sessions[node].record for node in sorted(self._sessions)]
+
     def of_set(self, policy_set: str) -> list[ProxyRecord]:
         """Return the connected proxies that follow a set."""
         return [s.record for s in self._sessions.values() if s.record.policy_set == policy_set]

@@ -111,6 +111,12 @@ class CallFeatures:
             self.served.board.draining = True
             self.served.board.refresh()
 
+    def park(self, parked: bool) -> None:
+        """Say that nothing is served while a person has the proxy out of service, and that it is again."""
+        if self.served is not None:
+            self.served.board.parked = parked
+            self.served.board.refresh()
+
     def finish_drain(self) -> None:
         """End what would keep connections open."""
         if self.served is not None:

@@ -29,6 +29,7 @@ from seawall_proxy.runtime.commands import run_command
 from seawall_proxy.runtime.door import Door
 from seawall_proxy.runtime.internals import internals_page
 from seawall_proxy.runtime.listening import Listener
+from seawall_proxy.runtime.operator_acts import ACTS, OperatorActs
 from seawall_proxy.runtime.overload_monitor import OverloadMonitor
 from seawall_proxy.runtime.pages import add_data
 from seawall_proxy.runtime.places import StartFailed
@@ -94,6 +95,8 @@ class DataPlane:
         self.features: CallFeatures = CallFeatures(
             bootstrap.document, bootstrap.folder, self.worker, self.clusters, self.holder, self.routes
         )
+        self.acts: OperatorActs = OperatorActs(self.worker, self.clusters, self.features)
+        self.holder.on_installed = self.acts.carry_over
         self.listeners: list[Listener] = []
         """By the number of their place; made when the proxy starts to accept."""
         self._places: list[Place] = []
@@ -165,6 +168,8 @@ class DataPlane:
 
     async def command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
         """Do what a command says."""
+        if command.WhichOneof("action") in ACTS:
+            return self.acts.run(command)
         return run_command(self.worker, command)
 
     def keep_breakers(self, keeper: BreakerKeeper) -> None:
@@ -196,6 +201,7 @@ class DataPlane:
         return {
             **status_page(self.worker, self.clusters, self.holder),
             "overload": self.monitor.status(),
+            "operations": self.acts.status(),
         }
 
     async def internals(self) -> dict[str, object]:
@@ -245,6 +251,7 @@ class DataPlane:
 
     def _sweep(self) -> None:
         now = self.worker.tell_time()
+        self.acts.tick(now)
         self.clusters.sweep(now)
         self.worker.sweep(now)
         self.features.tick()

@@ -7,6 +7,7 @@ the parts are merged (workers/merge.py).
 from __future__ import annotations
 
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToDict
@@ -48,6 +49,8 @@ def _ready(server: ProxyServer) -> Page:
     """Ready means that calls are accepted and a policy says what to do with them."""
     if server.draining:
         return json_page({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    if monotonic() < server.parked_until:
+        return json_page({"status": "out of service by an operator"}, HTTPStatus.SERVICE_UNAVAILABLE)
     if not server.plane.policy.digest:
         return json_page({"status": "no policy yet"}, HTTPStatus.SERVICE_UNAVAILABLE)
     if not server.plane.ready:

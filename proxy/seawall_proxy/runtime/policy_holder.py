@@ -72,6 +72,8 @@ class PolicyHolder:
         """Monotonic seconds."""
         self.refused: list[str] = []
         """Why the last document that was offered was refused; empty when it was not."""
+        self.on_installed: Callable[[], None] = _nothing
+        """Called whenever another document has come into force."""
         self.pending: tuple[MissingDescriptor, ...] = ()
         """Static fallbacks that wait for descriptors."""
         self._worker: Worker = worker
@@ -188,6 +190,7 @@ class PolicyHolder:
         self.revision = snapshot.revision
         self.digest = snapshot.digest
         self.applied_at = now
+        self.on_installed()
         self._clusters.warm()
         worker.breaker_clock.rearm()
         worker.after_batch()
@@ -250,6 +253,10 @@ class PolicyHolder:
                 except ReflectionFailed as failure:
                     reason = str(failure)
         return reason
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _line(field: str, code: str, message: str) -> str:

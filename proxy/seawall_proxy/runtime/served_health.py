@@ -43,6 +43,8 @@ class HealthBoard:
 
     def __init__(self, worker: Worker, clusters: ClusterSet, own: tuple[str, ...]) -> None:
         self.draining: bool = False
+        self.parked: bool = False
+        """A person has taken the proxy out of service for a while."""
         self.watches: dict[_Watch, None] = {}
         self._worker: Worker = worker
         self._clusters: ClusterSet = clusters
@@ -56,13 +58,13 @@ class HealthBoard:
         """Return the state of a service; SERVICE_UNKNOWN when no route is for it."""
         table = self._worker.context.table
         if service == "" or service in self._own:
-            return NOT_SERVING if table is None or self.draining else SERVING
+            return NOT_SERVING if table is None or self.draining or self.parked else SERVING
         if table is None:
             return SERVICE_UNKNOWN
         names = self._clusters_of(table, service)
         if not names:
             return SERVICE_UNKNOWN
-        if self.draining:
+        if self.draining or self.parked:
             return NOT_SERVING
         return SERVING if any(self._is_usable(name) for name in names) else NOT_SERVING
 
@@ -108,7 +110,7 @@ class HealthBoard:
         """Tell whether calls may go there. While it is dialled again the last verdict stands, so that a host
         that is away does not come and go with every dial.
         """
-        if endpoint.health == UNHEALTHY or endpoint.state == BACKOFF:
+        if endpoint.health == UNHEALTHY or endpoint.state == BACKOFF or endpoint.parked:
             return False
         return before if endpoint.state == CONNECTING else True
 

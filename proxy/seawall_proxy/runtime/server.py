@@ -21,7 +21,7 @@ import sys
 import uuid
 from collections.abc import Coroutine
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 import seawall
@@ -113,6 +113,8 @@ class ProxyServer:
             decides=not self.control_target,
         )
         self.draining: bool = False
+        self.parked_until: float = 0.0
+        """Until when a person has taken the proxy out of service, in monotonic seconds."""
         self.stop: asyncio.Event = asyncio.Event()
         self.hurry: asyncio.Event = asyncio.Event()
         self._inherited: Inherited = Inherited() if inherited is None else inherited
@@ -282,8 +284,13 @@ class ProxyServer:
         return []
 
     async def _run_command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
+        kind = command.WhichOneof("action")
         done, why = await self.plane.command(command)
-        log.info("command %s: %s", command.WhichOneof("action"), "done" if done else why)
+        log.info("command %s: %s", kind, "done" if done else why)
+        if done and kind == "drain" and not command.drain.cluster:
+            self.parked_until = monotonic() + command.drain.duration.ToTimedelta().total_seconds()
+        elif done and kind == "undrain" and not command.undrain.cluster:
+            self.parked_until = 0.0
         return done, why
 
     def _start_background(self) -> None:

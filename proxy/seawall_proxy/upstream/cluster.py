@@ -106,6 +106,7 @@ class Cluster:
         self._shares: list[float] = []
         self._listener: _Changes = _Changes(self)
         self.outliers: Outliers = Outliers(spec.name, timers, draw, observer, _Ejections(self))
+        self._parked: set[str] = set()
         self.limited: bool = False
         """Some endpoint may have only so many attempts in flight."""
         self._warm_up: _WarmUp = _WarmUp(self)
@@ -150,6 +151,7 @@ class Cluster:
             endpoint.options = self.spec.connection
             endpoint.most = self.spec.max_in_flight_per_endpoint or ANY_NUMBER
             endpoint.watched = self.spec.balance == BALANCE_PEAK_EWMA
+            endpoint.parked = address in self._parked
             members.append(endpoint)
         left: list[Endpoint] = list(known.values()) if keep else before
         for endpoint in left:
@@ -207,6 +209,15 @@ class Cluster:
             self._levels.append(kept)
         self.stale = True
 
+    def park(self, addresses: set[str]) -> None:
+        """Take the members with these addresses out of service, and all others back into it; also those that
+        come later.
+        """
+        self._parked = addresses
+        for endpoint in self.endpoints:
+            endpoint.parked = endpoint.address in addresses
+        self.stale = True
+
     def dial_new(self) -> None:
         """Dial every member that has not been tried, so that the first call finds a connection."""
         for endpoint in self.endpoints:
@@ -262,7 +273,7 @@ class Cluster:
         totals: list[int] = []
         available: list[int] = []
         for level in self._levels:
-            totals.append(len(level.endpoints))
+            totals.append(level.wanted())
             available.append(level.available())
         plan = spread(totals, available, self.spec.panic_threshold)
         self._fill(plan)

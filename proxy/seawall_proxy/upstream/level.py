@@ -60,11 +60,24 @@ class Level:
                 hashing.max_ring,
             )
 
+    def wanted(self) -> int:
+        """Return how many endpoints ought to serve: all but those that a person has taken out."""
+        count = 0
+        for endpoint in self.endpoints:
+            if not endpoint.parked:
+                count += 1
+        return count
+
     def available(self) -> int:
         """Return how many endpoints can be expected to serve."""
         count = 0
         for endpoint in self.endpoints:
-            if endpoint.usable and endpoint.health != UNHEALTHY and not endpoint.ejected:
+            if (
+                endpoint.usable
+                and endpoint.health != UNHEALTHY
+                and not endpoint.ejected
+                and not endpoint.parked
+            ):
                 count += 1
         return count
 
@@ -76,7 +89,7 @@ class Level:
         coming: list[Endpoint] = []
         ignored = False
         for endpoint in self.endpoints:
-            if endpoint.retired or endpoint.state == BACKOFF:
+            if endpoint.retired or endpoint.state == BACKOFF or endpoint.parked:
                 continue
             if endpoint.health == UNHEALTHY or endpoint.ejected:
                 if not panic:
@@ -95,12 +108,14 @@ class Level:
         """Return the ejected endpoints, or those that are being dialled again after a failure: better than a
         refusal.
         """
-        found = [e for e in self.endpoints if e.ejected and e.usable and e.health != UNHEALTHY]
+        found = [
+            e for e in self.endpoints if e.ejected and e.usable and e.health != UNHEALTHY and not e.parked
+        ]
         if len(found) > 0:
             return found
         for endpoint in self.endpoints:
             well = panic or endpoint.health != UNHEALTHY
-            if well and endpoint.state == CONNECTING and not endpoint.retired:
+            if well and endpoint.state == CONNECTING and not endpoint.retired and not endpoint.parked:
                 found.append(endpoint)
         return found
 

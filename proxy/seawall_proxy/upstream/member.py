@@ -44,6 +44,8 @@ class Member(UpstreamEndpoint):
         self.watch: OutlierWatch | None = None
         self.ejected: bool = False
         """It is left out as an outlier."""
+        self.parked: bool = False
+        """A person has taken it out of service: no attempt begins there, whatever else is wrong."""
         self.most: int = ANY_NUMBER
         """Attempts that the cluster lets it have in flight."""
         self.room: int = ANY_NUMBER

@@ -12,6 +12,7 @@ import pytest
 from seawall.v1 import (
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
+    admin_operations_pb2_grpc,
     admin_policies_pb2_grpc,
     admin_rollouts_pb2_grpc,
     event_pb2,
@@ -52,6 +53,7 @@ class Stubs:
     channel: grpc.aio.Channel
     policies: Any = field(init=False)
     rollouts: Any = field(init=False)
+    fleet_operations: Any = field(init=False)
     events: Any = field(init=False)
     operations: Any = field(init=False)
     fleet: Any = field(init=False)
@@ -59,6 +61,7 @@ class Stubs:
     def __post_init__(self) -> None:
         self.policies = admin_policies_pb2_grpc.PolicyServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.rollouts = admin_rollouts_pb2_grpc.RolloutServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.fleet_operations = admin_operations_pb2_grpc.FleetOperationServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)  # type: ignore[no-untyped-call]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from seawall.client import access_calls, aio, calls, rollouts, sync
+from seawall.client import access_calls, aio, calls, fleet_operations, rollouts, sync
 from seawall.v1 import (
     admin_access_pb2,
     admin_events_pb2,
     admin_fleet_pb2,
+    admin_operations_pb2,
     admin_policies_pb2,
     admin_rollouts_pb2,
 )
@@ -23,6 +24,7 @@ PARTS = [
     ("AsyncOperations", "Operations"),
     ("AsyncRollouts", "Rollouts"),
     ("AsyncAccess", "Access"),
+    ("AsyncFleetOperations", "FleetOperations"),
 ]
 
 
@@ -41,11 +43,19 @@ def test_both_clients_have_the_same_methods(async_name: str, sync_name: str) -> 
 
 @pytest.mark.parametrize(
     "module",
-    [admin_policies_pb2, admin_events_pb2, admin_fleet_pb2, admin_rollouts_pb2, admin_access_pb2],
+    [
+        admin_policies_pb2,
+        admin_events_pb2,
+        admin_fleet_pb2,
+        admin_rollouts_pb2,
+        admin_access_pb2,
+        admin_operations_pb2,
+    ],
 )
 def test_every_rpc_is_reachable(module: object) -> None:
     """A new RPC without a call here fails; so does a misspelt method, request or answer."""
-    source = "".join(Path(str(part.__file__)).read_text("utf-8") for part in (calls, rollouts, access_calls))
+    parts = (calls, rollouts, access_calls, fleet_operations)
+    source = "".join(Path(str(part.__file__)).read_text("utf-8") for part in parts)
     for service in module.DESCRIPTOR.services_by_name.values():  # type: ignore[attr-defined]
         for method in service.methods:
             path = f"{service.full_name}/{method.name}"

@@ -15,6 +15,7 @@ from seawall.client.access_aio import AsyncAccess
 from seawall.client.calls import Call
 from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
+from seawall.client.fleet_operations import AsyncFleetOperations
 from seawall.client.rollouts import AsyncRollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
 from seawall.v1.admin_events_pb2 import GetEventStatsResponse, ReportEventsResponse, TailEventsResponse
@@ -369,6 +370,7 @@ class AsyncSeawall:
         self.target = target
         self.policies = AsyncPolicies(self._run)
         self.rollouts = AsyncRollouts(self._run)
+        self.fleet_operations = AsyncFleetOperations(self._run)
         self.events = AsyncEvents(self._run)
         self.operations = AsyncOperations(self._run)
         self.access = AsyncAccess(self._run)

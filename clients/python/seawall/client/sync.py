@@ -14,6 +14,7 @@ from seawall.client.access_sync import Access
 from seawall.client.calls import Call
 from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
+from seawall.client.fleet_operations import FleetOperations
 from seawall.client.rollouts import Rollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
 from seawall.v1.admin_events_pb2 import GetEventStatsResponse, ReportEventsResponse, TailEventsResponse
@@ -362,6 +363,7 @@ class Seawall:
         self.target = target
         self.policies = Policies(self._run)
         self.rollouts = Rollouts(self._run)
+        self.fleet_operations = FleetOperations(self._run)
         self.events = Events(self._run)
         self.operations = Operations(self._run)
         self.access = Access(self._run)

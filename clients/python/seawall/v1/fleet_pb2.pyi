@@ -220,16 +220,24 @@ class EndpointStatus(_message.Message):
     def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., in_flight: _Optional[int] = ..., last_error: _Optional[str] = ..., health: _Optional[str] = ..., zone: _Optional[str] = ..., priority: _Optional[int] = ..., weight: _Optional[int] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., outlier: _Optional[str] = ..., outlier_reason: _Optional[str] = ...) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("id", "reset_breaker", "trip_breaker", "hold_breaker")
+    __slots__ = ("id", "reset_breaker", "trip_breaker", "hold_breaker", "start_fault", "stop_fault", "drain", "undrain")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESET_BREAKER_FIELD_NUMBER: _ClassVar[int]
     TRIP_BREAKER_FIELD_NUMBER: _ClassVar[int]
     HOLD_BREAKER_FIELD_NUMBER: _ClassVar[int]
+    START_FAULT_FIELD_NUMBER: _ClassVar[int]
+    STOP_FAULT_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
+    UNDRAIN_FIELD_NUMBER: _ClassVar[int]
     id: str
     reset_breaker: ResetBreakerCommand
     trip_breaker: TripBreakerCommand
     hold_breaker: HoldBreakerCommand
-    def __init__(self, id: _Optional[str] = ..., reset_breaker: _Optional[_Union[ResetBreakerCommand, _Mapping]] = ..., trip_breaker: _Optional[_Union[TripBreakerCommand, _Mapping]] = ..., hold_breaker: _Optional[_Union[HoldBreakerCommand, _Mapping]] = ...) -> None: ...
+    start_fault: StartFaultCommand
+    stop_fault: StopFaultCommand
+    drain: DrainCommand
+    undrain: UndrainCommand
+    def __init__(self, id: _Optional[str] = ..., reset_breaker: _Optional[_Union[ResetBreakerCommand, _Mapping]] = ..., trip_breaker: _Optional[_Union[TripBreakerCommand, _Mapping]] = ..., hold_breaker: _Optional[_Union[HoldBreakerCommand, _Mapping]] = ..., start_fault: _Optional[_Union[StartFaultCommand, _Mapping]] = ..., stop_fault: _Optional[_Union[StopFaultCommand, _Mapping]] = ..., drain: _Optional[_Union[DrainCommand, _Mapping]] = ..., undrain: _Optional[_Union[UndrainCommand, _Mapping]] = ...) -> None: ...
 
 class ResetBreakerCommand(_message.Message):
     __slots__ = ("breaker", "reason", "actor")
@@ -266,6 +274,56 @@ class HoldBreakerCommand(_message.Message):
     reason: str
     actor: str
     def __init__(self, breaker: _Optional[str] = ..., state: _Optional[_Union[_stats_pb2.BreakerState, str]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class StartFaultCommand(_message.Message):
+    __slots__ = ("route", "fault", "duration", "reason", "actor")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    route: str
+    fault: _policy_pb2.Fault
+    duration: _duration_pb2.Duration
+    reason: str
+    actor: str
+    def __init__(self, route: _Optional[str] = ..., fault: _Optional[_Union[_policy_pb2.Fault, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class StopFaultCommand(_message.Message):
+    __slots__ = ("route", "reason", "actor")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    route: str
+    reason: str
+    actor: str
+    def __init__(self, route: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class DrainCommand(_message.Message):
+    __slots__ = ("cluster", "address", "duration", "reason", "actor")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    address: str
+    duration: _duration_pb2.Duration
+    reason: str
+    actor: str
+    def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class UndrainCommand(_message.Message):
+    __slots__ = ("cluster", "address", "reason", "actor")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    address: str
+    reason: str
+    actor: str
+    def __init__(self, cluster: _Optional[str] = ..., address: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class CommandResult(_message.Message):
     __slots__ = ("id", "ok", "message")

@@ -25,6 +25,7 @@ from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import Place, assign
+from seawall_proxy.runtime.workers.acts import ActBook
 from seawall_proxy.runtime.workers.handle import WorkerHandle
 from seawall_proxy.runtime.workers.siblings import followed
 from seawall_proxy.runtime.workers.telling import descriptors_of, start_frame, worker_died
@@ -79,6 +80,7 @@ class WorkerPool:
         self._started: bool = False
         self._ending: bool = False
         self._keeper: BreakerKeeper | None = None
+        self._acts: ActBook = ActBook()
         """Knows every breaker that is not plain closed."""
         self._view: PoolView = PoolView(counters)
 
@@ -215,6 +217,8 @@ class WorkerPool:
         refused = [why for why in results if why]
         if not workers:
             return False, "no worker is there to do it"
+        if not refused:
+            self._acts.note(command, monotonic())
         return not refused, refused[0] if refused else ""
 
     async def _order(self, worker: WorkerHandle, body: bytes, *, speaks: bool) -> str:
@@ -338,6 +342,8 @@ class WorkerPool:
             await self._commit([worker], self._policies)
         if self._keeper is not None:
             worker.say(Kind.RESTORE, {"images": [followed(image) for image in self._keeper.images()]})
+        for act in self._acts.current(monotonic()):
+            await self._order(worker, act.SerializeToString(), speaks=False)
         if self._serving and worker.alive:
             await self._assign()
         if worker.ready:

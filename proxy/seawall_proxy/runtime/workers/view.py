@@ -62,8 +62,11 @@ class PoolView:
         """Return the merged pages, and a line for each worker."""
         pages = await self._pages([worker for worker in workers if worker.alive], answers.STATUS)
         overloads = {number: page.pop("overload", None) for number, page in pages.items()}
+        # Every worker has the same ones, and seconds do not add up.
+        operations = [page.pop("operations", None) for page in pages.values()]
         merged = merge.merge_pages(list(pages.values()))
         page: dict[str, object] = dict(merged) if isinstance(merged, dict) else {}
+        page["operations"] = operations[0] if operations else None
         of_first = next((found["policy"] for found in pages.values() if "policy" in found), None)
         page["policy"] = {
             **(of_first if isinstance(of_first, dict) else {}),

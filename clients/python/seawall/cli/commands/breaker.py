@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from seawall.cli import exits, render
+from seawall.cli.commands import operations
 from seawall.cli.options import DURATION, connect, control_option, emit, output_option, say
 
 if TYPE_CHECKING:
     from seawall.v1.admin_fleet_pb2 import ProxyCommandResult
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
@@ -24,6 +27,42 @@ def breaker() -> None:
     own it is ROUTE/package.Service/Method or ROUTE@ADDRESS, and ROUTE means all of them. Each proxy has its
     own.
     """
+
+
+def _lasting(command: F) -> F:
+    """Add the options that make a hold an operation on the fleet."""
+    everywhere = click.option(
+        "--everywhere", is_flag=True, help="Also on proxies that connect before it ends: an operation."
+    )
+    selector = click.option(
+        "--selector",
+        metavar="LABELS",
+        default="",
+        help="The same, only on proxies with these labels: `zone=a,!old`.",
+    )
+    return everywhere(selector(command))
+
+
+def _operate(
+    name: str,
+    state: str,
+    *,
+    proxy: str,
+    selector: str,
+    duration: float,
+    reason: str,
+    target: str,
+    output: str,
+) -> int:
+    from seawall.v1.admin_operations_pb2 import HoldBreakerAction, OperationAction
+
+    hold = HoldBreakerAction(breaker=name, state=f"BREAKER_STATE_{state}")
+    return operations.begin(
+        OperationAction(hold_breaker=hold),
+        operations.Where(proxy, selector, duration, reason),
+        target=target,
+        output=output,
+    )
 
 
 @breaker.command("list")
@@ -106,16 +145,37 @@ def reset(ctx: click.Context, name: str, reason: str, proxy: str, target: str, o
 )
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_lasting
 @control_option
 @output_option
 @click.pass_context
 def trip(
-    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+    ctx: click.Context,
+    name: str,
+    duration: float,
+    reason: str,
+    proxy: str,
+    everywhere: bool,
+    selector: str,
+    target: str,
+    output: str,
 ) -> None:
     """Hold breaker NAME open for a while.
 
     It then probes, and closes by itself when the probes succeed.
     """
+    if everywhere or selector:
+        code = _operate(
+            name,
+            "FORCED_OPEN",
+            proxy=proxy,
+            selector=selector,
+            duration=duration,
+            reason=reason,
+            target=target,
+            output=output,
+        )
+        ctx.exit(code)
     with connect(target) as seawall:
         results = seawall.operations.trip_breaker(name, proxy=proxy, duration=duration, reason=reason)
     code = _report("tripped", name, results, output)
@@ -131,16 +191,37 @@ def trip(
 )
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_lasting
 @control_option
 @output_option
 @click.pass_context
 def hold_closed(
-    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+    ctx: click.Context,
+    name: str,
+    duration: float,
+    reason: str,
+    proxy: str,
+    everywhere: bool,
+    selector: str,
+    target: str,
+    output: str,
 ) -> None:
     """Let every call pass breaker NAME unwatched for a while (DISABLED).
 
     It then watches again, and begins with nothing.
     """
+    if everywhere or selector:
+        code = _operate(
+            name,
+            "DISABLED",
+            proxy=proxy,
+            selector=selector,
+            duration=duration,
+            reason=reason,
+            target=target,
+            output=output,
+        )
+        ctx.exit(code)
     with connect(target) as seawall:
         results = seawall.operations.hold_breaker(
             name, "disabled", proxy=proxy, duration=duration, reason=reason
@@ -155,16 +236,37 @@ def hold_closed(
 )
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_lasting
 @control_option
 @output_option
 @click.pass_context
 def observe(
-    ctx: click.Context, name: str, duration: float, reason: str, proxy: str, target: str, output: str
+    ctx: click.Context,
+    name: str,
+    duration: float,
+    reason: str,
+    proxy: str,
+    everywhere: bool,
+    selector: str,
+    target: str,
+    output: str,
 ) -> None:
     """Let every call pass breaker NAME for a while, and count (METRICS_ONLY).
 
     What it would have rejected is counted.
     """
+    if everywhere or selector:
+        code = _operate(
+            name,
+            "METRICS_ONLY",
+            proxy=proxy,
+            selector=selector,
+            duration=duration,
+            reason=reason,
+            target=target,
+            output=output,
+        )
+        ctx.exit(code)
     with connect(target) as seawall:
         results = seawall.operations.hold_breaker(
             name, "metrics_only", proxy=proxy, duration=duration, reason=reason

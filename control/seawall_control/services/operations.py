@@ -1,0 +1,247 @@
+"""Operations on the fleet: begun, carried out at each proxy that they are for, ended.
+
+The record is written before the first proxy is told, and again when proxies have answered, so a control plane
+that is restarted knows who has to be told what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Final
+
+from google.protobuf import json_format
+
+from seawall.v1 import admin_operations_pb2 as pb
+from seawall.v1 import fleet_pb2
+from seawall_control.domain import operations as domain
+from seawall_control.domain.errors import ControlError, InvalidRequest, NotFound, PreconditionFailed
+from seawall_control.domain.events import MICROS
+from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.operations import KIND, MAX_ACTIVE, TOPIC, Ack, Operation, State
+from seawall_control.domain.records import Append, Change, Put
+from seawall_control.domain.revisions import checked_request_id
+from seawall_control.services.edge import Clock, Ids
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.operation_actions import checked_action, start_command, stop_command, title_of
+from seawall_control.store.port import RecordStore
+
+TICK_S: Final = 1.0
+KEEP: Final = 200
+"""Operations that are kept after their end."""
+JOURNAL_KEEP: Final = 10_000
+RETRY_S: Final = 10.0
+"""How soon a proxy that did not answer is asked again."""
+NO_ANSWER: Final = "no answer within"
+
+_log = logging.getLogger("seawall.control.operations")
+
+
+class FleetOperations:
+    """The use cases of operations."""
+
+    def __init__(self, store: RecordStore, fleet: Fleet, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._clock = clock
+        self._ids = ids
+        self._all: dict[str, Operation] = {}
+        self._lock = asyncio.Lock()
+        self._silent: dict[tuple[str, str], float] = {}
+        """When a proxy that did not answer may be asked again, by operation and node."""
+        self._asking: set[tuple[str, str]] = set()
+        """Who has been told and has not answered yet."""
+
+    async def load(self) -> None:
+        """Read what was under way, and what is remembered."""
+        after = ""
+        while page := await self._store.documents(KIND, after=after, limit=100):
+            for document in page:
+                try:
+                    operation = domain.decoded(document.body)
+                except (ValueError, InvalidRequest) as error:
+                    _log.warning(
+                        "an operation's document cannot be read and is left alone",
+                        extra={"fields": {"document": document.name, "error": str(error)}},
+                    )
+                    continue
+                self._all[operation.id] = operation
+            after = page[-1].name
+
+    async def run(self) -> None:
+        """Tell proxies that have come what is in effect, and end what is over, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self._tick()
+            except ControlError as error:
+                _log.warning("operations could not be recorded", extra={"fields": {"error": str(error)}})
+            except Exception:  # noqa: BLE001 - the next look must come
+                _log.exception("operations could not be looked after")
+
+    async def _tick(self) -> None:
+        now_us = self._clock.now_us()
+        for operation in list(self._all.values()):
+            after = domain.ended(operation, now_us)
+            if after is not operation:
+                self._all[after.id] = after
+                await self._keep(after, "ended")
+            elif now_us < operation.end_time_us:
+                await self._carry_out(operation.id)
+        await self._forget_old(now_us)
+
+    async def _forget_old(self, now_us: int) -> None:
+        over = sorted(
+            (o for o in self._all.values() if o.state is not State.ACTIVE and o.end_time_us < now_us),
+            key=lambda operation: operation.create_time_us,
+        )
+        if len(over) <= KEEP:
+            return
+        old = over[: len(over) - KEEP]
+        await self._store.commit([domain.deletion(operation) for operation in old], at_us=now_us)
+        await self._store.trim(TOPIC, keep=JOURNAL_KEEP, before_us=now_us)
+        for operation in old:
+            del self._all[operation.id]
+
+    # ---------------------------------------------------------------------------------------------- use cases
+
+    async def start(
+        self,
+        action: pb.OperationAction,
+        *,
+        node: str = "",
+        selector: str = "",
+        length_s: float,
+        actor: str,
+        reason: str,
+        validate_only: bool = False,
+        request_id: str = "",
+    ) -> Operation:
+        """Begin an operation; return when every connected proxy that it is for has answered or had its time.
+
+        Raises `InvalidRequest`, `NotFound` for a proxy that nobody knows, and `PreconditionFailed` when too
+        many operations are in effect.
+        """
+        checked_action(action)
+        where, actor, reason = domain.checked(
+            length_s=length_s, actor=actor, reason=reason, node=node, selector=selector
+        )
+        request_id = checked_request_id(request_id)
+        if request_id and request_id in self._all:
+            return self._all[request_id]
+        if node:
+            self._fleet.proxy(node)
+        now_us = self._clock.now_us()
+        operation = Operation(
+            id=request_id or self._ids.new(),
+            kind=action.WhichOneof("kind") or "",
+            action=json_format.MessageToJson(action, indent=None),
+            title=title_of(action),
+            node=node,
+            selector=where,
+            actor=actor,
+            reason=reason,
+            create_time_us=now_us,
+            end_time_us=now_us + int(length_s * MICROS),
+        )
+        if validate_only:
+            return replace(
+                operation, acks={p.node: Ack(boot_id=p.boot_id, ok=False) for p in self._targets(operation)}
+            )
+        if sum(one.state is State.ACTIVE for one in self._all.values()) >= MAX_ACTIVE:
+            raise PreconditionFailed(
+                f"{MAX_ACTIVE} operations are in effect; cancel one (`seawall operations list`)"
+            )
+        await self._keep(operation, "started")
+        self._all[operation.id] = operation
+        await self._carry_out(operation.id)
+        return self._all[operation.id]
+
+    async def cancel(self, operation_id: str, *, actor: str = "", reason: str = "") -> Operation:
+        """End an operation everywhere. Raise `NotFound`, or `PreconditionFailed` when it has ended."""
+        operation = self.get(operation_id)
+        if operation.state is not State.ACTIVE:
+            raise PreconditionFailed(f"operation {operation.id} is {operation.state} already")
+        if operation.kind == "reset_breaker":
+            _log.info("a reset cannot be undone; it is not repeated any more")
+        async with self._lock:
+            after = domain.cancelled(self._all[operation.id], actor=actor, reason=reason)
+            await self._keep(after, "cancelled")
+            self._all[after.id] = after
+        await self._carry_out(after.id)
+        return self._all[after.id]
+
+    def get(self, operation_id: str) -> Operation:
+        """Return an operation. Raise `NotFound`."""
+        found = self._all.get(operation_id)
+        if found is None:
+            raise NotFound(f"there is no operation {operation_id[:64]}; `seawall operations list` shows them")
+        return found
+
+    def all(self, *, active_only: bool = False) -> list[Operation]:
+        """Return operations, newest first."""
+        found = [o for o in self._all.values() if not active_only or o.state is State.ACTIVE]
+        return sorted(found, key=lambda o: (o.create_time_us, o.id), reverse=True)
+
+    def pending(self, operation: Operation) -> int:
+        """Return how many connected proxies have still to do it."""
+        now_us = self._clock.now_us()
+        return sum(
+            operation.wants_start(p.node, p.labels, p.boot_id, now_us) for p in self._fleet.connected_ones()
+        )
+
+    # ------------------------------------------------------------------------------------------- carrying out
+
+    def _targets(self, operation: Operation) -> list[ProxyRecord]:
+        return [p for p in self._fleet.connected_ones() if operation.is_for(p.node, p.labels)]
+
+    async def _carry_out(self, operation_id: str) -> None:
+        """Tell every proxy that has to be told, and keep what they say."""
+        operation = self._all[operation_id]
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
+        work = []
+        for proxy in self._fleet.connected_ones():
+            key = (operation.id, proxy.node)
+            if key in self._asking or self._silent.get(key, 0.0) > now_s:
+                continue
+            if operation.wants_start(proxy.node, proxy.labels, proxy.boot_id, now_us):
+                work.append(self._tell(operation, proxy, start_command(operation, now_us), undo=False))
+            elif operation.wants_end(proxy.node, proxy.boot_id, now_us):
+                work.append(self._tell(operation, proxy, stop_command(operation), undo=True))
+        if not work:
+            return
+        answers = await asyncio.gather(*work)
+        async with self._lock:
+            for node, ack in answers:
+                if ack is not None:
+                    self._all[operation_id] = self._all[operation_id].answered(node, ack)
+            await self._keep(self._all[operation_id])
+
+    async def _tell(
+        self, operation: Operation, proxy: ProxyRecord, command: fleet_pb2.Command, *, undo: bool
+    ) -> tuple[str, Ack | None]:
+        key = (operation.id, proxy.node)
+        self._asking.add(key)
+        try:
+            (outcome,) = await self._fleet.command(proxy.node, command)
+        finally:
+            self._asking.discard(key)
+        if not outcome.ok and (outcome.message == "not connected" or NO_ANSWER in outcome.message):
+            self._silent[key] = self._clock.monotonic_s() + RETRY_S
+            self._silent = {k: v for k, v in self._silent.items() if k[0] in self._all}
+            return proxy.node, None
+        self._silent.pop(key, None)
+        return proxy.node, Ack(
+            boot_id=proxy.boot_id,
+            ok=outcome.ok or undo,
+            message=outcome.message,
+            time_us=self._clock.now_us(),
+            undone=undo,
+        )
+
+    async def _keep(self, operation: Operation, what: str = "") -> None:
+        changes: list[Change] = [Put(KIND, operation.id, domain.encoded(operation))]
+        if what:
+            changes.append(Append(TOPIC, domain.entry(operation, what)))
+        await self._store.commit(changes, at_us=self._clock.now_us())
