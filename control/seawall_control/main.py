@@ -10,6 +10,7 @@ import logging
 import os
 import shlex
 import signal
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from seawall_control.api.gate import GatePolicy
 from seawall_control.logs import set_up
 from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
+from seawall_control.services.alerting.channels.addresses import Network, parse_networks
 
 EXIT_USAGE: Final = 2
 EXIT_NOW: Final = 130
@@ -94,6 +96,27 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--open-metrics", action="store_true", help="let everybody read /metrics, without a token"
     )
+    found.add_argument(
+        "--alert-allow-net",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        type=network,
+        help="let alert channels reach this network, such as 10.1.0.0/16, also without TLS; they reach the "
+        "internet only otherwise; may be given several times",
+    )
+    found.add_argument(
+        "--alert-ca-file",
+        default="",
+        metavar="FILE",
+        type=authorities,
+        help="certificates of the authorities that alert channels trust, instead of the system's",
+    )
+    found.add_argument(
+        "--alert-apprise",
+        action="store_true",
+        help="turn on alert channels of the kind apprise, which may reach any network",
+    )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return found
@@ -105,6 +128,27 @@ def origin(text: str) -> str:
     if found.scheme not in ("http", "https") or not found.hostname or text.rstrip("/").count("/") != 2:
         raise argparse.ArgumentTypeError(f"{text!r} is no origin; write https://host or https://host:port")
     return f"{found.scheme}://{found.netloc.lower()}"
+
+
+def network(text: str) -> Network:
+    """Return a network. Raise ArgumentTypeError."""
+    try:
+        return parse_networks([text])[0]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no network; write an address and how many bits of it count, such as 10.1.0.0/16"
+        ) from None
+
+
+def authorities(text: str) -> str:
+    """Return the name of a file with certificates of authorities. Raise ArgumentTypeError."""
+    try:
+        ssl.create_default_context(cafile=text)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be used ({error.strerror or error}); it must hold certificates in PEM"
+        ) from None
+    return text
 
 
 def announce(style: str, addresses: Addresses) -> None:
@@ -157,6 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hooks=dict(options.hook),
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
+        alert_networks=tuple(options.alert_allow_net),
+        alert_ca_file=options.alert_ca_file,
+        alert_apprise=options.alert_apprise,
     )
     try:
         return asyncio.run(_run(settings, options.log))

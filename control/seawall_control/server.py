@@ -19,6 +19,7 @@ from typing import Final
 
 from seawall.v1 import (
     admin_access_pb2_grpc,
+    admin_alerts_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_healing_pb2_grpc,
@@ -29,6 +30,7 @@ from seawall.v1 import (
 )
 from seawall_control.api import roles
 from seawall_control.api.access import AccessServicer
+from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
 from seawall_control.api.fleet_operations import FleetOperationServicer
@@ -43,6 +45,8 @@ from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
 from seawall_control.services import retention, store_watch
+from seawall_control.services.alerting.channels.addresses import Network
+from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
@@ -106,6 +110,12 @@ class ControlSettings:
     """How often proxies report statistics."""
     grace_s: float = 5.0
     """How long running requests may take to finish at the end."""
+    alert_networks: tuple[Network, ...] = ()
+    """Networks that alert channels may reach though they are not of the internet; also without TLS."""
+    alert_ca_file: str = ""
+    """Certificates of authorities that alert channels trust; empty: those of the system."""
+    alert_apprise: bool = False
+    """Whether alert channels of the kind apprise send; they may reach any network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,22 @@ class ControlPlane:
         self.audit = AuditLog(store, clock)
         self.tokens = TokenService(store, clock, self._background)
         self.gate = Gate(settings.gate, self.tokens, self.audit, clock, self._background)
+        self.alerting = Alerting(
+            store,
+            self.fleet,
+            self.events,
+            self.hub,
+            self.notices,
+            self._background,
+            clock,
+            ids,
+            AlertSettings(
+                directory=settings.data_dir,
+                allowed=settings.alert_networks,
+                ca_file=settings.alert_ca_file,
+                apprise=settings.alert_apprise,
+            ),
+        )
         found = version()
         self.served = served = Registry()
         served.add(
@@ -178,6 +204,10 @@ class ControlPlane:
         served.add(
             admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
             AccessServicer(self.tokens, self.audit, clock),
+        )
+        served.add(
+            admin_alerts_pb2_grpc.add_AlertServiceServicer_to_server,
+            AlertServicer(self.alerting.administration, self.alerting.reading, clock),
         )
         methods = roles.table(served.services)
         try:
@@ -218,6 +248,7 @@ class ControlPlane:
         await self.rollouts.load()
         await self.healing.load()
         await self.operations.load()
+        await self.alerting.evaluator.load()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),
@@ -233,6 +264,8 @@ class ControlPlane:
             loop.create_task(
                 store_watch.run(self.store, self.notices, self._clock), name="seawall-store-watch"
             ),
+            loop.create_task(self.alerting.deliverer.run(), name="seawall-alert-deliveries"),
+            loop.create_task(self.alerting.evaluator.run(), name="seawall-alert-rules"),
         ]
         await self._grpc.start()
         self._say_who_may_call()
@@ -266,11 +299,14 @@ class ControlPlane:
         stopping = ShuttingDown("the control plane is stopping; follow again in a moment")
         for followed in (self.hub, self.feed, self.rollouts.watchers):
             followed.close(stopping)
+        self.alerting.close()
         self._http.stop()
         await self._grpc.stop(self._settings.grace_s)
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self.alerting.evaluator.aclose()
         if not self._tasks:
             self._sock.close()
         await self._background.aclose(self._settings.grace_s)

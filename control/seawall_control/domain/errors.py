@@ -86,6 +86,21 @@ class EtagMismatch(ControlError):
         self.actual = actual
 
 
+class StaleEtag(EtagMismatch):
+    """A document was changed since its etag was read."""
+
+    reason = "STALE_ETAG"
+
+    def __init__(self, what: str, expected: str, actual: str) -> None:
+        ControlError.__init__(
+            self,
+            f"{what} is at version {actual or '0 (there is none)'}, not {expected}: somebody changed it in "
+            "the meantime. Read it again, repeat the change, and send the new etag.",
+        )
+        self.expected = expected
+        self.actual = actual
+
+
 class PreconditionFailed(ControlError):
     """The request is fine but the state does not allow it."""
 

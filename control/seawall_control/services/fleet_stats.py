@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,6 +58,13 @@ class FleetStats:
         known.clusters = clusters
         known.at_s = self._clock.monotonic_s()
         known.history.add(Sample(known.at_s, routes, known.epoch))
+
+    def newest(self) -> Iterator[tuple[str, Sample]]:
+        """Yield the newest sample of each proxy that has sent one."""
+        for node, known in self._nodes.items():
+            sample = known.history.latest()
+            if sample is not None:
+                yield node, sample
 
     def report_of(self, node: str) -> fleet_pb2.StatsReport:
         """Return the newest report of a proxy; empty when there is none."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from seawall_control.domain.events import Event, EventKind, Json, Severity
 
@@ -45,6 +45,9 @@ class Notice:
     severity: Severity
     data: Mapping[str, Json] = field(default_factory=dict)
     """What else is known, as JSON; the keys of every kind are listed in docs/reference/events.md."""
+
+
+Tap: TypeAlias = Callable[[Notice], None]
 
 
 class Watcher:
@@ -82,9 +85,16 @@ class Notices:
 
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
+        self._taps: list[Tap] = []
         self.published = 0
         self.missed = 0
         """Notices that some watcher was too slow for."""
+
+    def tap(self, tap: Tap) -> None:
+        """Call `tap` with every notice, as it comes. For parts that keep their own queue; it returns at once
+        and never raises.
+        """
+        self._taps.append(tap)
 
     def subscribe(self, kinds: Iterable[NoticeKind] = ()) -> Watcher:
         """Return a new watcher of these kinds, of all if none are named. Raise RuntimeError over the bound of
@@ -103,6 +113,8 @@ class Notices:
     def publish(self, notice: Notice) -> None:
         """Offer a notice to every watcher."""
         self.published += 1
+        for tap in self._taps:
+            tap(notice)
         for watcher in self._watchers:
             self.missed += watcher.offer(notice)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from seawall_control.domain.errors import TooManyStreams
 from seawall_control.domain.events import Event
@@ -17,6 +17,8 @@ from seawall_control.domain.filters import Node, matches
 
 QUEUE: Final = 1000
 FOLLOWERS: Final = 256
+
+Tap: TypeAlias = Callable[[Sequence[Event]], None]
 
 
 class Follower:
@@ -62,12 +64,19 @@ class Hub:
 
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
+        self._taps: list[Tap] = []
         self.skipped = 0
         self.published = asyncio.Event()
         """Set whenever something was stored; whoever waits for it clears it (services/feed.py)."""
 
     def __len__(self) -> int:
         return len(self._followers)
+
+    def tap(self, tap: Tap) -> None:
+        """Call `tap` with all new events, as they come. For parts of this process that must miss none; it
+        returns at once and never raises.
+        """
+        self._taps.append(tap)
 
     def follow(self, wanted: Node) -> Follower:
         """Add a follower. Raise `TooManyStreams` over the bound."""
@@ -84,6 +93,10 @@ class Hub:
     def publish(self, events: Iterable[Event]) -> None:
         """Offer events to everybody; never waits."""
         self.published.set()
+        if self._taps:
+            events = tuple(events)
+            for tap in self._taps:
+                tap(events)
         if not self._followers:
             return
         for event in events:

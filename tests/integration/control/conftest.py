@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.services.alerting.channels.addresses import parse_networks
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Stubs
 
@@ -17,7 +18,11 @@ from tests.integration.control.kit import Stubs
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """A running control plane."""
     settings = ControlSettings(
-        data_dir=tmp_path / "control", grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=1.0
+        data_dir=tmp_path / "control",
+        grpc_address="127.0.0.1:0",
+        http_address="127.0.0.1:0",
+        grace_s=1.0,
+        alert_networks=parse_networks(["127.0.0.0/8"]),
     )
     store = await open_store(settings.data_dir)
     control = ControlPlane(settings, store)

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from seawall.v1 import (
+    admin_alerts_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_operations_pb2_grpc,
@@ -57,6 +58,7 @@ class Stubs:
     events: Any = field(init=False)
     operations: Any = field(init=False)
     fleet: Any = field(init=False)
+    alerts: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.policies = admin_policies_pb2_grpc.PolicyServiceStub(self.channel)  # type: ignore[no-untyped-call]
@@ -64,6 +66,7 @@ class Stubs:
         self.fleet_operations = admin_operations_pb2_grpc.FleetOperationServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.alerts = admin_alerts_pb2_grpc.AlertServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)  # type: ignore[no-untyped-call]
 
 

@@ -144,6 +144,27 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     help="Take every call from everybody: whoever reaches the ports may do everything.",
 )
 @click.option("--open-metrics", is_flag=True, help="Let everybody read /metrics, without a token.")
+@click.option(
+    "--alert-allow-net",
+    "networks",
+    metavar="CIDR",
+    multiple=True,
+    help="Let alert channels reach this network, such as 10.1.0.0/16, also without TLS; otherwise they reach "
+    "the internet only. May be given several times.",
+)
+@click.option(
+    "--alert-ca-file",
+    "ca_file",
+    metavar="FILE",
+    default="",
+    help="Certificates of the authorities that alert channels trust, instead of the system's.",
+)
+@click.option(
+    "--alert-apprise",
+    "apprise",
+    is_flag=True,
+    help="Turn on alert channels of the kind apprise, which may reach any network.",
+)
 @_data_dir
 @_log
 @click.option(
@@ -165,6 +186,9 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     require_credentials: bool,
     insecure: bool,
     open_metrics: bool,
+    networks: tuple[str, ...],
+    ca_file: str,
+    apprise: bool,
     data_dir: str,
     log_format: str,
 ) -> None:
@@ -186,4 +210,7 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
         ("--open-metrics", open_metrics),
     ):
         arguments += [flag] if given else []
+    arguments += [f"--alert-allow-net={network}" for network in networks]
+    arguments += [f"--alert-ca-file={ca_file}"] if ca_file else []
+    arguments += ["--alert-apprise"] if apprise else []
     ctx.exit(main(arguments))

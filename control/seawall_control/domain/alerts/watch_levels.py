@@ -1,0 +1,114 @@
+"""Watches over what does not come, and over how the control plane itself is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from seawall_control.domain.alerts import rules as r
+from seawall_control.domain.alerts.facts import Facts
+from seawall_control.domain.alerts.lifecycle import Reading
+from seawall_control.domain.alerts.rules import Trigger, TriggerKind
+from seawall_control.domain.alerts.subject import Subject, scrubbed
+from seawall_control.domain.alerts.watch import Quiet, percent, route_subject, span
+from seawall_control.domain.alerts.windows import CallSeries, EventWindow
+from seawall_control.domain.events import MICROS, Event
+
+_WAITING: Final = {
+    r.QUEUE_INGEST: "changes wait for the store",
+    r.QUEUE_DELIVERIES: "messages of alerts wait for their channels",
+}
+
+
+class AbsenceWatch(Quiet):
+    """Events, calls or proxies that do not come."""
+
+    def __init__(self, trigger: Trigger, at_us: int) -> None:
+        self._of = trigger.of
+        self._after_us = int(trigger.window_s * MICROS)
+        self._span = span(trigger.window_s)
+        self._started_us = at_us
+        self._last_event_us = at_us
+
+    def event(self, event: Event, at_us: int) -> None:
+        self._last_event_us = max(self._last_event_us, at_us)
+
+    def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
+        if r.ABSENT_EVENTS in self._of:
+            yield from self._late(
+                Subject(key="events", component="events"), "no event", self._last_event_us, at_us
+            )
+        if r.ABSENT_CALLS in self._of:
+            for route, series in calls.items():
+                yield from self._late(
+                    route_subject(route), f"route {scrubbed(route)}: no calls", series.last_us, at_us
+                )
+        if r.ABSENT_PROXY in self._of:
+            for proxy in facts.proxies:
+                if not proxy.connected:
+                    node = scrubbed(proxy.node)
+                    subject = Subject(key=f"proxy/{node}", component=f"proxy/{node}", proxy=node)
+                    yield from self._late(subject, f"proxy {node}: no report", proxy.last_seen_us, at_us)
+
+    def _late(self, subject: Subject, what: str, last_us: int, at_us: int) -> Iterable[Reading]:
+        # What was missed while nobody watched is no absence.
+        since_us = max(last_us, self._started_us)
+        if at_us - since_us >= self._after_us:
+            text = f"{what} for {span((at_us - last_us) // MICROS)} (allowed less than {self._span})"
+            yield Reading(subject, (at_us - last_us) / MICROS, self._after_us / MICROS, text)
+
+
+class LevelWatch(Quiet):
+    """Numbers of the control plane itself: its disk, its queues, its store."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        self._kind = trigger.kind
+        self._of = trigger.of
+        self._threshold = trigger.threshold
+        self._window_us = int(trigger.window_s * MICROS)
+        self._dropped = EventWindow(self._window_us)
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
+        if self._kind is TriggerKind.DISK:
+            if facts.disk_used >= max(self._threshold, 0.0):
+                text = (
+                    f"the disk of the store is {percent(facts.disk_used)} full"
+                    f" (allowed less than {percent(self._threshold)})"
+                )
+                yield self._reading("disk", facts.disk_used, text)
+        elif self._kind is TriggerKind.STORE:
+            if facts.store_state != "ok":
+                text = f"the store is {facts.store_state}: {scrubbed(facts.store_detail)}"
+                yield self._reading("store", 1.0, text)
+        else:
+            yield from self._queues(facts, at_us)
+
+    def _reading(self, key: str, value: float, text: str) -> Reading:
+        return Reading(Subject(key=key, component=f"control/{key}"), value, self._threshold, text)
+
+    def _queues(self, facts: Facts, at_us: int) -> Iterable[Reading]:
+        for name in self._of:
+            if name == r.QUEUE_DROPPED:
+                yield from self._drops(facts, at_us)
+            elif (waiting := facts.queues.get(name, 0)) >= self._threshold:
+                text = f"{waiting} {_WAITING.get(name, name)} (allowed less than {self._threshold:g})"
+                yield self._reading(name, float(waiting), text)
+
+    def _drops(self, facts: Facts, at_us: int) -> Iterable[Reading]:
+        for proxy in facts.proxies:
+            boot_id, before = self._known.get(proxy.node, (proxy.boot_id, proxy.events_dropped))
+            grown = proxy.events_dropped - (before if boot_id == proxy.boot_id else 0)
+            self._known[proxy.node] = (proxy.boot_id, proxy.events_dropped)
+            if grown > 0:
+                self._dropped.add(proxy.node, at_us, grown)
+        if len(self._known) > len(facts.proxies):
+            nodes = {proxy.node for proxy in facts.proxies}
+            self._known = {node: known for node, known in self._known.items() if node in nodes}
+        for node in self._dropped.keys_now():
+            number = self._dropped.count(node, at_us)
+            if number >= self._threshold:
+                clean = scrubbed(node)
+                subject = Subject(key=f"dropped/{clean}", component=f"proxy/{clean}", proxy=clean)
+                text = f"proxy {clean} dropped {number} events that it could not deliver"
+                yield Reading(subject, float(number), self._threshold, text)

@@ -1,0 +1,101 @@
+"""The parts of alerting, put together."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from seawall_control.domain.alerts.channels import Channel, ChannelKind
+from seawall_control.domain.errors import ShuttingDown
+from seawall_control.domain.events import Severity
+from seawall_control.services.alerting.administration import AlertAdministration
+from seawall_control.services.alerting.channels.addresses import Guard, Network
+from seawall_control.services.alerting.channels.apprise import AppriseSender
+from seawall_control.services.alerting.channels.email import EmailSender
+from seawall_control.services.alerting.channels.https import Poster
+from seawall_control.services.alerting.channels.local import FileSender, LogSender
+from seawall_control.services.alerting.channels.webhook import SlackSender, WebhookSender
+from seawall_control.services.alerting.deliverer import Deliverer
+from seawall_control.services.alerting.evaluator import Evaluator
+from seawall_control.services.alerting.feed import Feed
+from seawall_control.services.alerting.reading import AlertReading
+from seawall_control.services.alerting.records import AlertRecords
+from seawall_control.services.alerting.signals import Signals
+from seawall_control.services.background import Background
+from seawall_control.services.edge import Clock, Ids
+from seawall_control.services.events import EventService
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.notices import Notices
+from seawall_control.services.tail import Hub
+from seawall_control.store.port import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """What alerting is told at the start of the process."""
+
+    directory: Path
+    """For channels of files; its disk is the one that is watched."""
+    allowed: tuple[Network, ...] = ()
+    """Networks that channels may reach though they are not of the internet."""
+    ca_file: str = ""
+    """Certificates of authorities that channels trust; empty: those of the system."""
+    apprise: bool = False
+    """Whether channels of the kind apprise send."""
+
+
+class Alerting:
+    """Everything about alerts."""
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        events: EventService,
+        hub: Hub,
+        notices: Notices,
+        background: Background,
+        clock: Clock,
+        ids: Ids,
+        settings: AlertSettings,
+    ) -> None:
+        def trouble(channel: Channel, error: str) -> None:
+            background.start(
+                events.report_own(
+                    component="alerts",
+                    error_type="alert_channel_failing",
+                    message=f"Channel {channel.name} takes no messages: {error}. They wait and are tried "
+                    "again; `seawall alerts deliveries` shows them.",
+                    severity=Severity.MEDIUM,
+                ),
+                "seawall-event-alert-channel",
+            )
+
+        guard = Guard(settings.allowed)
+        tls = ssl.create_default_context(cafile=settings.ca_file or None)
+        poster = Poster(guard, tls)
+        records = AlertRecords(store)
+        self.deliverer = Deliverer(
+            records,
+            clock,
+            ids,
+            {
+                ChannelKind.EMAIL: EmailSender(guard, tls),
+                ChannelKind.SLACK: SlackSender(poster),
+                ChannelKind.WEBHOOK: WebhookSender(poster),
+                ChannelKind.FILE: FileSender(settings.directory / "alerts"),
+                ChannelKind.LOG: LogSender(),
+                ChannelKind.APPRISE: AppriseSender(is_on=settings.apprise),
+            },
+            trouble=trouble,
+        )
+        self._feed = Feed()
+        signals = Signals(store, fleet, hub, notices, self.deliverer, clock, settings.directory)
+        self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, clock, ids)
+        self.administration = AlertAdministration(records, self.evaluator, self.deliverer, clock, ids)
+        self.reading = AlertReading(records, self.evaluator, self._feed, clock)
+
+    def close(self) -> None:
+        """End the streams of those who follow."""
+        self._feed.close(ShuttingDown("the control plane is stopping; follow again in a moment"))

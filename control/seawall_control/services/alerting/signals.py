@@ -1,0 +1,251 @@
+"""Collects what the engine is told: stored events, changes of groups, calls as proxies count them, and how
+things are.
+
+Everything is looked at when the engine is asked, once a second; between that only events are set aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seawall.v1 import stats_pb2
+from seawall_control.domain.alerts.builtin import RESTARTED
+from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice, ProxyFact, failures_of
+from seawall_control.domain.alerts.rules import QUEUE_DELIVERIES, QUEUE_INGEST
+from seawall_control.domain.alerts.subject import scrubbed
+from seawall_control.domain.events import MICROS, Event, EventKind, Severity
+from seawall_control.domain.statistics import Counters, Sample
+from seawall_control.services.alerting.deliverer import Deliverer
+from seawall_control.services.edge import Clock
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.notices import Notice, Notices
+from seawall_control.services.tail import Hub
+from seawall_control.store.port import Store
+
+MAX_WAITING: Final = 50_000
+"""Events that are set aside for the next second; more are counted, and the oldest go."""
+SLOW_S: Final = 10.0
+"""How often the disk is looked at."""
+_GROUP: Final = "group_"
+_OPEN: Final = frozenset(
+    {
+        stats_pb2.BREAKER_STATE_OPEN,
+        stats_pb2.BREAKER_STATE_FORCED_OPEN,
+        stats_pb2.BREAKER_STATE_HALF_OPEN,
+        stats_pb2.BREAKER_STATE_RAMP,
+    }
+)
+
+_log = logging.getLogger("seawall.control.alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCalls:
+    """Calls of a route that have ended since the last look."""
+
+    route: str
+    failed: int
+    total: int
+
+
+class Signals:
+    """What is watched."""
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        hub: Hub,
+        notices: Notices,
+        deliverer: Deliverer,
+        clock: Clock,
+        directory: Path,
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._deliverer = deliverer
+        self._clock = clock
+        self._directory = directory
+        self._events: deque[Event] = deque()
+        self._notices: deque[Notice] = deque()
+        self._samples: dict[str, Sample] = {}
+        self._boots: dict[str, str] = {}
+        self._started_us = clock.now_us()
+        self._disk = -1.0
+        self._disk_at_s = -SLOW_S
+        self.missed = 0
+        """Events that no rule has seen since there were too many at once."""
+        hub.tap(self._take)
+        notices.tap(self._noted)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        self._events.extend(events)
+        while len(self._events) > MAX_WAITING:
+            self._events.popleft()
+            self.missed += 1
+
+    def _noted(self, notice: Notice) -> None:
+        if notice.kind.value.startswith(_GROUP) and len(self._notices) < MAX_WAITING:
+            self._notices.append(notice)
+
+    # ------------------------------------------------------------------------------------------------ events
+
+    def events(self) -> list[Event]:
+        """Return the events that were stored since the last time, and forget them."""
+        taken = list(self._events)
+        self._events.clear()
+        return taken
+
+    def groups(self) -> list[GroupNotice]:
+        """Return what happened to groups since the last time, and forget it."""
+        taken = [_group(notice) for notice in self._notices]
+        self._notices.clear()
+        return taken
+
+    def restarts(self) -> list[Event]:
+        """Return an event for each proxy that has started anew since the last time. They are not stored: a
+        restart is news, not an error.
+        """
+        found = []
+        now_us = self._clock.now_us()
+        for record in self._fleet.known():
+            before = self._boots.get(record.node)
+            if record.boot_id:
+                self._boots[record.node] = record.boot_id
+            if before is not None and record.boot_id not in ("", before):
+                found.append(restart_event(RESTARTED[0], f"proxy/{record.node}", now_us, proxy=record.node))
+        if len(self._boots) > 2 * len(self._fleet.known()) + 100:
+            known = {record.node for record in self._fleet.known()}
+            self._boots = {node: boot for node, boot in self._boots.items() if node in known}
+        return found
+
+    # ------------------------------------------------------------------------------------------------- calls
+
+    def calls(self) -> Iterator[RouteCalls]:
+        """Yield the calls of each route that have ended since the last look."""
+        totals: dict[str, list[int]] = {}
+        latest = dict(self._fleet.stats.newest())
+        for node, sample in latest.items():
+            before = self._samples.get(node)
+            self._samples[node] = sample
+            if before is sample:
+                continue
+            if before is None and not self._is_new(node):
+                # What a proxy counted while nobody looked is not of this second.
+                continue
+            same_run = before is not None and before.epoch == sample.epoch
+            for route, counters in sample.routes.items():
+                old = before.routes.get(route) if before is not None and same_run else None
+                failed, total = _grown(counters, old)
+                if total > 0:
+                    sums = totals.setdefault(route, [0, 0])
+                    sums[0] += failed
+                    sums[1] += total
+        for node in self._samples.keys() - latest.keys():
+            del self._samples[node]
+        for route, (failed, total) in totals.items():
+            yield RouteCalls(route, failed, total)
+
+    def _is_new(self, node: str) -> bool:
+        return any(r.node == node and r.start_time_us >= self._started_us for r in self._fleet.known())
+
+    # ------------------------------------------------------------------------------------------------- facts
+
+    async def facts(self, watched: frozenset[str]) -> Facts:
+        """Return how things are. Breakers that are closed are told only if they are among those watched."""
+        report = await self._store.report_state()
+        await self._look_at_disk()
+        stats = self._fleet.stats
+        return Facts(
+            proxies=tuple(
+                ProxyFact(
+                    record.node,
+                    self._fleet.is_connected(record.node),
+                    record.last_seen_us,
+                    stats.report_of(record.node).events_dropped,
+                    record.boot_id,
+                )
+                for record in self._fleet.known()
+            ),
+            breakers=tuple(self._breakers(watched)),
+            disk_used=self._disk,
+            queues={QUEUE_INGEST: report.queued, QUEUE_DELIVERIES: self._deliverer.pending},
+            store_state=report.state,
+            store_detail=report.detail,
+        )
+
+    def _breakers(self, watched: frozenset[str]) -> Iterator[BreakerFact]:
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
+        for node, sample in self._fleet.stats.newest():
+            if not self._fleet.is_connected(node):
+                continue
+            at_us = now_us - int((now_s - sample.at_s) * MICROS)
+            for status in self._fleet.stats.report_of(node).breakers:
+                is_open = status.state in _OPEN
+                if is_open or (watched and scrubbed(status.name) in watched):
+                    yield BreakerFact(status.name, status.route, node, is_open, at_us)
+
+    async def _look_at_disk(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._disk_at_s < SLOW_S:
+            return
+        self._disk_at_s = now_s
+        try:
+            # In a thread: a file system that hangs must not hang the control plane.
+            async with asyncio.timeout(1.0):
+                usage = await asyncio.to_thread(shutil.disk_usage, self._directory)
+            self._disk = 1.0 - usage.free / usage.total if usage.total else -1.0
+        except (OSError, TimeoutError) as error:
+            self._disk = -1.0
+            _log.warning("the disk cannot be looked at", extra={"fields": {"error": str(error)}})
+
+
+def restart_event(
+    error_type: str, component: str, at_us: int, *, proxy: str = "", downtime_s: float = 0.0
+) -> Event:
+    """Return the event that tells of a restart."""
+    details = {"downtime_s": round(downtime_s, 1)} if downtime_s > 0 else None
+    return Event(
+        id="",
+        timestamp_us=at_us,
+        severity=Severity.LOW,
+        component=component,
+        error_type=error_type,
+        kind=EventKind.SYSTEM,
+        proxy=proxy,
+        details=details,
+    )
+
+
+def _grown(newer: Counters, older: Counters | None) -> tuple[int, int]:
+    failed, total = failures_of(newer.by_code)
+    if older is None:
+        return failed, total
+    failed_before, total_before = failures_of(older.by_code)
+    if total < total_before or failed < failed_before:
+        return failed, total
+    return failed - failed_before, total - total_before
+
+
+def _group(notice: Notice) -> GroupNotice:
+    def text(key: str) -> str:
+        value = notice.data.get(key)
+        return value if isinstance(value, str) else ""
+
+    return GroupNotice(
+        state=notice.kind.value.removeprefix(_GROUP),
+        fingerprint=notice.subject.removeprefix("group/"),
+        component=text("component"),
+        error_type=text("error_type"),
+        route=text("route"),
+        method=text("method"),
+        code=text("code"),
+        severity=int(notice.severity),
+    )
