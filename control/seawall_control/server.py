@@ -44,6 +44,7 @@ from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
+from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.services import retention, store_watch
 from seawall_control.services.alerting.channels.addresses import Network
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
@@ -53,8 +54,10 @@ from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.healing import service as healing_runbooks
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
+from seawall_control.services.leadership import Leadership
 from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.operations import FleetOperations
@@ -140,10 +143,10 @@ class ControlPlane:
         self._clock = clock
         self.events = EventService(store, clock, ids, self.hub, self.notices)
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
-        self.rollouts = Rollouts(store, self.fleet, self.events, clock)
+        self.leads = Leadership(store)
+        self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
         self.operations = FleetOperations(store, self.fleet, clock, ids)
         self.policies = PolicyService(store, clock, self.rollouts)
-        store.watch(Neighbours(store, self.fleet, self._background).told)
         self.health = HealthService(store, self.events, self.fleet, clock)
         self.healing = healing_service(
             store,
@@ -152,9 +155,14 @@ class ControlPlane:
             self.events,
             clock,
             self._background,
-            directory=settings.data_dir,
+            directory=None if settings.store_url else settings.data_dir,
             hooks=settings.hooks,
+            may_act=self.leads,
         )
+        neighbours = Neighbours(store, self.fleet, self._background)
+        neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
+        neighbours.follow(healing_runbooks.KIND, self.healing.reload)
+        store.watch(neighbours.told)
         self.audit = AuditLog(store, clock)
         self.tokens = TokenService(store, clock, self._background)
         self.gate = Gate(settings.gate, self.tokens, self.audit, clock, self._background)
@@ -245,6 +253,7 @@ class ControlPlane:
     async def start(self) -> None:
         """Serve."""
         await self.fleet.load()
+        await self.leads.look()
         await self.rollouts.load()
         await self.healing.load()
         await self.operations.load()
@@ -253,12 +262,13 @@ class ControlPlane:
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),
             loop.create_task(self.fleet.run(), name="seawall-fleet"),
+            loop.create_task(self.leads.run(), name="seawall-leadership"),
             loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
             loop.create_task(self.feed.run(), name="seawall-feed"),
             loop.create_task(self.healing.run(), name="seawall-healing"),
             loop.create_task(self.operations.run(), name="seawall-operations"),
             loop.create_task(
-                retention.run(self.events, days=self._settings.retention_days, leads=self.store.leads),
+                retention.run(self.events, days=self._settings.retention_days, leads=self.leads),
                 name="seawall-retention",
             ),
             loop.create_task(

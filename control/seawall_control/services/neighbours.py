@@ -1,14 +1,16 @@
 """What other control planes on the same store change, taken in here: a policy that is applied at one is
-pushed to the proxies that are connected to another.
+pushed to the proxies that are connected to another, and whoever keeps documents in memory reads them again.
 
-The store tells of changes as hints; what is true is read from it. Several hints while one read is under way
-become one more read.
+The store tells of changes as hints; what is true is read from it. Several hints for one thing, while a read
+is under way, become one more read. Documents are read before policies: what withholds a revision is known
+before the revision is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from seawall_control.domain.errors import ControlError
@@ -23,41 +25,48 @@ _log = logging.getLogger("seawall.control.neighbours")
 
 
 class Neighbours:
-    """Hands revisions that were applied elsewhere to the fleet."""
+    """Hands what was changed elsewhere to those whom it concerns."""
 
     def __init__(self, store: PolicyStore, fleet: Fleet, background: Background) -> None:
         self._store = store
         self._fleet = fleet
         self._background = background
-        self._wanted: set[str] = set()
+        self._readers: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._kinds: set[str] = set()
+        self._sets: set[str] = set()
         self._reading = False
-        self.taken = 0
-        """Revisions read because of a change elsewhere."""
+
+    def follow(self, kind: str, read: Callable[[], Awaitable[None]]) -> None:
+        """Call `read` after documents of a kind were changed elsewhere."""
+        self._readers[kind] = read
 
     def told(self, what: Elsewhere) -> None:
-        """Take a hint. Sets of which no proxy here has ever been a member are read when one comes."""
-        known = self._fleet.policy_sets()
-        self._wanted |= known if what.everything else known & what.policy_sets
-        if self._wanted and not self._reading:
+        """Take a hint. Sets of which no proxy has ever been here are read when one comes."""
+        known, kinds = self._fleet.policy_sets(), frozenset(self._readers)
+        self._sets |= known if what.everything else known & what.policy_sets
+        self._kinds |= kinds if what.everything else kinds & {kind for kind, _ in what.documents}
+        if (self._sets or self._kinds) and not self._reading:
             self._reading = True
             self._background.start(self._read(), "seawall-neighbours")
 
     async def _read(self) -> None:
         try:
-            while self._wanted:
-                policy_set = self._wanted.pop()
+            while self._kinds or self._sets:
+                wanted = self._kinds or self._sets
+                name = wanted.pop()
                 try:
-                    newest = await self._store.latest(policy_set)
+                    await (self._readers[name]() if wanted is self._kinds else self._publish(name))
                 except ControlError as error:
                     _log.warning(
-                        "a policy that was applied elsewhere cannot be read yet",
-                        extra={"fields": {"set": policy_set, "error": str(error)}},
+                        "what was changed elsewhere cannot be read yet",
+                        extra={"fields": {"what": name, "error": str(error)}},
                     )
-                    self._wanted.add(policy_set)
+                    wanted.add(name)
                     await asyncio.sleep(AGAIN_S)
-                    continue
-                if newest is not None:
-                    self.taken += 1
-                    self._fleet.published(newest)
         finally:
             self._reading = False
+
+    async def _publish(self, policy_set: str) -> None:
+        newest = await self._store.latest(policy_set)
+        if newest is not None:
+            self._fleet.published(newest)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from seawall_control.domain.errors import ControlError
@@ -19,13 +19,13 @@ DAY_S: Final = 24 * 3600
 _log = logging.getLogger("seawall.control.retention")
 
 
-async def run(events: EventService, *, days: float, leads: Callable[[], Awaitable[bool]]) -> None:
+async def run(events: EventService, *, days: float, leads: Callable[[], bool]) -> None:
     """Clean up now and every ten minutes, until cancelled; 0 days means never. Of several control planes on
     one store the leading one does it.
     """
     while days > 0:
         try:
-            if not await leads():
+            if not leads():
                 await asyncio.sleep(EVERY_S)
                 continue
             deleted = await events.delete_resolved(older_than_us=int(days * DAY_S * MICROS))

@@ -27,6 +27,8 @@ class RolloutBook:
     def __init__(self, store: RecordStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._written: dict[str, int] = {}
+        """When this process last wrote each rollout that is under way."""
 
     async def keep(self, saved: Saved, what: str = "", *, actor: str = "") -> None:
         """Make a rollout durable, and note in the journal `what` happened, if anything did."""
@@ -39,6 +41,22 @@ class RolloutBook:
         if what:
             changes.append(Append(TOPIC, codec.entry(rollout, what, actor=actor)))
         await self._store.commit(changes, at_us=now_us)
+        if rollout.state.is_final:
+            self._written.pop(name, None)
+        else:
+            self._written[name] = now_us
+
+    def is_own(self, rollout: Rollout) -> bool:
+        """Tell whether a rollout as it was read is as this process wrote it."""
+        name = codec.document_name(rollout.policy_set, rollout.revision)
+        return self._written.get(name) == rollout.update_time_us
+
+    async def find(self, rollout: Rollout) -> Rollout | None:
+        """Return a rollout as it is stored now; None when it is not."""
+        name = codec.document_name(rollout.policy_set, rollout.revision)
+        document = await self._store.document(KIND, name)
+        saved = None if document is None else _decoded(name, document.body)
+        return None if saved is None else saved.rollout
 
     async def unfinished(self) -> list[Saved]:
         """Return all rollouts that are under way, by set and revision."""

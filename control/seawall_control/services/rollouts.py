@@ -74,6 +74,7 @@ class Rollouts:
         self._events = events
         self._clock = clock
         self._is_leader = is_leader
+        self._led = False
         self._runs: dict[str, _Run] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self.watchers = Watchers()
@@ -83,9 +84,64 @@ class Rollouts:
     # --------------------------------------------------------------------------------------------------- life
 
     async def load(self) -> None:
-        """Go on with what was under way when the last process ended. Nothing must be pushed before."""
+        """Go on with what was under way when the last process ended. Nothing must be pushed before.
+
+        Where another control plane leads, it goes on there, and is only withheld here.
+        """
+        self._led = self._is_leader()
+        if not self._led:
+            await self.refresh()
+            return
         for saved in await self._book.unfinished():
-            await self._take_up(saved)
+            async with self._lock(saved.rollout.policy_set):
+                await self._take_up(saved)
+
+    async def _leads(self) -> bool:
+        """Whether to advance rollouts here, taking them up first where another control plane did before."""
+        leads = self._is_leader()
+        if leads and not self._led:
+            try:
+                await self.load()
+            except ControlError as error:
+                self._led = False
+                _log.warning("rollouts could not be taken up", extra={"fields": {"error": str(error)}})
+                return False
+        self._led = leads
+        return leads
+
+    async def refresh(self) -> None:
+        """Take in what another control plane has written: begin, change or end what is withheld here.
+
+        Of several rollouts of a set under way (one takes the place of another) the one that has begun counts.
+        """
+        found: dict[str, Saved] = {}
+        for saved in await self._book.unfinished():
+            before = found.get(saved.rollout.policy_set)
+            if before is None or before.rollout.state is State.PENDING:
+                found[saved.rollout.policy_set] = saved
+        for policy_set in sorted({*found, *self._runs}):
+            async with self._lock(policy_set):
+                await self._refreshed(policy_set, found.get(policy_set))
+
+    async def _refreshed(self, policy_set: str, saved: Saved | None) -> None:
+        run = self._runs.get(policy_set)
+        if saved is None:
+            ended = None if run is None else await self._book.find(run.rollout)
+            if ended is not None and ended.state.is_final:
+                del self._runs[policy_set]
+                self._fleet.unstage(policy_set)
+                self.watchers.tell(ended)
+            return
+        rollout = saved.rollout
+        if run is None or run.rollout.revision != rollout.revision:
+            stable = await self._store.revision(policy_set, rollout.stable_revision)
+            run = _Run(rollout, stable, Meter(dict(saved.canary), dict(saved.rest)), saved.before)
+            self._runs[policy_set] = run
+        elif self._book.is_own(rollout):
+            return
+        run.rollout = rollout
+        self._fleet.stage(rollout, run.stable)
+        self.watchers.tell(rollout)
 
     async def _take_up(self, saved: Saved) -> None:
         rollout = machine.interrupted(saved.rollout)
@@ -121,7 +177,7 @@ class Rollouts:
         """Advance all rollouts until cancelled."""
         while True:
             await asyncio.sleep(TICK_S)
-            if not self._is_leader():
+            if not await self._leads():
                 continue
             for policy_set in list(self._runs):
                 try:

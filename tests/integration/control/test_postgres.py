@@ -13,7 +13,8 @@ import pytest
 
 from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import admin_policies_pb2 as policies_pb
-from seawall.v1 import fleet_pb2
+from seawall.v1 import admin_rollouts_pb2 as rollouts_pb
+from seawall.v1 import admin_rollouts_pb2_grpc, fleet_pb2
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.opening import open_store
 from seawall_control.store.postgres import PostgresStore
@@ -81,6 +82,52 @@ async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list
         await proxy.ack(push)
         await there.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(2)))
         assert (await proxy.hear("policy")).policy.revision == 2
+
+
+async def test_stages_hold_at_every_control_plane(planes: list[ControlPlane]) -> None:
+    """A revision that is withheld from a proxy is withheld wherever it is connected; verbs may be said to
+    either control plane.
+    """
+    await listening(planes)
+    async with (
+        grpc.aio.insecure_channel(planes[0].addresses.grpc) as one,
+        grpc.aio.insecure_channel(planes[1].addresses.grpc) as two,
+    ):
+        here, there = Stubs(one), Stubs(two)
+        proxies = [Proxy(stubs, f"edge-{n}", labels={"zone": "b"}) for n, stubs in enumerate((here, there))]
+        for proxy in proxies:
+            await proxy.hello()
+        await here.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
+        for proxy in proxies:
+            await proxy.ack((await proxy.hear("policy")).policy)
+        strategy = rollouts_pb.RolloutStrategy(stages=[rollouts_pb.RolloutStage(selector="zone=a")])
+        await there.policies.ApplyPolicy(
+            policies_pb.ApplyPolicyRequest(document=document(2), rollout=strategy)
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while [r.state for p in planes for r in p.rollouts.active] != ["running"] * 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        late = Proxy(here, "late", labels={"zone": "b"})
+        await late.hello()
+        push = (await late.hear("policy")).policy
+        assert push.revision == 1
+        await late.ack(push)
+        for stubs in (one, two):
+            verbs = admin_rollouts_pb2_grpc.RolloutServiceStub(stubs)  # type: ignore[no-untyped-call]
+            if stubs is one:
+                await verbs.PauseRollout(rollouts_pb.PauseRolloutRequest(policy_set="default"))
+                async with asyncio.timeout(PATIENCE_S):
+                    while any(p.rollouts.active[0].state != "paused" for p in planes):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            else:
+                await verbs.PromoteRollout(rollouts_pb.PromoteRolloutRequest(policy_set="default"))
+        for proxy in (*proxies, late):
+            push = (await proxy.hear("policy")).policy
+            assert push.revision == 2
+            await proxy.ack(push)
+        async with asyncio.timeout(PATIENCE_S):
+            while any(plane.rollouts.active for plane in planes):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
 
 
 async def test_spool_goes_on_at_another_control_plane(planes: list[ControlPlane]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from seawall_control.services.background import Background
@@ -26,8 +26,11 @@ def healing_service(
     *,
     directory: Path | None,
     hooks: Mapping[str, str],
+    may_act: Callable[[], bool],
 ) -> HealingService:
-    """Return the service; `directory` is where the store lies, None where it is not on this machine."""
+    """Return the service; `directory` is where the store lies, None where it is not on this machine, and
+    `may_act` whether this control plane is the one that acts.
+    """
     signals = Signals(store, fleet, clock, directory)
     reach = Reach(fleet, policies, events, signals, clock, directory, hooks)
-    return HealingService(store, clock, signals.observe, Actuators(reach), background)
+    return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)

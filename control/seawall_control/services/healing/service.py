@@ -159,6 +159,11 @@ class HealingService:
         cases = sorted(newest.values(), key=lambda case: case.started_s)
         self._engine = Engine(self._runbooks(), tuple(cases))
 
+    async def reload(self) -> None:
+        """Read the runbooks again, which another control plane has changed."""
+        await self._load_runbooks()
+        self._engine.set_runbooks(self._runbooks())
+
     async def _load_runbooks(self) -> None:
         kept: dict[str, Kept] = {}
         for document in await self._store.documents(KIND, limit=MAX_RUNBOOKS):
