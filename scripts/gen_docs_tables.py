@@ -735,7 +735,16 @@ def limits_control() -> str:
     from seawall_control.api import grpc_server
     from seawall_control.api.http import connection, live, reading
     from seawall_control.api.http.rpc import methods
-    from seawall_control.domain import admission, filters, fleet, subscription
+    from seawall_control.domain import (
+        admission,
+        filters,
+        fleet,
+        flood,
+        grouping,
+        groups,
+        rollups,
+        subscription,
+    )
     from seawall_control.services import events, feed, policies, session, tail
     from seawall_control.services import fleet as fleet_service
     from seawall_control.store import group_commit
@@ -774,6 +783,16 @@ def limits_control() -> str:
             ("readers of `/api/v1/errors/stream`", count(feed.READERS), "`TOO_MANY_STREAMS`"),
             ("events kept in memory for them", count(feed.RING), "a slower reader reads the store"),
             ("time that a WebSocket may take nothing", length(live.STALL_S), "closed"),
+            (
+                "events of a group stored at once, and then each second",
+                f"{flood.FloodLimits().burst}, {flood.FloodLimits().rate:g}",
+                "the newest and a sample are stored, all are counted; `seawall_control_events_counted_total`",
+            ),
+            ("groups", count(groups.MAX_GROUPS), "further fingerprints share the group `overflow`"),
+            ("activity of a group", count(groups.MAX_ACTIVITY), "the oldest goes"),
+            ("fingerprints merged into a group", count(groups.MAX_MEMBERS), "`INVALID_REQUEST`"),
+            ("different keys counted in one bucket", count(rollups.MAX_KEYS), "the rest is under `_other`"),
+            ("grouping rules", count(grouping.MAX_RULES), "`INVALID_REQUEST`"),
             ("HTTP body", size(reading.MAX_BODY_BYTES), "413"),
             ("HTTP body of an RPC", size(methods.MAX_BODY_BYTES), "413"),
             ("time for the head of an HTTP request", length(connection.HEAD_LIMIT_S), "closed"),

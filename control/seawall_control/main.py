@@ -18,12 +18,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from seawall_control.api.gate import GatePolicy
+from seawall_control.domain.events import Severity
+from seawall_control.domain.flood import FloodLimits
+from seawall_control.domain.retention import Keeping
 from seawall_control.logs import set_up
 from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
 from seawall_control.services.alerting.channels.addresses import Network, parse_networks
 
 EXIT_USAGE: Final = 2
 EXIT_NOW: Final = 130
+_FLOOD: Final = FloodLimits()
 
 _log = logging.getLogger("seawall.control")
 
@@ -39,6 +43,17 @@ def _hook(text: str) -> tuple[str, str]:
             f"{text!r} is not NAME=COMMAND, such as restart='/usr/bin/systemctl restart shop'"
         )
     return name, command
+
+
+def _severity_days(text: str) -> tuple[Severity, float]:
+    """Return what `low=7` says."""
+    name, _, days = text.partition("=")
+    try:
+        return Severity[name.upper()], float(days)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not SEVERITY=DAYS with one of low, medium, high and critical"
+        ) from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,6 +131,35 @@ def parser() -> argparse.ArgumentParser:
         "--alert-apprise",
         action="store_true",
         help="turn on alert channels of the kind apprise, which may reach any network",
+    )
+    found.add_argument(
+        "--retention",
+        type=_severity_days,
+        action="append",
+        default=[],
+        metavar="SEVERITY=DAYS",
+        help="the same for events of one severity, such as low=7; may be repeated",
+    )
+    found.add_argument(
+        "--retention-muted-days",
+        type=float,
+        default=0.0,
+        help="delete unresolved events of muted groups older than this; 0 keeps them",
+    )
+    found.add_argument(
+        "--max-store-mb",
+        type=int,
+        default=0,
+        help="delete the oldest resolved events while the store is larger than this; 0: no bound",
+    )
+    found.add_argument(
+        "--group-rate",
+        type=float,
+        default=_FLOOD.rate,
+        help="events a second that are stored of one group in the long run; others are counted; 0 stores all",
+    )
+    found.add_argument(
+        "--group-burst", type=int, default=_FLOOD.burst, help="events of a group that are stored at once"
     )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
@@ -197,13 +241,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grpc_address=options.grpc,
         http_address=options.http,
         http_origins=frozenset(options.http_allow_origin),
-        retention_days=options.retention_days,
         hooks=dict(options.hook),
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
         alert_networks=tuple(options.alert_allow_net),
         alert_ca_file=options.alert_ca_file,
         alert_apprise=options.alert_apprise,
+        keeping=Keeping(
+            days=options.retention_days,
+            severity_days=dict(options.retention),
+            muted_days=options.retention_muted_days,
+            max_bytes=options.max_store_mb * 1024 * 1024,
+        ),
+        flood=FloodLimits(rate=options.group_rate, burst=max(1, options.group_burst)),
     )
     try:
         return asyncio.run(_run(settings, options.log))

@@ -44,16 +44,19 @@ from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
+from seawall_control.domain.flood import FloodLimits, Gates, Pressure
+from seawall_control.domain.retention import Keeping
 from seawall_control.domain.rollout import codec as rollout_codec
-from seawall_control.services import retention, store_watch
+from seawall_control.services import group_watch, store_watch
 from seawall_control.services.alerting.channels.addresses import Network
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
-from seawall_control.services.edge import SystemClock, TimeOrderedIds
+from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.grouping import Grouping
 from seawall_control.services.healing import service as healing_runbooks
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
@@ -62,6 +65,7 @@ from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
+from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
 from seawall_control.services.tokens import TokenService
@@ -101,14 +105,16 @@ class ControlSettings:
     http_address: str = "127.0.0.1:9091"
     http_origins: frozenset[str] = frozenset()
     """Origins of other sites whose pages may use the HTTP API."""
-    retention_days: float = 30.0
-    """Resolved events older than this are deleted; 0 keeps them for ever."""
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Commands that runbooks may run, by the name that they call them."""
     gate: GatePolicy = field(default_factory=GatePolicy)
     """Who is let in without a credential."""
     open_metrics: bool = False
     """Whether /metrics asks for no credential."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """How long things are kept."""
+    flood: FloodLimits = field(default_factory=FloodLimits)
+    """How much of a group of events is stored."""
     stats_interval_s: float = 1.0
     """How often proxies report statistics."""
     grace_s: float = 5.0
@@ -141,7 +147,12 @@ class ControlPlane:
         self.feed = Feed(store, self.hub)
         self.notices = Notices()
         self._clock = clock
-        self.events = EventService(store, clock, ids, self.hub, self.notices)
+        self.grouping = Grouping(store, clock)
+        pressure = Pressure()
+        self.gates = Gates(settings.flood, clock.monotonic_s, dice(), pressure)
+        self.events = EventService(
+            store, clock, ids, self.hub, self.notices, self.grouping, self.gates, pressure
+        )
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
         self.leads = Leadership(store)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
@@ -252,6 +263,7 @@ class ControlPlane:
 
     async def start(self) -> None:
         """Serve."""
+        await self.grouping.load()
         await self.fleet.load()
         await self.leads.look()
         await self.rollouts.load()
@@ -268,8 +280,12 @@ class ControlPlane:
             loop.create_task(self.healing.run(), name="seawall-healing"),
             loop.create_task(self.operations.run(), name="seawall-operations"),
             loop.create_task(
-                retention.run(self.events, days=self._settings.retention_days, leads=self.leads),
+                Retention(self.store, self._settings.keeping, self._clock).run(self.leads),
                 name="seawall-retention",
+            ),
+            loop.create_task(
+                group_watch.run(self.store, self.notices, self.grouping, self._clock, self.leads),
+                name="seawall-groups",
             ),
             loop.create_task(
                 store_watch.run(self.store, self.notices, self._clock), name="seawall-store-watch"

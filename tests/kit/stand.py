@@ -69,7 +69,9 @@ class Stand:
         )
         return Proxy(child)
 
-    def control(self, data: str = "control", grpc: str | None = None, http: str = "127.0.0.1:0") -> Control:
+    def control(
+        self, *arguments: str, data: str = "control", grpc: str | None = None, http: str = "127.0.0.1:0"
+    ) -> Control:
         """Start a control plane and wait until it is ready."""
         child = self._start(
             "control",
@@ -84,6 +86,7 @@ class Stand:
                 grpc or f"127.0.0.1:{free_port()}",
                 "--http",
                 http,
+                *arguments,
             ],
         )
         ready = child.wait_ready()

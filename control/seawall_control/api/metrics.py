@@ -70,6 +70,12 @@ def render(report: Report, events: EventService, fleet: Fleet, hub: Hub, version
         "seawall_control_events_stored_total", "counter", "Events stored since the start.", numbers.stored
     )
     page.one(
+        "seawall_control_events_counted_total",
+        "counter",
+        "Events of floods that were counted in their group and not stored.",
+        numbers.counted_only,
+    )
+    page.one(
         "seawall_control_events_duplicate_total",
         "counter",
         "Events that came again and were not stored again.",

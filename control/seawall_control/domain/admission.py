@@ -14,7 +14,9 @@ from typing import Final
 
 from seawall_control.domain.errors import FieldProblem
 from seawall_control.domain.events import MICROS, AttemptSummary, Event, Json
+from seawall_control.domain.grouping import reason_of
 from seawall_control.domain.redaction import redact_json, redact_text
+from seawall_control.domain.status_details import with_status
 from seawall_policy.fingerprint import FINGERPRINT_VERSION, fingerprint_v1
 
 MAX_NAME_BYTES: Final = 256
@@ -147,7 +149,7 @@ def admitted(event: Event) -> Event:
         component=cut(event.component, MAX_NAME_BYTES),
         error_type=cut(event.error_type, MAX_NAME_BYTES),
         message=_text(event.message),
-        details=None if event.details is None else bounded_details(event.details),
+        details=None if event.details is None else bounded_details(with_status(event.details)),
         job_id=_text(event.job_id, MAX_NAME_BYTES),
         job_name=_text(event.job_name, MAX_NAME_BYTES),
         stack_trace=redact_text(_stack(event.stack_trace)) if event.stack_trace else "",
@@ -170,6 +172,6 @@ def admitted(event: Event) -> Event:
 def _fingerprint(event: Event) -> str:
     """Return the group of an event that came without one, such as one of an application."""
     group = fingerprint_v1(
-        event.component, event.method, event.error_type or event.code, event.reason, "", event.message
+        event.component, event.method, event.error_type or event.code, reason_of(event), "", event.message
     )
     return f"v{FINGERPRINT_VERSION}:{group}"

@@ -161,16 +161,3 @@ class Batch:
     gaps: tuple[Gap, ...] = ()
     starts_stream: bool = False
     """The first batch of this spool on its stream: the proxy no longer has any number below it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What became of a batch: the cumulative mark of its spool, and the events that were new."""
-
-    through_seq: int
-    stored: tuple[Event, ...]
-    duplicates: int
-    assumed_through: int = 0
-    """Above 0 when this batch showed that the numbers up to here were acknowledged by another store and will
-    not come.
-    """

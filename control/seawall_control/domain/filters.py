@@ -1,4 +1,5 @@
-"""Filters over events: their grammar (AIP-160), as a typed tree, and what a tree means for one event.
+"""Filters over events and groups: their grammar (AIP-160), as a typed tree, and what a tree means for one
+event.
 
 Grammar (EBNF, after https://google.aip.dev/assets/misc/ebnf-filtering.txt; functions and bare words are left
 out, and said so):
@@ -141,8 +142,9 @@ def _fail(text: str, at: int, what: str) -> NoReturn:
 class _Parser:
     """Recursive descent with one token of look-ahead; depth and number of terms are bounded."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
         self._text = text
+        self._fields = fields
         self._at = 0
         self._terms = 0
         self._depth = 0
@@ -226,7 +228,7 @@ class _Parser:
         self._terms += 1
         if self._terms > MAX_TERMS:
             _fail(self._text, name.at, f"a filter may have {MAX_TERMS} comparisons")
-        field = FIELDS.get(name.text)
+        field = self._fields.get(name.text)
         operator = self._peek()
         if operator.kind != "op":
             _fail(
@@ -236,7 +238,7 @@ class _Parser:
             _fail(
                 self._text,
                 name.at,
-                f"there is no field {name.text!r}; fields are {', '.join(sorted(FIELDS))}",
+                f"there is no field {name.text!r}; fields are {', '.join(sorted(self._fields))}",
             )
         self._take()
         match = _VALUE.match(self._text, self._at)
@@ -269,7 +271,11 @@ class _Parser:
             if op not in (Op.EQ, Op.NE):
                 _fail(self._text, at, f"{field.name} is compared with = or !=")
             return Compare(field, op, int(raw.lower() == "true"))
-        names = field.names or {}
+        if field.names is None:
+            if not re.fullmatch(r"-?\d{1,18}", raw, re.ASCII):
+                _fail(self._text, at, f"{field.name} is a whole number")
+            return Compare(field, op, int(raw))
+        names = field.names
         number = names.get(raw.upper().removeprefix(f"{field.name.upper()}_"))
         if number is None:
             _fail(self._text, at, f"{field.name} is one of {', '.join(names)}")
@@ -288,14 +294,14 @@ class _Parser:
             _fail(self._text, at, "the time is out of range")
 
 
-def parse(text: str) -> Node:
-    """Return the tree of a filter; an empty one matches everything.
+def parse(text: str, fields: Mapping[str, Field] = FIELDS) -> Node:
+    """Return the tree of a filter over these fields; an empty one matches everything.
 
     Raise `InvalidFilter` with the position.
     """
     if len(text) > MAX_LENGTH:
         raise InvalidFilter(f"filter has {len(text)} characters; at most {MAX_LENGTH} are allowed")
-    return _Parser(text).parse()
+    return _Parser(text, fields).parse()
 
 
 _VALUES: Final[Mapping[str, Callable[[Event], str | int]]] = {
@@ -359,12 +365,17 @@ def _ordered(found: bytes | int, wanted: bytes | int, op: Op) -> bool:
 
 def matches(node: Node, event: Event) -> bool:
     """Tell whether an event satisfies a filter."""
+    return holds(node, lambda name: _VALUES[name](event))
+
+
+def holds(node: Node, value_of: Callable[[str], str | int]) -> bool:
+    """Tell whether a filter is satisfied by something that has these values of its fields."""
     match node:
         case Compare():
-            return _compare(_VALUES[node.field.name](event), node)
+            return _compare(value_of(node.field.name), node)
         case Not(item):
-            return not matches(item, event)
+            return not holds(item, value_of)
         case And(items):
-            return all(matches(item, event) for item in items)
+            return all(holds(item, value_of) for item in items)
         case Or(items):
-            return any(matches(item, event) for item in items)
+            return any(holds(item, value_of) for item in items)

@@ -1,10 +1,12 @@
-"""The clocks and ids that use cases ask for, so that tests can decide them."""
+"""The clocks, dice and ids that use cases ask for, so that tests can decide them."""
 
 from __future__ import annotations
 
 import os
+import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +54,11 @@ class TimeOrderedIds:
         raw[6] = 0x70 | raw[6] & 0x0F
         raw[8] = 0x80 | raw[8] & 0x3F
         return str(uuid.UUID(bytes=bytes(raw)))
+
+
+def dice() -> Callable[[], float]:
+    """Return a source of numbers of [0, 1), for samples and jitter; nothing about it is secret."""
+    return random.Random().random
 
 
 _NAMESPACE = uuid.UUID("6f0c8f0a-6a0e-5d0e-9c39-7e5f1b7c2d11")

@@ -24,14 +24,16 @@ from seawall_control.domain.events import (
     EventCounts,
     EventKind,
     Gap,
-    Ingested,
     Json,
     Refusal,
     Severity,
 )
+from seawall_control.domain.flood import Pressure, Sieve
 from seawall_control.domain.redaction import redact_text
+from seawall_control.domain.taking import Ingested, Received, Reception
 from seawall_control.services.edge import Clock, Ids, derived_id
-from seawall_control.services.notices import Notices, of_event
+from seawall_control.services.grouping import Grouping
+from seawall_control.services.notices import Notices, of_change, of_event
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import EventQuery, EventStore
 
@@ -77,6 +79,7 @@ class Numbers:
     """Counted since the start, for metrics."""
 
     stored: int = 0
+    counted_only: int = 0
     duplicates: int = 0
     refused: int = 0
     gaps: int = 0
@@ -86,18 +89,31 @@ class Numbers:
 class EventService:
     """The use cases of error events."""
 
-    def __init__(self, store: EventStore, clock: Clock, ids: Ids, hub: Hub, notices: Notices) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        ids: Ids,
+        hub: Hub,
+        notices: Notices,
+        grouping: Grouping,
+        sieve: Sieve,
+        pressure: Pressure,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._hub = hub
         self._notices = notices
+        self._grouping = grouping
+        self._sieve = sieve
+        self._pressure = pressure
         self.numbers = Numbers()
 
     # ------------------------------------------------------------------------------------------------- taking
 
     async def report(self, reported: Sequence[Reported]) -> tuple[list[str], int]:
-        """Store events by id, all or none; return their ids in order and how many were new. Raise
+        """Store or count events by id, all or none; return their ids in order and how many were new. Raise
         `InvalidRequest`.
         """
         if len(reported) > MAX_REPORT:
@@ -114,14 +130,25 @@ class EventService:
             found = problems_of(event, item.severity_number, at_us=at_us)
             problems.extend(FieldProblem(f"events[{index}].{p.field}", p.message) for p in found)
             if not found:
-                events.append(admitted(event if event.kind else replace(event, kind=EventKind.APPLICATION)))
+                kept = admitted(event if event.kind else replace(event, kind=EventKind.APPLICATION))
+                events.append(self._grouping.grouped(kept))
         if problems:
             raise InvalidRequest(
                 f"{len(problems)} problems in the events; nothing was stored", tuple(problems[:100])
             )
-        stored = await self._store.report(events)
-        self._published(stored, len(events) - len(stored))
-        return [event.id for event in events], len(stored)
+        new = len(await self._report(events))
+        return [event.id for event in events], new
+
+    async def _report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Store or count events by id and return the new ones."""
+        started_s = self._clock.monotonic_s()
+        found = await self._store.report(events, self._reception())
+        self._pressure.took(self._clock.monotonic_s() - started_s)
+        self._published(found, len(events) - len(found.stored) - len(found.counted))
+        return (*found.stored, *found.counted)
+
+    def _reception(self) -> Reception:
+        return Reception(self._clock.now_us(), self._sieve, self._grouping.why)
 
     async def ingest(
         self,
@@ -132,12 +159,14 @@ class EventService:
         *,
         starts_stream: bool,
     ) -> Receipt:
-        """Store a proxy's batch exactly once; return after it is durable. Events that can never be stored get
-        a refusal each.
+        """Store or count a proxy's batch exactly once; return after it is durable. Events that can never be
+        stored get a refusal each.
         """
         batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
-        result: Ingested = await self._store.ingest(batch)
-        self._published(result.stored, result.duplicates)
+        started_s = self._clock.monotonic_s()
+        result: Ingested = await self._store.ingest(batch, self._reception())
+        self._pressure.took(self._clock.monotonic_s() - started_s)
+        self._published(Received(result.stored, result.counted, result.changes), result.duplicates)
         self.numbers.refused += len(batch.refusals)
         self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)
         if result.assumed_through:
@@ -170,7 +199,7 @@ class EventService:
             if found:
                 refused.append(Refusal(seq, "; ".join(f"{p.field} {p.message}" for p in found)))
             else:
-                good.append((seq, admitted(event)))
+                good.append((seq, self._grouping.grouped(admitted(event))))
         for gap in gaps:
             if not 1 <= gap.from_seq <= gap.to_seq <= MAX_SEQ:
                 raise InvalidRequest(
@@ -179,14 +208,17 @@ class EventService:
         kept = tuple(Gap(gap.from_seq, gap.to_seq, cut(gap.reason, MAX_NAME_BYTES)) for gap in gaps)
         return Batch(proxy, spool_id, tuple(good), tuple(refused), kept, starts_stream)
 
-    def _published(self, stored: Sequence[Event], duplicates: int) -> None:
-        self.numbers.stored += len(stored)
+    def _published(self, new: Received, duplicates: int) -> None:
+        self.numbers.stored += len(new.stored)
+        self.numbers.counted_only += len(new.counted)
         self.numbers.duplicates += duplicates
-        self._hub.publish(stored)
-        for event in stored:
+        self._hub.publish(new.stored)
+        for event in (*new.stored, *new.counted):
             notice = of_event(event)
             if notice is not None:
                 self._notices.publish(notice)
+        for change in new.changes:
+            self._notices.publish(of_change(change, self._clock.now_us()))
 
     async def report_own(
         self,
@@ -217,7 +249,7 @@ class EventService:
             policy_revision=policy_revision,
         )
         try:
-            self._published(await self._store.report([admitted(event)]), 0)
+            await self._report([self._grouping.grouped(admitted(event))])
         except Exception:  # noqa: BLE001 - the reporter of mishaps must not be one
             self.numbers.own_lost += 1
             _log.exception(

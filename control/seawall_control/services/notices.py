@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from seawall_control.domain.events import Event, EventKind, Json, Severity
+from seawall_control.domain.groups import Became, Change
 
 QUEUE: Final = 1000
 WATCHERS: Final = 64
@@ -29,6 +30,10 @@ class NoticeKind(StrEnum):
     ROUTE_RECOVERED = "route_recovered"
     POLICY_REJECTED = "policy_rejected"
     STORE_STATE = "store_state"
+    GROUP_NEW = "group_new"
+    GROUP_REGRESSED = "group_regressed"
+    GROUP_ESCALATING = "group_escalating"
+    GROUP_UNMUTED = "group_unmuted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,8 @@ class Notice:
     at_us: int
     """When, in microseconds since the epoch, UTC; by the clock of whoever saw it."""
     subject: str
-    """What it concerns: `route/NAME`, `proxy/NODE`, `store`. Notices of one kind about one subject tell of
-    the same thing again.
+    """What it concerns: `route/NAME`, `proxy/NODE`, `store`, `group/ID`. Notices of one kind about one
+    subject tell of the same thing again.
     """
     severity: Severity
     data: Mapping[str, Json] = field(default_factory=dict)
@@ -144,3 +149,34 @@ def of_event(event: Event) -> Notice | None:
     if event.details is not None and isinstance(breaker := event.details.get("breaker"), str):
         data["breaker"] = breaker
     return Notice(kind, event.timestamp_us, event.component, event.severity, data)
+
+
+_OF_CHANGES: Final[Mapping[Became, NoticeKind]] = {
+    Became.NEW: NoticeKind.GROUP_NEW,
+    Became.REGRESSED: NoticeKind.GROUP_REGRESSED,
+    Became.ESCALATING: NoticeKind.GROUP_ESCALATING,
+    Became.UNMUTED: NoticeKind.GROUP_UNMUTED,
+}
+
+
+def of_change(change: Change, at_us: int) -> Notice:
+    """Return the notice that a change of a group makes."""
+    group = change.group
+    data: dict[str, Json] = {
+        "group": group.id,
+        "state": group.state.name,
+        "kind": group.kind.name,
+        "component": group.component,
+        "route": group.route,
+        "method": group.method,
+        "code": group.code,
+        "category": group.category.name,
+        "error_type": group.error_type,
+        "reason": group.reason,
+        "message": group.message,
+        "assignee": group.assignee,
+        "events": group.events,
+    }
+    if change.became is Became.ESCALATING:
+        data |= {"hour_events": change.events, "hour_limit": change.limit}
+    return Notice(_OF_CHANGES[change.became], at_us, f"group/{group.id}", group.severity, data)

@@ -1,38 +1,100 @@
-"""Deletes resolved events that are older than the operator wants to keep, a little at a time. Unresolved ones
-stay for ever.
+"""Deletes what the operator does not want to keep any longer, a little at a time: resolved events by age and
+severity, the oldest of them when the store is too large, old counts, and groups of which nothing is left.
+Unresolved events stay for ever, unless they are muted and the operator says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS
-from seawall_control.services.events import EventService
+from seawall_control.domain.retention import BATCH, DAY_S, FOREVER_US, Keeping, Prune, prunes
+from seawall_control.services.edge import Clock
+from seawall_control.store.port import Store
 
 EVERY_S: Final = 600.0
-DAY_S: Final = 24 * 3600
+PAUSE_S: Final = 0.02
+"""Between two batches, so that clean-up takes a share of the writer and not all of it."""
+_MAX_SHRINKS: Final = 200
+"""Batches that a store which is too large loses in one round."""
 
 _log = logging.getLogger("seawall.control.retention")
 
 
-async def run(events: EventService, *, days: float, leads: Callable[[], bool]) -> None:
-    """Clean up now and every ten minutes, until cancelled; 0 days means never. Of several control planes on
-    one store the leading one does it.
-    """
-    while days > 0:
-        try:
-            if not leads():
-                await asyncio.sleep(EVERY_S)
-                continue
-            deleted = await events.delete_resolved(older_than_us=int(days * DAY_S * MICROS))
-            if deleted:
-                _log.info(
-                    "resolved events deleted", extra={"fields": {"events": deleted, "older_than_days": days}}
+class Retention:
+    """The clean-up of a store."""
+
+    def __init__(self, store: Store, keeping: Keeping, clock: Clock) -> None:
+        self._store = store
+        self._keeping = keeping
+        self._clock = clock
+        self._complained = False
+
+    async def run(self, leads: Callable[[], bool]) -> None:
+        """Clean up now and every ten minutes, until cancelled. Of several control planes on one store the
+        leading one does it.
+        """
+        while True:
+            try:
+                deleted = await self.once() if leads() else 0
+                if deleted:
+                    _log.info("old events deleted", extra={"fields": {"events": deleted}})
+            except ControlError as error:
+                _log.warning(
+                    "clean-up failed, next try in ten minutes", extra={"fields": {"error": str(error)}}
                 )
-        except ControlError as error:
-            _log.warning("clean-up failed, next try in ten minutes", extra={"fields": {"error": str(error)}})
-        await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> int:
+        """Clean up once; return how many events were deleted."""
+        at_us = self._clock.now_us()
+        deleted = 0
+        for prune in prunes(self._keeping, at_us):
+            deleted += await self._all_of(prune)
+        deleted += await self._shrink()
+        await self._repeat(lambda: self._store.prune_counts(self._keeping.rollup_s, at_us=at_us))
+        if self._keeping.days > 0:
+            before_us = at_us - int(self._keeping.days * DAY_S * MICROS)
+            await self._repeat(lambda: self._store.prune_groups(before_us=before_us))
+        return deleted
+
+    async def _repeat(self, prune: Callable[[], Awaitable[int]]) -> None:
+        number = await prune()
+        while number:
+            await asyncio.sleep(PAUSE_S)
+            number = await prune()
+
+    async def _all_of(self, prune: Prune) -> int:
+        total = 0
+        while number := await self._store.prune_events(prune):
+            total += number
+            if number < prune.limit:
+                break
+            await asyncio.sleep(PAUSE_S)
+        return total
+
+    async def _shrink(self) -> int:
+        """Delete the oldest resolved events until the store is small enough, or nothing resolved is left."""
+        most = self._keeping.max_bytes
+        total = 0
+        for _ in range(_MAX_SHRINKS):
+            if not most or (await self._store.report_state()).size_bytes <= most:
+                self._complained = False
+                break
+            number = await self._store.prune_events(Prune(FOREVER_US, limit=BATCH))
+            total += number
+            if not number:
+                if not self._complained:
+                    _log.warning(
+                        "the store is larger than it should be, and nothing in it is resolved; resolve "
+                        "groups, or allow it more",
+                        extra={"fields": {"max_bytes": most}},
+                    )
+                self._complained = True
+                break
+            await asyncio.sleep(PAUSE_S)
+        return total

@@ -8,11 +8,7 @@ what SQLite does anyway and PostgreSQL under the collation "C".
 
 from __future__ import annotations
 
-from typing import Final
-
 from seawall_control.domain.filters import And, Compare, Kind, Node, Not, Op, Or, folded
-
-_COLUMN: Final = {"timestamp": "timestamp_us"}
 
 Sql = tuple[str, list[str | int]]
 
@@ -51,7 +47,7 @@ def _joined(items: tuple[Node, ...], word: str, empty: str, find: str) -> Sql:
 
 
 def _compare(node: Compare, find: str) -> Sql:
-    column = _COLUMN.get(node.field.name, node.field.name)
+    column = f"{node.field.name}_us" if node.field.kind is Kind.TIME else node.field.name
     if node.op is Op.SET:
         if node.field.kind is Kind.FLAG:
             return "TRUE", []

@@ -9,16 +9,22 @@ adapter is compared with (tests/conformance/store).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from seawall_control.domain.events import Batch, Event, EventChange, EventCounts, Ingested
+from seawall_control.domain.escalation import History
+from seawall_control.domain.events import Batch, Event, EventChange, EventCounts
 from seawall_control.domain.filters import Node
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.groups import Change as GroupChange
+from seawall_control.domain.groups import Group
 from seawall_control.domain.positions import Position
 from seawall_control.domain.records import Change, Committed, Document, Entry
+from seawall_control.domain.retention import Prune
 from seawall_control.domain.revisions import Applied, Draft, Revision
+from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,18 @@ class EventQuery:
     descending: bool = True
     after: tuple[int, str] | None = None
     """Timestamp in microseconds and id of the last event of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuery:
+    """A page of groups, ordered by `last_seen`, `first_seen` or `events` and then by id."""
+
+    filter: Node
+    limit: int
+    order: str = "last_seen"
+    descending: bool = True
+    after: tuple[int, str] | None = None
+    """What the last group of the page before was ordered by, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +97,16 @@ class PolicyStore(Protocol):
 class EventStore(Protocol):
     """The record of error events."""
 
-    async def ingest(self, batch: Batch) -> Ingested:
-        """Store the new part of a spool's batch, once. Raise `InvalidRequest` when its numbers have too many
-        holes.
+    async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
+        """Store or count the new part of a spool's batch, once, with its groups and rollups. Raise
+        `InvalidRequest` when its numbers have too many holes.
         """
         ...
 
-    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Store events by id; return those that were new, in the order given."""
+    async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
+        """Store or count events by id, with their groups and rollups; return those that were new, in the
+        order given. The ids of the newest 100,000 that were only counted are remembered.
+        """
         ...
 
     async def event(self, event_id: str) -> Event:
@@ -124,6 +144,72 @@ class EventStore(Protocol):
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
         """Delete resolved events with a timestamp before this, and return how many there were."""
+        ...
+
+
+class GroupStore(Protocol):
+    """Groups of events and counts over time. Both are written with the events themselves."""
+
+    async def group(self, group_id: str) -> Group:
+        """Return a group by its id or by a fingerprint that was merged into it. Raise `NotFound`."""
+        ...
+
+    async def groups(self, query: GroupQuery) -> Sequence[Group]:
+        """Return a page of groups."""
+        ...
+
+    async def members(self, group_id: str) -> Sequence[str]:
+        """Return the fingerprints of a group, its own first."""
+        ...
+
+    async def group_hours(self, group_id: str, *, hour: int, hours: int) -> History:
+        """Return the hours of a group before one (since the epoch), oldest first; none for those without an
+        event.
+        """
+        ...
+
+    async def change_group(self, group_id: str, change: Callable[[Group], Group]) -> Group:
+        """Change a group by a function, which may raise to leave it as it is. Raise `NotFound`."""
+        ...
+
+    async def merge_groups(
+        self, into: str, ids: Sequence[str], change: Callable[[Group, Sequence[Group]], Group]
+    ) -> Group:
+        """Make several groups one, which `change` returns; their fingerprints lead to it from now on. Raise
+        `NotFound` and `InvalidRequest`.
+        """
+        ...
+
+    async def split_group(
+        self, group_id: str, prints: Sequence[str], change: Callable[[Group], Group]
+    ) -> Group:
+        """Take fingerprints out of a group: what comes of them from now on makes groups of their own. Raise
+        `NotFound` and `InvalidRequest`.
+        """
+        ...
+
+    async def age_groups(self, *, at_us: int) -> tuple[Sequence[GroupChange], int]:
+        """Change the states that time changes, of some hundred groups; return the changes and how many groups
+        there were.
+        """
+        ...
+
+    async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
+        """Return sums over counts, by start and then by values."""
+        ...
+
+    async def prune_events(self, prune: Prune) -> int:
+        """Delete one small batch of events by age; return how many. Their groups and counts stay."""
+        ...
+
+    async def prune_counts(self, kept_s: Mapping[Width, int], *, at_us: int) -> int:
+        """Delete some of the counts that are older than they are kept; return how many rows."""
+        ...
+
+    async def prune_groups(self, *, before_us: int) -> int:
+        """Delete some of the resolved groups that were last heard of before a time and of which no event is
+        stored; return how many.
+        """
         ...
 
 
@@ -206,7 +292,7 @@ class Changes(Protocol):
         ...
 
 
-class Store(PolicyStore, EventStore, FleetStore, RecordStore, Changes, Protocol):
+class Store(PolicyStore, EventStore, GroupStore, FleetStore, RecordStore, Changes, Protocol):
     """Everything, and the life of the store itself."""
 
     @property

@@ -208,7 +208,7 @@ class EventBuilder:
         if _TRACE_ID.fullmatch(record.trace_id):
             event.trace_id = record.trace_id.decode("ascii")
         event.fingerprint = FINGERPRINT_PREFIX + fingerprint_v1(
-            record.route, method, code, reason, _phase(reason), text
+            record.route, method, code, reason or _server_reason(record), _phase(reason), text
         )
         event.policy_revision = record.revision
         event.details.update(_details(record))
@@ -367,6 +367,13 @@ def _details(record: CallRecord) -> dict[str, Json]:
     if record.fallback:
         found["fallback"] = record.fallback
     return found
+
+
+def _server_reason(record: CallRecord) -> str:
+    """Return the reason that the server gave, with its domain: it is made for grouping, messages are not."""
+    if not record.error_reason:
+        return ""
+    return f"{redact_identifier(record.error_domain)}/{redact_identifier(record.error_reason)}"
 
 
 def _phase(reason: str) -> str:

@@ -22,6 +22,7 @@ from seawall_control.domain.errors import (
 )
 from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.domain.records import Put
+from seawall_control.domain.taking import Received
 from seawall_control.store import postgres
 from seawall_control.store.port import EventQuery
 from seawall_control.store.postgres import PostgresStore, open_store, target, writer
@@ -94,7 +95,7 @@ async def test_control_planes_that_start_at_once_migrate_once(url: str) -> None:
     """Whoever comes first migrates, the others wait and find it done."""
     stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
     results = await asyncio.gather(*(store.report([event(1)]) for store in stores))
-    assert sorted(len(found) for found in results) == [0, 0, 0, 1]
+    assert sorted(len(found.stored) for found in results) == [0, 0, 0, 1]
     await asyncio.gather(*(store.aclose() for store in stores))
 
 
@@ -204,7 +205,7 @@ async def test_full_disk_refuses_changes_and_resumes(
     async with asyncio.timeout(10):
         while (await store.report_state()).state != "ok":  # noqa: ASYNC110 - nobody tells but the store itself
             await asyncio.sleep(0.01)
-    assert len(await store.report([event(2)])) == 1
+    assert len((await store.report([event(2)])).stored) == 1
     assert not store.failed.is_set()
 
 
@@ -220,7 +221,7 @@ async def test_refused_change_leaves_the_others_of_its_group_alone(store: Postgr
         return_exceptions=True,
     )
     assert isinstance(results[20], EtagMismatch)
-    assert sum(isinstance(r, tuple) for r in results) == 40
+    assert sum(isinstance(r, Received) for r in results) == 40
     assert (await store.counts(at_us=0)).total == 40
     assert (await store.report_state()).commits - commits <= 3, "changes that wait share a commit"
 
@@ -254,7 +255,7 @@ async def test_text_that_the_database_cannot_hold(store: PostgresStore) -> None:
         store.report([event(1)]), store.report([event(2, message="a\0b")]), return_exceptions=True
     )
     assert isinstance(results[1], InvalidRequest)
-    assert len(results[0]) == 1  # type: ignore[arg-type]
+    assert len(results[0].stored) == 1  # type: ignore[union-attr]
     with pytest.raises(InvalidRequest):
         await store.event("a\0b")
     with pytest.raises(NotFound):
@@ -282,7 +283,7 @@ async def test_lock_of_another_control_plane_is_not_waited_for_for_ever(
     with pytest.raises(StoreUnavailable, match="another control plane"):
         await store.report([event(1)])
     await db.close()
-    assert len(await store.report([event(1)])) == 1
+    assert len((await store.report([event(1)])).stored) == 1
     await store.aclose()
 
 
@@ -296,7 +297,7 @@ async def test_close_finishes_what_was_accepted_and_refuses_the_rest(url: str) -
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     await store.aclose()
-    assert all(len(task.result()) == 1 for task in waiting)
+    assert all(len(task.result().stored) == 1 for task in waiting)
     with pytest.raises(StoreUnavailable):
         await store.report([event(99)])
 

@@ -108,7 +108,7 @@ async def test_store_says_that_it_is_ill_and_comes_back_by_itself(server: Postgr
         await asyncio.to_thread(server.start)
     await until_well(store)
     assert await store.event(event(1).id) == event(1)
-    assert len(await store.report([event(2)])) == 1
+    assert len((await store.report([event(2)])).stored) == 1
     await store.aclose()
 
 
@@ -130,7 +130,7 @@ async def test_connection_lost_during_a_commit(
     await store.report([event(1)])
     wire.cut = how  # type: ignore[assignment]
     if how == "after":
-        assert [e.id for e in await store.report([event(2)])] == [event(2).id]
+        assert [e.id for e in (await store.report([event(2)])).stored] == [event(2).id]
     else:
         with pytest.raises(StoreUnavailable):
             await store.report([event(2)])
@@ -143,7 +143,7 @@ async def test_connection_lost_during_a_commit(
     other = await open_store(url)
     assert len(await other.events(EventQuery(EVERYTHING, 9))) == (2 if how == "after" else 1)
     assert (await other.latest("default") is not None) == (how == "after")
-    assert len(await store.report([event(3)])) == 1
+    assert len((await store.report([event(3)])).stored) == 1
     await store.aclose()
     await other.aclose()
 

@@ -19,8 +19,12 @@ from seawall_control.domain.errors import (
     StoreUnavailable,
 )
 from seawall_control.domain.filters import EVERYTHING, parse
+from seawall_control.domain.groups import GroupState
+from seawall_control.domain.rollups import RollupQuery, Width
+from seawall_control.domain.taking import Received
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.port import EventQuery
+from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_row
 from seawall_control.store.sqlite import SqliteStore, open_store, readers, writer
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
 from tests.conformance.store.test_port import draft, event
@@ -80,6 +84,44 @@ async def test_crash_in_a_migration_leaves_all_or_nothing(tmp_path: Path) -> Non
         store = await open_store(directory)
         await store.report([event(1)])
         await store.aclose()
+
+
+def old_store(directory: Path, newest: int) -> sqlite3.Connection:
+    """Return a file as it was when `newest` was the newest migration."""
+    directory.mkdir()
+    db = sqlite3.connect(directory / FILE_NAME, isolation_level=None)
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for number, _, text in migrations()[:newest]:
+        db.executescript(f"BEGIN; {text} PRAGMA user_version = {number}; COMMIT;")
+    return db
+
+
+async def test_events_of_before_there_were_groups_are_grouped(tmp_path: Path) -> None:
+    """The upgrade gives stored events their groups and counts, and the next event goes to the same group."""
+    db = old_store(tmp_path / "old", 2)
+    day_us = 24 * 3_600_000_000
+    events = [
+        *(event(n, fingerprint="v1:a", route="r", message=f"m{n}", resolved=n < 5) for n in range(10)),
+        event(20, fingerprint="v1:b", route="s", resolved=True, resolved_at_us=7),
+        event(21, fingerprint="v1:c", route="s", timestamp_us=event(0).timestamp_us - 100 * day_us),
+    ]
+    marks = ", ".join("?" * len(EVENT_COLUMNS))
+    db.executemany(f"INSERT INTO events ({EVENT_SELECT}) VALUES ({marks})", [event_row(e) for e in events])
+    db.close()
+    store = await open_store(tmp_path / "old")
+    a, b, c = [await store.group(f"v1:{name}") for name in "abc"]
+    assert (a.state, a.events, a.counted, a.message) == (GroupState.ONGOING, 10, 0, "m9")
+    assert (b.state, b.since_us, c.events) == (GroupState.RESOLVED, 7, 1)
+    assert a.parts == {"given": "before groups were kept"}
+    assert sum(n for _, n, _ in await store.group_hours("v1:a", hour=2**40, hours=2**40)) == 10
+    days = await store.rollups(RollupQuery(Width.DAY, 0, 2**40, ("route",)))
+    assert [(row.values[0], row.events) for row in days] == [("s", 1), ("r", 10), ("s", 1)]
+    hours = await store.rollups(RollupQuery(Width.HOUR, 0, 2**40))
+    assert sum(row.events for row in hours) == 11
+    await store.report([event(30, fingerprint="v1:a", message="new")])
+    assert (await store.group("v1:a")).events == 11
+    await store.aclose()
 
 
 async def test_settings_are_those_that_durability_needs(store: SqliteStore) -> None:
@@ -167,7 +209,7 @@ async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: S
     assert len(await store.events(EventQuery(EVERYTHING, 1000))) == 10
     assert (await store.counts(at_us=0)).total == 10
     await store._db.execute_fetchall("PRAGMA max_page_count = 1000000")
-    assert len(await store.report(big)) == 400
+    assert len((await store.report(big)).stored) == 400
     assert (await store.report_state()).state == "ok"
     assert not store.failed.is_set()
 
@@ -209,7 +251,7 @@ async def test_refused_change_leaves_the_others_of_its_group_alone(store: Sqlite
         return_exceptions=True,
     )
     assert isinstance(results[20], EtagMismatch)
-    assert sum(isinstance(r, tuple) for r in results) == 40
+    assert sum(isinstance(r, Received) for r in results) == 40
     assert (await store.counts(at_us=0)).total == 40
     assert (await store.report_state()).commits - commits <= 3, "changes that wait share a commit"
 
@@ -261,7 +303,7 @@ async def test_close_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: P
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     await store.aclose()
-    assert all(len(task.result()) == 1 for task in waiting)
+    assert all(len(task.result().stored) == 1 for task in waiting)
     with pytest.raises(StoreUnavailable):
         await store.report([event(99)])
     found = sorted(p.name for p in tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs

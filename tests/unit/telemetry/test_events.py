@@ -101,6 +101,20 @@ def test_covered_failure_is_what_the_event_is_about() -> None:
     assert "recovered" in event.message
 
 
+def test_reason_of_the_server_makes_the_group() -> None:
+    """With its domain and whatever the message says; two services may use one word."""
+
+    def fingerprint(domain: str, reason: str, message: bytes) -> str:
+        record = call(message=message)
+        record.error_domain, record.error_reason = domain, reason
+        return str(build(record).fingerprint)
+
+    group = fingerprint("shop", "STOCK_EXHAUSTED", b"no more umbrellas")
+    assert group == fingerprint("shop", "STOCK_EXHAUSTED", b"no more boots")
+    assert group != fingerprint("bank", "STOCK_EXHAUSTED", b"no more umbrellas")
+    assert group != fingerprint("shop", "SHOP_CLOSED", b"no more umbrellas")
+
+
 def test_same_cause_has_the_same_fingerprint() -> None:
     """Numbers in a message do not split a group; another code, route or reason does."""
     one, two = call(message=b"shard 17 is down"), call(message=b"shard 4 is down")

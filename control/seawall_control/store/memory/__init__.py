@@ -16,7 +16,6 @@ from seawall_control.domain.events import (
     EventChange,
     EventCounts,
     Gap,
-    Ingested,
     Refusal,
     Severity,
 )
@@ -26,20 +25,20 @@ from seawall_control.domain.ingest import take_in
 from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
+from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
+from seawall_control.store.memory.groups import MemoryGroups
 from seawall_control.store.memory.records import MemoryRecords
 from seawall_control.store.port import Elsewhere, EventQuery, StoreReport
 
 
-class MemoryStore(MemoryRecords):
+class MemoryStore(MemoryRecords, MemoryGroups):
     """Implements `Store` for tests and as the definition of what the others must do."""
 
     def __init__(self) -> None:
-        super().__init__()
+        MemoryRecords.__init__(self)
+        MemoryGroups.__init__(self)
         self._revisions: dict[str, list[Revision]] = {}
         self._requests: dict[str, Remembered] = {}
-        self._events: dict[str, Event] = {}
-        self._numbers: dict[str, int] = {}
-        self._stored = 0
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
         self._proxies: dict[str, ProxyRecord] = {}
         self.refusals: list[tuple[str, str, Refusal]] = []
@@ -93,30 +92,30 @@ class MemoryStore(MemoryRecords):
         ]
         return tuple(reversed(line))[:limit]
 
-    async def ingest(self, batch: Batch) -> Ingested:
+    async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""
         key = (batch.proxy, batch.spool_id)
         try:
             intake = take_in(self._arrivals.get(key), batch)
         except TooManyIslands as error:
             raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
-        stored = await self.report([event for _, event in intake.events])
+        new = self.receive([event for _, event in intake.events], how, reported=False)
         self._arrivals[key] = intake.arrivals
         self.refusals.extend((*key, refusal) for refusal in intake.refusals)
         self.gaps.extend((*key, gap) for gap in intake.gaps)
-        again = len(intake.events) - len(stored)
-        return Ingested(intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through)
+        again = len(intake.events) - len(new.stored) - len(new.counted)
+        return Ingested(
+            intake.arrivals.through,
+            new.stored,
+            intake.duplicates + again,
+            intake.assumed_through,
+            new.counted,
+            new.changes,
+        )
 
-    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+    async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
         """See `EventStore.report`."""
-        new: list[Event] = []
-        for event in events:
-            if event.id not in self._events:
-                self._events[event.id] = event
-                self._stored += 1
-                self._numbers[event.id] = self._stored
-                new.append(event)
-        return tuple(new)
+        return self.receive(events, how, reported=True)
 
     async def event(self, event_id: str) -> Event:
         """See `EventStore.event`."""

@@ -10,8 +10,10 @@ belongs in the area `events`, in the same `work`.
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+from seawall_control.store.filter_sql import numbered
 from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
@@ -32,3 +34,43 @@ class Adapter:
         """Tell the other control planes of a change, when and only when it is committed."""
         told = json.dumps({"from": self._instance, **what}, separators=(",", ":"))
         await db.execute(_TELL, self._writer.server.channel, told)
+
+
+class PostgresStatements:
+    """A connection within a transaction as `group_sql.Statements`."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        return [tuple(row) for row in await self._db.fetch(numbered(sql), *values)]
+
+    async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """See `Statements.change`."""
+        done = str(await self._db.execute(numbered(sql), *values))
+        # "INSERT 0 3", "UPDATE 3", "DELETE 3".
+        return int(done.rpartition(" ")[2])
+
+    async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """See `Statements.many`."""
+        await self._db.executemany(numbered(sql), rows)
+
+
+class PostgresQuestions:
+    """The reading connections as `group_sql.Statements`."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        return [tuple(row) for row in await self._readers.rows(numbered(sql), *values)]
+
+    async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Readers change nothing."""
+        raise NotImplementedError
+
+    async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Readers change nothing."""
+        raise NotImplementedError

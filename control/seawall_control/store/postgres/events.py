@@ -7,15 +7,20 @@ from typing import Any, Final
 
 from seawall_control.domain.changes import DAY_US, changed
 from seawall_control.domain.errors import InvalidRequest, NotFound
-from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts, Ingested
+from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts
 from seawall_control.domain.filters import Node
 from seawall_control.domain.ingest import Intake, take_in
+from seawall_control.domain.rollups import Bound
 from seawall_control.domain.sequences import TooManyIslands
+from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
+from seawall_control.store import group_sql
 from seawall_control.store import rows as r
 from seawall_control.store.filter_sql import numbered, to_sql
 from seawall_control.store.port import EventQuery
-from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.adapter import Adapter, PostgresStatements
+from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
+from seawall_control.store.postgres.writer import Writer
 from seawall_control.store.rows import int64
 
 BULK: Final = 2000
@@ -32,27 +37,38 @@ def _type(column: str) -> str:
     return "smallint" if column in _SMALL else "bigint" if column in _WIDE else "text"
 
 
-# One statement whatever the number of events: a column is sent as one array. What it returns is what was new.
+# One statement whatever the number of events: a column is sent as one array.
 _INSERT: Final = (
     f"INSERT INTO events ({', '.join(_COLUMNS)}) SELECT * FROM "
     f"unnest({', '.join(f'${i}::{_type(column)}[]' for i, column in enumerate(_COLUMNS, start=1))}) "
-    "ON CONFLICT DO NOTHING RETURNING id"
+    "ON CONFLICT DO NOTHING"
 )
 _UPDATE: Final = numbered(f"UPDATE events SET {', '.join(f'{c} = ?' for c in r.EVENT_COLUMNS)} WHERE id = ?")
 
 
-async def _insert(
-    db: Connection, events: Sequence[tuple[Event, str | None, int | None]]
-) -> tuple[Event, ...]:
-    """Insert the events whose ids are new and return them, in the order given."""
+async def _receive(
+    db: Connection,
+    events: Sequence[tuple[Event, str | None, int | None]],
+    how: Reception,
+    bound: Bound,
+    *,
+    reported: bool,
+) -> Received:
+    """Store or count the events whose ids are new. The area's lock keeps others from coming between the look
+    and the insert.
+    """
     first: dict[str, tuple[Event, str | None, int | None]] = {}
     for event, spool_id, seq in events:
         first.setdefault(event.id, (event, spool_id, seq))
-    if not first:
-        return ()
-    rows = [(*r.event_row(event), spool_id, seq) for event, spool_id, seq in first.values()]
-    new = {row[0] for row in await db.fetch(_INSERT, *(list(column) for column in zip(*rows, strict=True)))}
-    return tuple(event for event_id, (event, _, _) in first.items() if event_id in new)
+    said = PostgresStatements(db)
+    known = await group_sql.known_ids(said, list(first), reported=reported)
+    new = [event for event_id, (event, _, _) in first.items() if event_id not in known]
+
+    async def insert(kept: Sequence[Event]) -> None:
+        rows = [(*r.event_row(event), *first[event.id][1:]) for event in kept]
+        await db.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+
+    return await group_sql.receive(said, new, how, bound, insert, reported=reported)
 
 
 async def _note(db: Connection, batch: Batch, intake: Intake) -> None:
@@ -75,7 +91,11 @@ async def _note(db: Connection, batch: Batch, intake: Intake) -> None:
 class PostgresEvents(Adapter):
     """Implements `EventStore`."""
 
-    async def ingest(self, batch: Batch) -> Ingested:
+    def __init__(self, writer: Writer, readers: Readers, instance: str) -> None:
+        super().__init__(writer, readers, instance)
+        self._bound = Bound()
+
+    async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""
 
         async def work(db: Connection) -> Ingested:
@@ -89,7 +109,8 @@ class PostgresEvents(Adapter):
                 intake = take_in(known, batch)
             except TooManyIslands as error:
                 raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
-            stored = await _insert(db, [(event, batch.spool_id, seq) for seq, event in intake.events])
+            events = [(event, batch.spool_id, seq) for seq, event in intake.events]
+            new = await _receive(db, events, how, self._bound, reported=False)
             await _note(db, batch, intake)
             if intake.arrivals != known:
                 await db.execute(
@@ -100,18 +121,25 @@ class PostgresEvents(Adapter):
                     batch.spool_id,
                     *r.arrivals_row(intake.arrivals),
                 )
-            again = len(intake.events) - len(stored)
+            again = len(events) - len(new.stored) - len(new.counted)
             return Ingested(
-                intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through
+                intake.arrivals.through,
+                new.stored,
+                intake.duplicates + again,
+                intake.assumed_through,
+                new.counted,
+                new.changes,
             )
 
         return await self._writer.do(work, weight=max(1, len(batch.events)), area="events")
 
-    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+    async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
         """See `EventStore.report`."""
 
-        async def work(db: Connection) -> tuple[Event, ...]:
-            return await _insert(db, [(event, None, None) for event in events])
+        async def work(db: Connection) -> Received:
+            return await _receive(
+                db, [(event, None, None) for event in events], how, self._bound, reported=True
+            )
 
         return await self._writer.do(work, weight=max(1, len(events)), area="events")
 

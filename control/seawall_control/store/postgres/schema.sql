@@ -86,6 +86,7 @@ CREATE INDEX events_by_fingerprint ON events (fingerprint, timestamp_us, id);
 CREATE INDEX events_by_job ON events (job_id, timestamp_us, id) WHERE job_id <> '';
 CREATE INDEX events_unresolved ON events (timestamp_us, id) WHERE resolved = 0;
 CREATE INDEX events_resolved ON events (timestamp_us, n) WHERE resolved = 1;
+CREATE INDEX events_resolved_by_severity ON events (severity, timestamp_us, n) WHERE resolved = 1;
 
 -- What has arrived of every spool: disjoint inclusive ranges as JSON, so that a repeated batch is known even after its events were deleted.
 CREATE TABLE spools (
@@ -186,4 +187,78 @@ CREATE TABLE journal (
   body text COLLATE "C" NOT NULL,
   chain text COLLATE "C" NOT NULL,
   PRIMARY KEY (topic, number)
+);
+
+-- Groups of events that are one problem.
+CREATE TABLE event_groups (
+  id text COLLATE "C" PRIMARY KEY,
+  state bigint NOT NULL CHECK (state BETWEEN 1 AND 6),
+  since_us bigint NOT NULL,
+  first_seen_us bigint NOT NULL,
+  last_seen_us bigint NOT NULL,
+  events bigint NOT NULL CHECK (events >= 0),
+  counted bigint NOT NULL CHECK (counted >= 0),
+  severity bigint NOT NULL CHECK (severity BETWEEN 1 AND 4),
+  kind bigint NOT NULL,
+  route text COLLATE "C" NOT NULL,
+  method text COLLATE "C" NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  category bigint NOT NULL,
+  component text COLLATE "C" NOT NULL,
+  error_type text COLLATE "C" NOT NULL,
+  reason text COLLATE "C" NOT NULL,
+  message text COLLATE "C" NOT NULL,
+  assignee text COLLATE "C" NOT NULL,
+  due_us bigint NOT NULL,
+  hour bigint NOT NULL,
+  hour_events bigint NOT NULL,
+  limit_hour bigint NOT NULL,
+  hour_limit bigint NOT NULL,
+  version bigint NOT NULL,
+  more text COLLATE "C" NOT NULL
+);
+
+CREATE INDEX event_groups_by_last_seen ON event_groups (last_seen_us, id);
+CREATE INDEX event_groups_by_first_seen ON event_groups (first_seen_us, id);
+CREATE INDEX event_groups_by_events ON event_groups (events, id);
+CREATE INDEX event_groups_due ON event_groups (due_us) WHERE due_us > 0;
+
+-- Fingerprints that were merged into a group.
+CREATE TABLE group_aliases (
+  fingerprint text COLLATE "C" PRIMARY KEY,
+  group_id text COLLATE "C" NOT NULL
+);
+
+CREATE INDEX group_aliases_by_group ON group_aliases (group_id, fingerprint);
+
+-- Events of a group by hour since the epoch; flagged hours were escalating and are no measure for the next ones.
+CREATE TABLE group_hours (
+  group_id text COLLATE "C" NOT NULL,
+  hour bigint NOT NULL,
+  events bigint NOT NULL,
+  flagged bigint NOT NULL CHECK (flagged IN (0, 1)),
+  PRIMARY KEY (group_id, hour)
+);
+
+CREATE INDEX group_hours_by_hour ON group_hours (hour);
+
+-- Counts of events by minute, hour and day (width in seconds): exact also for what a flood left unstored.
+CREATE TABLE event_rollups (
+  width bigint NOT NULL,
+  start bigint NOT NULL,
+  route text COLLATE "C" NOT NULL,
+  method text COLLATE "C" NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  category bigint NOT NULL,
+  severity bigint NOT NULL,
+  kind bigint NOT NULL,
+  outcome bigint NOT NULL,
+  events bigint NOT NULL,
+  PRIMARY KEY (width, start, route, method, code, category, severity, kind, outcome)
+);
+
+-- Ids of reported events that were counted and not stored, so that a repeated report counts once; the newest ones.
+CREATE TABLE counted_ids (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id text COLLATE "C" NOT NULL UNIQUE
 );

@@ -13,6 +13,7 @@ from seawall_control.store import rows as r
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.postgres.checking import check_database
 from seawall_control.store.postgres.events import PostgresEvents
+from seawall_control.store.postgres.groups import PostgresGroups
 from seawall_control.store.postgres.opening import Server, connect_writer, migrate, refusal
 from seawall_control.store.postgres.policies import PostgresPolicies
 from seawall_control.store.postgres.positions import PostgresPositions
@@ -31,7 +32,7 @@ _REMEMBER: Final = (
 _log = logging.getLogger("seawall.control.store")
 
 
-class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, PostgresRecords):
+class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, PostgresGroups, PostgresRecords):
     """Implements `Store` on a PostgreSQL database. Made by `open_store`."""
 
     def __init__(self, where: Target, db: Connection, server: Server, readers: Readers) -> None:

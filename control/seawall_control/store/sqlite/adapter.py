@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import aiosqlite
+
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.writer import Writer
 
@@ -17,3 +22,41 @@ class Adapter:
 def marks(values: int) -> str:
     """Return so many question marks."""
     return ", ".join("?" * values)
+
+
+class SqliteStatements:
+    """The writing connection as `group_sql.Statements`."""
+
+    def __init__(self, db: aiosqlite.Connection) -> None:
+        self._db = db
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        return list(await self._db.execute_fetchall(sql, values))
+
+    async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """See `Statements.change`."""
+        return (await self._db.execute(sql, values)).rowcount
+
+    async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """See `Statements.many`."""
+        await self._db.executemany(sql, rows)
+
+
+class SqliteQuestions:
+    """The reading connections as `group_sql.Statements`."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """See `Statements.rows`."""
+        return await self._readers.rows(sql, values)
+
+    async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Readers change nothing."""
+        raise NotImplementedError
+
+    async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Readers change nothing."""
+        raise NotImplementedError

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import aiosqlite
 
 from seawall_control.domain.changes import DAY_US, changed
 from seawall_control.domain.errors import InvalidRequest, NotFound
-from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts, Ingested
+from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts
 from seawall_control.domain.filters import Node
 from seawall_control.domain.ingest import Intake, take_in
+from seawall_control.domain.rollups import Bound
 from seawall_control.domain.sequences import TooManyIslands
+from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
+from seawall_control.store import group_sql
 from seawall_control.store import rows as r
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.port import EventQuery
-from seawall_control.store.sqlite.adapter import Adapter, marks
+from seawall_control.store.sqlite.adapter import Adapter, SqliteStatements, marks
+from seawall_control.store.sqlite.readers import Readers
+from seawall_control.store.sqlite.writer import Writer
 
-_SLICE: Final = 400
-"""Values in one IN list."""
 _BULK: Final = 2000
 """Rows changed in one transaction by a bulk change, so that others get their turn."""
 MAX_NOTES: Final = 10_000
@@ -32,38 +35,30 @@ _INSERT: Final = (
 _UPDATE: Final = f"UPDATE events SET {', '.join(f'{column} = ?' for column in r.EVENT_COLUMNS)} WHERE id = ?"
 
 
-def _slices(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (values[i : i + _SLICE] for i in range(0, len(values), _SLICE))
-
-
-async def _known(db: aiosqlite.Connection, ids: Sequence[str]) -> set[str]:
-    known: set[str] = set()
-    for part in _slices(ids):
-        known.update(
-            row[0]
-            for row in await db.execute_fetchall(
-                f"SELECT id FROM events WHERE id IN ({marks(len(part))})", part
-            )
-        )
-    return known
-
-
-async def _insert(
-    db: aiosqlite.Connection, events: Sequence[tuple[Event, str | None, int | None]]
-) -> tuple[Event, ...]:
-    """Insert the events whose ids are new and return them. There is one writer, so nobody comes between the
-    look and the insert.
+async def _receive(
+    db: aiosqlite.Connection,
+    events: Sequence[tuple[Event, str | None, int | None]],
+    how: Reception,
+    bound: Bound,
+    *,
+    reported: bool,
+) -> Received:
+    """Store or count the events whose ids are new. There is one writer, so nobody comes between the look and
+    the insert.
     """
-    known = await _known(db, [event.id for event, _, _ in events])
+    said = SqliteStatements(db)
+    known = await group_sql.known_ids(said, [event.id for event, _, _ in events], reported=reported)
     new: dict[str, tuple[Event, str | None, int | None]] = {}
     for event, spool_id, seq in events:
         if event.id not in known:
             new.setdefault(event.id, (event, spool_id, seq))
-    if new:
-        await db.executemany(
-            _INSERT, [(*r.event_row(event), spool_id, seq) for event, spool_id, seq in new.values()]
-        )
-    return tuple(event for event, _, _ in new.values())
+
+    async def insert(kept: Sequence[Event]) -> None:
+        await db.executemany(_INSERT, [(*r.event_row(event), *new[event.id][1:]) for event in kept])
+
+    return await group_sql.receive(
+        said, [event for event, _, _ in new.values()], how, bound, insert, reported=reported
+    )
 
 
 async def _note(db: aiosqlite.Connection, batch: Batch, intake: Intake) -> None:
@@ -86,7 +81,11 @@ async def _note(db: aiosqlite.Connection, batch: Batch, intake: Intake) -> None:
 class SqliteEvents(Adapter):
     """Implements `EventStore`."""
 
-    async def ingest(self, batch: Batch) -> Ingested:
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        super().__init__(writer, readers)
+        self._bound = Bound()
+
+    async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""
 
         async def work(db: aiosqlite.Connection) -> Ingested:
@@ -98,7 +97,8 @@ class SqliteEvents(Adapter):
                 intake = take_in(known, batch)
             except TooManyIslands as error:
                 raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
-            stored = await _insert(db, [(event, batch.spool_id, seq) for seq, event in intake.events])
+            events = [(event, batch.spool_id, seq) for seq, event in intake.events]
+            new = await _receive(db, events, how, self._bound, reported=False)
             await _note(db, batch, intake)
             if intake.arrivals != known:
                 await db.execute(
@@ -107,18 +107,25 @@ class SqliteEvents(Adapter):
                     "assumed_through = excluded.assumed_through",
                     (batch.proxy, batch.spool_id, *r.arrivals_row(intake.arrivals)),
                 )
-            again = len(intake.events) - len(stored)
+            again = len(events) - len(new.stored) - len(new.counted)
             return Ingested(
-                intake.arrivals.through, stored, intake.duplicates + again, intake.assumed_through
+                intake.arrivals.through,
+                new.stored,
+                intake.duplicates + again,
+                intake.assumed_through,
+                new.counted,
+                new.changes,
             )
 
         return await self._writer.do(work, weight=max(1, len(batch.events)))
 
-    async def report(self, events: Sequence[Event]) -> tuple[Event, ...]:
+    async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
         """See `EventStore.report`."""
 
-        async def work(db: aiosqlite.Connection) -> tuple[Event, ...]:
-            return await _insert(db, [(event, None, None) for event in events])
+        async def work(db: aiosqlite.Connection) -> Received:
+            return await _receive(
+                db, [(event, None, None) for event in events], how, self._bound, reported=True
+            )
 
         return await self._writer.do(work, weight=max(1, len(events)))
 
@@ -161,7 +168,9 @@ class SqliteEvents(Adapter):
         """See `EventStore.resolve`."""
         if isinstance(ids, Sequence):
             wanted = list(dict.fromkeys(ids))
-            conditions = [(f"id IN ({marks(len(part))})", list[str | int](part)) for part in _slices(wanted)]
+            conditions = [
+                (f"id IN ({marks(len(part))})", list[str | int](part)) for part in group_sql.slices(wanted)
+            ]
         else:
             conditions = [to_sql(ids)]
         total = 0
@@ -196,8 +205,7 @@ class SqliteEvents(Adapter):
                 )
                 numbers = [row[0] for row in found]
                 touched = 0
-                for i in range(0, len(numbers), _SLICE):
-                    part = numbers[i : i + _SLICE]
+                for part in group_sql.slices(numbers):
                     cursor = await db.execute(f"{change} ({marks(len(part))})", (*values, *part))
                     touched += cursor.rowcount
                 return len(numbers), numbers[-1] if numbers else low, touched

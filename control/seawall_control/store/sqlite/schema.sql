@@ -85,6 +85,7 @@ CREATE INDEX events_by_fingerprint ON events (fingerprint, timestamp_us, id);
 CREATE INDEX events_by_job ON events (job_id, timestamp_us, id) WHERE job_id <> '';
 CREATE INDEX events_unresolved ON events (timestamp_us, id) WHERE resolved = 0;
 CREATE INDEX events_resolved ON events (timestamp_us, n) WHERE resolved = 1;
+CREATE INDEX events_resolved_by_severity ON events (severity, timestamp_us, n) WHERE resolved = 1;
 
 -- What has arrived of every spool: disjoint inclusive ranges as JSON, so that a repeated batch is known even after its events were deleted.
 CREATE TABLE spools (
@@ -160,3 +161,77 @@ CREATE TABLE journal (
   chain TEXT NOT NULL,
   PRIMARY KEY (topic, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Groups of events that are one problem.
+CREATE TABLE event_groups (
+  id TEXT PRIMARY KEY,
+  state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+  since_us INTEGER NOT NULL,
+  first_seen_us INTEGER NOT NULL,
+  last_seen_us INTEGER NOT NULL,
+  events INTEGER NOT NULL CHECK (events >= 0),
+  counted INTEGER NOT NULL CHECK (counted >= 0),
+  severity INTEGER NOT NULL CHECK (severity BETWEEN 1 AND 4),
+  kind INTEGER NOT NULL,
+  route TEXT NOT NULL,
+  method TEXT NOT NULL,
+  code TEXT NOT NULL,
+  category INTEGER NOT NULL,
+  component TEXT NOT NULL,
+  error_type TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  message TEXT NOT NULL,
+  assignee TEXT NOT NULL,
+  due_us INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  hour_events INTEGER NOT NULL,
+  limit_hour INTEGER NOT NULL,
+  hour_limit INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  more TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX event_groups_by_last_seen ON event_groups (last_seen_us, id);
+CREATE INDEX event_groups_by_first_seen ON event_groups (first_seen_us, id);
+CREATE INDEX event_groups_by_events ON event_groups (events, id);
+CREATE INDEX event_groups_due ON event_groups (due_us) WHERE due_us > 0;
+
+-- Fingerprints that were merged into a group.
+CREATE TABLE group_aliases (
+  fingerprint TEXT PRIMARY KEY,
+  group_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_aliases_by_group ON group_aliases (group_id, fingerprint);
+
+-- Events of a group by hour since the epoch; flagged hours were escalating and are no measure for the next ones.
+CREATE TABLE group_hours (
+  group_id TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  flagged INTEGER NOT NULL CHECK (flagged IN (0, 1)),
+  PRIMARY KEY (group_id, hour)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_hours_by_hour ON group_hours (hour);
+
+-- Counts of events by minute, hour and day (width in seconds): exact also for what a flood left unstored.
+CREATE TABLE event_rollups (
+  width INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  route TEXT NOT NULL,
+  method TEXT NOT NULL,
+  code TEXT NOT NULL,
+  category INTEGER NOT NULL,
+  severity INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (width, start, route, method, code, category, severity, kind, outcome)
+) STRICT, WITHOUT ROWID;
+
+-- Ids of reported events that were counted and not stored, so that a repeated report counts once; the newest ones.
+CREATE TABLE counted_ids (
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE
+) STRICT;

@@ -17,6 +17,7 @@ from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
+from seawall_control.store.sqlite.groups import SqliteGroups
 from seawall_control.store.sqlite.opening import WRITER, DirectoryLock, prepare_directory, prepare_file
 from seawall_control.store.sqlite.policies import SqlitePolicies
 from seawall_control.store.sqlite.positions import SqlitePositions
@@ -27,7 +28,7 @@ from seawall_control.store.sqlite.writer import Writer
 _log = logging.getLogger("seawall.control.store")
 
 
-class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteRecords):
+class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, SqliteRecords):
     """Implements `Store` on one file. Made by `open_store`."""
 
     def __init__(self, path: Path, lock: DirectoryLock, db: aiosqlite.Connection) -> None:

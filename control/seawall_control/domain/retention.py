@@ -1,0 +1,59 @@
+"""How long things are kept. What is unresolved stays, whatever its age, unless the operator has muted it and
+says so here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from seawall_control.domain.events import MICROS, Severity
+from seawall_control.domain.rollups import KEPT_S, Width
+
+DAY_S: Final = 86_400
+BATCH: Final = 1000
+"""Events deleted in one transaction, so that others get their turn."""
+GROUP_HOURS_DAYS: Final = 14
+"""Hours of groups that are kept; judging an escalation needs seven days of them."""
+FOREVER_US: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Which events go."""
+
+    before_us: int
+    """Those with a timestamp before this."""
+    severity: Severity | None = None
+    """None: of any."""
+    muted: bool = False
+    """Unresolved ones of archived groups, instead of resolved ones."""
+    limit: int = BATCH
+    """At most so many at once, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What the operator wants to keep. Days may be fractions; 0 is for ever."""
+
+    days: float = 30.0
+    """Resolved events."""
+    severity_days: Mapping[Severity, float] = field(default_factory=dict)
+    """Resolved events of these severities, instead of `days`."""
+    muted_days: float = 0.0
+    """Unresolved events of archived groups."""
+    max_bytes: int = 0
+    """Above this size of the store the oldest resolved events go, whatever their age; 0: no bound."""
+    rollup_s: Mapping[Width, int] = field(default_factory=lambda: dict(KEPT_S))
+    """Seconds that counts are kept, by the length of their buckets."""
+
+
+def prunes(keeping: Keeping, at_us: int) -> Iterator[Prune]:
+    """Yield what is to go because of its age."""
+    for severity in Severity:
+        days = keeping.severity_days.get(severity, keeping.days)
+        if days > 0:
+            yield Prune(at_us - int(days * DAY_S * MICROS), severity)
+    if keeping.muted_days > 0:
+        yield Prune(at_us - int(keeping.muted_days * DAY_S * MICROS), muted=True)

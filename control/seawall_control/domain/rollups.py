@@ -1,0 +1,150 @@
+"""Counts of events by minute, hour and day: exact also for what a flood left unstored, and kept for longer.
+
+A bucket holds at most `MAX_KEYS` different keys; what comes beyond is counted under the route and method
+`_other`, so that no caller can make the tables grow.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from seawall_control.domain.events import MICROS, Event
+from seawall_policy import status
+
+MAX_KEYS: Final = 500
+OTHER: Final = "_other"
+_CODES: Final = frozenset(("", *status.NAMES))
+
+
+class Width(IntEnum):
+    """How long a bucket is, in seconds."""
+
+    MINUTE = 60
+    HOUR = 3600
+    DAY = 86_400
+
+
+KEPT_S: Final[Mapping[Width, int]] = {
+    Width.MINUTE: 2 * 86_400,
+    Width.HOUR: 60 * 86_400,
+    Width.DAY: 730 * 86_400,
+}
+"""How long buckets are kept unless the operator says otherwise."""
+
+
+class Key(NamedTuple):
+    """What events are counted by. Enumerations are plain numbers, which are quicker to hash."""
+
+    route: str
+    method: str
+    code: str
+    category: int
+    severity: int
+    kind: int
+    outcome: int
+
+    def coarse(self) -> Key:
+        """Return the key under which this one is counted when its bucket is full."""
+        return self._replace(route=OTHER, method=OTHER, code=self.code if self.code in _CODES else OTHER)
+
+
+KEY_FIELDS: Final = Key._fields
+
+
+@dataclass(frozen=True, slots=True)
+class RollupQuery:
+    """Asks for sums over buckets."""
+
+    width: Width
+    from_s: int
+    """The first bucket that counts starts here or later."""
+    to_s: int
+    """The last bucket that counts starts before this."""
+    by: tuple[str, ...] = ()
+    """Fields of the key that are told apart; all others are summed over."""
+    only: tuple[tuple[str, str | int], ...] = ()
+    """Fields of the key and the value that they must have."""
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RollupRow:
+    """The events of one bucket and one set of values, in the order of `RollupQuery.by`."""
+
+    start: int
+    values: tuple[str | int, ...]
+    events: int
+
+
+def key_of(event: Event) -> Key:
+    """Return what an event is counted by."""
+    return Key(
+        event.route,
+        event.method,
+        event.code,
+        int(event.category),
+        int(event.severity),
+        int(event.kind),
+        int(event.outcome),
+    )
+
+
+def counted(events: Iterable[Event]) -> dict[tuple[int, Key], int]:
+    """Return how many events there are by start of the minute (seconds) and key."""
+    found: dict[tuple[int, Key], int] = {}
+    for event in events:
+        at = (event.timestamp_us // (60 * MICROS) * 60, key_of(event))
+        found[at] = found.get(at, 0) + 1
+    return found
+
+
+def widened(minutes: Mapping[tuple[int, Key], int], width: Width) -> dict[tuple[int, Key], int]:
+    """Return the same counts by longer buckets."""
+    if width is Width.MINUTE:
+        return dict(minutes)
+    found: dict[tuple[int, Key], int] = {}
+    for (start, key), number in minutes.items():
+        at = (start - start % width, key)
+        found[at] = found.get(at, 0) + number
+    return found
+
+
+class Bound:
+    """Knows which keys the newest buckets have, and which a full bucket cannot take.
+
+    It is a memory of the store's content and may know too much (a transaction that was not committed), never
+    so much that a bucket grows over its bound by more than what several writers add at once.
+    """
+
+    BUCKETS: Final = 256
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[tuple[Width, int], set[Key]] = OrderedDict()
+
+    def unknown(self, counts: Iterable[tuple[Width, int]]) -> list[tuple[Width, int]]:
+        """Return the buckets that have to be learned before they are counted in."""
+        return [bucket for bucket in dict.fromkeys(counts) if bucket not in self._keys]
+
+    def learn(self, width: Width, start: int, keys: Iterable[Key]) -> None:
+        """Take in what the store has of a bucket."""
+        self._keys[width, start] = set(keys)
+        while len(self._keys) > self.BUCKETS:
+            self._keys.popitem(last=False)
+
+    def bounded(self, width: Width, counts: Mapping[tuple[int, Key], int]) -> dict[tuple[int, Key], int]:
+        """Return the counts with what has no room under `_other`."""
+        found: dict[tuple[int, Key], int] = {}
+        for (start, key), number in counts.items():
+            keys = self._keys.get((width, start))
+            if keys is None:
+                keys = self._keys[width, start] = set()
+            if key not in keys:
+                if len(keys) >= MAX_KEYS:
+                    key = key.coarse()
+                keys.add(key)
+            found[start, key] = found.get((start, key), 0) + number
+        return found

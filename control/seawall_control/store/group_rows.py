@@ -1,0 +1,74 @@
+"""Turns groups into rows and back, the same for every database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from seawall_control.domain.events import Category, EventKind, Severity
+from seawall_control.domain.groups import Activity, Archive, Group, GroupState, Until
+
+GROUP_COLUMNS: Final = (
+    "id", "state", "since_us", "first_seen_us", "last_seen_us", "events", "counted", "severity", "kind",
+    "route", "method", "code", "category", "component", "error_type", "reason", "message", "assignee",
+    "due_us", "hour", "hour_events", "limit_hour", "hour_limit", "version", "more",
+)  # fmt: skip
+GROUP_SELECT: Final = ", ".join(GROUP_COLUMNS)
+
+
+def group_row(group: Group) -> tuple[Any, ...]:
+    """Return the values of `GROUP_COLUMNS`."""
+    more: dict[str, object] = {"activity": [[a.at_us, a.actor, a.what, a.text] for a in group.activity]}
+    if group.parts:
+        more["parts"] = group.parts
+    if group.archive is not None:
+        more["archive"] = [int(group.archive.until), group.archive.value]
+    if group.resolved_revision:
+        more["resolved_revision"] = group.resolved_revision
+    return (
+        group.id,
+        int(group.state),
+        group.since_us,
+        group.first_seen_us,
+        group.last_seen_us,
+        group.events,
+        group.counted,
+        int(group.severity),
+        int(group.kind),
+        group.route,
+        group.method,
+        group.code,
+        int(group.category),
+        group.component,
+        group.error_type,
+        group.reason,
+        group.message,
+        group.assignee,
+        group.due_us,
+        group.hour,
+        group.hour_events,
+        group.limit_hour,
+        group.limit,
+        group.version,
+        json.dumps(more, separators=(",", ":"), ensure_ascii=False),
+    )
+
+
+def group_of(row: Sequence[Any]) -> Group:
+    """Return the group of a row of `GROUP_COLUMNS`."""
+    value = dict(zip(GROUP_COLUMNS, row, strict=True))
+    more = json.loads(value.pop("more"))
+    archive = more.get("archive")
+    return Group(
+        state=GroupState(value.pop("state")),
+        severity=Severity(value.pop("severity")),
+        kind=EventKind(value.pop("kind")),
+        category=Category(value.pop("category")),
+        limit=value.pop("hour_limit"),
+        archive=None if archive is None else Archive(Until(archive[0]), archive[1]),
+        resolved_revision=more.get("resolved_revision", 0),
+        parts=more.get("parts", {}),
+        activity=tuple(Activity(*one) for one in more["activity"]),
+        **value,
+    )

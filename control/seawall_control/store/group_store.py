@@ -1,0 +1,84 @@
+"""`GroupStore` over SQL; an adapter lends its connections."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+from seawall_control.domain.escalation import History
+from seawall_control.domain.groups import Change, Group
+from seawall_control.domain.retention import Prune
+from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.store import group_sql
+from seawall_control.store.group_sql import Statements
+from seawall_control.store.port import GroupQuery
+
+T = TypeVar("T")
+
+
+class SqlGroups(ABC):
+    """Implements `GroupStore`."""
+
+    _find: ClassVar[str] = "instr"
+    """The function that finds a text in another."""
+
+    @abstractmethod
+    def _asking(self) -> Statements:
+        """Return connections that only read."""
+
+    @abstractmethod
+    async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
+        """Run a change in a transaction of its own; `deletes`: it frees room."""
+
+    async def group(self, group_id: str) -> Group:
+        """See `GroupStore.group`."""
+        return await group_sql.group(self._asking(), group_id)
+
+    async def groups(self, query: GroupQuery) -> Sequence[Group]:
+        """See `GroupStore.groups`."""
+        return await group_sql.groups(self._asking(), query, find=self._find)
+
+    async def members(self, group_id: str) -> Sequence[str]:
+        """See `GroupStore.members`."""
+        return await group_sql.members(self._asking(), group_id)
+
+    async def group_hours(self, group_id: str, *, hour: int, hours: int) -> History:
+        """See `GroupStore.group_hours`."""
+        return await group_sql.hours_of(self._asking(), group_id, hour, hours)
+
+    async def change_group(self, group_id: str, change: Callable[[Group], Group]) -> Group:
+        """See `GroupStore.change_group`."""
+        return await self._change_groups(lambda db: group_sql.change_group(db, group_id, change))
+
+    async def merge_groups(
+        self, into: str, ids: Sequence[str], change: Callable[[Group, Sequence[Group]], Group]
+    ) -> Group:
+        """See `GroupStore.merge_groups`."""
+        return await self._change_groups(lambda db: group_sql.merge_groups(db, into, ids, change))
+
+    async def split_group(
+        self, group_id: str, prints: Sequence[str], change: Callable[[Group], Group]
+    ) -> Group:
+        """See `GroupStore.split_group`."""
+        return await self._change_groups(lambda db: group_sql.split_group(db, group_id, prints, change))
+
+    async def age_groups(self, *, at_us: int) -> tuple[Sequence[Change], int]:
+        """See `GroupStore.age_groups`."""
+        return await self._change_groups(lambda db: group_sql.age_groups(db, at_us))
+
+    async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
+        """See `GroupStore.rollups`."""
+        return await group_sql.rollups(self._asking(), query)
+
+    async def prune_events(self, prune: Prune) -> int:
+        """See `GroupStore.prune_events`."""
+        return await self._change_groups(lambda db: group_sql.prune_events(db, prune), deletes=True)
+
+    async def prune_counts(self, kept_s: Mapping[Width, int], *, at_us: int) -> int:
+        """See `GroupStore.prune_counts`."""
+        return await self._change_groups(lambda db: group_sql.prune_counts(db, kept_s, at_us), deletes=True)
+
+    async def prune_groups(self, *, before_us: int) -> int:
+        """See `GroupStore.prune_groups`."""
+        return await self._change_groups(lambda db: group_sql.prune_groups(db, before_us), deletes=True)

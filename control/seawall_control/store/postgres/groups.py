@@ -1,0 +1,28 @@
+"""Groups and rollups in PostgreSQL. They change under the lock of the events, with which they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, TypeVar
+
+from seawall_control.store.group_sql import Statements
+from seawall_control.store.group_store import SqlGroups
+from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
+from seawall_control.store.postgres.target import Connection
+
+T = TypeVar("T")
+
+
+class PostgresGroups(Adapter, SqlGroups):
+    """Implements `GroupStore`."""
+
+    _find: ClassVar[str] = "strpos"
+
+    def _asking(self) -> Statements:
+        return PostgresQuestions(self._readers)
+
+    async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
+        async def change(db: Connection) -> T:
+            return await work(PostgresStatements(db))
+
+        return await self._writer.do(change, area="events")
