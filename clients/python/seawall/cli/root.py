@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "audit": ("audit:audit", "Read and verify the record of who changed what."),
+    "backup": ("backup:backup", "Copy the control plane's store to a file, while it runs."),
+    "restore": ("backup:restore", "Put a copy in the store's place."),
     "check": ("check:check", "Check that everything works together, with a hint where it does not."),
     "version": ("version:version", "Say what is installed and whether it runs compiled."),
 }

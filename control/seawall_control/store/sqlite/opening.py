@@ -106,7 +106,8 @@ def prepare_directory(directory: Path) -> None:
         raise StoreRefused(f"the data directory {directory} cannot be used: {error.strerror}") from error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -178,6 +179,6 @@ def prepare_file(directory: Path) -> Path:
         raise StoreRefused(f"{path} cannot be opened as a store: {error}") from error
     finally:
         db.close()
-    _sync(path)
-    _sync(directory)
+    sync(path)
+    sync(directory)
     return path
