@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from seawall_control.api.gate import GatePolicy
+from seawall_control import access_options
+from seawall_control.api.tls import TlsMistake
 from seawall_control.domain.events import Severity
 from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.retention import Keeping
+from seawall_control.listening import ListenRefused
 from seawall_control.logs import set_up
 from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
 from seawall_control.services.alerting.channels.addresses import Network, parse_networks
+from seawall_control.services.authority import AuthorityUnusable
 
 EXIT_USAGE: Final = 2
 EXIT_NOW: Final = 130
@@ -98,19 +101,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=COMMAND",
         help="a command that runbooks may run under this name; repeatable",
     )
-    found.add_argument(
-        "--require-credentials",
-        action="store_true",
-        help="take no call without a token, not even from the user that runs this process",
-    )
-    found.add_argument(
-        "--insecure",
-        action="store_true",
-        help="take every call from everybody: whoever reaches the ports may do everything",
-    )
-    found.add_argument(
-        "--open-metrics", action="store_true", help="let everybody read /metrics, without a token"
-    )
+    access_options.add_options(found)
     found.add_argument(
         "--alert-allow-net",
         action="append",
@@ -197,12 +188,15 @@ def authorities(text: str) -> str:
 
 def announce(style: str, addresses: Addresses) -> None:
     """Say on stderr that everything is served, and where."""
+    scheme = "https" if addresses.secure else "http"
     if style == "json":
-        line = json.dumps(
-            {"event": "ready", "grpc": addresses.grpc, "http": addresses.http}, separators=(",", ":")
-        )
+        said = {"event": "ready", "grpc": addresses.grpc, "http": addresses.http}
+        if addresses.proxy_grpc:
+            said["proxy_grpc"] = addresses.proxy_grpc
+        line = json.dumps({**said, "tls": addresses.secure}, separators=(",", ":"))
     else:
-        line = f"Control plane ready: gRPC on {addresses.grpc}, HTTP on http://{addresses.http}"
+        proxies = f", for proxies on {addresses.proxy_grpc}" if addresses.proxy_grpc else ""
+        line = f"Control plane ready: gRPC on {addresses.grpc}{proxies}, HTTP on {scheme}://{addresses.http}"
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
@@ -232,8 +226,8 @@ async def _run(settings: ControlSettings, style: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit code: 0 stopped, 2 cannot start, 3 the store failed."""
     options = parser().parse_args(arguments)
-    if options.insecure and options.require_credentials:
-        parser().error("--insecure takes every call and --require-credentials none without one; choose")
+    if wrong := access_options.mistake(options):
+        parser().error(wrong)
     set_up(options.log, options.log_level)
     settings = ControlSettings(
         data_dir=options.data_dir,
@@ -242,8 +236,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http_address=options.http,
         http_origins=frozenset(options.http_allow_origin),
         hooks=dict(options.hook),
-        gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
-        open_metrics=options.open_metrics,
         alert_networks=tuple(options.alert_allow_net),
         alert_ca_file=options.alert_ca_file,
         alert_apprise=options.alert_apprise,
@@ -254,9 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_bytes=options.max_store_mb * 1024 * 1024,
         ),
         flood=FloodLimits(rate=options.group_rate, burst=max(1, options.group_burst)),
+        access=access_options.settings_of(options),
     )
     try:
         return asyncio.run(_run(settings, options.log))
-    except (StoreRefused, AddressInUse) as error:
+    except (StoreRefused, AddressInUse, ListenRefused, TlsMistake, AuthorityUnusable) as error:
         _log.error("%s", error)
         return EXIT_USAGE

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from seawall.v1 import (
-    admin_access_pb2_grpc,
     admin_alerts_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
@@ -28,17 +27,14 @@ from seawall.v1 import (
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
 )
-from seawall_control.api import roles
-from seawall_control.api.access import AccessServicer
+from seawall_control.access import Access, AccessSettings
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
 from seawall_control.api.fleet_operations import FleetOperationServicer
-from seawall_control.api.gate import Gate, GatePolicy
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.healing import HealingServicer
 from seawall_control.api.http import HttpParts, HttpServer, bind
-from seawall_control.api.interceptor import AccessInterceptor
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
@@ -50,7 +46,6 @@ from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.services import group_watch, store_watch
 from seawall_control.services.alerting.channels.addresses import Network
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
-from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
 from seawall_control.services.events import EventService
@@ -68,7 +63,6 @@ from seawall_control.services.policies import PolicyService
 from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.tail import Hub
-from seawall_control.services.tokens import TokenService
 from seawall_control.store.opening import open_store
 from seawall_control.store.port import Store
 
@@ -107,10 +101,8 @@ class ControlSettings:
     """Origins of other sites whose pages may use the HTTP API."""
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Commands that runbooks may run, by the name that they call them."""
-    gate: GatePolicy = field(default_factory=GatePolicy)
-    """Who is let in without a credential."""
-    open_metrics: bool = False
-    """Whether /metrics asks for no credential."""
+    access: AccessSettings = field(default_factory=AccessSettings)
+    """Who may call, with which credentials, on which listeners."""
     keeping: Keeping = field(default_factory=Keeping)
     """How long things are kept."""
     flood: FloodLimits = field(default_factory=FloodLimits)
@@ -133,6 +125,10 @@ class Addresses:
 
     grpc: str
     http: str
+    proxy_grpc: str = ""
+    """Empty: proxies connect where everybody does."""
+    secure: bool = False
+    """Whether gRPC and HTTP speak TLS."""
 
 
 class ControlPlane:
@@ -174,9 +170,16 @@ class ControlPlane:
         neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
         neighbours.follow(healing_runbooks.KIND, self.healing.reload)
         store.watch(neighbours.told)
-        self.audit = AuditLog(store, clock)
-        self.tokens = TokenService(store, clock, self._background)
-        self.gate = Gate(settings.gate, self.tokens, self.audit, clock, self._background)
+        self.access = Access(
+            settings.access,
+            store,
+            clock,
+            self._background,
+            data_dir=settings.data_dir,
+            grpc=settings.grpc_address,
+            http=settings.http_address,
+            dismiss=self.fleet.dismiss,
+        )
         self.alerting = Alerting(
             store,
             self.fleet,
@@ -221,14 +224,10 @@ class ControlPlane:
         )
         served.add(admin_healing_pb2_grpc.add_HealingServiceServicer_to_server, HealingServicer(self.healing))
         served.add(
-            admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
-            AccessServicer(self.tokens, self.audit, clock),
-        )
-        served.add(
             admin_alerts_pb2_grpc.add_AlertServiceServicer_to_server,
             AlertServicer(self.alerting.administration, self.alerting.reading, clock),
         )
-        methods = roles.table(served.services)
+        methods = self.access.add_services(served)
         try:
             sock = bind(settings.http_address)
         except (OSError, ValueError, OverflowError) as error:
@@ -237,11 +236,19 @@ class ControlPlane:
                 "choose another with --http"
             ) from error
         try:
-            self._grpc = GrpcServer(served, settings.grpc_address, AccessInterceptor(self.gate, methods))
+            self._grpc = self.access.grpc_server(served, methods, settings.grpc_address)
         except RuntimeError as error:
             sock.close()
             raise AddressInUse(
                 f"the gRPC address {settings.grpc_address} cannot be used; choose another with --grpc"
+            ) from error
+        try:
+            self._proxy_grpc = self.access.proxy_server(served, methods)
+        except RuntimeError as error:
+            sock.close()
+            raise AddressInUse(
+                f"the proxies' address {settings.access.proxy_grpc_address} cannot be used; choose another "
+                "with --proxy-grpc"
             ) from error
         self._sock = sock
         self.parts = HttpParts(
@@ -253,12 +260,20 @@ class ControlPlane:
             clock,
             served,
             found,
-            self.gate,
+            self.access.gate,
             methods,
-            settings.open_metrics,
+            settings.access.open_metrics,
         )
-        self._http = HttpServer(self.parts, sock, origins=settings.http_origins)
-        self.addresses = Addresses(self._grpc.address, self._http.address)
+        tls = self.access.protection.admin
+        self._http = HttpServer(
+            self.parts, sock, origins=settings.http_origins, context=tls.http_context() if tls else None
+        )
+        self.addresses = Addresses(
+            self._grpc.address,
+            self._http.address,
+            self._proxy_grpc.address if self._proxy_grpc else "",
+            secure=tls is not None,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -293,41 +308,26 @@ class ControlPlane:
             loop.create_task(self.alerting.deliverer.run(), name="seawall-alert-deliveries"),
             loop.create_task(self.alerting.evaluator.run(), name="seawall-alert-rules"),
         ]
-        await self._grpc.start()
-        self._say_who_may_call()
+        self._tasks += [loop.create_task(work, name="seawall-access") for work in self.access.background()]
+        for server in self._grpc_servers():
+            await server.start()
+        self.access.announce(self.addresses.grpc, self.addresses.http)
 
-    def _say_who_may_call(self) -> None:
-        gate = self._settings.gate
-        if gate.anybody:
-            _log.warning(
-                "INSECURE: every call is taken from everybody (--insecure); whoever reaches %s or %s may "
-                "push policies, open breakers and make tokens",
-                self.addresses.grpc,
-                self.addresses.http,
-            )
-        elif not gate.local_user:
-            _log.info("every call takes a token or a certificate")
-        elif self.gate.users.known:
-            _log.info(
-                "without a token only the user that runs this process (and root) may call, on this machine"
-            )
-        else:
-            _log.warning(
-                "this system does not tell who is at the other end of a loopback connection: every local "
-                "user may do everything; start with --require-credentials where that is not wanted"
-            )
+    def _grpc_servers(self) -> list[GrpcServer]:
+        return [self._grpc, self._proxy_grpc] if self._proxy_grpc else [self._grpc]
 
     async def stop(self) -> None:
         """Drain and end everything but the store."""
         self.health.draining = True
-        await self._grpc.drain()
+        for server in self._grpc_servers():
+            await server.drain()
         self.fleet.close()
         stopping = ShuttingDown("the control plane is stopping; follow again in a moment")
         for followed in (self.hub, self.feed, self.rollouts.watchers):
             followed.close(stopping)
         self.alerting.close()
         self._http.stop()
-        await self._grpc.stop(self._settings.grace_s)
+        await asyncio.gather(*(server.stop(self._settings.grace_s) for server in self._grpc_servers()))
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

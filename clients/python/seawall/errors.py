@@ -145,7 +145,23 @@ def from_status(code: str, text: str, details: bytes | None, *, target: str) -> 
         message = f"the control plane at {target} did not answer in time"
     elif cls is Failed and code == "UNIMPLEMENTED":
         message = f"{target} does not speak the Seawall API: {text}"
-    return cls(message, code=code, reason=reason, violations=violations, metadata=metadata)
+    remedy = _tls_remedy(text) if cls is Unreachable else None
+    return cls(message, code=code, reason=reason, violations=violations, metadata=metadata, remedy=remedy)
+
+
+def _tls_remedy(text: str) -> str | None:
+    """Return what to do about a connection that TLS, or its absence, has ended."""
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return (
+            "Its certificate is not of an authority that this machine knows: name the authority with "
+            "--ca-file (`seawall enrol ca`, on the control plane's machine, prints its own), or see that the "
+            "target has a name that the certificate is for."
+        )
+    if "WRONG_VERSION_NUMBER" in text:
+        return "It does not speak TLS: leave out --tls and --ca-file."
+    if "Socket closed" in text:
+        return f"{Unreachable.default_remedy} If it speaks TLS, say so: --ca-file FILE, or --tls."
+    return None
 
 
 def _shorten(text: str) -> str:

@@ -11,16 +11,19 @@ from seawall_control.api.caller import current
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import audit, paging
 from seawall_control.domain.access import Role
+from seawall_control.domain.enrolment import DEFAULT_TTL_S, NodeCertificate
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Entry
 from seawall_control.domain.tokens import Token
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.edge import Clock
+from seawall_control.services.enrolment import EnrolmentService
 from seawall_control.services.tokens import TokenService
 
 _SHORTEST_S: Final = 60.0
 _LONGEST_S: Final = 10 * 365 * 86400.0
+_LONGEST_WAIT_S: Final = 7 * 86400.0
 MOST_SEARCHED: Final = 5000
 """Entries that one page with a condition looks at; the next page goes on from there."""
 
@@ -34,6 +37,16 @@ def _token(token: Token) -> pb.Token:
         expire_time=codec.optional_time(token.expires_us),
         last_use_time=codec.optional_time(token.last_used_us),
         id=token.id,
+    )
+
+
+def _certificate(item: NodeCertificate) -> pb.NodeCertificate:
+    return pb.NodeCertificate(
+        node=item.node,
+        serial=item.serial,
+        create_time=codec.optional_time(item.created_us),
+        expire_time=codec.optional_time(item.expires_us),
+        revoke_time=codec.optional_time(item.revoked_us),
     )
 
 
@@ -73,8 +86,11 @@ def who() -> str:
 class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
     """seawall.v1.AccessService."""
 
-    def __init__(self, tokens: TokenService, log: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, tokens: TokenService, enrolment: EnrolmentService, log: AuditLog, clock: Clock
+    ) -> None:
         self._tokens = tokens
+        self._enrolment = enrolment
         self._audit = log
         self._clock = clock
 
@@ -114,6 +130,58 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
             return pb.RevokeTokenResponse()
 
         return await answered(context, work())
+
+    async def CreateEnrolmentToken(
+        self, request: pb.CreateEnrolmentTokenRequest, context: Context
+    ) -> pb.CreateEnrolmentTokenResponse:
+        """Make a token with which one proxy enrols once."""
+
+        async def work() -> pb.CreateEnrolmentTokenResponse:
+            ttl_s = codec.checked_seconds(
+                request.ttl, name="ttl", default_s=DEFAULT_TTL_S, low_s=_SHORTEST_S, high_s=_LONGEST_WAIT_S
+            )
+            token, secret = await self._enrolment.create_token(request.node, ttl_s=ttl_s, created_by=who())
+            return pb.CreateEnrolmentTokenResponse(
+                secret=secret, expire_time=codec.optional_time(token.expires_us)
+            )
+
+        return await answered(context, work())
+
+    async def ListCertificates(
+        self, request: pb.ListCertificatesRequest, context: Context
+    ) -> pb.ListCertificatesResponse:
+        """Return certificates of proxies."""
+
+        async def work() -> pb.ListCertificatesResponse:
+            size = paging.page_size(request.page_size, default=200, most=1000)
+            scope = ("certificates", request.node)
+            after = str(paging.decode(request.page_token, scope)[0]) if request.page_token else ""
+            found = await self._enrolment.certificates(after=after, limit=size + 1, node=request.node)
+            page = found[:size]
+            more = paging.encode((page[-1].name,), scope) if len(found) > size else ""
+            return pb.ListCertificatesResponse(
+                certificates=[_certificate(item) for item in page], next_page_token=more
+            )
+
+        return await answered(context, work())
+
+    async def RevokeCertificates(
+        self, request: pb.RevokeCertificatesRequest, context: Context
+    ) -> pb.RevokeCertificatesResponse:
+        """Refuse a proxy's certificates from now on."""
+
+        async def work() -> pb.RevokeCertificatesResponse:
+            number = await self._enrolment.revoke(request.node, request.serial.lower().lstrip("0"))
+            return pb.RevokeCertificatesResponse(revoked=number)
+
+        return await answered(context, work())
+
+    async def GetAuthority(
+        self, request: pb.GetAuthorityRequest, context: Context
+    ) -> pb.GetAuthorityResponse:
+        """Return the authority's certificate."""
+        authority = self._enrolment.authority
+        return pb.GetAuthorityResponse(certificate=authority.pem, fingerprint=authority.fingerprint)
 
     async def ListAuditEntries(
         self, request: pb.ListAuditEntriesRequest, context: Context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import grpc
@@ -30,10 +31,27 @@ _OPTIONS: Final = (
 class GrpcServer:
     """The gRPC side of the control plane."""
 
-    def __init__(self, served: Registry, address: str, access: AccessInterceptor) -> None:
+    def __init__(
+        self,
+        served: Registry,
+        address: str,
+        access: AccessInterceptor,
+        *,
+        credentials: grpc.ServerCredentials | None = None,
+        only: Collection[str] | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        """Serve what is registered: `only` some services, or all `without` some. Plaintext without
+        `credentials`.
+        """
         self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS, interceptors=(access,))
-        self._services = tuple(served.services)
-        for name, handlers in served.services.items():
+        wanted = {
+            name: handlers
+            for name, handlers in served.services.items()
+            if (only is None or name in only) and name not in without
+        }
+        self._services = tuple(wanted)
+        for name, handlers in wanted.items():
             self._server.add_registered_method_handlers(name, dict(handlers))
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(name, dict(handlers)),)
@@ -42,7 +60,11 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         self._host = address.rpartition(":")[0]
-        self._port = access.server_port = self._server.add_insecure_port(address)
+        if credentials is None:
+            self._port = self._server.add_insecure_port(address)
+        else:
+            self._port = self._server.add_secure_port(address, credentials)
+        access.server_port = self._port
 
     @property
     def address(self) -> str:

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import admin_healing_pb2 as pb
 from seawall.v1 import admin_healing_pb2_grpc
+from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.healing.actions import CATALOGUE, Action
@@ -215,7 +216,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Let a proposal run."""
 
         async def work() -> pb.ApproveHealingCaseResponse:
-            case = await self._healing.approve(request.id, actor=request.actor[:_MAX_ACTOR])
+            case = await self._healing.approve(request.id, actor=author(request.actor)[:_MAX_ACTOR])
             return pb.ApproveHealingCaseResponse(case=case_message(case))
 
         return await answered(context, work())
@@ -227,7 +228,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
 
         async def work() -> pb.RejectHealingCaseResponse:
             case = await self._healing.reject(
-                request.id, actor=request.actor[:_MAX_ACTOR], reason=request.reason[:_MAX_REASON]
+                request.id, actor=author(request.actor)[:_MAX_ACTOR], reason=request.reason[:_MAX_REASON]
             )
             return pb.RejectHealingCaseResponse(case=case_message(case))
 

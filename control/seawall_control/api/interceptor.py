@@ -29,7 +29,7 @@ def peer_of(text: str) -> tuple[str, int]:
     return (found.group(1), int(found.group(2))) if found else ("", 0)
 
 
-def presented(context: Context, server_port: int) -> Presented:
+def presented(context: Context, server_port: int, *, takes_certificates: bool) -> Presented:
     """Return what a call shows of its caller."""
     host, port = peer_of(context.peer())
     given: list[str] = [
@@ -37,7 +37,8 @@ def presented(context: Context, server_port: int) -> Presented:
         for key, value in context.invocation_metadata() or ()
         if key == "authorization"
     ]
-    certificates = list(context.auth_context().get("x509_pem_cert") or ())
+    shown = context.auth_context().get("x509_pem_cert") if takes_certificates else ()
+    certificates = list(shown or ())
     return Presented(
         # Two of them would leave open which one counts.
         authorization=given[0] if len(given) == 1 else "several" if given else "",
@@ -69,8 +70,12 @@ def _reason(context: Context) -> str:
 class AccessInterceptor(grpc.aio.ServerInterceptor):
     """Admits or refuses each call before its servicer sees anything of it."""
 
-    def __init__(self, gate: Gate, methods: Mapping[str, MethodAccess]) -> None:
+    def __init__(
+        self, gate: Gate, methods: Mapping[str, MethodAccess], *, takes_certificates: bool = False
+    ) -> None:
+        """`takes_certificates` makes a client certificate of this listener say which node calls."""
         self._gate = gate
+        self._takes_certificates = takes_certificates
         self._methods = methods
         self.server_port = 0
         """Port of the listener; set when it is bound."""
@@ -122,7 +127,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         access = self._methods.get(method)
         try:
-            call = await self._gate.admit(method, access, presented(context, self.server_port))
+            shown = presented(context, self.server_port, takes_certificates=self._takes_certificates)
+            call = await self._gate.admit(method, access, shown)
         except Exception as error:  # noqa: BLE001 - the table decides
             await abort(context, error)
         assert access is not None

@@ -31,7 +31,7 @@ USED_GRAIN_US: Final = 60_000_000
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_CHARS: Final = 43
 _CHECK_CHARS: Final = 6
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/-]{0,127}")
 
 
 def _base62(value: int, length: int) -> str:
@@ -95,7 +95,7 @@ def checked_name(name: str) -> str:
     """Return a token's name. Raise `InvalidRequest`."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest(
-            "name must have 1 to 63 letters, digits or ._@- and begin with a letter or digit, "
+            "name must have 1 to 128 letters, digits or ._@/- and begin with a letter or digit, "
             "such as alice-laptop"
         )
     return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +11,14 @@ from typing import Final
 
 from seawall_control.domain.audit import TOPIC, AuditRecord, encoded
 from seawall_control.domain.buckets import Buckets
+from seawall_control.domain.errors import ControlError
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Append, Entry, broken_link
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import RecordStore
 
 PAGE: Final = 500
+DAY_S: Final = 86_400
 KEPT_ENTRIES: Final = 10_000
 """The newest entries are kept whatever their age."""
 REFUSALS_PER_S: Final = 0.2
@@ -101,6 +106,14 @@ class AuditLog:
             count += len(page)
             before = [page[-1]]
             last, head = page[-1].number, page[-1].chain
+
+    async def run_trim(self, *, days: float) -> None:
+        """Delete old entries now and every day, until cancelled; 0 days means never."""
+        while days > 0:
+            # The store may be full or busy; tomorrow is soon enough.
+            with contextlib.suppress(ControlError):
+                await self.trim(older_than_us=int(days * DAY_S * MICROS))
+            await asyncio.sleep(DAY_S)
 
     async def trim(self, *, older_than_us: int) -> int:
         """Delete old entries, but never the newest 10,000."""

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from seawall.v1 import fleet_pb2, policy_pb2
-from seawall_control.domain.errors import ControlError, NotFound, ShuttingDown, Superseded, TooManyStreams
+from seawall_control.domain.errors import (
+    ControlError,
+    NotFound,
+    ShuttingDown,
+    Superseded,
+    TooManyStreams,
+    Unauthenticated,
+)
 from seawall_control.domain.events import MICROS, EventKind, Severity
 from seawall_control.domain.fleet import (
     ProxyRecord,
@@ -197,6 +204,12 @@ class Fleet:
                 ),
                 "seawall-event-duplicate-node",
             )
+
+    def dismiss(self, node: str) -> None:
+        """End the stream of a node whose credential was revoked."""
+        session = self._sessions.get(node)
+        if session is not None:
+            session.close(Unauthenticated(f"the certificates of node {node} were revoked"))
 
     def detach(self, session: Session) -> None:
         """Forget a stream that has ended."""

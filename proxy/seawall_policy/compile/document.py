@@ -155,6 +155,17 @@ def _check_control(scope: Scope, control: policy_pb2.ControlLink) -> None:
         )
     elif mistake:
         (scope / "target").error(codes.BAD_ADDRESS, f"{quoted(control.target)} {mistake}")
+    enrols = address_mistake(control.enrol_target, lowest_port=1) if control.enrol_target else ""
+    if enrols:
+        (scope / "enrol_target").error(codes.BAD_ADDRESS, f"{quoted(control.enrol_target)} {enrols}")
+    if bool(control.tls.cert_file) != bool(control.tls.key_file):
+        (scope / "tls").error(
+            codes.MISSING, "a client certificate takes both files; add `cert_file` and `key_file`"
+        )
+    if control.tls.cert_file and control.enrol_token_file:
+        (scope / "enrol_token_file").error(
+            codes.EXCLUSIVE, "the proxy has a certificate already, in `tls`; remove one of the two"
+        )
     for field, name in (("node", control.node), ("policy_set", control.policy_set)):
         if name and not _is_name(name):
             (scope / field).error(

@@ -19,7 +19,7 @@ VALUE: Final = "google.protobuf.Value"
 
 LATER: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "ControlLink": {"tls": ""},
+        "ControlTls": {"crl_file": "a control plane refuses what it has revoked by itself"},
     }
 )
 """Settings that have a fixed name and no meaning yet, with what to do meanwhile."""

@@ -28,6 +28,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import event_pb2, fleet_pb2, fleet_pb2_grpc, policy_pb2
 from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.link_identity import IdentityTrouble, LinkSecurity
 from seawall_proxy.runtime.link_refused import RefusedFile
 from seawall_proxy.runtime.link_state import MAX_BATCH_BYTES, Backoff, Shipping, StatsClock
 from seawall_proxy.telemetry.spool import Batch
@@ -39,6 +40,7 @@ STABLE_S: Final = 5.0
 """A stream that lasted this long counts as a success for the back-off."""
 WRITE_LIMIT_S: Final = 30.0
 FLUSH_LIMIT_S: Final = 3.0
+RENEW_LOOK_S: Final = 60.0
 MAX_MESSAGE_BYTES: Final = 16 << 20
 MAX_REASONS: Final = 50
 MAX_COMMANDS: Final = 64
@@ -108,7 +110,7 @@ class ControlLink:
         command: RunCommand,
         draw: Callable[[], float],
         refused_path: Path | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        security: LinkSecurity | None = None,
     ) -> None:
         self._target: str = target
         self._identity: LinkIdentity = identity
@@ -118,7 +120,7 @@ class ControlLink:
         self._stats: Callable[[], fleet_pb2.StatsReport] = stats
         self._command: RunCommand = command
         self._refused: RefusedFile | None = None if refused_path is None else RefusedFile(refused_path)
-        self._credentials: grpc.ChannelCredentials | None = credentials
+        self._security: LinkSecurity | None = security
 
         self._backoff: Backoff = Backoff(draw)
         self._shipping: Shipping = Shipping()
@@ -161,7 +163,15 @@ class ControlLink:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._apply_pushes())
             tasks.create_task(self._run_commands())
+            tasks.create_task(self._renew())
             await self._keep_connected()
+
+    async def _renew(self) -> None:
+        """Keep the identity fresh while a stream is open; without one it is looked at before the next."""
+        while self._security is not None:
+            await asyncio.sleep(RENEW_LOOK_S)
+            if self._welcomed:
+                await self._security.renew_if_due()
 
     async def flush(self, limit_s: float = FLUSH_LIMIT_S) -> bool:
         """Wait until the control plane has every event that is spooled, at most `limit_s`; tell whether
@@ -195,6 +205,8 @@ class ControlLink:
             "policy_age_seconds": self.policy_age_s(),
             "last_nack_revision": self._nack_revision,
             "last_nack_reason": "; ".join(self._nack_reasons),
+            "certificate_expires": None if self._security is None else self._security.expires_s,
+            "certificate_trouble": "" if self._security is None else self._security.trouble,
             "events_acked": self._events_acked,
             "events_refused": self._events_refused,
             "spool_problem": self._pump.problem,
@@ -228,6 +240,8 @@ class ControlLink:
                 error = await self._one_stream()
             except grpc.aio.AioRpcError as failure:
                 error = f"{failure.code().name}: {failure.details()}"
+            except IdentityTrouble as trouble:
+                error = str(trouble)
             except TimeoutError:
                 error = f"the control plane did not answer within {WELCOME_LIMIT_S:g} s"
             except (OSError, ValueError, grpc.aio.UsageError, asyncio.InvalidStateError) as failure:
@@ -263,8 +277,13 @@ class ControlLink:
 
     async def _one_stream(self) -> str:
         """Open a stream and use it until it ends; return why it did."""
+        metadata: tuple[tuple[str, str], ...] = ()
+        if self._security is not None:
+            await self._security.prepare()
+            metadata = self._security.metadata()
         async with self._channel() as channel:
-            stream: Stream = fleet_pb2_grpc.FleetServiceStub(channel).Connect()  # type: ignore[no-untyped-call]
+            stub = fleet_pb2_grpc.FleetServiceStub(channel)  # type: ignore[no-untyped-call]
+            stream: Stream = stub.Connect(metadata=metadata)
             try:
                 async with asyncio.timeout(WELCOME_LIMIT_S):
                     await stream.write(fleet_pb2.ConnectRequest(hello=self._hello()))
@@ -280,10 +299,13 @@ class ControlLink:
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[grpc.aio.Channel]:
-        if self._credentials is None:
+        security = self._security
+        credentials = None if security is None else security.credentials()
+        if security is None or credentials is None:
             channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
         else:
-            channel = grpc.aio.secure_channel(self._target, self._credentials, options=_CHANNEL_OPTIONS)
+            options = (*_CHANNEL_OPTIONS, *security.options())
+            channel = grpc.aio.secure_channel(self._target, credentials, options=options)
         try:
             yield channel
         finally:

@@ -246,6 +246,7 @@ class ProxyServer:
             ControlLink,
             LinkIdentity,
         )
+        from seawall_proxy.runtime.link_setup import link_security  # noqa: PLC0415
 
         control = self.report.document.control
         identity = LinkIdentity(
@@ -268,6 +269,9 @@ class ProxyServer:
             command=self._run_command,
             draw=self.dice.random,
             refused_path=self.state_dir / "refused_events.jsonl",
+            security=link_security(
+                control, self.control_target, self.settings.config_path.parent, self.state_dir
+            ),
         )
 
     async def _apply_push(self, document: policy_pb2.PolicyDocument, revision: int, digest: str) -> list[str]:

@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from seawall.v1 import admin_access_pb2, admin_events_pb2, admin_policies_pb2, event_pb2, fleet_pb2
+from seawall_control.access import AccessSettings
 from seawall_control.api import gate as gate_module
 from seawall_control.api import roles as access_table
 from seawall_control.api.gate import GatePolicy
@@ -116,14 +117,14 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
         grpc_address="127.0.0.1:0",
         http_address="127.0.0.1:0",
         grace_s=1.0,
-        gate=GatePolicy(local_user=False),
+        access=AccessSettings(gate=GatePolicy(local_user=False)),
     )
     store = await open_store(settings.data_dir)
     plane = ControlPlane(settings, store)
     await plane.start()
     secrets = {}
     for name, role in {**PERSONS, "proxy-1": Role.PROXY}.items():
-        _, secrets[name] = await plane.tokens.create(name, [role], expires_us=0, created_by="test")
+        _, secrets[name] = await plane.access.tokens.create(name, [role], expires_us=0, created_by="test")
     async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
         yield Secured(plane, channel, secrets)
     await plane.stop()
@@ -140,14 +141,14 @@ async def test_no_method_is_open(secured: Secured) -> None:
     found = methods(secured.plane)
     assert len(found) > 20
     # The sweep is one address that fails again and again.
-    secured.plane.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
+    secured.plane.access.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
     for method in found:
         assert await secured.code(method, None) is grpc.StatusCode.UNAUTHENTICATED, method.full_name
 
 
 async def test_every_method_with_every_role(secured: Secured) -> None:
     """Who may, gets past the gate (and perhaps no further: the requests are empty); who may not, does not."""
-    secured.plane.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
+    secured.plane.access.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
     for method in methods(secured.plane):
         wanted = access_table.access_of(method).role
         for name in secured.secrets:
@@ -164,7 +165,7 @@ OPEN = {"/health", "/api/v1/errors/health", "/livez", "/ready", "/readyz"}
 async def test_no_page_is_open(secured: Secured) -> None:
     """Every route over HTTP, with nobody and with every role."""
     # The sweep is one address that fails again and again.
-    secured.plane.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
+    secured.plane.access.gate._failures = Buckets(per_second=1e4, burst=1e4, capacity=10)
     table = access_table.table(secured.plane.served.services)
     pages: list[tuple[str, str, Role, bool]] = []
     for route in routes(secured.plane.parts):
@@ -211,7 +212,7 @@ async def test_no_web_socket_is_open(secured: Secured, monkeypatch: pytest.Monke
                 pass
     bearer = {"authorization": f"Bearer {secured.secrets['viewer']}"}
     async with connect(address, additional_headers=bearer) as socket:
-        await secured.plane.tokens.revoke("viewer")
+        await secured.plane.access.tokens.revoke("viewer")
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
 
@@ -294,7 +295,7 @@ async def test_a_revoked_token_ends_its_streams(secured: Secured, monkeypatch: p
     reading = asyncio.create_task(tail.read())
     await asyncio.sleep(0.3)
     assert not reading.done()
-    await secured.plane.tokens.revoke("viewer")
+    await secured.plane.access.tokens.revoke("viewer")
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         await reading
     assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
@@ -303,12 +304,14 @@ async def test_a_revoked_token_ends_its_streams(secured: Secured, monkeypatch: p
 
 async def test_an_expired_token_is_refused(secured: Secured) -> None:
     """To the second, without anybody revoking it."""
-    soon = secured.plane.tokens._clock.now_us() + 300_000
-    _, secret = await secured.plane.tokens.create("brief", [Role.VIEWER], expires_us=soon, created_by="test")
-    assert (await secured.plane.tokens.authenticate(secret, "")).name == "brief"
+    soon = secured.plane.access.tokens._clock.now_us() + 300_000
+    _, secret = await secured.plane.access.tokens.create(
+        "brief", [Role.VIEWER], expires_us=soon, created_by="test"
+    )
+    assert (await secured.plane.access.tokens.authenticate(secret, "")).name == "brief"
     await asyncio.sleep(0.35)
     with pytest.raises(Exception, match="has expired"):
-        await secured.plane.tokens.authenticate(secret, "")
+        await secured.plane.access.tokens.authenticate(secret, "")
 
 
 async def test_a_proxys_token_is_for_its_node(secured: Secured) -> None:
@@ -376,7 +379,7 @@ async def test_changes_are_on_record_and_looking_is_not(secured: Secured) -> Non
     assert token.resource["name"] == "new"
     assert token.result["token.id"] == made.token.id
     assert made.secret not in page.SerializeToString().decode("latin-1")
-    assert (await plane.audit.verify()).broken is None
+    assert (await plane.access.audit.verify()).broken is None
     # One page at a time leads through the same entries.
     numbers, page_token = [], ""
     while True:
@@ -401,7 +404,7 @@ async def test_changes_over_http_are_on_record(secured: Secured) -> None:
         headers={"authorization": f"Bearer {secured.secrets['operator']}"},
     )
     assert status == 200
-    (entry,) = await secured.plane.audit.page(before=0, limit=10)
+    (entry,) = await secured.plane.access.audit.page(before=0, limit=10)
     body = json.loads(entry.body)
     assert (body["actor"], body["method"]) == ("operator", "/seawall.v1.EventService/DeleteResolvedEvents")
     assert (body["outcome"], body["resource"]) == ("OK", {"path": "/api/v1/errors"})
@@ -416,12 +419,12 @@ async def test_reporting_events_fills_no_journal(secured: Secured) -> None:
     )
     event = event_pb2.ErrorEvent(component="c", message="m", severity=event_pb2.SEVERITY_LOW)
     await report(admin_events_pb2.ReportEventsRequest(events=[event]), metadata=secured.metadata("reporter"))
-    assert not await secured.plane.audit.page(before=0, limit=10)
+    assert not await secured.plane.access.audit.page(before=0, limit=10)
 
 
 async def test_who_calls_too_often_waits(secured: Secured) -> None:
     """Each caller has its own measure, and hears how long to wait."""
-    secured.plane.gate._calls = Buckets(per_second=0.5, burst=3, capacity=10)
+    secured.plane.access.gate._calls = Buckets(per_second=0.5, burst=3, capacity=10)
     health: Any = secured.channel.unary_unary(
         "/seawall.v1.OperationsService/GetSystemHealth",
         request_serializer=lambda _: b"",
@@ -475,8 +478,8 @@ async def test_the_local_user_needs_no_token(tmp_path: Path) -> None:
             await health(None)
             assert (await http(plane.addresses.http, "GET", "/status"))[0] == 200
             # The same as when the socket were another user's.
-            plane.gate.users._allowed = frozenset({os.geteuid() + 1})
-            plane.gate.users._remembered.clear()
+            plane.access.gate.users._allowed = frozenset({os.geteuid() + 1})
+            plane.access.gate.users._remembered.clear()
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await health(None)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -190,7 +190,11 @@ async def test_sigterm_drains_and_stores_what_was_sent(tmp_path: Path, processes
         process.process.send_signal(signal.SIGTERM)
         assert await proxy.end() is grpc.StatusCode.UNAVAILABLE
         assert await process.end() == 0
-    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["control.db", "control.lock"]
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [
+        "authority",
+        "control.db",
+        "control.lock",
+    ]
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "data" / "control.db").stat().st_mode) == 0o600
     with sqlite3.connect(tmp_path / "data" / "control.db") as db:

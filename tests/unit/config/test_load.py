@@ -199,7 +199,7 @@ def test_mistakes(setting: str, code: str, part: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("control: {tls: {}}", "SW0010"),
+        ("control: {tls: {crl_file: x}}", "SW0010"),
         ("hello", "SW0006"),
         ("- a", "SW0006"),
         ("policies: []", "SW0006"),

@@ -73,7 +73,7 @@ def test_a_role_of_a_newer_version_is_not_granted() -> None:
     assert tokens.decoded("a", body).roles == {Role.VIEWER}
 
 
-@pytest.mark.parametrize("name", ["", "-a", "a" * 64, "a b", "a/b", "ä", "a\0"])
+@pytest.mark.parametrize("name", ["", "-a", "a" * 129, "a b", "/a", "ä", "a\0"])
 def test_names_that_no_token_has(name: str) -> None:
     """They would not fit a table, a path or a log line."""
     with pytest.raises(InvalidRequest):

@@ -19,6 +19,17 @@ def token(item: admin_access_pb2.Token) -> Shape:
     }
 
 
+def certificate(item: admin_access_pb2.NodeCertificate) -> Shape:
+    """Return a proxy's certificate."""
+    return {
+        "node": item.node,
+        "serial": item.serial,
+        "created": time(item.create_time),
+        "expires": time(item.expire_time),
+        "revoked": time(item.revoke_time),
+    }
+
+
 def audit_entry(item: admin_access_pb2.AuditEntry) -> Shape:
     """Return an entry of the audit journal."""
     return {

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import ssl
 from typing import Any
+
+from seawall.cli.connecting import credentials
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -15,9 +18,17 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def get(address: str, path: str, *, timeout_s: float = 2.0) -> tuple[int, str]:
-    """Return status and body; raise OSError when there is no answer."""
-    host, port = split_address(address)
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    """Return status and body; raise OSError when there is no answer. `https://host:port` speaks TLS, with the
+    authority that --ca-file names.
+    """
+    secure = address.startswith("https://")
+    host, port = split_address(address.removeprefix("https://").removeprefix("http://").rstrip("/"))
+    connection: http.client.HTTPConnection
+    if secure:
+        context = ssl.create_default_context(cafile=credentials().ca_file or None)
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"connection": "close"})
         response = connection.getresponse()

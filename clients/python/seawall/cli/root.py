@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "events": ("events:events", "List, show, resolve, count or follow error events."),
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
+    "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),
     "audit": ("audit:audit", "Read and verify the record of who changed what."),
     "backup": ("backup:backup", "Copy the control plane's store to a file, while it runs."),
     "restore": ("backup:restore", "Put a copy in the store's place."),

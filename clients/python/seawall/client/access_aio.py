@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from seawall.client import access_calls as calls
 from seawall.client.calls import Seconds
-from seawall.v1.admin_access_pb2 import AuditEntry, CreateTokenResponse, Token, VerifyAuditResponse
+from seawall.v1.admin_access_pb2 import (
+    AuditEntry,
+    CreateEnrolmentTokenResponse,
+    CreateTokenResponse,
+    GetAuthorityResponse,
+    NodeCertificate,
+    Token,
+    VerifyAuditResponse,
+)
 
 if TYPE_CHECKING:
     from seawall.client.aio import _Run
@@ -16,7 +24,10 @@ _PAGE: Final = 200
 
 
 class AsyncAccess:
-    """Tokens and the audit journal; see `AsyncSeawall.access`. Takes the role admin, the journal viewer."""
+    """Tokens, certificates of proxies and the audit journal; see `AsyncSeawall.access`.
+
+    Reading certificates and the journal takes the role viewer, everything else admin.
+    """
 
     def __init__(self, run: _Run) -> None:
         self._run = run
@@ -45,6 +56,35 @@ class AsyncAccess:
     async def revoke_token(self, name: str) -> None:
         """Make a token useless; `NotFound` when there is none of this name."""
         await self._run.unary(calls.revoke_token(name))
+
+    async def create_enrolment_token(
+        self, node: str, *, ttl: Seconds | None = None
+    ) -> CreateEnrolmentTokenResponse:
+        """Make a token with which one proxy enrols as `node`, once, within `ttl` (1 min to 7 days; None: 10
+        minutes). `secret` in the answer cannot be had again.
+        """
+        return await self._run.unary(calls.create_enrolment_token(node, ttl))
+
+    async def certificates(self, *, node: str = "") -> AsyncIterator[NodeCertificate]:
+        """Yield the certificates of proxies, of one node or of all, by node."""
+        token = ""
+        while True:
+            page = await self._run.unary(calls.list_certificates(_PAGE, token, node))
+            for item in page.certificates:
+                yield item
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def revoke_certificates(self, node: str, *, serial: str = "") -> int:
+        """Refuse a proxy's certificates from now on, all or the one with a serial number; return how many.
+        Its stream ends. `NotFound` when it has none that is good.
+        """
+        return (await self._run.unary(calls.revoke_certificates(node, serial))).revoked
+
+    async def authority(self) -> GetAuthorityResponse:
+        """Return the control plane's certificate authority: what `Credentials.ca_file` takes."""
+        return await self._run.unary(calls.get_authority())
 
     async def audit(
         self, *, actor: str = "", method: str = "", limit: int = 100

@@ -38,6 +38,32 @@ def revoke_token(name: str) -> Call[pb.RevokeTokenResponse]:
     return Call("/seawall.v1.AccessService/RevokeToken", request, pb.RevokeTokenResponse)
 
 
+def create_enrolment_token(node: str, ttl: Seconds | None) -> Call[pb.CreateEnrolmentTokenResponse]:
+    """Make a token with which a proxy enrols once."""
+    request = pb.CreateEnrolmentTokenRequest(node=node)
+    if ttl is not None:
+        request.ttl.CopyFrom(duration(ttl))
+    return Call("/seawall.v1.AccessService/CreateEnrolmentToken", request, pb.CreateEnrolmentTokenResponse)
+
+
+def list_certificates(page_size: int, page_token: str, node: str) -> Call[pb.ListCertificatesResponse]:
+    """One page of proxies' certificates."""
+    request = pb.ListCertificatesRequest(page_size=page_size, page_token=page_token, node=node)
+    return Call("/seawall.v1.AccessService/ListCertificates", request, pb.ListCertificatesResponse)
+
+
+def revoke_certificates(node: str, serial: str) -> Call[pb.RevokeCertificatesResponse]:
+    """Refuse a proxy's certificates from now on."""
+    request = pb.RevokeCertificatesRequest(node=node, serial=serial)
+    return Call("/seawall.v1.AccessService/RevokeCertificates", request, pb.RevokeCertificatesResponse)
+
+
+def get_authority() -> Call[pb.GetAuthorityResponse]:
+    """The control plane's certificate authority."""
+    request = pb.GetAuthorityRequest()
+    return Call("/seawall.v1.AccessService/GetAuthority", request, pb.GetAuthorityResponse)
+
+
 def list_audit(page_size: int, page_token: str, actor: str, method: str) -> Call[pb.ListAuditEntriesResponse]:
     """One page of the audit journal."""
     request = pb.ListAuditEntriesRequest(

@@ -50,6 +50,26 @@ class AccessServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__access__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__access__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.CreateEnrolmentToken = channel.unary_unary(
+                '/seawall.v1.AccessService/CreateEnrolmentToken',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenResponse.FromString,
+                _registered_method=True)
+        self.ListCertificates = channel.unary_unary(
+                '/seawall.v1.AccessService/ListCertificates',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.ListCertificatesRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.ListCertificatesResponse.FromString,
+                _registered_method=True)
+        self.RevokeCertificates = channel.unary_unary(
+                '/seawall.v1.AccessService/RevokeCertificates',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesResponse.FromString,
+                _registered_method=True)
+        self.GetAuthority = channel.unary_unary(
+                '/seawall.v1.AccessService/GetAuthority',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.FromString,
+                _registered_method=True)
         self.ListAuditEntries = channel.unary_unary(
                 '/seawall.v1.AccessService/ListAuditEntries',
                 request_serializer=seawall_dot_v1_dot_admin__access__pb2.ListAuditEntriesRequest.SerializeToString,
@@ -87,6 +107,34 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateEnrolmentToken(self, request, context):
+        """Make a token with which one proxy enrols once. Its secret is in the answer and nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCertificates(self, request, context):
+        """Certificates that were issued to proxies and have not expired, by node.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeCertificates(self, request, context):
+        """Refuse a proxy's certificates from now on, end its stream, and forget enrolment tokens that wait for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuthority(self, request, context):
+        """The control plane's own certificate authority.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditEntries(self, request, context):
         """Entries of the audit journal, newest first.
         """
@@ -118,6 +166,26 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=seawall_dot_v1_dot_admin__access__pb2.RevokeTokenRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__access__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'CreateEnrolmentToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEnrolmentToken,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenResponse.SerializeToString,
+            ),
+            'ListCertificates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCertificates,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.ListCertificatesRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.ListCertificatesResponse.SerializeToString,
+            ),
+            'RevokeCertificates': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeCertificates,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesResponse.SerializeToString,
+            ),
+            'GetAuthority': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuthority,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.SerializeToString,
             ),
             'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEntries,
@@ -212,6 +280,114 @@ class AccessService:
             '/seawall.v1.AccessService/RevokeToken',
             seawall_dot_v1_dot_admin__access__pb2.RevokeTokenRequest.SerializeToString,
             seawall_dot_v1_dot_admin__access__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEnrolmentToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/CreateEnrolmentToken',
+            seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.CreateEnrolmentTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCertificates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/ListCertificates',
+            seawall_dot_v1_dot_admin__access__pb2.ListCertificatesRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.ListCertificatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeCertificates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/RevokeCertificates',
+            seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.RevokeCertificatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuthority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/GetAuthority',
+            seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1153,7 +1153,7 @@ class Backend(_message.Message):
     def __init__(self, cluster: _Optional[str] = ..., weight: _Optional[int] = ...) -> None: ...
 
 class ControlLink(_message.Message):
-    __slots__ = ("target", "node", "labels", "policy_set")
+    __slots__ = ("target", "node", "labels", "policy_set", "enrol_token_file", "enrol_target", "identity_dir", "token_file", "tls")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1165,8 +1165,30 @@ class ControlLink(_message.Message):
     NODE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
+    ENROL_TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
+    ENROL_TARGET_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_DIR_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
     target: str
     node: str
     labels: _containers.ScalarMap[str, str]
     policy_set: str
-    def __init__(self, target: _Optional[str] = ..., node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., policy_set: _Optional[str] = ...) -> None: ...
+    enrol_token_file: str
+    enrol_target: str
+    identity_dir: str
+    token_file: str
+    tls: ControlTls
+    def __init__(self, target: _Optional[str] = ..., node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., policy_set: _Optional[str] = ..., enrol_token_file: _Optional[str] = ..., enrol_target: _Optional[str] = ..., identity_dir: _Optional[str] = ..., token_file: _Optional[str] = ..., tls: _Optional[_Union[ControlTls, _Mapping]] = ...) -> None: ...
+
+class ControlTls(_message.Message):
+    __slots__ = ("ca_file", "cert_file", "key_file", "server_name")
+    CA_FILE_FIELD_NUMBER: _ClassVar[int]
+    CERT_FILE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
+    ca_file: str
+    cert_file: str
+    key_file: str
+    server_name: str
+    def __init__(self, ca_file: _Optional[str] = ..., cert_file: _Optional[str] = ..., key_file: _Optional[str] = ..., server_name: _Optional[str] = ...) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,8 +47,14 @@ class HttpServer:
     """The HTTP side of the control plane."""
 
     def __init__(
-        self, parts: HttpParts, sock: socket.socket, *, origins: frozenset[str] = frozenset()
+        self,
+        parts: HttpParts,
+        sock: socket.socket,
+        *,
+        origins: frozenset[str] = frozenset(),
+        context: ssl.SSLContext | None = None,
     ) -> None:
+        """Serve HTTPS with a `context`, else HTTP."""
         self._sock = sock
         host, self._port = sock.getsockname()[:2]
         self._host = f"[{host}]" if ":" in host else host
@@ -71,6 +78,8 @@ class HttpServer:
             limit_concurrency=512,
             h11_max_incomplete_event_size=64 * 1024,
         )
+        config.load()
+        config.ssl = context
         self._server = _Server(config)
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from seawall.cli.control_options import listener_options
 from seawall.cli.environment import FromEnvironment
 from seawall.cli.options import DEFAULT_DATA_DIR, DurationType
 
@@ -133,17 +134,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     envvar=["SEAWALL_CONTROL_RETENTION_DAYS", "CONTAINER_CLEANUP_LOG_FILES_DAYS"],
     help="Delete resolved events older than this; 0 keeps them.",
 )
-@click.option(
-    "--require-credentials",
-    is_flag=True,
-    help="Take no call without a token, not even from the user that runs this process.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    help="Take every call from everybody: whoever reaches the ports may do everything.",
-)
-@click.option("--open-metrics", is_flag=True, help="Let everybody read /metrics, without a token.")
+@listener_options
 @click.option(
     "--alert-allow-net",
     "networks",
@@ -183,9 +174,7 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     store: str,
     hooks: tuple[str, ...],
     retention_days: float,
-    require_credentials: bool,
-    insecure: bool,
-    open_metrics: bool,
+    listeners: dict[str, list[str]],
     networks: tuple[str, ...],
     ca_file: str,
     apprise: bool,
@@ -204,12 +193,8 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     arguments += [f"--retention-days={retention_days}"]
     arguments += [f"--http-allow-origin={origin}" for origin in origins]
     arguments += [f"--hook={hook}" for hook in hooks]
-    for flag, given in (
-        ("--require-credentials", require_credentials),
-        ("--insecure", insecure),
-        ("--open-metrics", open_metrics),
-    ):
-        arguments += [flag] if given else []
+    for flag, values in listeners.items():
+        arguments += [f"{flag}={value}" if value else flag for value in values]
     arguments += [f"--alert-allow-net={network}" for network in networks]
     arguments += [f"--alert-ca-file={ca_file}"] if ca_file else []
     arguments += ["--alert-apprise"] if apprise else []

@@ -1,0 +1,60 @@
+"""Options of `seawall control` about access and listeners, handed on as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FLAGS: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "--require-credentials",
+        "Take no call without a token, not even from the user that runs this process.",
+    ),
+    ("--insecure", "Take every call from everybody: whoever reaches the ports may do everything."),
+    ("--open-metrics", "Let everybody read /metrics, without a token."),
+    ("--tls", "Serve TLS with certificates of the own authority."),
+)
+_VALUES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("--proxy-grpc", "ADDR", "gRPC for proxies alone; with TLS they show certificates there."),
+    ("--tls-name", "NAME", "A name or address of the own certificates, beside this machine's; repeatable."),
+    ("--tls-cert", "FILE", "Serve this certificate (PEM, with its chain) on gRPC and HTTP."),
+    ("--tls-key", "FILE", "Its private key."),
+    ("--tls-client-ca", "FILE", "Callers of gRPC and HTTP must show a certificate of this authority."),
+    ("--proxy-tls-cert", "FILE", "Serve this certificate to proxies, not one of the own authority."),
+    ("--proxy-tls-key", "FILE", "Its private key."),
+    ("--proxy-tls-client-ca", "FILE", "Proxies must show a certificate of this authority, not the own."),
+    ("--audit-days", "DAYS", "Delete audit entries older than this; default 365, 0 keeps them."),
+)
+
+
+def listener_options(command: F) -> F:
+    """Add the options; the command gets what was given as `listeners`, by flag."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        listeners: dict[str, list[str]] = {}
+        for flag, _ in _FLAGS:
+            if named.pop(_parameter(flag)):
+                listeners[flag] = [""]
+        for flag, _, _ in _VALUES:
+            values = named.pop(_parameter(flag))
+            if values:
+                listeners[flag] = list(values)
+        return command(*args, listeners=listeners, **named)
+
+    found: Any = wrapped
+    for flag, metavar, text in reversed(_VALUES):
+        found = click.option(flag, metavar=metavar, multiple=True, help=text)(found)
+    for flag, text in reversed(_FLAGS):
+        found = click.option(flag, is_flag=True, help=text)(found)
+    result: F = found
+    return result
+
+
+def _parameter(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")

@@ -1,0 +1,161 @@
+"""Access, put together: who may call, with which credentials, on which listeners."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from seawall.v1 import admin_access_pb2_grpc, enrolment_pb2_grpc
+from seawall_control.api import roles
+from seawall_control.api.access import AccessServicer
+from seawall_control.api.enrolment import EnrolmentServicer
+from seawall_control.api.gate import Gate, GatePolicy
+from seawall_control.api.grpc_server import GrpcServer
+from seawall_control.api.interceptor import AccessInterceptor
+from seawall_control.api.registry import Registry
+from seawall_control.domain.access import MethodAccess
+from seawall_control.listening import AUTHORITY_FOLDER, Protection, TlsSettings, check_exposure
+from seawall_control.services.audit import AuditLog
+from seawall_control.services.authority import Authority, utc
+from seawall_control.services.background import Background
+from seawall_control.services.edge import Clock
+from seawall_control.services.enrolment import (
+    CertificateCredentials,
+    EnrolmentCredentials,
+    EnrolmentService,
+    run_tidy,
+)
+from seawall_control.services.tokens import TokenService
+from seawall_control.store.port import RecordStore
+
+FLEET: Final = "seawall.v1.FleetService"
+ENROLMENT: Final = "seawall.v1.EnrolmentService"
+
+_log = logging.getLogger("seawall.control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings:
+    """What the control plane is told about access."""
+
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    """Who is let in without a credential."""
+    open_metrics: bool = False
+    """Whether /metrics asks for no credential."""
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    proxy_grpc_address: str = ""
+    """`host:port` where proxies connect; empty: where everybody does."""
+    audit_days: float = 365.0
+    """Entries of the audit journal older than this are deleted; 0 keeps them for ever."""
+
+
+class Access:
+    """Credentials, gate and TLS. Raise `ListenRefused`, `TlsMistake` or `AuthorityUnusable` for what cannot
+    be.
+    """
+
+    def __init__(
+        self,
+        settings: AccessSettings,
+        store: RecordStore,
+        clock: Clock,
+        background: Background,
+        *,
+        data_dir: Path,
+        grpc: str,
+        http: str,
+        dismiss: Callable[[str], None],
+    ) -> None:
+        """`grpc` and `http` are the listeners' addresses; `dismiss` ends the stream of a node."""
+        self.settings = settings
+        self._clock = clock
+        tls, proxies, insecure = settings.tls, settings.proxy_grpc_address, settings.gate.anybody
+        check_exposure(grpc, "--grpc", tls=tls.serves, insecure=insecure)
+        check_exposure(http, "--http", tls=tls.serves, insecure=insecure)
+        if proxies:
+            check_exposure(proxies, "--proxy-grpc", tls=tls.serves_proxies, insecure=insecure)
+        folder = data_dir / AUTHORITY_FOLDER
+        authority = Authority.open(folder, utc(clock.now_us()))
+        self.protection = Protection(tls, authority, folder, clock, grpc=grpc, http=http, proxies=proxies)
+        self.audit = AuditLog(store, clock)
+        self.tokens = TokenService(store, clock, background)
+        self.enrolment = EnrolmentService(store, authority, clock, dismiss)
+        self.gate = Gate(
+            settings.gate,
+            self.tokens,
+            self.audit,
+            clock,
+            background,
+            certificates=CertificateCredentials(self.enrolment, clock, own=tls.proxy_client_ca_file is None),
+            enrolments=EnrolmentCredentials(self.enrolment, clock),
+        )
+
+    def add_services(self, served: Registry) -> Mapping[str, MethodAccess]:
+        """Register the services of access; return what every registered method asks of its callers."""
+        served.add(
+            admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
+            AccessServicer(self.tokens, self.enrolment, self.audit, self._clock),
+        )
+        served.add(
+            enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self.enrolment)
+        )
+        return roles.table(served.services)
+
+    def grpc_server(self, served: Registry, methods: Mapping[str, MethodAccess], address: str) -> GrpcServer:
+        """Return the server for people and programs, and for proxies that have no port of their own. Raise
+        RuntimeError when the address is taken.
+        """
+        tls = self.protection.admin
+        return GrpcServer(
+            served,
+            address,
+            AccessInterceptor(self.gate, methods),
+            credentials=tls.grpc_credentials() if tls else None,
+            without=(FLEET,) if self.settings.proxy_grpc_address else (),
+        )
+
+    def proxy_server(self, served: Registry, methods: Mapping[str, MethodAccess]) -> GrpcServer | None:
+        """Return the server for proxies, if they have a port of their own. Raise as `grpc_server`."""
+        address = self.settings.proxy_grpc_address
+        if not address:
+            return None
+        tls = self.protection.proxies
+        return GrpcServer(
+            served,
+            address,
+            AccessInterceptor(self.gate, methods, takes_certificates=tls is not None),
+            credentials=tls.grpc_credentials() if tls else None,
+            only=(FLEET, ENROLMENT),
+        )
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what has to run beside."""
+        found = [run_tidy(self.enrolment), self.audit.run_trim(days=self.settings.audit_days)]
+        found += [followed.run() for followed in self.protection.followed]
+        if self.protection.own_certificate is not None:
+            found.append(self.protection.own_certificate.run())
+        return found
+
+    def announce(self, *addresses: str) -> None:
+        """Say in the log who may call."""
+        gate = self.settings.gate
+        if gate.anybody:
+            _log.warning(
+                "INSECURE: every call is taken from everybody (--insecure); whoever reaches %s may push "
+                "policies, open breakers and make tokens",
+                " or ".join(addresses),
+            )
+        elif not gate.local_user:
+            _log.info("every call takes a token or a certificate")
+        elif self.gate.users.known:
+            _log.info(
+                "without a token only the user that runs this process (and root) may call, on this machine"
+            )
+        else:
+            _log.warning(
+                "this system does not tell who is at the other end of a loopback connection: every local "
+                "user may do everything; start with --require-credentials where that is not wanted"
+            )

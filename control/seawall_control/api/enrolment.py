@@ -1,0 +1,52 @@
+"""EnrolmentService: decode, call the use case, encode."""
+
+from __future__ import annotations
+
+from seawall.v1 import enrolment_pb2 as pb
+from seawall.v1 import enrolment_pb2_grpc
+from seawall_control.api import codec
+from seawall_control.api.caller import current
+from seawall_control.api.errors import Context, answered
+from seawall_control.domain.access import Caller
+from seawall_control.domain.errors import Unauthenticated
+from seawall_control.services.enrolment import EnrolmentService
+
+
+def _caller() -> Caller:
+    call = current()
+    if call is None:
+        raise Unauthenticated("nobody knows who calls")
+    return call.caller
+
+
+class EnrolmentServicer(enrolment_pb2_grpc.EnrolmentServiceServicer):
+    """seawall.v1.EnrolmentService."""
+
+    def __init__(self, enrolment: EnrolmentService) -> None:
+        self._enrolment = enrolment
+
+    async def Enrol(self, request: pb.EnrolRequest, context: Context) -> pb.EnrolResponse:
+        """Turn an enrolment token into a certificate."""
+
+        async def work() -> pb.EnrolResponse:
+            found = await self._enrolment.enrol(_caller(), request.csr)
+            return pb.EnrolResponse(
+                certificate=found.issued.pem,
+                authority=found.authority,
+                expire_time=codec.optional_time(found.issued.expires_us),
+            )
+
+        return await answered(context, work())
+
+    async def Renew(self, request: pb.RenewRequest, context: Context) -> pb.RenewResponse:
+        """Issue the next certificate."""
+
+        async def work() -> pb.RenewResponse:
+            found = await self._enrolment.renew(_caller(), request.csr)
+            return pb.RenewResponse(
+                certificate=found.issued.pem,
+                authority=found.authority,
+                expire_time=codec.optional_time(found.issued.expires_us),
+            )
+
+        return await answered(context, work())

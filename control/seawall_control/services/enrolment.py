@@ -1,0 +1,302 @@
+"""How proxies become known: one-time tokens, certificates, their renewal and revocation.
+
+Every certificate is registered before it is handed out, and one that is not registered is refused although
+the authority signed it. Revoked ones are held in memory and read again every two seconds, so that a
+revocation on another control plane with the same store is heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from seawall_control.domain import enrolment, tokens
+from seawall_control.domain.access import Caller, Role
+from seawall_control.domain.enrolment import (
+    CERTIFICATE_KIND,
+    REVOKED_KIND,
+    WAITING_KIND,
+    EnrolmentToken,
+    NodeCertificate,
+)
+from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed, Unauthenticated
+from seawall_control.domain.events import MICROS
+from seawall_control.domain.fleet import checked_node
+from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
+from seawall_control.services.authority import Authority, Issued, node_and_serial, utc
+from seawall_control.services.edge import Clock
+from seawall_control.store.port import RecordStore
+
+FRESH_S: Final = 2.0
+LIFE_DAYS: Final = 7.0
+"""Of a proxy's certificate. Renewed at half of it, so that a control plane may be away for half a week."""
+PAGE: Final = 1000
+TIDY_EVERY_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a proxy is given."""
+
+    issued: Issued
+    authority: str
+
+
+class EnrolmentService:
+    """Tokens and certificates of proxies. `dismiss` ends the stream of a node."""
+
+    def __init__(
+        self, store: RecordStore, authority: Authority, clock: Clock, dismiss: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._dismiss = dismiss
+        self._revoked: frozenset[str] = frozenset()
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+        self.authority = authority
+
+    # ------------------------------------------------------------------------------------------------ tokens
+
+    async def create_token(self, node: str, *, ttl_s: float, created_by: str) -> tuple[EnrolmentToken, str]:
+        """Make a token for a node; return it and what the proxy is to be given.
+
+        Raise `InvalidRequest` or `PreconditionFailed`.
+        """
+        checked_node(node)
+        now_us = self._clock.now_us()
+        waiting = await self._store.documents(WAITING_KIND, limit=enrolment.MAX_WAITING)
+        if len(waiting) >= enrolment.MAX_WAITING:
+            raise PreconditionFailed(
+                f"{enrolment.MAX_WAITING} enrolment tokens wait already; use some, or wait until they expire"
+            )
+        secret = tokens.secret_of(tokens.ENROLMENT_PREFIX, os.urandom(tokens.SECRET_BYTES))
+        token = EnrolmentToken(
+            digest=tokens.hashed(secret),
+            node=node,
+            created_us=now_us,
+            created_by=created_by,
+            expires_us=now_us + int(ttl_s * MICROS),
+        )
+        put = Put(WAITING_KIND, token.digest, enrolment.encoded_token(token), expected=0)
+        await self._store.commit([put], at_us=now_us)
+        return token, enrolment.pinned(secret, self.authority.fingerprint)
+
+    async def enrol(self, caller: Caller, csr_pem: str) -> Welcome:
+        """Use a token up and issue the first certificate, both or neither. Raise `InvalidRequest` (the token
+        stays good) or `Unauthenticated`.
+        """
+        document = await self._store.document(WAITING_KIND, caller.credential)
+        if document is None:
+            raise _used()
+        issued, put = self._issue(csr_pem, caller.node)
+        spend = Delete(WAITING_KIND, caller.credential, expected=document.version)
+        try:
+            await self._store.commit([spend, put], at_us=self._clock.now_us())
+        except DocumentConflict:
+            raise _used() from None
+        return Welcome(issued, self.authority.pem)
+
+    async def renew(self, caller: Caller, csr_pem: str) -> Welcome:
+        """Issue the next certificate of a node. Raise `InvalidRequest` or `PreconditionFailed`."""
+        if caller.kind != "certificate":
+            raise PreconditionFailed("a certificate is renewed on a connection that shows the one before it")
+        issued, put = self._issue(csr_pem, caller.node)
+        await self._store.commit([put], at_us=self._clock.now_us())
+        return Welcome(issued, self.authority.pem)
+
+    def _issue(self, csr_pem: str, node: str) -> tuple[Issued, Put]:
+        now_us = self._clock.now_us()
+        life = timedelta(days=LIFE_DAYS)
+        issued = self.authority.issue_node(csr_pem, node, now=utc(now_us), life=life)
+        record = NodeCertificate(
+            node=node, serial=issued.serial, created_us=now_us, expires_us=issued.expires_us
+        )
+        return issued, Put(CERTIFICATE_KIND, record.name, enrolment.encoded_certificate(record), expected=0)
+
+    # ------------------------------------------------------------------------------------------ certificates
+
+    async def certificates(self, *, after: str, limit: int, node: str = "") -> list[NodeCertificate]:
+        """Return registered certificates by name, those after a name; of one node, or of all."""
+        start = max(after, f"{node}:") if node else after
+        found = await self._store.documents(CERTIFICATE_KIND, after=start, limit=limit)
+        records = [enrolment.decoded_certificate(document.name, document.body) for document in found]
+        return [record for record in records if not node or record.node == node]
+
+    async def revoke(self, node: str, serial: str = "") -> int:
+        """Refuse certificates of a node from now on; return how many. Raise `NotFound`."""
+        now_us = self._clock.now_us()
+        changes: list[Change] = []
+        after = ""
+        while page := await self.certificates(after=after, limit=PAGE, node=node):
+            after = page[-1].name
+            for record in page:
+                if serial in {"", record.serial} and not record.revoked_us:
+                    body = enrolment.encoded_certificate(replace(record, revoked_us=now_us))
+                    changes += [
+                        Put(CERTIFICATE_KIND, record.name, body),
+                        Put(REVOKED_KIND, record.name, body),
+                    ]
+        revoked = len(changes) // 2
+        if not serial:
+            for document in await self._store.documents(WAITING_KIND, limit=enrolment.MAX_WAITING):
+                if enrolment.decoded_token(document.name, document.body).node == node:
+                    changes.append(Delete(WAITING_KIND, document.name))
+        if not changes:
+            raise NotFound(
+                f"node {node[:64]!r} has no certificate that is good"
+                + (f" with serial number {serial[:64]}" if serial else "")
+                + "; `seawall enrol list` shows them"
+            )
+        await self._store.commit(changes, at_us=now_us)
+        await self._read()
+        if revoked:
+            self._dismiss(node)
+        return revoked
+
+    async def tidy(self) -> int:
+        """Forget what has expired; return how many documents that were."""
+        now_us = self._clock.now_us()
+        changes: list[Change] = []
+        for kind in (CERTIFICATE_KIND, REVOKED_KIND):
+            after = ""
+            while page := await self._store.documents(kind, after=after, limit=PAGE):
+                after = page[-1].name
+                changes += [
+                    Delete(kind, document.name)
+                    for document in page
+                    if enrolment.decoded_certificate(document.name, document.body).expires_us <= now_us
+                ]
+        changes += [
+            Delete(WAITING_KIND, document.name)
+            for document in await self._store.documents(WAITING_KIND, limit=enrolment.MAX_WAITING)
+            if enrolment.decoded_token(document.name, document.body).expires_us <= now_us
+        ]
+        for start in range(0, len(changes), PAGE):
+            await self._store.commit(changes[start : start + PAGE], at_us=now_us)
+        return len(changes)
+
+    # ----------------------------------------------------------------------------------------------- inside
+
+    async def is_revoked(self, node: str, serial: str) -> bool:
+        """Tell whether a certificate was revoked, at most two seconds late."""
+        if self._clock.monotonic_s() - self._read_at >= FRESH_S:
+            async with self._reading:
+                if self._clock.monotonic_s() - self._read_at >= FRESH_S:
+                    await self._read()
+        return f"{node}:{serial}" in self._revoked
+
+    async def _read(self) -> None:
+        at = self._clock.monotonic_s()
+        names: set[str] = set()
+        after = ""
+        while page := await self._store.documents(REVOKED_KIND, after=after, limit=PAGE):
+            after = page[-1].name
+            names.update(document.name for document in page)
+        self._revoked = frozenset(names)
+        self._read_at = at
+
+    async def waiting(self, digest: str) -> EnrolmentToken | None:
+        """Return the token with this digest."""
+        document = await self._store.document(WAITING_KIND, digest)
+        return None if document is None else enrolment.decoded_token(digest, document.body)
+
+    async def registered(self, node: str, serial: str) -> NodeCertificate | None:
+        """Return a certificate of the register."""
+        document = await self._store.document(CERTIFICATE_KIND, f"{node}:{serial}")
+        return None if document is None else enrolment.decoded_certificate(document.name, document.body)
+
+
+class EnrolmentCredentials:
+    """Enrolment tokens, as the gate takes them."""
+
+    def __init__(self, service: EnrolmentService, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+
+    async def authenticate(self, shown: str, address: str) -> Caller:
+        """Return the enrollee whose token this is. Raise `Unauthenticated`."""
+        if not tokens.is_well_formed(tokens.ENROLMENT_PREFIX, shown):
+            raise Unauthenticated("the enrolment token is damaged; copy it again as it was shown")
+        digest = tokens.hashed(shown)
+        token = await self._service.waiting(digest)
+        if token is None:
+            raise _used()
+        if token.expires_us <= self._clock.now_us():
+            raise Unauthenticated(
+                f"the enrolment token for node {token.node!r} has expired; make another with "
+                f"`seawall enrol token create --node {token.node}`"
+            )
+        return Caller(
+            f"node/{token.node}",
+            "enrolment",
+            frozenset({Role.ENROLLEE}),
+            address,
+            token.node,
+            digest,
+        )
+
+    async def still_valid(self, caller: Caller) -> bool:
+        """Tell nothing: enrolling is no long call."""
+        return True
+
+
+class CertificateCredentials:
+    """Client certificates, as the gate takes them. `own` says that they come from our authority, which
+    registers what it issues; those of another are taken as they are unless they were revoked.
+    """
+
+    def __init__(self, service: EnrolmentService, clock: Clock, *, own: bool) -> None:
+        self._service = service
+        self._clock = clock
+        self._own = own
+
+    async def authenticate(self, shown: str, address: str) -> Caller:
+        """Return the proxy whose certificate TLS has verified. Raise `Unauthenticated`."""
+        node, serial = node_and_serial(shown)
+        if not node:
+            raise Unauthenticated(
+                "the certificate names no node: it needs exactly one URI seawall://node/NAME among its "
+                "alternative names"
+            )
+        if await self._service.is_revoked(node, serial):
+            raise Unauthenticated(
+                f"the certificate of node {node!r} was revoked; to enrol the proxy again, put a new token "
+                f"(seawall enrol token create --node {node}) into its control.enrol_token_file"
+            )
+        if self._own and await self._service.registered(node, serial) is None:
+            raise Unauthenticated(
+                f"the certificate of node {node!r} is not registered here: it has expired, or the store was "
+                "restored from before it was issued; enrol the proxy again"
+            )
+        return Caller(f"node/{node}", "certificate", frozenset({Role.PROXY}), address, node, serial)
+
+    async def still_valid(self, caller: Caller) -> bool:
+        """Tell whether the certificate was revoked or has expired since."""
+        if await self._service.is_revoked(caller.node, caller.credential):
+            return False
+        if not self._own:
+            return True
+        record = await self._service.registered(caller.node, caller.credential)
+        return record is not None and record.expires_us > self._clock.now_us()
+
+
+def _used() -> Unauthenticated:
+    return Unauthenticated(
+        "the enrolment token is not known: it was used already, has expired, or is of another control plane; "
+        "make another with `seawall enrol token create --node NAME`"
+    )
+
+
+async def run_tidy(service: EnrolmentService) -> None:
+    """Forget what has expired, now and every hour, until cancelled."""
+    while True:
+        # The store may be full or busy; an hour later is soon enough.
+        with contextlib.suppress(ControlError):
+            await service.tidy()
+        await asyncio.sleep(TIDY_EVERY_S)

@@ -1,0 +1,216 @@
+"""Enrolment over the reference store: once, in time, both or neither, and revoked for good."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from seawall_control.domain import tokens
+from seawall_control.domain.access import Role
+from seawall_control.domain.enrolment import unpinned
+from seawall_control.domain.errors import InvalidRequest, NotFound, PreconditionFailed, Unauthenticated
+from seawall_control.services.authority import Authority, utc
+from seawall_control.services.enrolment import (
+    CertificateCredentials,
+    EnrolmentCredentials,
+    EnrolmentService,
+    Welcome,
+)
+from seawall_control.store.memory import MemoryStore
+from tests.unit.control.test_authority import request_for
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def now_us(self) -> int:
+        """Return microseconds."""
+        return int(self.now * 1e6)
+
+    def monotonic_s(self) -> float:
+        """Return seconds."""
+        return self.now
+
+
+class House:
+    """Everything that enrolment needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore()
+        self.dismissed: list[str] = []
+        authority = Authority.open(folder, utc(self.clock.now_us()))
+        self.service = EnrolmentService(self.store, authority, self.clock, self.dismissed.append)
+        self.tokens = EnrolmentCredentials(self.service, self.clock)
+        self.certificates = CertificateCredentials(self.service, self.clock, own=True)
+
+    async def token(self, node: str = "proxy-1", ttl_s: float = 600.0) -> str:
+        """Return the secret of a new token."""
+        _, text = await self.service.create_token(node, ttl_s=ttl_s, created_by="test")
+        secret, fingerprint = unpinned(text)
+        assert fingerprint == self.service.authority.fingerprint
+        return secret
+
+    async def enrol(self, secret: str) -> Welcome:
+        """Use a token as a proxy would."""
+        caller = await self.tokens.authenticate(secret, "10.0.0.9")
+        assert caller.roles == {Role.ENROLLEE}
+        return await self.service.enrol(caller, csr())
+
+
+def csr() -> str:
+    """Return a request of a new key."""
+    return request_for(ec.generate_private_key(ec.SECP256R1()))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Build one."""
+    return House(tmp_path)
+
+
+async def test_a_token_makes_one_proxy_known_once(house: House) -> None:
+    """The certificate is accepted, the token is not again."""
+    secret = await house.token()
+    welcome = await house.enrol(secret)
+    caller = await house.certificates.authenticate(welcome.issued.pem, "10.0.0.9")
+    assert (caller.node, caller.kind) == ("proxy-1", "certificate")
+    assert caller.roles == {Role.PROXY}
+    with pytest.raises(Unauthenticated, match="used already"):
+        await house.enrol(secret)
+
+
+async def test_two_that_use_one_token_at_once(house: House) -> None:
+    """One of them gets in."""
+    secret = await house.token()
+    caller = await house.tokens.authenticate(secret, "")
+    results = await asyncio.gather(
+        *(house.service.enrol(caller, csr()) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(result, Welcome) for result in results) == 1
+    assert sum(isinstance(result, Unauthenticated) for result in results) == 4
+    assert len(await house.service.certificates(after="", limit=10)) == 1
+
+
+async def test_a_bad_request_does_not_use_the_token_up(house: House) -> None:
+    """Both or neither."""
+    secret = await house.token()
+    caller = await house.tokens.authenticate(secret, "")
+    with pytest.raises(InvalidRequest):
+        await house.service.enrol(caller, "nonsense")
+    await house.enrol(secret)
+
+
+async def test_a_token_waits_no_longer_than_it_says(house: House) -> None:
+    """The message says how to get another."""
+    secret = await house.token(ttl_s=60)
+    house.clock.now += 61
+    with pytest.raises(Unauthenticated, match="expired; make another with"):
+        await house.tokens.authenticate(secret, "")
+
+
+@pytest.mark.parametrize("secret", ["swe_", "swe_short", "swe_" + "0" * 49])
+async def test_made_up_tokens(house: House, secret: str) -> None:
+    """Damaged or not known."""
+    with pytest.raises(Unauthenticated):
+        await house.tokens.authenticate(secret, "")
+
+
+async def test_the_store_holds_no_secret(house: House) -> None:
+    """Nor does a certificate's document."""
+    secret = await house.token()
+    kept = [d.name + d.body for d in await house.store.documents("access.enrolment")]
+    assert kept
+    assert not any(secret in text for text in kept)
+    assert tokens.hashed(secret) in kept[0]
+
+
+async def test_renewal_takes_the_certificate_before_it(house: House) -> None:
+    """A token of the role proxy does not do, and the old certificate stays good beside the new one."""
+    welcome = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(welcome.issued.pem, "")
+    house.clock.now += 3 * 86400
+    renewed = await house.service.renew(caller, csr())
+    assert renewed.issued.expires_us > welcome.issued.expires_us
+    for pem in (welcome.issued.pem, renewed.issued.pem):
+        assert (await house.certificates.authenticate(pem, "")).node == "proxy-1"
+    enrollee = await house.tokens.authenticate(await house.token(), "")
+    with pytest.raises(PreconditionFailed):
+        await house.service.renew(enrollee, csr())
+
+
+async def test_revoked_is_revoked(house: House) -> None:
+    """All certificates of the node, tokens that wait for it, and its stream; others are left alone."""
+    first = await house.enrol(await house.token())
+    second = await house.enrol(await house.token())
+    other = await house.enrol(await house.token("proxy-10"))
+    waiting = await house.token()
+    caller = await house.certificates.authenticate(first.issued.pem, "")
+    assert await house.certificates.still_valid(caller)
+    assert await house.service.revoke("proxy-1") == 2
+    assert house.dismissed == ["proxy-1"]
+    assert not await house.certificates.still_valid(caller)
+    for welcome in (first, second):
+        with pytest.raises(Unauthenticated, match="was revoked"):
+            await house.certificates.authenticate(welcome.issued.pem, "")
+    with pytest.raises(Unauthenticated):
+        await house.tokens.authenticate(waiting, "")
+    assert (await house.certificates.authenticate(other.issued.pem, "")).node == "proxy-10"
+    with pytest.raises(NotFound, match="enrol list"):
+        await house.service.revoke("proxy-1")
+    # Enrolled again it is back.
+    again = await house.enrol(await house.token())
+    assert (await house.certificates.authenticate(again.issued.pem, "")).node == "proxy-1"
+
+
+async def test_one_serial_number_is_revoked(house: House) -> None:
+    """The other certificate of the node stays good."""
+    first = await house.enrol(await house.token())
+    second = await house.enrol(await house.token())
+    assert await house.service.revoke("proxy-1", first.issued.serial) == 1
+    with pytest.raises(Unauthenticated):
+        await house.certificates.authenticate(first.issued.pem, "")
+    await house.certificates.authenticate(second.issued.pem, "")
+
+
+async def test_a_revocation_elsewhere_is_heard(house: House) -> None:
+    """Another control plane on the same store, two seconds later."""
+    welcome = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(welcome.issued.pem, "")
+    elsewhere = EnrolmentService(house.store, house.service.authority, house.clock, lambda _: None)
+    await elsewhere.revoke("proxy-1")
+    house.clock.now += 2
+    assert not await house.certificates.still_valid(caller)
+
+
+async def test_a_certificate_that_nobody_registered_is_refused(house: House) -> None:
+    """Although the authority signed it: whoever stole only the key makes no proxy unnoticed."""
+    issued = house.service.authority.issue_node(
+        csr(), "ghost", now=utc(house.clock.now_us()), life=timedelta(days=1)
+    )
+    with pytest.raises(Unauthenticated, match="not registered"):
+        await house.certificates.authenticate(issued.pem, "")
+    # With an authority of the operator's there is no register.
+    foreign = CertificateCredentials(house.service, house.clock, own=False)
+    assert (await foreign.authenticate(issued.pem, "")).node == "ghost"
+    with pytest.raises(Unauthenticated, match="names no node"):
+        await foreign.authenticate("nonsense", "")
+
+
+async def test_what_has_expired_is_forgotten(house: House) -> None:
+    """Certificates, revocations and tokens alike."""
+    await house.enrol(await house.token())
+    await house.service.revoke("proxy-1")
+    await house.token("proxy-2", ttl_s=60)
+    assert await house.service.tidy() == 0
+    house.clock.now += 8 * 86400
+    assert await house.service.tidy() == 3
+    for kind in ("access.certificate", "access.revoked", "access.enrolment"):
+        assert not await house.store.documents(kind)
