@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -133,6 +134,7 @@ def tagged(request: Request, body: bytes, status: int = 200) -> Response:
 def guarded(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint with its errors answered by the table."""
 
+    @functools.wraps(endpoint)
     async def call(request: Request) -> Response:
         try:
             return await endpoint(request)

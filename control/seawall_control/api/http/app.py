@@ -14,6 +14,7 @@ from seawall_control.api.http.guard import Guard
 from seawall_control.api.http.headers import CommonHeaders
 from seawall_control.api.http.healing import Healing
 from seawall_control.api.http.live import Live
+from seawall_control.api.http.openapi.page import Description
 from seawall_control.api.http.operations import Operations
 from seawall_control.api.http.pages import Pages
 from seawall_control.api.http.parts import HttpParts
@@ -24,6 +25,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
     """Return everything that is served."""
     return [
         *Pages(parts).routes(),
+        *Description(parts).routes(),
         # Before the events, whose {id} takes any word.
         *Live(parts).routes(),
         *Operations(parts).routes(),
