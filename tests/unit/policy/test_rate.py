@@ -64,6 +64,15 @@ def test_shadow_takes_no_token_it_has_not() -> None:
     assert limiter.would_refuse == 2
 
 
+def test_the_key_that_was_not_used_for_longest_goes() -> None:
+    """Not the one that came first: it has just spent a token, and would come back with another one."""
+    limiter = RateLimiter(RateLimitOptions(1.0, 1, max_keys=2))
+    assert [limiter.take(b"a", 10.0), limiter.take(b"b", 10.0), limiter.take(b"a", 11.0)] == [0.0] * 3
+    assert limiter.take(b"c", 11.0) == 0.0
+    assert limiter.take(b"a", 11.0) == 1.0
+    assert limiter.keys() == 2
+
+
 def test_keys_are_cut() -> None:
     """A caller's key of any length costs no more than 256 bytes."""
     limiter = RateLimiter(RateLimitOptions(0.1, 1))

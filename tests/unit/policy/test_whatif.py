@@ -105,6 +105,15 @@ def test_overlapping_calls_are_replayed_in_time() -> None:
     assert result.transitions[0][0] == 3.0
 
 
+def test_what_ends_at_a_moment_is_known_to_what_begins_at_it() -> None:
+    """The breaker has opened before the second call comes, which is refused, and not lost as well."""
+    options = BreakerOptions(size=10, min_calls=1, failure_rate=1.0, open_for_s=100.0)
+    down = RecordedAttempt(status.UNAVAILABLE, 0.5)
+    result = run([call(1.0, down), call(1.5, OK), call(2.0, down)], breaker=options)
+    assert (result.attempts, result.rejected_good, result.rejected_bad) == (1, 1, 1)
+    assert (result.ok, result.lost, result.saved) == (0, 0, 0)
+
+
 def test_routes() -> None:
     """A recorded route that the candidate has is taken; otherwise the method decides, conditions left out."""
     policy = make_policy()
