@@ -170,6 +170,33 @@ def test_a_retry_at_work_stays_in_the_budget_while_a_hedge_fails() -> None:
         assert counted.retries == 0
 
 
+def test_a_hedge_leaves_the_place_of_a_retry_that_waits() -> None:
+    """A retry is at work in the budget's eyes once it is decided; hedges have a budget of their own."""
+    budget = BudgetOptions(percent=0.0, concurrent=True, min_concurrent=1)
+    hedges = HedgeOptions(delay_s=0.05, budget_percent=100.0, only_idempotent=False, max_attempts=3)
+    retry = retrying(5, initial_s=1.0, budget=budget)
+    with playing(retry=retry, hedge=hedges, limit=limited(2), clusters={"main": ("a", "b", "c")}) as play:
+        call = begin(play)
+        play.advance(0.06)
+        first, second = at_work(play, "abc")
+        other = begin(play)
+        first.trailers_only(14)
+        assert refused(play) == {"full": 1}
+        at_work(play, "abc")[-1].trailers_only(0)
+        assert other.seen.status == 0
+        counted = play.world.state().budget
+        assert isinstance(counted, ConcurrencyBudget)
+        play.advance(0.05)
+        third = at_work(play, "abc")[-1]
+        assert third.seen.name != second.seen.name
+        third.trailers_only(14)
+        assert counted.retries == 1
+        second.trailers_only(0)
+        assert call.seen.status == 0
+        assert counted.retries == 0
+        play.forget()
+
+
 def test_a_retry_that_is_not_needed_any_more_is_given_back() -> None:
     """The answer of the attempt that ran beside it may be a stream of days."""
     budget = BudgetOptions(percent=0.0, concurrent=True, min_concurrent=1)

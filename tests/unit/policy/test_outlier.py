@@ -514,3 +514,23 @@ def test_only_endpoints_of_the_same_group_are_compared_by_time() -> None:
             if tallies[2].state == OUT:
                 break
         assert tallies[2].state == expected
+
+
+def test_what_is_slow_is_what_the_others_nearby_say() -> None:
+    """Two endpoints near and two far away: each pair has its own measure, and one that nobody is near to has
+    none, so that its attempts are not late beside those of the others.
+    """
+    made, tallies = detector(OutlierOptions(jitter=0.0), "abcde")
+    far = (0.005, 0.005, 0.08, 0.08, 0.08)
+    for tally, group in zip(tallies, (0, 0, 1, 1, 2), strict=True):
+        tally.group = group
+    for number in range(200):
+        now = 0.1 + number / 100
+        for tally, took in zip(tallies, far, strict=True):
+            one(made, tally, now, took=took)
+        if number % 5 == 0:
+            made.look(now + 0.003)
+    assert [tally.limit_s < 0.08 for tally in tallies] == [True, True, False, False, False]
+    assert 0.08 < tallies[2].limit_s < inf
+    assert tallies[4].limit_s == inf
+    assert all(tally.state == IN for tally in tallies)
