@@ -195,6 +195,7 @@ class ControlPlane:
                 ca_file=settings.alert_ca_file,
                 apprise=settings.alert_apprise,
             ),
+            stored=self.feed if settings.store_url else None,
         )
         found = version()
         self.served = served = Registry()
@@ -284,7 +285,7 @@ class ControlPlane:
         await self.rollouts.load()
         await self.healing.load()
         await self.operations.load()
-        await self.alerting.evaluator.load()
+        await self.alerting.evaluator.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._http.run(), name="seawall-http"),

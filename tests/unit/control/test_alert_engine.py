@@ -453,11 +453,11 @@ def test_a_restart_keeps_breakers_and_occurrences() -> None:
     first.tick()
     again = Bench(rule(Trigger(kind=TriggerKind.BREAKER), OCCURRENCE), alerts=tuple(first.alerts.values()))
     again.facts = Facts(proxies=(ProxyFact("p1", True, START_US),))
-    again.tick(40)
+    again.tick()
     assert again.told == []
     breaker(again, opened=False)
-    again.tick(70)
-    assert [news for news, _ in again.told][:1] == [News.RESOLVED]
+    again.tick()
+    assert (News.RESOLVED, "all") in again.told
 
 
 def test_rules_come_and_go() -> None:

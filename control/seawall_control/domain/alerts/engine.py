@@ -42,6 +42,10 @@ _FILTERED_BY_EVENT: Final = frozenset(
 """Their filters are asked of each event, which has more fields than what is left of it in a subject."""
 
 
+_RESTORED: Final = frozenset({TriggerKind.EVENT, TriggerKind.GROUP, TriggerKind.BREAKER})
+"""Their watches know from the alert itself what holds, and need no grace after a start."""
+
+
 class News(StrEnum):
     """What people are told of an alert."""
 
@@ -82,6 +86,7 @@ class _Standing:
         self.active: dict[str, Alert] = {}
         self.told: deque[int] = deque()
         self.overflow = 0
+        self.needs_grace = any(trigger.kind not in _RESTORED for trigger in rule.when)
         self._counts_absence = any(
             trigger.kind is TriggerKind.ABSENCE and ABSENT_EVENTS in trigger.of for trigger in rule.when
         )
@@ -185,6 +190,22 @@ class Engine:
                     if trigger not in kept:
                         watch.restore(alert, at_us)
 
+    def adopt(self, alert: Alert, *, at_us: int) -> None:
+        """Take an alert over that somebody else has stored: it fires on here, or is acknowledged now."""
+        standing = self._standing.get(alert.rule)
+        if standing is None or alert.phase is not Phase.FIRING:
+            return
+        known = standing.active.get(alert.subject.key)
+        if known is None:
+            self._restore(alert, at_us)
+        elif known.id == alert.id and alert.acknowledged_us > known.acknowledged_us:
+            standing.active[alert.subject.key] = replace(
+                known,
+                acknowledged_us=alert.acknowledged_us,
+                acknowledged_by=alert.acknowledged_by,
+                acknowledged_why=alert.acknowledged_why,
+            )
+
     def set_silences(self, silences: Iterable[Silence]) -> None:
         """Take other silences."""
         self._silencer = Silencer(silences)
@@ -260,7 +281,7 @@ class Engine:
         resolved: list[Alert],
     ) -> None:
         readings = standing.readings(facts, self._calls, at_us)
-        in_grace = at_us - self._started_us < GRACE_US
+        in_grace = standing.needs_grace and at_us - self._started_us < GRACE_US
         for key, alert in list(standing.active.items()):
             reading = readings.pop(key, None)
             if reading is None and in_grace and alert.since_us < self._started_us:

@@ -57,7 +57,8 @@ class BreakerWatch(Quiet):
             self._closed(name, event.proxy)
 
     def restore(self, alert: Alert, at_us: int) -> None:
-        self._opened(alert.subject, alert.subject.proxy, at_us)
+        if alert.subject.breaker:
+            self._opened(alert.subject, alert.subject.proxy, at_us)
 
     def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
         connected = {proxy.node for proxy in facts.proxies if proxy.connected}

@@ -118,6 +118,8 @@ class OccurrenceWatch(Quiet):
         self._hold(subject, f"group of {subject.error_type or 'errors'}{where} is {notice.state}", at_us)
 
     def restore(self, alert: Alert, at_us: int) -> None:
+        if alert.subject.breaker:
+            return
         self._held[alert.subject.key] = (
             at_us,
             Reading(alert.subject, alert.value, alert.threshold, alert.text),

@@ -88,6 +88,10 @@ class Deliverer:
             self._pending.setdefault(delivery.channel, {})[delivery.id] = delivery
         self._wake.set()
 
+    def forget(self) -> None:
+        """Leave what waits to the control plane that sends from now on; it is stored."""
+        self._pending.clear()
+
     def room(self) -> int:
         """Return how many deliveries may be added."""
         return max(0, MAX_PENDING - self.pending)

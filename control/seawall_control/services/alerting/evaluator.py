@@ -10,9 +10,10 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from seawall_control.domain.alerts import messages, outbox
+from seawall_control.domain.alerts import codec, messages, outbox
 from seawall_control.domain.alerts.builtin import RESTARTED
 from seawall_control.domain.alerts.channels import Channel
 from seawall_control.domain.alerts.engine import Engine, News, Notification, Outcome
@@ -21,11 +22,15 @@ from seawall_control.domain.alerts.outbox import Delivery, DeliveryState
 from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.records import Change, Delete, Put
+from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.feed import Feed, Happening
 from seawall_control.services.alerting.records import (
     ALERT,
+    CHANNEL,
+    DELIVERY,
+    RULE,
+    SILENCE,
     AlertRecords,
     alert_put,
     delivery_put,
@@ -34,11 +39,18 @@ from seawall_control.services.alerting.records import (
 )
 from seawall_control.services.alerting.signals import Signals, restart_event
 from seawall_control.services.edge import Clock, Ids
+from seawall_control.store.port import Elsewhere
 
 TICK_S: Final = 1.0
 CLEAN_UP_S: Final = 600.0
 HEARTBEAT_S: Final = 60.0
+SHARED_HEARTBEAT_S: Final = 5.0
+"""Where another control plane may take over, and reads on from where this one was."""
+MAX_CATCH_UP_US: Final = 600 * MICROS
+"""What was stored longer ago is not gone through again."""
 MAX_UNSAVED: Final = 5000
+MAX_SEEN: Final = 2000
+_WATCHED: Final = frozenset({RULE, SILENCE, CHANNEL, ALERT, DELIVERY})
 RUNTIME: Final = ("alert-runtime", "control")
 """The document that says when the control plane was last alive."""
 
@@ -68,6 +80,10 @@ class Evaluator:
         self._engine = Engine((), new_id=ids.new, at_us=clock.now_us())
         self._unsaved: list[Change] = []
         self._changing = asyncio.Lock()
+        self._started_us = clock.now_us()
+        self._leading = False
+        self._elsewhere: set[tuple[str, str]] = set()
+        self._seen: dict[str, Alert] = {}
         self._clean_up_s = 0.0
         self._heartbeat_s = 0.0
         self.ticks = 0
@@ -75,8 +91,40 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------------------------- set-up
 
-    async def load(self) -> None:
-        """Read rules, silences, channels, alerts that fire, and messages that wait."""
+    async def start(self) -> None:
+        """Take up the work if it is ours. Of several control planes on one store the leading one asks the
+        rules and sends.
+        """
+        self._records.store.watch(self._told)
+        if await self._records.store.leads():
+            await self._take_up()
+
+    async def _take_up(self) -> None:
+        async with self._changing:
+            await self._load()
+            await self._note_start(self._clock.now_us())
+        before = await self._runtime()
+        fresh = self._clock.now_us() - int(before.get("alive_us", 0)) < MAX_CATCH_UP_US
+        self._signals.begin(str(before.get("position", "")) if fresh else "")
+        self._leading = True
+
+    async def _stand_by(self) -> None:
+        _log.info("another control plane asks the rules of alerts now")
+        async with self._changing:
+            await self._save((), self._clock.now_us())
+            self._leading = False
+            self._unsaved.clear()
+            self._engine = Engine((), new_id=self._ids.new, at_us=self._clock.now_us())
+            self._deliverer.forget()
+        await self._signals.end()
+
+    def _told(self, what: Elsewhere) -> None:
+        """Note what another control plane has changed; it is read at the next tick."""
+        self._elsewhere |= {item for item in what.documents if item[0] in _WATCHED}
+        if what.everything or len(self._elsewhere) > MAX_SEEN:
+            self._elsewhere |= {(RULE, "")}
+
+    async def _load(self) -> None:
         at_us = self._clock.now_us()
         self._rules = {rule.name: rule for rule, _ in await self._records.rules()}
         self._engine = Engine(
@@ -91,30 +139,70 @@ class Evaluator:
         # A pending alert of before has to hold anew.
         stale = [a.id for a in await self._records.alerts() if a.phase is Phase.PENDING]
         await self._save([Delete(ALERT, name) for name in stale], at_us)
-        await self._note_start(at_us)
 
     async def _load_channels(self) -> None:
         self._channels = {channel.name: channel for channel, _ in await self._records.channels()}
         self._deliverer.set_channels(self._channels.values())
 
     async def _note_start(self, at_us: int) -> None:
-        before = await self._records.store.document(*RUNTIME)
-        if before is not None:
-            alive_us = int(json.loads(before.body).get("alive_us", at_us))
+        alive_us = int((await self._runtime()).get("alive_us", 0))
+        # Where another one was alive since we are, we take over, and nothing has started.
+        if 0 < alive_us < self._started_us:
             away_s = max(0, at_us - alive_us) / MICROS
             self._engine.event(restart_event(RESTARTED[1], "control", at_us, downtime_s=away_s), at_us)
 
+    async def _runtime(self) -> dict[str, int | str]:
+        document = await self._records.store.document(*RUNTIME)
+        found: dict[str, int | str] = json.loads(document.body) if document else {}
+        return found
+
     async def reload(self) -> None:
         """Read rules, silences and channels again: somebody changed them."""
-        async with self._changing:
-            self._rules = {rule.name: rule for rule, _ in await self._records.rules()}
-            self._engine.set_rules(self._rules.values(), at_us=self._clock.now_us())
-            self._engine.set_silences([silence for silence, _ in await self._records.silences()])
-            await self._load_channels()
+        if self._leading:
+            async with self._changing:
+                await self._reload()
+
+    async def _reload(self) -> None:
+        self._rules = {rule.name: rule for rule, _ in await self._records.rules()}
+        self._engine.set_rules(self._rules.values(), at_us=self._clock.now_us())
+        self._engine.set_silences([silence for silence, _ in await self._records.silences()])
+        await self._load_channels()
+
+    async def _take_over(self) -> None:
+        """Take in what other control planes have changed."""
+        changed, self._elsewhere = self._elsewhere, set()
+        for kind, name in sorted(changed):
+            if kind not in (ALERT, DELIVERY):
+                continue
+            document = await self._records.store.document(kind, name)
+            if document is None:
+                continue
+            if kind == ALERT:
+                self._engine.adopt(codec.alert_of(document.body), at_us=self._clock.now_us())
+            else:
+                delivery = codec.delivery_of(document.body)
+                if delivery.state is DeliveryState.PENDING:
+                    self._deliverer.add([delivery])
+        if any(kind in (RULE, SILENCE, CHANNEL) for kind, _ in changed):
+            await self._reload()
+
+    async def _pass_on(self) -> None:
+        """Tell our readers what the control plane that asks the rules has stored."""
+        changed, self._elsewhere = self._elsewhere, set()
+        for kind, name in sorted(changed):
+            document = await self._records.store.document(kind, name) if kind == ALERT else None
+            if document is None:
+                continue
+            alert = codec.alert_of(document.body)
+            self._feed.publish(Happening(_difference(self._seen.pop(name, None), alert), alert))
+            self._seen[name] = alert
+            if len(self._seen) > MAX_SEEN:
+                del self._seen[next(iter(self._seen))]
 
     def retry(self, delivery: Delivery) -> None:
-        """Send a delivery that was given up once more."""
-        self._deliverer.add([delivery])
+        """Send a delivery that was given up once more; where others send, they have heard of it."""
+        if self._leading:
+            self._deliverer.add([delivery])
 
     @property
     def firing(self) -> dict[str, int]:
@@ -136,13 +224,23 @@ class Evaluator:
             document = await self._records.store.document(ALERT, alert_id)
             if document is None:
                 raise NotFound(f"there is no alert {alert_id[:64]}; `seawall alerts list` shows what is kept")
-            alert = self._engine.acknowledge(alert_id, by=by, why=why, at_us=at_us)
-            if alert is None:
+            stored = codec.alert_of(document.body)
+            if stored.phase is not Phase.FIRING:
                 raise PreconditionFailed(
                     f"alert {alert_id[:64]} does not fire; only what fires is acknowledged"
                 )
+            # The leading control plane knows more than what is stored; the others leave it to that one.
+            known = self._engine.acknowledge(alert_id, by=by, why=why, at_us=at_us)
+            alert = known or replace(stored, acknowledged_by=by, acknowledged_why=why, acknowledged_us=at_us)
             noted = entry("acknowledged", alert=alert.id, rule=alert.rule, by=by, why=why)
-            await self._records.store.commit([alert_put(alert), noted], at_us=at_us)
+            try:
+                await self._records.store.commit(
+                    [replace(alert_put(alert), expected=document.version), noted], at_us=at_us
+                )
+            except DocumentConflict:
+                raise PreconditionFailed(
+                    f"alert {alert_id[:64]} changed at this moment; look at it and try again"
+                ) from None
         self._feed.publish(Happening("acknowledged", alert))
         return alert
 
@@ -153,17 +251,34 @@ class Evaluator:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                await self.tick()
-                await self._housekeeping()
+                if await self._leads():
+                    await self.tick()
+                    await self._housekeeping()
+                else:
+                    await self._pass_on()
+                    await self._signals.stand_by()
             except ControlError as error:
                 _log.warning("alerts could not be kept", extra={"fields": {"error": str(error)}})
             except Exception:  # noqa: BLE001
                 # Whatever it is, the next second must be watched too.
                 _log.exception("the rules could not be asked")
 
+    async def _leads(self) -> bool:
+        leads = await self._records.store.leads()
+        if leads and not self._leading:
+            await self._take_up()
+        elif not leads and self._leading:
+            # Whoever is cut off from the store leads no longer, and nobody may: that this is so must be told.
+            if (await self._records.store.report_state()).state != "ok":
+                return True
+            await self._stand_by()
+        return leads
+
     async def tick(self) -> None:
         """Ask all rules now."""
         async with self._changing:
+            if self._elsewhere:
+                await self._take_over()
             watched = frozenset(a.subject.breaker for a in self._engine.active() if a.subject.breaker)
             facts = await self._signals.facts(watched)
             at_us = self._clock.now_us()
@@ -245,26 +360,40 @@ class Evaluator:
         if now_s - self._clean_up_s >= CLEAN_UP_S:
             self._clean_up_s = now_s
             await self._records.clean_up(at_us=self._clock.now_us())
-        if now_s - self._heartbeat_s >= HEARTBEAT_S:
+        every_s = SHARED_HEARTBEAT_S if self._signals.is_shared else HEARTBEAT_S
+        if now_s - self._heartbeat_s >= every_s:
             self._heartbeat_s = now_s
             await self._beat()
 
     async def _beat(self) -> None:
         at_us = self._clock.now_us()
-        await self._records.store.commit([Put(*RUNTIME, json.dumps({"alive_us": at_us}))], at_us=at_us)
+        body = json.dumps({"alive_us": at_us, "position": self._signals.position})
+        await self._records.store.commit([Put(*RUNTIME, body)], at_us=at_us)
 
     async def aclose(self) -> None:
         """Note when the control plane was last alive."""
         try:
-            await self._beat()
+            if self._leading:
+                await self._beat()
         except ControlError as error:
             _log.warning("the end could not be noted", extra={"fields": {"error": str(error)}})
+        await self._signals.end()
 
 
 def _what_happened(alert: Alert, at_us: int) -> str:
     if alert.phase is Phase.FIRING:
         return "firing" if alert.fired_us == at_us else "quiet" if alert.quiet_by else "told"
     return alert.phase.value
+
+
+def _difference(before: Alert | None, alert: Alert) -> str:
+    if before is None or before.phase is not alert.phase:
+        return alert.phase.value
+    if before.acknowledged_us != alert.acknowledged_us:
+        return "acknowledged"
+    if before.notifications != alert.notifications:
+        return "repeated" if before.told else "told"
+    return "quiet" if alert.quiet_by else "told"
 
 
 def _entry(what: str, alert: Alert) -> Change:

@@ -19,12 +19,14 @@ from seawall_control.services.alerting.channels.webhook import SlackSender, Webh
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.evaluator import Evaluator
 from seawall_control.services.alerting.feed import Feed
+from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.alerting.records import AlertRecords
 from seawall_control.services.alerting.signals import Signals
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.events import EventService
+from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.notices import Notices
 from seawall_control.services.tail import Hub
@@ -46,7 +48,9 @@ class AlertSettings:
 
 
 class Alerting:
-    """Everything about alerts."""
+    """Everything about alerts. `stored` is given where several control planes share the store: events are
+    then those that any of them stores.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,8 @@ class Alerting:
         clock: Clock,
         ids: Ids,
         settings: AlertSettings,
+        *,
+        stored: StoredEvents | None,
     ) -> None:
         def trouble(channel: Channel, error: str) -> None:
             background.start(
@@ -91,7 +97,17 @@ class Alerting:
             trouble=trouble,
         )
         self._feed = Feed()
-        signals = Signals(store, fleet, hub, notices, self.deliverer, clock, settings.directory)
+        signals = Signals(
+            store,
+            fleet,
+            hub,
+            notices,
+            self.deliverer,
+            clock,
+            settings.directory,
+            feed=stored,
+            planes=Planes(store, clock, ids.new()) if stored is not None else None,
+        )
         self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, clock, ids)
         self.administration = AlertAdministration(records, self.evaluator, self.deliverer, clock, ids)
         self.reading = AlertReading(records, self.evaluator, self._feed, clock)

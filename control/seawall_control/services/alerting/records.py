@@ -21,7 +21,7 @@ from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.silences import Silence
 from seawall_control.domain.events import MICROS, Json
 from seawall_control.domain.records import Append, Change, Delete, Document, Put
-from seawall_control.store.port import RecordStore
+from seawall_control.store.port import RecordStore, Store
 
 RULE: Final = "alert-rule"
 SILENCE: Final = "alert-silence"
@@ -60,7 +60,7 @@ class AlertRecords:
     logged: one of them must not end the watch over everything else.
     """
 
-    def __init__(self, store: RecordStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
 
     async def documents(self, kind: str) -> AsyncIterator[Document]:

@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,10 +21,15 @@ from seawall_control.domain.alerts.builtin import RESTARTED
 from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice, ProxyFact, failures_of
 from seawall_control.domain.alerts.rules import QUEUE_DELIVERIES, QUEUE_INGEST
 from seawall_control.domain.alerts.subject import scrubbed
+from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS, Event, EventKind, Severity
+from seawall_control.domain.filters import EVERYTHING
+from seawall_control.domain.positions import Position, parse_position
 from seawall_control.domain.statistics import Counters, Sample
 from seawall_control.services.alerting.deliverer import Deliverer
+from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.edge import Clock
+from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.notices import Notice, Notices
 from seawall_control.services.tail import Hub
@@ -67,6 +73,9 @@ class Signals:
         deliverer: Deliverer,
         clock: Clock,
         directory: Path,
+        *,
+        feed: StoredEvents | None = None,
+        planes: Planes | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -82,7 +91,13 @@ class Signals:
         self._disk_at_s = -SLOW_S
         self.missed = 0
         """Events that no rule has seen since there were too many at once."""
-        hub.tap(self._take)
+        self._feed = feed
+        self._planes = planes
+        self._following: asyncio.Task[None] | None = None
+        self._reached: Position | None = None
+        self._handed: Position | None = None
+        if feed is None:
+            hub.tap(self._take)
         notices.tap(self._noted)
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -95,12 +110,63 @@ class Signals:
         if notice.kind.value.startswith(_GROUP) and len(self._notices) < MAX_WAITING:
             self._notices.append(notice)
 
+    # ------------------------------------------------------------------------------------------- leadership
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether events come from several control planes."""
+        return self._feed is not None
+
+    @property
+    def position(self) -> str:
+        """Return up to where stored events have been handed out; empty where they are not followed."""
+        return str(self._handed) if self._handed is not None else ""
+
+    def begin(self, position: str) -> None:
+        """Follow what any control plane stores, from a position on: this one asks the rules from now on, and
+        what was stored while the one before went away is not missed.
+        """
+        if self._feed is not None and self._following is None:
+            self._reached = self._handed = parse_position(position)
+            self._following = asyncio.get_running_loop().create_task(
+                self._follow(self._feed), name="seawall-alert-events"
+            )
+
+    async def end(self) -> None:
+        """Follow no longer."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+            self._following = None
+        self._events.clear()
+        self._notices.clear()
+
+    async def _follow(self, feed: StoredEvents) -> None:
+        while True:
+            try:
+                async with aclosing(feed.follow(EVERYTHING, after=self._reached)) as steps:
+                    async for step in steps:
+                        self._take([event for _, event in step.events])
+                        self._reached = step.position
+            except ControlError as error:
+                _log.warning("stored events are not followed", extra={"fields": {"error": str(error)}})
+                await asyncio.sleep(1.0)
+
+    async def stand_by(self) -> None:
+        """Tell the control plane that asks the rules what is seen here."""
+        self._events.clear()
+        self._notices.clear()
+        list(self.calls())
+        if self._planes is not None:
+            await self._planes.write(self._own_proxies(), self._breakers(frozenset()))
+
     # ------------------------------------------------------------------------------------------------ events
 
     def events(self) -> list[Event]:
         """Return the events that were stored since the last time, and forget them."""
         taken = list(self._events)
         self._events.clear()
+        self._handed = self._reached
         return taken
 
     def groups(self) -> list[GroupNotice]:
@@ -151,7 +217,12 @@ class Signals:
         for node in self._samples.keys() - latest.keys():
             del self._samples[node]
         for route, (failed, total) in totals.items():
+            if self._planes is not None:
+                self._planes.count(route, failed, total)
             yield RouteCalls(route, failed, total)
+        if self._planes is not None:
+            for route, failed, total in self._planes.calls():
+                yield RouteCalls(route, failed, total)
 
     def _is_new(self, node: str) -> bool:
         return any(r.node == node and r.start_time_us >= self._started_us for r in self._fleet.known())
@@ -162,24 +233,32 @@ class Signals:
         """Return how things are. Breakers that are closed are told only if they are among those watched."""
         report = await self._store.report_state()
         await self._look_at_disk()
-        stats = self._fleet.stats
+        proxies = list(self._own_proxies())
+        breakers = list(self._breakers(watched))
+        if self._planes is not None:
+            await self._planes.read()
+            elsewhere = self._planes.proxies()
+            proxies = [elsewhere.pop(p.node, p) if not p.connected else p for p in proxies]
+            proxies += elsewhere.values()
+            breakers += self._planes.breakers(watched)
         return Facts(
-            proxies=tuple(
-                ProxyFact(
-                    record.node,
-                    self._fleet.is_connected(record.node),
-                    record.last_seen_us,
-                    stats.report_of(record.node).events_dropped,
-                    record.boot_id,
-                )
-                for record in self._fleet.known()
-            ),
-            breakers=tuple(self._breakers(watched)),
+            proxies=tuple(proxies),
+            breakers=tuple(breakers),
             disk_used=self._disk,
             queues={QUEUE_INGEST: report.queued, QUEUE_DELIVERIES: self._deliverer.pending},
             store_state=report.state,
             store_detail=report.detail,
         )
+
+    def _own_proxies(self) -> Iterator[ProxyFact]:
+        for record in self._fleet.known():
+            yield ProxyFact(
+                record.node,
+                self._fleet.is_connected(record.node),
+                record.last_seen_us,
+                self._fleet.stats.report_of(record.node).events_dropped,
+                record.boot_id,
+            )
 
     def _breakers(self, watched: frozenset[str]) -> Iterator[BreakerFact]:
         now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()

@@ -1,0 +1,155 @@
+"""Alerts with two control planes on one database: one asks the rules and sends, wherever things happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from seawall.v1 import admin_alerts_pb2 as pb
+from seawall.v1 import admin_events_pb2
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.services.alerting.channels.addresses import parse_networks
+from seawall_control.store.opening import open_store
+from tests.integration.control.kit import Proxy, Stubs, event, until
+from tests.integration.control.test_alerts import breaker_event, webhook
+from tests.kit.postgres import PostgresServer
+from tests.kit.receivers import WebReceiver
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def planes(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
+    """Two running control planes on one empty database; the first leads."""
+    url = postgres_server.url_of(await postgres_server.new_database())
+    found = []
+    for _ in range(2):
+        settings = ControlSettings(
+            data_dir=tmp_path,
+            store_url=url,
+            grpc_address="127.0.0.1:0",
+            http_address="127.0.0.1:0",
+            grace_s=1.0,
+            alert_networks=parse_networks(["127.0.0.0/8"]),
+        )
+        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
+        await plane.start()
+        found.append(plane)
+        await until(found[0].store.leads, what="the first leads")
+    yield found
+    for plane in found:
+        await plane.stop()
+        await plane.store.aclose()
+
+
+async def test_one_of_them_tells(planes: list[ControlPlane]) -> None:
+    """What happens at the one that does not lead is told once; what is changed there counts; and when the
+    leading one ends, the other goes on with the same alerts.
+    """
+    async with (
+        WebReceiver() as receiver,
+        grpc.aio.insecure_channel(planes[1].addresses.grpc) as second,
+    ):
+        there = Stubs(second)
+        await webhook(there, receiver.url)
+
+        async def known() -> bool:
+            return "hook" in planes[0].alerting.evaluator._channels
+
+        await until(known, what="the leading one knows the channel")
+        watching = there.alerts.WatchAlerts(pb.WatchAlertsRequest())
+        proxy = Proxy(there, "p2")
+        await proxy.hello()
+        await proxy.send("s", (1, breaker_event(1, opened=True)))
+
+        def told() -> list[Any]:
+            return [alert for post in receiver.posts for alert in post.json()["alerts"]]
+
+        async def came() -> bool:
+            return len(told()) >= 1
+
+        await until(came, what="the message")
+        async with asyncio.timeout(10):
+            seen = await watching.read()
+        assert (seen.what, seen.alert.rule) == ("firing", "builtin/breaker-open")
+        await there.alerts.AcknowledgeAlert(pb.AcknowledgeAlertRequest(id=seen.alert.id, actor="me"))
+
+        async def noted() -> bool:
+            (alert,) = planes[0].alerting.evaluator._engine.active()
+            return alert.acknowledged_by == "me"
+
+        await until(noted, what="the leading one knows of the acknowledgement")
+        assert len(told()) == 1
+        watching.cancel()
+
+        leader = planes.pop(0)
+        await leader.stop()
+        await leader.store.aclose()
+
+        async def leads() -> bool:
+            return planes[0].alerting.evaluator._leading
+
+        await until(leads, what="the other one leads")
+        assert [a.id for a in planes[0].alerting.evaluator._engine.active()] == [seen.alert.id]
+        await proxy.send("s", (2, breaker_event(2, opened=False)))
+
+        async def over() -> bool:
+            return len(told()) >= 2
+
+        await until(over, what="it is over")
+        assert [(a["state"], a["alert_id"]) for a in told()] == [
+            ("firing", seen.alert.id),
+            ("resolved", seen.alert.id),
+        ]
+
+
+async def test_statistics_of_another(planes: list[ControlPlane]) -> None:
+    """Calls, breakers and proxies that only the other one sees count, and its proxies are not absent."""
+    async with grpc.aio.insecure_channel(planes[1].addresses.grpc) as channel:
+        stubs = Stubs(channel)
+        proxy = Proxy(stubs, "p2")
+        await proxy.hello()
+        calls = 0
+
+        async def fires() -> bool:
+            nonlocal calls
+            calls += 30
+            counts = [calls, *([0] * 13), calls, 0, 0]
+            await proxy.say(stats={"routes": [{"route": "r", "by_code": counts}]})
+            await asyncio.sleep(0.5)
+            answer = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/error-rate"))
+            return [a.subject.route for a in answer.alerts] == ["r"]
+
+        try:
+            async with asyncio.timeout(30):
+                while not await fires():
+                    pass
+        except TimeoutError:
+            pytest.fail("the calls of the other one's proxy do not count")
+        facts = await planes[0].alerting.evaluator._signals.facts(frozenset({"b"}))
+        assert [(p.node, p.connected) for p in facts.proxies] == [("p2", True)]
+        assert [(b.name, b.is_open) for b in facts.breakers] == [("b", False)]
+
+
+async def test_a_silence_made_at_the_other(planes: list[ControlPlane]) -> None:
+    """It is in force at the one that tells."""
+    async with grpc.aio.insecure_channel(planes[1].addresses.grpc) as channel:
+        stubs = Stubs(channel)
+        silence = pb.Silence(author="me", reason="known")
+        silence.end_time.GetCurrentTime()
+        silence.end_time.seconds += 600
+        made = (await stubs.alerts.CreateSilence(pb.CreateSilenceRequest(silence=silence))).silence
+        await asyncio.sleep(1.5)
+        report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=4, component="app")])
+        await stubs.events.ReportEvents(report)
+
+        async def quiet() -> bool:
+            answer = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(phases=[pb.ALERT_PHASE_FIRING]))
+            return [a.quiet_by for a in answer.alerts] == [f"silence {made.id}"]
+
+        await until(quiet, what="it is quiet")
