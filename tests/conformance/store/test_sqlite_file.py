@@ -293,6 +293,31 @@ async def test_slow_query_gives_up(store: SqliteStore, monkeypatch: pytest.Monke
     assert await store.events(EventQuery(parse("message:yyyy"), 10)) == []
 
 
+async def test_long_reader_lets_the_log_grow_only_while_it_reads(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot that is held keeps the log from being reused; once it is let go the log is cut to its limit,
+    and nothing was refused meanwhile.
+    """
+    limit = 512 * 1024
+    monkeypatch.setattr(writer, "WAL_LIMIT_BYTES", limit)
+    monkeypatch.setattr(writer, "_CHECK_WAL_EVERY", 8)
+    reader = await aiosqlite.connect(tmp_path / FILE_NAME, isolation_level=None)
+    await reader.execute("BEGIN")
+    before = next(iter(await reader.execute_fetchall("SELECT count(*) FROM events")))[0]
+    number = 0
+    while (await store.report_state()).wal_bytes < 12 * limit:
+        await store.report([event(number + i, message="x" * 500) for i in range(200)])
+        number += 200
+    assert next(iter(await reader.execute_fetchall("SELECT count(*) FROM events")))[0] == before
+    await reader.close()
+    for _ in range(16):
+        number += 1
+        await store.report([event(number)])
+    assert (await store.report_state()).wal_bytes <= limit
+    assert (await store.counts(at_us=0)).total == number
+
+
 async def test_close_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
     """Closing commits what waits, can be repeated and cancelled, and leaves no log behind."""
     store = await open_store(tmp_path)
