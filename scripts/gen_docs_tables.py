@@ -244,10 +244,12 @@ def hedge_defaults() -> str:
 
 def limit_defaults() -> str:
     """Return the defaults of a limit."""
+    from seawall_policy.call_key import MOST_PARTS
     from seawall_policy.limit.options import (
         CLASS_NAMES,
         KIND_NAMES,
         MOST_PLACES,
+        MOST_TENANTS,
         MOST_WAITING,
         LimitOptions,
     )
@@ -256,6 +258,7 @@ def limit_defaults() -> str:
     kinds = ", ".join(f"`{name}`" for name in KIND_NAMES[1:])
     classes = ", ".join(f"`{name}`" for name in CLASS_NAMES)
     places = f"1 to {count(MOST_PLACES)}"
+    parts = f"up to {MOST_PARTS} of `peer`, `method`, `metadata:NAME`"
     return table(
         ("setting", "default", "range"),
         [
@@ -270,6 +273,9 @@ def limit_defaults() -> str:
             ("`shares`", "none", "one for each class, together at most 100 %"),
             ("`shares[].criticality`", "required", classes),
             ("`shares[].share`", "required", "0 to 100 %"),
+            ("`fair_share.key`", "none: all calls are alike", parts),
+            ("`fair_share.max_tenants`", count(o.max_tenants), f"1 to {count(MOST_TENANTS)}"),
+            ("`brownout`", f"{o.brownout * 100:g} %, of optional routes", "0 to 100 %"),
             ("`mode`", "`enforce`", "`enforce`, `shadow`, `off`"),
         ],
     )
@@ -277,7 +283,8 @@ def limit_defaults() -> str:
 
 def rate_limit_defaults() -> str:
     """Return the defaults of a rate limit."""
-    from seawall_policy.rate import MOST_KEYS, MOST_PARTS, RateLimitOptions
+    from seawall_policy.call_key import MOST_PARTS
+    from seawall_policy.rate import MOST_KEYS, RateLimitOptions
 
     o = RateLimitOptions(1.0)
     return table(

@@ -129,12 +129,13 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_queue_wait_seconds_total": ("route", "Divided by `seawall_queued_total`: the mean wait."),
     "seawall_limited_total": (
         "route, reason, criticality",
-        "Reasons: `LIMITED`, `QUEUE_TIMEOUT`, `RATE_LIMITED`. Those that a fallback answered included.",
+        "Reasons: `LIMITED`, `QUEUE_TIMEOUT`, `BROWNOUT`, `RATE_LIMITED`; also when a fallback answered.",
     ),
     "seawall_would_limit_total": (
         "route, reason",
         "`mode: shadow`. `LIMITED` covers those that would have waited.",
     ),
+    "seawall_limit_tenants": ("route", "Routes that share a limit show the same."),
     "seawall_rate_limit_keys": ("route", ""),
     "seawall_mirror_calls_total": (
         "route, cluster, rpc_status_code",

@@ -179,6 +179,7 @@ class Route:
         response_headers: HeaderChange | None = None,
         mirrors: tuple[MirrorTarget, ...] = (),
         shadow: Policy | None = None,
+        optional: bool = False,
     ) -> None:
         self.name: str = name
         self.service: str = service
@@ -195,6 +196,8 @@ class Route:
         self.mirrors: tuple[MirrorTarget, ...] = mirrors
         self.shadow: Policy | None = shadow
         """Tried beside `policy` without effect; None for none."""
+        self.optional: bool = optional
+        """Its calls are refused first when the limit is nearly reached."""
 
 
 class ClusterSpec:

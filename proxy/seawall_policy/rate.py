@@ -14,16 +14,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from seawall_policy.call_key import LONGEST_KEY, CallKey
+
 ENFORCE: Final = 1
 SHADOW: Final = 2
 OFF: Final = 3
 
-PEER: Final = "peer"
-METHOD: Final = "method"
-METADATA: Final = "metadata:"
-MOST_PARTS: Final = 8
 MOST_KEYS: Final = 1_000_000
-_LONGEST_KEY: Final = 256
 
 
 class RateLimitOptions:
@@ -45,23 +42,14 @@ class RateLimitOptions:
             raise ValueError(f"rate limit: burst is {burst}; use 1 to 1000000, or 0 for per_second")
         if not 1 <= max_keys <= MOST_KEYS:
             raise ValueError(f"rate limit: max_keys is {max_keys}; use 1 to {MOST_KEYS}")
-        if len(key) > MOST_PARTS:
-            raise ValueError(f"rate limit: key has {len(key)} parts; use at most {MOST_PARTS}")
         if not ENFORCE <= mode <= OFF:
             raise ValueError(f"rate limit: there is no mode {mode}")
         self.per_second: float = per_second
         self.burst: int = burst if burst > 0 else max(1, int(per_second))
         self.key: tuple[str, ...] = key
+        self.parts: CallKey = CallKey(key)
         self.max_keys: int = max_keys
         self.mode: int = mode
-        self.by_peer: bool = PEER in key
-        self.by_method: bool = METHOD in key
-        self.names: tuple[bytes, ...] = tuple(
-            [part[len(METADATA) :].encode("ascii") for part in key if part.startswith(METADATA)]
-        )
-        """Metadata keys, in the order of `key`."""
-        if len(self.names) + int(self.by_peer) + int(self.by_method) != len(key):
-            raise ValueError("rate limit: key parts are peer, method and metadata:NAME, each once")
 
 
 class RateLimiter:
@@ -86,8 +74,8 @@ class RateLimiter:
 
     def take(self, key: bytes, now: float) -> float:
         """Take a token; return 0.0, or the seconds until there is one, and then none was taken."""
-        if len(key) > _LONGEST_KEY:
-            key = key[:_LONGEST_KEY]
+        if len(key) > LONGEST_KEY:
+            key = key[:LONGEST_KEY]
         buckets = self._full_at
         full_at = buckets.get(key, now)
         full_at = max(full_at, now)

@@ -23,6 +23,7 @@ ANSWERABLE: Final[tuple[str, ...]] = (
     "RATE_LIMITED",
     "LIMITED",
     "QUEUE_TIMEOUT",
+    "BROWNOUT",
 )
 """Reasons that a call with a route can end with, and that no status code says by itself."""
 

@@ -4,8 +4,49 @@
 from __future__ import annotations
 
 MECHANISM = "limit"
-TESTS = ("tests/unit/policy/test_limit.py", "tests/property/policy/test_limit_model.py")
+TESTS = (
+    "tests/unit/policy/test_limit.py",
+    "tests/property/policy/test_limit_model.py",
+    "tests/property/policy/test_fair_share_model.py",
+    "tests/scenario/test_fair_share.py",
+)
 MUTANTS = (
+    (
+        "seawall_policy/limit/fair.py",
+        "                or tenant.held < found.held\n",
+        "",
+        "it goes round among tenants, however much they hold",
+    ),
+    (
+        "seawall_policy/limit/fair.py",
+        "                or (tenant.held == found.held and tenant.turn < found.turn)\n",
+        "",
+        "of tenants that hold equally many the same one is always first",
+    ),
+    (
+        "seawall_policy/limit/fair.py",
+        "        if tenant.held == 0 and tenant.waiting == 0 and self._known.get(tenant.key) is tenant:\n",
+        "        if tenant.held == 0 and self._known.get(tenant.key) is tenant:\n",
+        "a tenant that only waits is forgotten, and comes to be two",
+    ),
+    (
+        "seawall_policy/limit/queue.py",
+        "            place = self._of_longest(lines, own + 1, standing)\n",
+        "            place = self._of_longest(lines, own, standing)\n",
+        "calls of two tenants drive each other out of a full queue",
+    ),
+    (
+        "seawall_policy/limit/gate.py",
+        "        calm = self.queue.length == 0 and now >= self._shedding_until\n",
+        "        calm = self.queue.length == 0\n",
+        "optional calls come back with every place that is free",
+    ),
+    (
+        "seawall_policy/limit/options.py",
+        '            f"{self.queue_timeout_s} {self.shares} {fair}"\n',
+        '            f"{self.queue_timeout_s} {self.shares} {fair} {self.criticality}"\n',
+        "classes do not share a limit",
+    ),
     ("seawall_policy/limit/gate.py", "        return self.in_flight < self.limit\n", "        return self.in_flight <= self.limit\n", "one call too many enters"),
     ("seawall_policy/limit/gate.py", "        self._held[place.criticality] -= 1\n", "", "a class's places are never free again"),
     ("seawall_policy/limit/gate.py", "            self._free(place)\n            place.state = LONG\n", "            place.state = LONG\n", "a long call goes on counting"),

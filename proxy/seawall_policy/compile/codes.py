@@ -96,6 +96,7 @@ KIND_UNKNOWN: Final = "SW0544"
 JITTER_TO_NOTHING: Final = "SW0550"
 ONE_ENDPOINT: Final = "SW0551"
 WATCHED_TWICE: Final = "SW0552"
+OPTIONAL_ALONE: Final = "SW0553"
 FAULT_IS_OVER: Final = "SW0545"
 FAULT_IS_LONG: Final = "SW0546"
 FAULT_HITS_ALL: Final = "SW0547"
@@ -373,6 +374,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     WATCHED_TWICE: (
         "Endpoints are watched twice",
         "Breakers of endpoints and outlier detection take endpoints out for the same failures.",
+    ),
+    OPTIONAL_ALONE: (
+        "An optional route has a limit of its own",
+        "Optional calls are refused when the limit that they share is nearly reached; nobody shares this.",
     ),
     FAULT_IS_OVER: ("The fault is over", "`until` is in the past, so nothing is broken; remove the fault."),
     FAULT_IS_LONG: (

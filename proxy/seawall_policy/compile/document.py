@@ -30,7 +30,8 @@ from seawall_policy.compile.hedge_lints import lint_attempts, lint_hedged_routes
 from seawall_policy.compile.hedges import read_deadline, read_hedge
 from seawall_policy.compile.inherit import Lineage, resolve
 from seawall_policy.compile.keys import lint_idempotency, read_idempotency, read_recovered_after
-from seawall_policy.compile.limits import lint_limits, read_limit, read_rate_limit
+from seawall_policy.compile.limit_lints import lint_limits, lint_optional_routes
+from seawall_policy.compile.limits import read_limit, read_rate_limit
 from seawall_policy.compile.lints import lint_merged, lint_own, lint_routes, lint_unused
 from seawall_policy.compile.listeners import read_listeners
 from seawall_policy.compile.members import check_word
@@ -113,6 +114,7 @@ def compile_document(
     safe = frozenset(path for path, info in methods.items() if info.idempotent)
     lint_routes(places, lineages, document.policies, safe)
     lint_hedged_routes(places, lineages, document.policies, clusters, safe)
+    lint_optional_routes(places)
     lint_unused(top, document)
     lint_breaker_scopes(places, document.policies, document.clusters)
     snapshot = None

@@ -1,19 +1,18 @@
-"""Reading limits of calls at work and of rates, and what of them is probably not meant."""
+"""Reading limits of calls at work and of rates."""
 
 from __future__ import annotations
 
 import re
-from math import isinf
+from collections.abc import Sequence
 from typing import Final
 
 from seawall.v1 import policy_pb2
-from seawall_policy import rate
+from seawall_policy import call_key, rate
+from seawall_policy.call_key import CallKey
 from seawall_policy.compile import codes
 from seawall_policy.compile.scope import Scope
-from seawall_policy.durations import NANOS_PER_SECOND, format_duration
 from seawall_policy.limit import options as limits
 from seawall_policy.limit.options import LimitOptions
-from seawall_policy.model import Policy
 from seawall_policy.rate import RateLimitOptions
 from seawall_policy.suggest import quoted
 
@@ -56,7 +55,33 @@ def read_limit(scope: Scope, policy: policy_pb2.Policy) -> LimitOptions | None:
         - 1,
         shares=_read_shares(scope / "shares", settings),
         mode=(scope / "mode").choice(settings.mode, policy_pb2.Mode.values(), limits.ENFORCE),
+        fair=_read_fair(scope / "fair_share", settings),
+        max_tenants=(scope / "fair_share" / "max_tenants").integer(
+            settings.fair_share.max_tenants if settings.fair_share.HasField("max_tenants") else None,
+            1,
+            limits.MOST_TENANTS,
+            limits.MAX_TENANTS,
+        ),
+        brownout=(scope / "brownout").number(
+            settings.brownout if settings.HasField("brownout") else None,
+            0,
+            100,
+            limits.BROWNOUT * 100.0,
+            unit=" %",
+        )
+        / 100.0,
     )
+
+
+def _read_fair(scope: Scope, settings: policy_pb2.Limit) -> CallKey | None:
+    if not settings.HasField("fair_share"):
+        return None
+    if not settings.fair_share.key:
+        (scope / "key").error(
+            codes.MISSING, "say whose calls belong together, such as `key: metadata:x-tenant` or `key: peer`"
+        )
+        return None
+    return CallKey(_read_key(scope / "key", settings.fair_share.key))
 
 
 def _read_header(scope: Scope, name: str) -> bytes:
@@ -120,7 +145,7 @@ def read_rate_limit(scope: Scope, policy: policy_pb2.Policy) -> RateLimitOptions
         burst=(scope / "burst").integer(
             settings.burst if settings.HasField("burst") else None, 1, 1_000_000, 0
         ),
-        key=_read_key(scope / "key", settings),
+        key=_read_key(scope / "key", settings.key),
         max_keys=(scope / "max_keys").integer(
             settings.max_keys if settings.HasField("max_keys") else None, 1, rate.MOST_KEYS, 10_000
         ),
@@ -128,14 +153,14 @@ def read_rate_limit(scope: Scope, policy: policy_pb2.Policy) -> RateLimitOptions
     )
 
 
-def _read_key(scope: Scope, settings: policy_pb2.RateLimit) -> tuple[str, ...]:
-    if len(settings.key) > rate.MOST_PARTS:
-        scope.error(codes.TOO_MANY, f"has {len(settings.key)} parts; at most {rate.MOST_PARTS} are allowed")
+def _read_key(scope: Scope, key: Sequence[str]) -> tuple[str, ...]:
+    if len(key) > call_key.MOST_PARTS:
+        scope.error(codes.TOO_MANY, f"has {len(key)} parts; at most {call_key.MOST_PARTS} are allowed")
     parts: list[str] = []
-    for index, part in enumerate(settings.key[: rate.MOST_PARTS]):
+    for index, part in enumerate(key[: call_key.MOST_PARTS]):
         place = scope.at(index)
-        name = part.removeprefix(rate.METADATA)
-        if part not in (rate.PEER, rate.METHOD) and (name == part or not _is_key(name)):
+        name = part.removeprefix(call_key.METADATA)
+        if part not in (call_key.PEER, call_key.METHOD) and (name == part or not _is_key(name)):
             place.error(
                 codes.BAD_RATE_KEY,
                 f"{quoted(part)} is no part of a key; use `peer`, `method` or `metadata:x-tenant`",
@@ -145,63 +170,3 @@ def _read_key(scope: Scope, settings: policy_pb2.RateLimit) -> tuple[str, ...]:
         else:
             parts.append(part)
     return tuple(parts)
-
-
-def lint_limits(scope: Scope, own: policy_pb2.Policy, merged: policy_pb2.Policy, policy: Policy) -> None:
-    """Warn about settings of limits that do not do what they seem to."""
-    if own.HasField("limit") and policy.limit is not None:
-        _lint_limit(scope / "limit", own.limit, merged.limit, policy.limit, policy.timeout_s)
-    limited = policy.rate_limit
-    if own.HasField("rate_limit") and limited is not None:
-        if limited.burst < limited.per_second / 1000.0:
-            (scope / "rate_limit" / "burst").warn(
-                codes.BURST_TOO_SMALL,
-                f"calls come in bunches: with {limited.burst} at once, many of {limited.per_second:g}/s "
-                "are refused; raise `burst`",
-            )
-        if own.rate_limit.HasField("max_keys") and not limited.key:
-            (scope / "rate_limit" / "max_keys").warn(
-                codes.NO_EFFECT, "without `key` there is one bucket; remove it, or add `key: [peer]`"
-            )
-
-
-def _lint_limit(
-    scope: Scope, own: policy_pb2.Limit, merged: policy_pb2.Limit, options: LimitOptions, timeout_s: float
-) -> None:
-    if options.kind == limits.NONE:
-        for name in ("min_in_flight", "initial"):
-            if own.HasField(name):
-                (scope / name).warn(
-                    codes.NO_EFFECT,
-                    f"a limit that is not adaptive is max_in_flight; remove {name}, or add `adaptive`",
-                )
-    elif own.HasField("initial") and not options.min_in_flight <= own.initial <= options.max_in_flight:
-        (scope / "initial").warn(
-            codes.NO_EFFECT, "is not between min_in_flight and max_in_flight, which cut it off"
-        )
-    if own.HasField("queue_timeout") and options.queue == 0:
-        (scope / "queue_timeout").warn(codes.NO_EFFECT, "without `queue` no call waits; add `queue: 100`")
-    if own.HasField("queue_timeout") and options.queue > 0 and options.queue_timeout_s >= timeout_s:
-        (scope / "queue_timeout").warn(
-            codes.WAITS_OUTLAST_CALL,
-            f"is not shorter than timeout {_shown(timeout_s)}: calls would wait until they fail",
-        )
-    if (
-        options.kind in (limits.GRADIENT, limits.VEGAS, limits.GRADIENT2)
-        and options.queue == 0
-        and own.adaptive
-    ):
-        (scope / "adaptive").warn(
-            codes.ADAPTIVE_WITHOUT_QUEUE,
-            "refuses calls of a healthy service when many come at once: none may wait; add `queue: 100`, or "
-            "use `adaptive: knee` with a queue",
-        )
-    if own.criticality_header and merged.shares == [] and options.queue == 0:
-        (scope / "criticality_header").warn(
-            codes.CRITICALITY_UNUSED,
-            "without `shares` and `queue` all classes are treated alike; add one of them",
-        )
-
-
-def _shown(seconds: float) -> str:
-    return "none" if isinf(seconds) else format_duration(round(seconds * 1000) * (NANOS_PER_SECOND // 1000))

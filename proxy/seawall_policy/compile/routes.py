@@ -80,6 +80,7 @@ def _read_route(
         response_headers,
         read_mirrors(scope, route, clusters),
         _read_shadow(scope / "shadow_policy", route, name, policies),
+        route.optional,
     )
 
 

@@ -186,7 +186,11 @@ def _note_limit(policy: Policy) -> str:
     options = policy.limit
     if options is None or options.mode == limits.OFF:
         return _SWITCHED_OFF
-    return "counts only: it refuses nothing" if options.mode == limits.SHADOW else ""
+    if options.mode == limits.SHADOW:
+        return "counts only: it refuses nothing"
+    if options.fair is not None and options.queue > 0:
+        return f"when calls wait, each tenant ({', '.join(options.fair.parts)}) gets the same share"
+    return ""
 
 
 def _note_hedge(policy: Policy, idempotent: str) -> str:
@@ -225,6 +229,8 @@ def _note_breaker(policy: Policy) -> str:
 
 
 def _note_fault(policy: Policy) -> str:
+    if policy.fault is not None and policy.fault.shadow:
+        return "counts only: it breaks nothing"
     if policy.fault is not None and policy.fault.metadata:
         return "only for calls with the metadata that it names"
     return ""

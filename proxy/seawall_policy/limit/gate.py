@@ -10,6 +10,13 @@ fewer places than it is sure of (Netflix's partitions). While calls wait, or hav
 `SHEDDING_S`, the limit of a class is less what more important ones are sure of and do not use: the less
 important are shed first, and a guarantee is there when it is needed and not only after others have left.
 
+Fair shares. Where calls have tenants, a free place goes to the tenant that holds the fewest (`fair`).
+
+Brownout. Optional calls are for when there is room to spare: they are refused while somebody waits, for
+`SHEDDING_S` longer, and while a share of the limit is in use (`sheds_optional`). They never wait. The word
+and the idea, to switch optional work off before anything else suffers, are those of Klein et al., *Brownout:
+Building More Robust Cloud Applications* (ICSE 2014).
+
 What teaches. A success is a sample: the time from getting its place to its end, and the calls at work when
 it began. Only calls count that began after the last change of the limit. RESOURCE_EXHAUSTED, UNAVAILABLE and
 DEADLINE_EXCEEDED of a server are losses (Netflix's mapping); everything else says nothing.
@@ -27,6 +34,7 @@ from typing import Final
 
 from seawall_policy.limit.aimd import Aimd
 from seawall_policy.limit.algorithm import Algorithm, Fixed
+from seawall_policy.limit.fair import Tenants
 from seawall_policy.limit.gradient import Gradient, Gradient2
 from seawall_policy.limit.knee import Knee
 from seawall_policy.limit.options import (
@@ -107,6 +115,11 @@ class Gate:
         self.wait_total_s: float = 0.0
         self.would_refuse: int = 0
         """In shadow: calls that would have had to wait or leave."""
+        self.browned_out: int = 0
+        """Optional calls that were refused to keep room for the others."""
+        self.would_brown_out: int = 0
+        """In shadow: the same, had it been enforced."""
+        self.tenants: Tenants = Tenants(options.max_tenants)
         self._held: list[int] = [0] * CLASSES
         self._chain: Chain = Chain()
         self._epoch: int = 0
@@ -119,6 +132,7 @@ class Gate:
         """Go on under changed numbers; those that wait stay, as long as they fit."""
         self.options = options
         self._has_shares = max(options.shares) > 0.0
+        self.tenants.most = options.max_tenants
         self.algorithm.resize(options)
         self.limit = int(self.algorithm.limit)
 
@@ -165,15 +179,38 @@ class Gate:
         if self.usual_s > place.deadline - now:
             return self._refuse(place)
         if queue.length >= self.options.queue:
-            victim = queue.victim(place.criticality, now)
+            victim = queue.victim(place.criticality, now, place.tenant)
             if victim is None:
                 return self._refuse(place)
-            queue.leave(victim)
+            self._leave_queue(victim)
             self._refused.append((victim, NO_PLACE))
             self.refused += 1
         queue.join(place, now)
+        if place.tenant is not None:
+            self.tenants.came(place.tenant)
         self._retire_long(now)
         return QUEUED
+
+    def sheds_optional(self, share: float, now: float) -> bool:
+        """Tell whether an optional call is refused: it may only begin while nobody waits, or has waited
+        within `SHEDDING_S`, and less than `share` (0 to 1) of the limit is in use. One that is not refused is
+        still to `enter`.
+        """
+        calm = self.queue.length == 0 and now >= self._shedding_until
+        if calm and self.in_flight < share * self.limit:
+            return False
+        if self.options.mode == SHADOW:
+            self.would_brown_out += 1
+            return False
+        self.offered += 1
+        self.refused += 1
+        self.browned_out += 1
+        return True
+
+    def _leave_queue(self, place: Place) -> None:
+        self.queue.leave(place)
+        if place.tenant is not None:
+            self.tenants.went(place.tenant)
 
     def _refuse(self, place: Place) -> int:
         place.state = GONE
@@ -204,6 +241,11 @@ class Gate:
             place.limited = True
         place.epoch = self._epoch
         self._chain.append(place)
+        tenant = place.tenant
+        if tenant is not None:
+            tenant.held += 1
+            tenant.turn = self.entered
+            self.tenants.came(tenant)
 
     # those that wait
 
@@ -220,6 +262,7 @@ class Gate:
             place = queue.next_of(criticality, now)
             assert place is not None
             queue.leave(place)
+            # Its tenant is not forgotten: it holds a place at once.
             place.waited_s = now - place.since
             self.waited += 1
             self.wait_total_s += place.waited_s
@@ -259,7 +302,7 @@ class Gate:
                 place = queue.hopeless(now, needs)
                 if place is None:
                     break
-            queue.leave(place)
+            self._leave_queue(place)
             self.refused += 1
             self._refused.append((place, WAITED_IN_VAIN))
         self._retire_long(now)
@@ -291,7 +334,7 @@ class Gate:
         """
         state = place.state
         if state == WAITING:
-            self.queue.leave(place)
+            self._leave_queue(place)
             return
         if state == LONG:
             self.long_calls -= 1
@@ -311,6 +354,10 @@ class Gate:
         self._chain.remove(place)
         self.in_flight -= 1
         self._held[place.criticality] -= 1
+        tenant = place.tenant
+        if tenant is not None:
+            tenant.held -= 1
+            self.tenants.went(tenant)
 
     def _retire_long(self, now: float) -> None:
         """Count those no longer that have been at work for very long: the others need the places."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from seawall_policy.call_key import CallKey
+
 NONE: Final = 1
 GRADIENT: Final = 2
 VEGAS: Final = 3
@@ -31,6 +33,9 @@ CLASS_BY_NAME: Final[dict[bytes, int]] = {
 
 MOST_PLACES: Final = 1_000_000
 MOST_WAITING: Final = 100_000
+MAX_TENANTS: Final = 1000
+MOST_TENANTS: Final = 100_000
+BROWNOUT: Final = 0.8
 NO_SHARES: Final[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -39,10 +44,11 @@ class LimitOptions:
 
     `max_in_flight` is the limit itself for kind NONE and the ceiling of an adaptive one. `queue` calls may
     wait, each for `queue_timeout_s`; 0 refuses at once. `header` is the metadata key of the criticality
-    (empty: none), `criticality` what a call without it is.
+    (empty: none), `criticality` what a call without it is. With `fair` the calls of one key are a tenant's,
+    and at most `max_tenants` (1 to 100000) are told apart. `brownout` is a share of the limit.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per setting
         self,
         *,
         kind: int = NONE,
@@ -55,6 +61,9 @@ class LimitOptions:
         criticality: int = CRITICAL,
         shares: tuple[float, ...] = NO_SHARES,
         mode: int = ENFORCE,
+        fair: CallKey | None = None,
+        max_tenants: int = MAX_TENANTS,
+        brownout: float = BROWNOUT,
     ) -> None:
         if not NONE <= kind <= KNEE:
             raise ValueError(f"limit: there is no kind {kind}")
@@ -74,6 +83,10 @@ class LimitOptions:
             raise ValueError("limit: shares are one for each class, together at most 1")
         if not ENFORCE <= mode <= OFF:
             raise ValueError(f"limit: there is no mode {mode}")
+        if not 1 <= max_tenants <= MOST_TENANTS:
+            raise ValueError(f"limit: max_tenants is {max_tenants}; use 1 to {MOST_TENANTS}")
+        if not 0.0 <= brownout <= 1.0:
+            raise ValueError(f"limit: brownout is {brownout}; use 0 to 1")
         self.kind: int = kind
         self.max_in_flight: int = max_in_flight
         self.min_in_flight: int = min(min_in_flight, max_in_flight)
@@ -84,16 +97,26 @@ class LimitOptions:
         self.criticality: int = criticality
         self.shares: tuple[float, ...] = shares
         self.mode: int = mode
+        self.fair: CallKey | None = fair
+        """What makes a tenant; None where all calls are alike."""
+        self.max_tenants: int = max_tenants
+        self.brownout: float = brownout
+        """Share of the limit from which on optional calls are refused."""
 
     def key(self) -> tuple[int, int]:
         """Return what must stay equal for a limit to go on under changed settings."""
         return (self.kind, self.mode)
 
     def numbers(self) -> str:
-        """Return every setting in one word: limits of one cluster that are equal in it are one."""
+        """Return what makes a limit in one word: those of one cluster that are equal in it are one.
+
+        How a route tells the criticality of its calls, and when it lets go of optional ones, is the route's:
+        classes share a limit, or they could not be weighed against each other.
+        """
+        fair = "" if self.fair is None else f"{self.fair.parts} {self.max_tenants}"
         return (
             f"{self.kind} {self.mode} {self.max_in_flight} {self.min_in_flight} {self.initial} {self.queue} "
-            f"{self.queue_timeout_s} {self.header.decode('latin-1')} {self.criticality} {self.shares}"
+            f"{self.queue_timeout_s} {self.shares} {fair}"
         )
 
     def sure_of(self, criticality: int, limit: int) -> int:

@@ -28,6 +28,19 @@ IGNORED: Final = 3
 """It says nothing: cancelled, refused by us, a failure of another kind, a stream."""
 
 
+class Tenant:
+    """Whose calls those of one key are; see `fair`."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key: bytes = key
+        self.held: int = 0
+        """Places that its calls hold."""
+        self.waiting: int = 0
+        """Its calls that wait, in all classes."""
+        self.turn: int = 0
+        """When a call of its began last, as a number that only grows; 0 for never."""
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Place:
     """A link; `Chain` joins them."""
@@ -45,6 +58,8 @@ class Place:
     limited: bool = False
     """It took the last place, or waited for one."""
     waited_s: float = 0.0
+    tenant: Tenant | None = None
+    """Whose it is, where shares are fair."""
 
     def __init__(self, criticality: int, deadline: float) -> None:
         self.criticality: int = criticality

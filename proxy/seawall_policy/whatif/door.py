@@ -57,7 +57,7 @@ class Door:
                 return "deadline", status.DEADLINE_EXCEEDED, "DEADLINE_TOO_SHORT"
         limiter = self._rate
         if limiter is not None:
-            key = call.method.encode() if limiter.options.by_method else b""
+            key = call.method.encode() if limiter.options.parts.by_method else b""
             if limiter.take(key, now) > 0.0:
                 return "rate_limit", status.RESOURCE_EXHAUSTED, "RATE_LIMITED"
         return _PASSES

@@ -76,9 +76,9 @@ def _deadline(*, complete: bool, deadlines: bool) -> str:
 
 def _rate_limit(policy: Policy, *, complete: bool) -> str:
     options = policy.rate_limit
-    if options is not None and len(options.names) > 0:
+    if options is not None and len(options.parts.names) > 0:
         return "metadata that its key is made of is not recorded"
-    if options is not None and options.by_peer:
+    if options is not None and options.parts.by_peer:
         return "only the network of a client is recorded, not its address"
     return "" if complete else _ALL_CALLS
 

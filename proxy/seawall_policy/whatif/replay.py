@@ -191,6 +191,9 @@ class _Replay:
     def _enter(self, run: _Run, limit: Limit, now: float) -> None:
         options = run.site.route.policy.limit
         assert options is not None
+        if run.site.route.optional and limit.gate.sheds_optional(options.brownout, now):
+            self._turn_away(run, "limit", status.RESOURCE_EXHAUSTED, "BROWNOUT")
+            return
         run.seat = Seat(options.criticality, run.deadline, run)
         verdict = limit.gate.enter(run.seat, now)
         if verdict == ENTERED:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 from seawall_policy import status
-from seawall_policy.limit.gate import NO_PLACE, QUEUED
+from seawall_policy.call_key import CallKey
+from seawall_policy.limit.gate import NO_PLACE, QUEUED, SHEDDING_S
 from seawall_policy.limit.options import CLASS_BY_NAME, LimitOptions
 from seawall_policy.limit.place import IGNORED, LOST, SUCCESS, WAITING
 from seawall_policy.rate import RateLimiter
@@ -34,7 +35,8 @@ class CallAdmission(Several):
     def _may_come(self, rate: RateLimiter) -> bool:
         """Ask the rate limit; a call that may not come has been answered."""
         before = rate.would_refuse
-        wait = rate.take(self._rate_key(rate), self.context.now)
+        parts = rate.options.parts
+        wait = rate.take(b"" if len(parts.parts) == 0 else self._key_of(parts), self.context.now)
         if rate.would_refuse != before:
             self.state.counters.would_limit(local_reply.RATE_LIMITED)
         if wait == 0.0:
@@ -44,18 +46,16 @@ class CallAdmission(Several):
         self._refused(local_reply.RATE_LIMITED)
         return False
 
-    def _rate_key(self, rate: RateLimiter) -> bytes:
-        options = rate.options
-        if len(options.key) == 0:
-            return b""
+    def _key_of(self, key: CallKey) -> bytes:
+        """Return what the call is counted under."""
         parts: list[bytes] = []
-        for name in options.names:
+        for name in key.names:
             value = self.head.value_of(name, self.extra)
             parts.append(b"" if value is None else value)
-        if options.by_peer:
+        if key.by_peer:
             # Without the port: a client has many connections.
             parts.append(self.peer.rpartition(":")[0].encode("utf-8", "replace"))
-        if options.by_method:
+        if key.by_method:
             parts.append(self.head.path)
         return parts[0] if len(parts) == 1 else b"\x00".join(parts)
 
@@ -73,11 +73,19 @@ class CallAdmission(Several):
     def _admit(self, admission: Admission) -> None:
         """Take a place and begin, or wait for one, or end."""
         gate = admission.gate
-        options = gate.options
+        # The route's own, for the limit may be shared with routes whose calls matter more or less.
+        state = self.state
+        options = state.limit
+        if options is None:
+            options = gate.options
         criticality = options.criticality if options.header == b"" else self._criticality(options)
         before = gate.would_refuse
         context = self.context
+        if state.optional and self._is_browned_out(admission, options, criticality):
+            return
         seat = Seat(self, criticality, self.deadline)
+        if options.fair is not None:
+            seat.tenant = gate.tenants.of(self._key_of(options.fair))
         verdict = gate.enter(seat, context.now)
         if verdict == NO_PLACE:
             self._turned_away(admission, local_reply.LIMITED, criticality)
@@ -94,6 +102,17 @@ class CallAdmission(Several):
             return
         if self.tick < 0:
             self._rearm()
+
+    def _is_browned_out(self, admission: Admission, options: LimitOptions, criticality: int) -> bool:
+        """Refuse an optional call unless there is room to spare."""
+        gate = admission.gate
+        before = gate.would_brown_out
+        if gate.sheds_optional(options.brownout, self.context.now):
+            self._turned_away(admission, local_reply.BROWNOUT, criticality)
+            return True
+        if gate.would_brown_out != before:
+            self.state.counters.would_limit(local_reply.BROWNOUT)
+        return False
 
     def place_given(self) -> None:
         seat = self.seat
@@ -116,6 +135,9 @@ class CallAdmission(Several):
 
     def _turned_away(self, admission: Admission, reason: str, criticality: int) -> None:
         wait = admission.gate.retry_after()
+        if reason == local_reply.BROWNOUT and wait < SHEDDING_S:
+            # Nobody may be waiting, and it is not let in before it has been calm for so long.
+            wait = SHEDDING_S
         self.come_back_s = wait * (1.0 + _SPREAD * self.context.draw())
         self.state.counters.limit(reason, criticality)
         self._refused(reason)

@@ -40,8 +40,9 @@ FAULT_INJECTED: Final = "FAULT_INJECTED"
 RATE_LIMITED: Final = "RATE_LIMITED"
 LIMITED: Final = "LIMITED"
 QUEUE_TIMEOUT: Final = "QUEUE_TIMEOUT"
+BROWNOUT: Final = "BROWNOUT"
 
-OF_LIMITS: Final = frozenset((RATE_LIMITED, LIMITED, QUEUE_TIMEOUT))
+OF_LIMITS: Final = frozenset((RATE_LIMITED, LIMITED, QUEUE_TIMEOUT, BROWNOUT))
 """Reasons of a call that a limit of its policy refuses."""
 
 REASONS: Final[dict[str, str]] = {
@@ -67,6 +68,7 @@ REASONS: Final[dict[str, str]] = {
     RATE_LIMITED: "more calls than the policy's rate_limit allows",
     LIMITED: "the policy's limit of calls at work is reached, and no more may wait",
     QUEUE_TIMEOUT: "no call at work ended in the time that this one could wait",
+    BROWNOUT: "the policy's limit of calls at work is nearly reached, and this route is optional",
 }
 """Every reason with its meaning."""
 

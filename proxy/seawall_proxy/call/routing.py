@@ -22,6 +22,7 @@ from seawall_policy.hedge import Hedger
 from seawall_policy.journal import Journal
 from seawall_policy.last_good import LastGoodOptions, LastGoodStore
 from seawall_policy.latency import LatencyEstimate
+from seawall_policy.limit.options import LimitOptions
 from seawall_policy.match import RouteTable
 from seawall_policy.model import FallbackStep, MethodInfo, Policy, Route, Snapshot
 from seawall_policy.shadow import Shadow
@@ -96,6 +97,8 @@ class RouteState:
         """Index behind the last fallback that is in force; 0 for none."""
         self.has_fallback: bool = self.fallback_end > 0
         self.has_shadow_fallback: bool = _last_of(route.policy.fallback, model.SHADOW) >= 0
+        self.limit: LimitOptions | None = route.policy.limit
+        self.optional: bool = route.optional
         self.has_conditions: bool = len(route.metadata) > 0
         self.request_headers: HeaderChange | None = route.request_headers
         self.response_headers: HeaderChange | None = route.response_headers

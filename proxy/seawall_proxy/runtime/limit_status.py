@@ -33,7 +33,11 @@ def guard_lines(guards: Guards | None) -> dict[str, object]:
             "waited": gate.waited,
             "refused": gate.refused,
             "would_refuse": gate.would_refuse,
+            "browned_out": gate.browned_out,
+            "would_brown_out": gate.would_brown_out,
         }
+        if gate.options.fair is not None:
+            lines["fair_share"] = {"tenants": len(gate.tenants), "most_held": gate.tenants.most_held()}
     if guards.rate is not None:
         lines["rate_limit"] = {
             "keys": guards.rate.keys(),
@@ -49,6 +53,9 @@ def add_guards(page: Exposition, states: Iterable[RouteState]) -> None:
     gates = [(name, guards.admission.gate) for name, guards in known if guards.admission is not None]
     prometheus.add_gates(
         page, ((name, gate.limit, gate.in_flight, gate.long_calls, gate.queue.length) for name, gate in gates)
+    )
+    prometheus.add_tenants(
+        page, ((name, len(gate.tenants)) for name, gate in gates if gate.options.fair is not None)
     )
     prometheus.add_rate_limits(
         page, ((name, guards.rate.keys()) for name, guards in known if guards.rate is not None)

@@ -86,6 +86,9 @@ WOULD_LIMIT: Final = Metric(
     "counter",
     "Calls that a limit in shadow would have refused or kept waiting, by route and reason.",
 )
+TENANTS: Final = Metric(
+    "seawall_limit_tenants", "gauge", "Tenants with calls at work or waiting, by route; only with fair_share."
+)
 RATE_KEYS: Final = Metric("seawall_rate_limit_keys", "gauge", "Buckets of the rate limit, by route.")
 MIRRORED: Final = Metric(
     "seawall_mirror_calls_total", "counter", "Copies that were sent to a mirror, by what came of them."

@@ -226,6 +226,11 @@ def add_gates(page: Exposition, gates: Iterable[tuple[str, int, int, int, int]])
         page.family(metric, [(labels, numbers[index]) for labels, numbers in rows])
 
 
+def add_tenants(page: Exposition, limits: Iterable[tuple[str, int]]) -> None:
+    """Add how many tenants have calls under limits with fair shares, by route."""
+    page.family(names.TENANTS, (((("route", route),), tenants) for route, tenants in limits))
+
+
 def add_rate_limits(page: Exposition, limiters: Iterable[tuple[str, int]]) -> None:
     """Add rate limits given as route and buckets."""
     page.family(names.RATE_KEYS, (((("route", route),), keys) for route, keys in limiters))

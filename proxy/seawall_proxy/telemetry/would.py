@@ -14,6 +14,7 @@ from seawall_policy.shadow import KIND_NAMES as POLICY_KINDS
 from seawall_proxy.telemetry.counters import RouteCounters
 
 _RATE_LIMITED = "RATE_LIMITED"
+_BROWNOUT = "BROWNOUT"
 
 
 def would_of(counters: RouteCounters, breaker_rejects: int = 0) -> Iterator[tuple[str, str, int]]:
@@ -25,7 +26,7 @@ def would_of(counters: RouteCounters, breaker_rejects: int = 0) -> Iterator[tupl
         if reason == _RATE_LIMITED:
             yield "rate_limit", "refuse", count
         else:
-            yield "limit", "refuse", count
+            yield "limit", "brownout" if reason == _BROWNOUT else "refuse", count
     for mechanism, what, count in (
         ("deadline", "refuse", counters.would_be_hopeless),
         ("hedge", "send", counters.hedges_shadow),

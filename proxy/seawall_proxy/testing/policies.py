@@ -81,6 +81,7 @@ def make_route(  # noqa: PLR0913 - one keyword per setting
     response_headers: HeaderChange | None = None,
     mirrors: Mapping[str, float] | None = None,
     shadow: Policy | None = None,
+    optional: bool = False,
 ) -> Route:
     """Return a route; `backends` are cluster names with their own (not cumulative) weights, `mirrors` cluster
     names with the share of calls that is copied.
@@ -103,6 +104,7 @@ def make_route(  # noqa: PLR0913 - one keyword per setting
         response_headers,
         tuple(MirrorTarget(cluster, share) for cluster, share in (mirrors or {}).items()),
         shadow,
+        optional,
     )
 
 

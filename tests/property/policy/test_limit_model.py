@@ -104,16 +104,9 @@ class Model:
         if place.deadline - now < USUAL_S:
             return NO_PLACE
         if len(self.waiting) >= self.queue:
-            lower = [entry for entry in self.waiting if entry.place.criticality > place.criticality]
-            if lower:
-                least = max(entry.place.criticality for entry in lower)
-                same = self.of(lower, least)
-                victim = same[0] if self.standing(now) else same[-1]
-            else:
-                same = self.of(self.waiting, place.criticality)
-                if not (self.standing(now) and same):
-                    return NO_PLACE
-                victim = same[0]
+            victim = self.victim(place, now)
+            if victim is None:
+                return NO_PLACE
             self.drop(victim, NO_PLACE)
         if not self.waiting:
             self.filled_since = now
@@ -121,13 +114,25 @@ class Model:
         self.retire(now)
         return QUEUED
 
+    def victim(self, place: Place, now: float) -> Entry | None:
+        lower = [entry for entry in self.waiting if entry.place.criticality > place.criticality]
+        if lower:
+            least = max(entry.place.criticality for entry in lower)
+            same = self.of(lower, least)
+            return same[0] if self.standing(now) else same[-1]
+        same = self.of(self.waiting, place.criticality)
+        return same[0] if self.standing(now) and same else None
+
+    def next_of(self, line: list[Entry], now: float) -> Entry:
+        return line[-1] if self.standing(now) else line[0]
+
     def settle(self, now: float) -> None:
         while True:
             for criticality in range(CLASSES):
                 line = self.of(self.waiting, criticality)
                 room = self.places - len(self.held) - self.reserved(criticality)
                 if line and (self.below_share(criticality) or room > 0):
-                    entry = line[-1] if self.standing(now) else line[0]
+                    entry = self.next_of(line, now)
                     self.drop(entry, 0)
                     self.shedding_until = now + SHEDDING_S
                     self.hold(entry.place, now)

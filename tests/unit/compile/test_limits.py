@@ -10,6 +10,7 @@ from seawall_policy.compile import codes
 from seawall_policy.compile.document import compile_document
 from seawall_policy.limit import options as limits
 from seawall_policy.model import Policy
+from tests.unit.compile import samples
 
 
 def document(**settings: object) -> policy_pb2.PolicyDocument:
@@ -181,3 +182,62 @@ def test_the_built_in_limits(name: str) -> None:
     assert limit.kind == limits.KNEE
     assert limit.queue > 0
     assert compiled(extends="builtin/streaming").limit is None
+
+
+def test_fair_shares() -> None:
+    """One part or several, a bound, and the threshold of brownouts."""
+    limit = compiled(
+        limit=policy_pb2.Limit(
+            queue=5, brownout=55, fair_share=policy_pb2.FairShare(key=["peer", "metadata:x-t"], max_tenants=7)
+        )
+    ).limit
+    assert limit is not None
+    assert limit.fair is not None
+    assert limit.fair.parts == ("peer", "metadata:x-t")
+    assert (limit.max_tenants, round(limit.brownout, 6)) == (7, 0.55)
+    plain = compiled(limit=policy_pb2.Limit()).limit
+    assert plain is not None
+    assert (plain.fair, plain.max_tenants, plain.brownout) == (None, 1000, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({}, "policies.p.limit.fair_share.key"),
+        ({"key": ["x-tenant"]}, "policies.p.limit.fair_share.key[0]"),
+        ({"key": ["peer"], "max_tenants": 0}, "policies.p.limit.fair_share.max_tenants"),
+    ],
+)
+def test_wrong_fair_shares(settings: dict[str, object], place: str) -> None:
+    """Each mistake is told at its place."""
+    fair = policy_pb2.FairShare(**settings)  # type: ignore[arg-type]
+    assert [at for _, at in found(limit=policy_pb2.Limit(queue=5, fair_share=fair))] == [place]
+
+
+def test_fair_shares_need_a_queue() -> None:
+    """Where nobody waits nobody is chosen."""
+    fair = policy_pb2.FairShare(key=["peer"])
+    assert found(limit=policy_pb2.Limit(fair_share=fair))[0][1] == "policies.p.limit.fair_share"
+    assert found(limit=policy_pb2.Limit(fair_share=fair, queue=1)) == []
+
+
+def test_optional_routes() -> None:
+    """They need a limit, and one that they share with those that they make room for."""
+    base = "routes: [{name: get, match: {method: Get, service: a.B}, cluster: shop, policy: p}, %s]"
+
+    def told(policies: str, route: str) -> list[tuple[str, str]]:
+        result = samples.compiled(f"policies: {{{policies}}}\n" + base % route)
+        assert result.snapshot is not None, result.violations
+        return [entry for entry in samples.warnings(result) if "optional" in entry[0]]
+
+    limited = "p: {limit: {max_in_flight: 5, queue: 5}}"
+    rest = "{name: rest, cluster: shop, policy: %s, optional: true}"
+    assert told(limited, rest % "p") == []
+    less = f"{limited}, q: {{extends: p, limit: {{criticality: sheddable, brownout: 50%}}}}"
+    assert told(less, rest % "q") == []
+    none = told("p: {limit: {max_in_flight: 5}}, q: {timeout: 1s}", rest % "q")
+    assert none == [("routes[1].optional", "SW0512")]
+    other = "p: {limit: {max_in_flight: 5}}, q: {extends: p, limit: {max_in_flight: 6}}"
+    assert told(other, rest % "q") == [("routes[1].optional", "SW0553")]
+    off = "p: {limit: {mode: off}}"
+    assert [place for place, _ in told(off, rest % "p")] == ["routes[1].optional"]

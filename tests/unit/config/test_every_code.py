@@ -124,6 +124,12 @@ FILES = {
     codes.BREAKS_ON_CLIENT_FAULT: policy("{breaker: {failure_codes: [NOT_FOUND]}}"),
     codes.JITTER_TO_NOTHING: policy("{breaker: {open_jitter: 0.95}}"),
     codes.ONE_ENDPOINT: policy("{breaker: {per: endpoint}}"),
+    codes.OPTIONAL_ALONE: (
+        BASE
+        + "policies: {p: {limit: {max_in_flight: 5}}, q: {limit: {max_in_flight: 6}}}\n"
+        + "routes: [{name: r, match: {service: s}, cluster: shop, policy: p, optional: true}, "
+        + "{name: t, cluster: shop, policy: q}]"
+    ),
     codes.WATCHED_TWICE: policy("{breaker: {per: endpoint}}").replace(
         "name: shop,", "name: shop, outlier: {consecutive: 5},"
     ),

@@ -744,7 +744,7 @@ class Hedge(_message.Message):
     def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., percentile: _Optional[float] = ..., min_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., budget: _Optional[float] = ..., non_fatal_codes: _Optional[_Iterable[str]] = ..., only_idempotent: _Optional[bool] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class Limit(_message.Message):
-    __slots__ = ("adaptive", "max_in_flight", "min_in_flight", "initial", "queue", "queue_timeout", "criticality_header", "criticality", "shares", "mode")
+    __slots__ = ("adaptive", "max_in_flight", "min_in_flight", "initial", "queue", "queue_timeout", "criticality_header", "criticality", "shares", "mode", "fair_share", "brownout")
     ADAPTIVE_FIELD_NUMBER: _ClassVar[int]
     MAX_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     MIN_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -755,6 +755,8 @@ class Limit(_message.Message):
     CRITICALITY_FIELD_NUMBER: _ClassVar[int]
     SHARES_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    FAIR_SHARE_FIELD_NUMBER: _ClassVar[int]
+    BROWNOUT_FIELD_NUMBER: _ClassVar[int]
     adaptive: LimitKind
     max_in_flight: int
     min_in_flight: int
@@ -765,7 +767,17 @@ class Limit(_message.Message):
     criticality: Criticality
     shares: _containers.RepeatedCompositeFieldContainer[CriticalityShare]
     mode: Mode
-    def __init__(self, adaptive: _Optional[_Union[LimitKind, str]] = ..., max_in_flight: _Optional[int] = ..., min_in_flight: _Optional[int] = ..., initial: _Optional[int] = ..., queue: _Optional[int] = ..., queue_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., criticality_header: _Optional[str] = ..., criticality: _Optional[_Union[Criticality, str]] = ..., shares: _Optional[_Iterable[_Union[CriticalityShare, _Mapping]]] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+    fair_share: FairShare
+    brownout: float
+    def __init__(self, adaptive: _Optional[_Union[LimitKind, str]] = ..., max_in_flight: _Optional[int] = ..., min_in_flight: _Optional[int] = ..., initial: _Optional[int] = ..., queue: _Optional[int] = ..., queue_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., criticality_header: _Optional[str] = ..., criticality: _Optional[_Union[Criticality, str]] = ..., shares: _Optional[_Iterable[_Union[CriticalityShare, _Mapping]]] = ..., mode: _Optional[_Union[Mode, str]] = ..., fair_share: _Optional[_Union[FairShare, _Mapping]] = ..., brownout: _Optional[float] = ...) -> None: ...
+
+class FairShare(_message.Message):
+    __slots__ = ("key", "max_tenants")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MAX_TENANTS_FIELD_NUMBER: _ClassVar[int]
+    key: _containers.RepeatedScalarFieldContainer[str]
+    max_tenants: int
+    def __init__(self, key: _Optional[_Iterable[str]] = ..., max_tenants: _Optional[int] = ...) -> None: ...
 
 class CriticalityShare(_message.Message):
     __slots__ = ("criticality", "share")
@@ -1065,7 +1077,7 @@ class Classify(_message.Message):
     def __init__(self, code: _Optional[str] = ..., category: _Optional[_Union[Category, str]] = ..., strategy: _Optional[_Union[Strategy, str]] = ..., reason: _Optional[str] = ..., domain: _Optional[str] = ..., message: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent", "headers", "mirror", "shadow_policy")
+    __slots__ = ("name", "match", "cluster", "backends", "policy", "idempotent", "headers", "mirror", "shadow_policy", "optional")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
@@ -1075,6 +1087,7 @@ class Route(_message.Message):
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     MIRROR_FIELD_NUMBER: _ClassVar[int]
     SHADOW_POLICY_FIELD_NUMBER: _ClassVar[int]
+    OPTIONAL_FIELD_NUMBER: _ClassVar[int]
     name: str
     match: RouteMatch
     cluster: str
@@ -1084,7 +1097,8 @@ class Route(_message.Message):
     headers: RouteHeaders
     mirror: _containers.RepeatedCompositeFieldContainer[Mirror]
     shadow_policy: str
-    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ..., headers: _Optional[_Union[RouteHeaders, _Mapping]] = ..., mirror: _Optional[_Iterable[_Union[Mirror, _Mapping]]] = ..., shadow_policy: _Optional[str] = ...) -> None: ...
+    optional: bool
+    def __init__(self, name: _Optional[str] = ..., match: _Optional[_Union[RouteMatch, _Mapping]] = ..., cluster: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[Backend, _Mapping]]] = ..., policy: _Optional[str] = ..., idempotent: _Optional[bool] = ..., headers: _Optional[_Union[RouteHeaders, _Mapping]] = ..., mirror: _Optional[_Iterable[_Union[Mirror, _Mapping]]] = ..., shadow_policy: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class RouteHeaders(_message.Message):
     __slots__ = ("request", "response")
