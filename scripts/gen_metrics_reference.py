@@ -306,7 +306,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
             return 0
 
     events = SimpleNamespace(numbers=EventNumbers())
-    text = metrics.render(report, events, fleet, _Hub(), "v")  # type: ignore[arg-type]
+    text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
     return families(text)
 
 

@@ -263,6 +263,7 @@ class ControlPlane:
             found,
             self.access.gate,
             methods,
+            lambda: self.alerting.evaluator.firing,
             settings.access.open_metrics,
         )
         tls = self.access.protection.admin

@@ -7,6 +7,7 @@ fleet has `flow="fleet"`, and what is the control plane's own `flow="control"`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from seawall.v1 import stats_pb2
@@ -34,6 +35,11 @@ ALIASES: Final = (
         "error_recovery_queue_size",
         "Changes that wait for the store.",
         ("seawall_control_store_queued", "seawall_spool_depth"),
+    ),
+    (
+        "error_recovery_alert_count",
+        "Alerts that fire.",
+        ("seawall_control_alerts_firing",),
     ),
     (
         "error_recovery_disk_usage_mb",
@@ -70,13 +76,14 @@ def _recovered(fleet: Fleet) -> int:
     return sum(recovery_of(counters).successful for counters in routes)
 
 
-def render(report: Report, fleet: Fleet) -> str:
+def render(report: Report, fleet: Fleet, firing: Mapping[str, int]) -> str:
     """Return the page of the aliases."""
     store = report.store
     values: dict[str, list[Sample]] = {
         "error_recovery_system_health": [({}, _SYSTEM[report.status])],
         "error_recovery_flow_health": _flows(fleet),
         "error_recovery_queue_size": [({"flow": "control"}, store.queued)],
+        "error_recovery_alert_count": [({"flow": "fleet"}, sum(firing.values()))],
         "error_recovery_disk_usage_mb": [({"flow": "control"}, (store.size_bytes + store.wal_bytes) / 1e6)],
         "error_recovery_total_errors": [({}, report.counts.total)] if report.counts else [],
         "error_recovery_successful_recoveries": [({"flow": "fleet"}, _recovered(fleet))],

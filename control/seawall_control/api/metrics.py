@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from seawall_control.domain.events import Severity
 from seawall_control.domain.health import Status
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
@@ -41,8 +42,17 @@ class Page:
         return "\n".join([*self._lines, ""])
 
 
-def render(report: Report, events: EventService, fleet: Fleet, hub: Hub, version: str) -> str:
-    """Return the page of metrics."""
+def render(
+    report: Report,
+    events: EventService,
+    fleet: Fleet,
+    hub: Hub,
+    version: str,
+    *,
+    firing: Mapping[str, int],
+    feed_readers: int,
+) -> str:
+    """Return the page of metrics. `firing` are the alerts that fire, by severity."""
     page = Page()
     page.add(
         "seawall_control_build_info", "gauge", "Version of the control plane.", [({"version": version}, 1)]
@@ -102,6 +112,13 @@ def render(report: Report, events: EventService, fleet: Fleet, hub: Hub, version
         "counter",
         "Events that live streams were too slow for.",
         hub.skipped,
+    )
+    page.one("seawall_control_feed_readers", "gauge", "Open streams that are taken up again.", feed_readers)
+    page.add(
+        "seawall_control_alerts_firing",
+        "gauge",
+        "Alerts that fire.",
+        [({"severity": s.name}, float(firing.get(s.name, 0))) for s in Severity],
     )
     page.one("seawall_control_proxies_connected", "gauge", "Connected proxies.", fleet.connected)
     page.one("seawall_control_proxies_known", "gauge", "Known proxies.", len(fleet.known()))

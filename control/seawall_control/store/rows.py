@@ -18,6 +18,7 @@ from seawall_control.domain.events import (
     Severity,
 )
 from seawall_control.domain.fleet import ProxyRecord, Verdict
+from seawall_control.domain.recent import recent_of
 from seawall_control.domain.revisions import Revision
 from seawall_control.domain.sequences import Arrivals
 
@@ -156,16 +157,25 @@ def arrivals_row(arrivals: Arrivals) -> tuple[str, int]:
     return _json(arrivals.seen), arrivals.assumed_through
 
 
-def counts_of(rows: Iterable[Sequence[Any]]) -> EventCounts:
-    """Return the counts of rows of severity, resolved and number; rows of severity 0 count recent events."""
+WHOLE_HOURS, COUNTED, OLDEST_HOUR = 0, 1, 2
+"""What rows of severity 0 tell of the last 24 hours, in the place of `resolved` (domain/recent.py)."""
+
+
+def counts_of(rows: Iterable[Sequence[Any]], *, share: float) -> EventCounts:
+    """Return the counts of rows of severity, resolved and number; rows of severity 0 are about the last 24
+    hours, and `share` is the part of the oldest hour that is within.
+    """
     by_severity = dict.fromkeys(Severity, 0)
     unresolved = dict.fromkeys(Severity, 0)
-    recent = 0
+    told = [0, 0, 0]
     for severity, resolved, number in rows:
         if severity == 0:
-            recent += number
+            told[resolved] += number
             continue
         by_severity[Severity(severity)] += number
         if not resolved:
             unresolved[Severity(severity)] += number
+    recent = recent_of(
+        whole_hours=told[WHOLE_HOURS], counted=told[COUNTED], oldest_hour=told[OLDEST_HOUR], share=share
+    )
     return EventCounts(sum(by_severity.values()), sum(unresolved.values()), recent, by_severity, unresolved)

@@ -168,6 +168,7 @@ async def test_metrics_under_the_names_of_an_older_system(plane: ControlPlane, s
         "error_recovery_system_health": 0.5,
         'error_recovery_flow_health{flow="pay"}': 0.0,
         'error_recovery_queue_size{flow="control"}': 0.0,
+        'error_recovery_alert_count{flow="fleet"}': 0.0,
         "error_recovery_total_errors": 1.0,
         'error_recovery_successful_recoveries{flow="fleet"}': 6.0,
     }
@@ -184,3 +185,18 @@ async def test_self_healing(plane: ControlPlane) -> None:
     assert "disk" in found
     refused = await ask(at, "/api/v1/errors/self-healing/diagnose", method="POST", body={"only": "disk"})
     assert refused.status == 400
+
+
+async def test_thresholds_of_alerts(plane: ControlPlane) -> None:
+    """Shown and changed under the names of the requirements; what is not named stays, nonsense is refused."""
+    at, path = plane.addresses.http, "/api/v1/errors/alerts/thresholds"
+    before = (await ask(at, path)).json
+    assert before == {"error_rate": 0.15, "specific_error_count": 20, "recovery_failure_rate": 0.25}
+    changed = await ask(at, path, method="PUT", body={"error_rate": 0.2, "specific_error_count": 5})
+    after = {"error_rate": 0.2, "specific_error_count": 5, "recovery_failure_rate": 0.25}
+    assert (changed.status, changed.json) == (200, after)
+    assert (await ask(at, path)).json == after
+    for body in ({}, {"error_rte": 0.1}, {"error_rate": 7}, {"specific_error_count": "many"}):
+        answer = await ask(at, path, method="PUT", body=body)
+        assert (answer.status, bool(answer.json["error"]["message"])) == (400, True), body
+    assert (await ask(at, path)).json == after

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from seawall_control.api.http.access import Access
+from seawall_control.api.http.alerts import Alerts
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
@@ -30,6 +31,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
         *Live(parts).routes(),
         *Operations(parts).routes(),
         *Healing(parts).routes(),
+        *Alerts(parts).routes(),
         *Events(parts).routes(),
         *Methods(parts).routes(),
     ]

@@ -75,9 +75,18 @@ class Pages:
             raise InvalidRequest(f"aliases must be {metric_aliases.SET}")
         parts = self._parts
         report = await parts.health.report()
-        text = metrics.render(report, parts.events, parts.fleet, parts.hub, parts.version)
+        firing = parts.firing()
+        text = metrics.render(
+            report,
+            parts.events,
+            parts.fleet,
+            parts.hub,
+            parts.version,
+            firing=firing,
+            feed_readers=len(parts.feed),
+        )
         if asked:
-            text += metric_aliases.render(report, parts.fleet)
+            text += metric_aliases.render(report, parts.fleet, firing)
         return Response(text, headers={"content-type": metrics.CONTENT_TYPE})
 
     async def status(self, request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from seawall_control.api.gate import Gate
@@ -31,5 +31,7 @@ class HttpParts:
     gate: Gate
     methods: Mapping[str, MethodAccess]
     """What each RPC asks of its callers, by path."""
+    firing: Callable[[], Mapping[str, int]]
+    """How many alerts of each severity fire."""
     open_metrics: bool = False
     """Whether /metrics asks for no credential."""

@@ -12,6 +12,7 @@ from seawall_control.domain.errors import InvalidRequest, NotFound
 from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts
 from seawall_control.domain.filters import Node
 from seawall_control.domain.ingest import Intake, take_in
+from seawall_control.domain.recent import COUNTED
 from seawall_control.domain.rollups import Bound
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
@@ -216,16 +217,18 @@ class SqliteEvents(Adapter):
                 return total
 
     async def counts(self, *, at_us: int) -> EventCounts:
-        """See `EventStore.counts`: sums over counter rows, and one hour's stretch of the time index."""
+        """See `EventStore.counts`: sums over counter rows, and a bounded stretch of the time index."""
         since = at_us - DAY_US
         whole = -(-since // _HOUR_US)
         found = await self._readers.rows(
             "SELECT severity, resolved, events FROM event_counts WHERE events > 0 "
             "UNION ALL SELECT 0, 0, coalesce(sum(events), 0) FROM event_hours WHERE hour >= ? "
-            "UNION ALL SELECT 0, 1, count(*) FROM events WHERE timestamp_us >= ? AND timestamp_us < ?",
-            (whole, since, whole * _HOUR_US),
+            "UNION ALL SELECT 0, 1, count(*) FROM "
+            f"(SELECT 1 FROM events WHERE timestamp_us >= ? AND timestamp_us < ? LIMIT {COUNTED}) "
+            "UNION ALL SELECT 0, 2, coalesce(sum(events), 0) FROM event_hours WHERE hour = ?",
+            (whole, since, whole * _HOUR_US, whole - 1),
         )
-        return r.counts_of(found)
+        return r.counts_of(found, share=(whole * _HOUR_US - since) / _HOUR_US)
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
         """See `EventStore.delete_resolved`."""

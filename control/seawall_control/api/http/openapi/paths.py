@@ -75,6 +75,7 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "object",
         "properties": {"proxy": _TEXT, "reason": _TEXT},
     },
+    "PUT /api/v1/errors/alerts/thresholds": {"$ref": "#/components/schemas/seawall.v1.Thresholds"},
     "POST /api/v1/errors/self-healing/diagnose": {"type": "object", "maxProperties": 0},
 }
 """Schemas of bodies, by method and path."""
