@@ -173,6 +173,12 @@ class Pattern:
 
     def _closure(self, entries: list[int], at_begin: bool) -> list[int]:
         """Return what can be reached without a character: nodes that wait for one, for the end, or match."""
+        found = self._reach(entries, at_begin, False)
+        found.sort()
+        return found
+
+    def _reach(self, entries: list[int], at_begin: bool, at_end: bool) -> list[int]:
+        """Return the nodes that can be reached without a character, those left out that only lead on."""
         seen: set[int] = set()
         waiting = list(entries)
         found: list[int] = []
@@ -188,9 +194,10 @@ class Pattern:
             elif node.kind == _BEGIN:
                 if at_begin:
                     waiting.append(node.first)
+            elif node.kind == _END and at_end:
+                waiting.append(node.first)
             else:
                 found.append(index)
-        found.sort()
         return found
 
     def _state(self, nodes: list[int]) -> _State:
@@ -201,30 +208,19 @@ class Pattern:
                 # The moves of the first state lead to all others; they are forgotten together.
                 self._states = {}
                 self._first.moves = [None] * len(self._bounds)
-            accepts = False
-            for index in nodes:
-                if self._nodes[index].kind == _MATCH:
-                    accepts = True
-            state = _State(nodes, accepts, self._accepts_at_end(nodes, False), len(self._bounds))
+            at_end = self._accepts_at_end(nodes, False)
+            state = _State(nodes, self._has_match(nodes), at_end, len(self._bounds))
             self._states[key] = state
         return state
 
     def _accepts_at_end(self, nodes: list[int], at_begin: bool) -> bool:
-        seen: set[int] = set()
-        waiting = [self._nodes[index].first for index in nodes if self._nodes[index].kind == _END]
-        while waiting:
-            index = waiting.pop()
-            if index in seen:
-                continue
-            seen.add(index)
-            node = self._nodes[index]
-            if node.kind == _MATCH:
+        behind = [self._nodes[index].first for index in nodes if self._nodes[index].kind == _END]
+        return self._has_match(self._reach(behind, at_begin, True))
+
+    def _has_match(self, nodes: list[int]) -> bool:
+        for index in nodes:  # noqa: SIM110 - compiled, a generator is an object
+            if self._nodes[index].kind == _MATCH:
                 return True
-            if node.kind == _SPLIT:
-                waiting.append(node.first)
-                waiting.append(node.second)
-            elif node.kind == _END or (node.kind == _BEGIN and at_begin):
-                waiting.append(node.first)
         return False
 
     def _move(self, state: _State, number: int) -> _State:

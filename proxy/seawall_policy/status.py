@@ -104,6 +104,24 @@ def code_mask(codes: Iterable[int]) -> int:
     return mask
 
 
+CLIENT_FAULTS: Final = code_mask(
+    (
+        CANCELLED,
+        INVALID_ARGUMENT,
+        NOT_FOUND,
+        ALREADY_EXISTS,
+        PERMISSION_DENIED,
+        FAILED_PRECONDITION,
+        OUT_OF_RANGE,
+        UNIMPLEMENTED,
+        UNAUTHENTICATED,
+    )
+)
+"""Codes that the caller, not the server, can do something about (AIP-194, resilience4j's and Envoy's ignored
+codes).
+"""
+
+
 def from_http(status: int) -> int:
     """Return the code for a reply that has an HTTP status and no `grpc-status`; 200 is UNKNOWN too, never
     OK.

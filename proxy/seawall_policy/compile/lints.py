@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from math import isinf
-from typing import Final
 
 from seawall.v1 import policy_pb2
 from seawall_policy import status
@@ -20,22 +19,6 @@ from seawall_policy.compile.scope import Scope
 from seawall_policy.durations import NANOS_PER_SECOND, format_duration
 from seawall_policy.model import Policy, Route
 from seawall_policy.suggest import quoted
-
-CLIENT_FAULTS: Final = status.code_mask(
-    (
-        status.CANCELLED,
-        status.INVALID_ARGUMENT,
-        status.NOT_FOUND,
-        status.ALREADY_EXISTS,
-        status.PERMISSION_DENIED,
-        status.FAILED_PRECONDITION,
-        status.OUT_OF_RANGE,
-        status.UNIMPLEMENTED,
-        status.UNAUTHENTICATED,
-    )
-)
-"""Codes that the caller, not the server, can do something about (AIP-194, resilience4j's and Envoy's
-ignored codes)."""
 
 
 def lint_own(scope: Scope, policy: policy_pb2.Policy) -> None:
@@ -63,7 +46,7 @@ def lint_own(scope: Scope, policy: policy_pb2.Policy) -> None:
 def _client_faults(scope: Scope, names: Sequence[str], code: str, message: str) -> None:
     for index, name in enumerate(names):
         number = status.CODE_BY_NAME.get(name, 0)
-        if number and CLIENT_FAULTS >> number & 1:
+        if number and status.CLIENT_FAULTS >> number & 1:
             scope.at(index).warn(code, f"{name} {message}")
 
 

@@ -13,19 +13,6 @@ from seawall_policy.outlier import options as defaults
 from seawall_policy.outlier.options import LatencyOptions, OutlierOptions, RateOptions, ShareOptions
 
 _MODES = policy_pb2.Mode.values()
-_CALLER: Final = status.code_mask(
-    (
-        status.CANCELLED,
-        status.INVALID_ARGUMENT,
-        status.NOT_FOUND,
-        status.ALREADY_EXISTS,
-        status.PERMISSION_DENIED,
-        status.FAILED_PRECONDITION,
-        status.OUT_OF_RANGE,
-        status.UNIMPLEMENTED,
-        status.UNAUTHENTICATED,
-    )
-)
 A50_ENDPOINTS: Final = 5
 FAILURE_ENDPOINTS: Final = 3
 
@@ -175,7 +162,7 @@ def _lint(scope: Scope, cluster: policy_pb2.Cluster, options: OutlierOptions) ->
         )
     for index, name in enumerate(own.failure_codes):
         number = status.CODE_BY_NAME.get(name, 0)
-        if number and _CALLER >> number & 1:
+        if number and status.CLIENT_FAULTS >> number & 1:
             (scope / "failure_codes").at(index).warn(
                 codes.EJECTS_FOR_CLIENT_FAULT,
                 f"{name} is the caller's doing; counting it lets one caller eject endpoints, remove it",

@@ -11,6 +11,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from seawall_policy.breaker import Transition
 from seawall_policy.classify_rules import Failure
 
 OUTCOME_OK: Final = 1
@@ -101,25 +102,15 @@ class CallRecord:
 class BreakerRecord:
     """A transition of a breaker of a route."""
 
-    def __init__(
-        self,
-        route: str,
-        from_state: int,
-        to_state: int,
-        at_s: float,
-        trigger: str,
-        calls: int,
-        failures: int,
-        slow: int,
-    ) -> None:
+    def __init__(self, route: str, change: Transition) -> None:
         self.route: str = route
-        self.from_state: int = from_state
-        self.to_state: int = to_state
-        self.at_s: float = at_s
-        self.trigger: str = trigger
-        self.calls: int = calls
-        self.failures: int = failures
-        self.slow: int = slow
+        self.from_state: int = change.from_state
+        self.to_state: int = change.to_state
+        self.at_s: float = change.at
+        self.trigger: str = change.trigger
+        self.calls: int = change.calls
+        self.failures: int = change.failures
+        self.slow: int = change.slow
         self.revision: int = 0
         self.key: str = route
         """The breaker's; that of the route's own is the route's name."""

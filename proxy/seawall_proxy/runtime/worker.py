@@ -131,16 +131,7 @@ class Worker:
         for change in breaker.take_transitions():
             if self.on_transition is not None and not self.on_transition(breaker, change):
                 continue
-            record = BreakerRecord(
-                route,
-                change.from_state,
-                change.to_state,
-                change.at,
-                change.trigger,
-                change.calls,
-                change.failures,
-                change.slow,
-            )
+            record = BreakerRecord(route, change)
             record.key = breaker.key
             record.revision = 0 if table is None else table.snapshot.revision
             self.context.sink.breaker_changed(record)

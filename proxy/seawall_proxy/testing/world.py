@@ -224,18 +224,7 @@ class World:
 
     def _report(self, state: RouteState, breaker: Breaker) -> None:
         for change in breaker.take_transitions():
-            self.sink.breaker_changed(
-                BreakerRecord(
-                    state.name,
-                    change.from_state,
-                    change.to_state,
-                    change.at,
-                    change.trigger,
-                    change.calls,
-                    change.failures,
-                    change.slow,
-                )
-            )
+            self.sink.breaker_changed(BreakerRecord(state.name, change))
 
     def collect(self) -> None:
         """Move output into the wires."""

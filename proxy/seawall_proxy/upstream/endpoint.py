@@ -192,6 +192,9 @@ class Endpoint(Member):
         """A dial came to nothing."""
         if self.dialling is link:
             self.dialling = None
+        self._not_connected(reason)
+
+    def _not_connected(self, reason: str) -> None:
         self.connect_failures += 1
         self.last_error = reason
         if self.links:
@@ -261,12 +264,7 @@ class Endpoint(Member):
         self._dialer.hang_up(link)
         if self.dialling is link:
             self.dialling = None
-            self.connect_failures += 1
-            self.last_error = reason
-            if self.links:
-                self._put_off()
-            else:
-                self._back_off()
+            self._not_connected(reason)
             return
         if link in self.draining:
             self.draining.remove(link)

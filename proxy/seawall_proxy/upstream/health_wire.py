@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from seawall_proxy.call.local_reply import varint
 from seawall_proxy.http2.headers import Field, HeaderBlock
 
 CHECK: Final = b"/grpc.health.v1.Health/Check"
@@ -39,17 +40,8 @@ def request_message(service: str) -> bytes:
     name = service.encode()
     payload = b""
     if len(name) > 0:
-        payload = b"\x0a" + _varint(len(name)) + name
+        payload = b"\x0a" + varint(len(name)) + name
     return b"\x00" + len(payload).to_bytes(4, "big") + payload
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def take_status(buffer: bytearray) -> int | None:

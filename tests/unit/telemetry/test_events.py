@@ -8,6 +8,7 @@ import pytest
 
 from seawall.v1 import event_pb2, policy_pb2
 from seawall_policy import breaker
+from seawall_policy.breaker import Transition
 from seawall_proxy.call import local_reply
 from seawall_proxy.call.ports import (
     OUTCOME_CANCELLED,
@@ -174,7 +175,9 @@ def test_breaker_events() -> None:
         breaker.CLOSED: (event_pb2.EVENT_KIND_BREAKER_CLOSED, event_pb2.SEVERITY_LOW),
     }
     for state, pair in expected.items():
-        event = build(BreakerRecord("checkout", breaker.CLOSED, state, 101.0, "failure_rate", 20, 12, 1))
+        event = build(
+            BreakerRecord("checkout", Transition(breaker.CLOSED, state, 101.0, "failure_rate", 20, 12, 1))
+        )
         assert (event.kind, event.severity) == pair
         assert event.details["failures"] == 12
         assert event.reason == "failure_rate"

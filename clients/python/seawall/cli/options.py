@@ -69,6 +69,42 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def message_option(command: F) -> F:
+    """Add -m for the message of a revision."""
+    return click.option("-m", "--message", default="", help="Why; kept with the revision.")(command)
+
+
+def wait_option(command: F) -> F:
+    """Add --wait for the proxies' answers to a revision."""
+    return click.option(
+        "--wait",
+        type=DURATION,
+        default="10s",
+        show_default=True,
+        help="How long to wait for the proxies; 0 to not wait.",
+    )(command)
+
+
+def drain_options(command: F) -> F:
+    """Add --drain-grace and --drain-limit, the times that a proxy takes to stop."""
+    command = click.option(
+        "--drain-limit",
+        metavar="TIME",
+        type=DURATION,
+        default="30s",
+        show_default=True,
+        help="Most time that calls in flight get before they are cut off when the proxy stops.",
+    )(command)
+    return click.option(
+        "--drain-grace",
+        metavar="TIME",
+        type=DURATION,
+        default="5s",
+        show_default=True,
+        help="Time between the two GOAWAYs of a drain: calls that are on their way still get in.",
+    )(command)
+
+
 def policy_set_option(command: F) -> F:
     """Add --policy-set."""
     return click.option(

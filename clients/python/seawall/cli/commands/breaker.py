@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seawall.cli import exits, render
 from seawall.cli.commands import operations
-from seawall.cli.options import DURATION, connect, control_option, emit, output_option, say
+from seawall.cli.options import DURATION, F, connect, control_option, emit, output_option, say
 
 if TYPE_CHECKING:
     from seawall.v1.admin_fleet_pb2 import ProxyCommandResult
 
-F = TypeVar("F", bound=Callable[..., Any])
+_held_for = click.option(
+    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
+)
+_reason = click.option("--reason", default="", help="Why; kept in the record.")
+_proxy = click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+
+
+def _why_and_where(command: F) -> F:
+    return _reason(_proxy(command))
 
 
 @click.group()
@@ -126,8 +134,7 @@ def table(items: Sequence[Any]) -> str:
 
 @breaker.command()
 @click.argument("name")
-@click.option("--reason", default="", help="Why; kept in the record.")
-@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_why_and_where
 @control_option
 @output_option
 @click.pass_context
@@ -140,11 +147,8 @@ def reset(ctx: click.Context, name: str, reason: str, proxy: str, target: str, o
 
 @breaker.command()
 @click.argument("name")
-@click.option(
-    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
-)
-@click.option("--reason", default="", help="Why; kept in the record.")
-@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_held_for
+@_why_and_where
 @_lasting
 @control_option
 @output_option
@@ -186,11 +190,8 @@ def trip(
 
 @breaker.command("hold-closed")
 @click.argument("name")
-@click.option(
-    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
-)
-@click.option("--reason", default="", help="Why; kept in the record.")
-@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_held_for
+@_why_and_where
 @_lasting
 @control_option
 @output_option
@@ -231,11 +232,8 @@ def hold_closed(
 
 @breaker.command()
 @click.argument("name")
-@click.option(
-    "--for", "duration", type=DURATION, default="5m", show_default=True, help="How long, 1s to 24h."
-)
-@click.option("--reason", default="", help="Why; kept in the record.")
-@click.option("--proxy", metavar="NODE", default="", help="Only on this proxy.")
+@_held_for
+@_why_and_where
 @_lasting
 @control_option
 @output_option

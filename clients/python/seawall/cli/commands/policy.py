@@ -10,7 +10,16 @@ import click
 
 from seawall.cli import exits, render
 from seawall.cli.canary_options import rollout_options
-from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
+from seawall.cli.options import (
+    connect,
+    control_option,
+    emit,
+    message_option,
+    output_option,
+    policy_set_option,
+    say,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
@@ -91,15 +100,9 @@ def diff(
 
 @click.command()
 @click.argument("file", type=click.Path())
-@click.option("-m", "--message", default="", help="Why; kept with the revision.")
+@message_option
 @click.option("--dry-run", is_flag=True, help="Check and compare; store and push nothing.")
-@click.option(
-    "--wait",
-    type=DURATION,
-    default="10s",
-    show_default=True,
-    help="How long to wait for the proxies; 0 to not wait.",
-)
+@wait_option
 @rollout_options
 @click.option(
     "--supersede", is_flag=True, help="Take the place of a rollout that is under way; else it is an error."

@@ -13,7 +13,17 @@ import click
 
 from seawall.cli import exits, render
 from seawall.cli.commands import rollout_staged
-from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
+from seawall.cli.options import (
+    DURATION,
+    connect,
+    control_option,
+    emit,
+    message_option,
+    output_option,
+    policy_set_option,
+    say,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from seawall.v1.admin_policies_pb2 import Revision
@@ -150,15 +160,9 @@ def _history_text(items: Sequence[Revision]) -> str:
 @click.option(
     "--to-revision", type=click.IntRange(1), help="Which one to bring back; default the one before."
 )
-@click.option("-m", "--message", default="", help="Why; kept with the revision.")
+@message_option
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@click.option(
-    "--wait",
-    type=DURATION,
-    default="10s",
-    show_default=True,
-    help="How long to wait for the proxies; 0 to not wait.",
-)
+@wait_option
 @policy_set_option
 @control_option
 @output_option

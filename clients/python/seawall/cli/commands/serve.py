@@ -8,7 +8,7 @@ import click
 
 from seawall.cli.control_options import listener_options
 from seawall.cli.environment import FromEnvironment
-from seawall.cli.options import DEFAULT_DATA_DIR, DurationType
+from seawall.cli.options import DEFAULT_DATA_DIR, drain_options
 
 _data_dir = click.option(
     "--data-dir",
@@ -45,22 +45,7 @@ _log = click.option(
     metavar="N",
     help="Worker processes, or `auto` for one on each core; default is what FILE says, else 1.",
 )
-@click.option(
-    "--drain-grace",
-    metavar="TIME",
-    type=DurationType(),
-    default="5s",
-    show_default=True,
-    help="Time between the two GOAWAYs of a drain: calls that are on their way still get in.",
-)
-@click.option(
-    "--drain-limit",
-    metavar="TIME",
-    type=DurationType(),
-    default="30s",
-    show_default=True,
-    help="Most time that calls in flight get before they are cut off.",
-)
+@drain_options
 @_data_dir
 @_log
 @click.pass_context

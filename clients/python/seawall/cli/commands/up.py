@@ -16,7 +16,7 @@ import click
 
 from seawall.cli import exits
 from seawall.cli.environment import FromEnvironment
-from seawall.cli.options import DEFAULT_DATA_DIR, DurationType, say
+from seawall.cli.options import DEFAULT_DATA_DIR, drain_options, say
 
 if TYPE_CHECKING:
     from seawall.cli.supervisor import Child
@@ -88,22 +88,7 @@ class Setup:
     default="",
     help="Worker processes of the proxy, or `auto`; default as FILE says.",
 )
-@click.option(
-    "--drain-grace",
-    metavar="TIME",
-    type=DurationType(),
-    default="5s",
-    show_default=True,
-    help="Time between the two GOAWAYs of the proxy's drain.",
-)
-@click.option(
-    "--drain-limit",
-    metavar="TIME",
-    type=DurationType(),
-    default="30s",
-    show_default=True,
-    help="Most time that calls in flight get when the proxy stops.",
-)
+@drain_options
 @click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def up(  # noqa: PLR0913, PLR0917 - one for each option
