@@ -739,11 +739,12 @@ def limits_events() -> str:
 def limits_control() -> str:
     """Return what the control plane takes."""
     from seawall_control.api import fleet as fleet_api
-    from seawall_control.api import grpc_server
+    from seawall_control.api import gate, grpc_server
     from seawall_control.api.http import connection, live, reading
     from seawall_control.api.http.rpc import methods
     from seawall_control.domain import (
         admission,
+        enrolment,
         filters,
         fleet,
         flood,
@@ -751,8 +752,9 @@ def limits_control() -> str:
         groups,
         rollups,
         subscription,
+        tokens,
     )
-    from seawall_control.services import events, feed, policies, session, tail
+    from seawall_control.services import audit, events, feed, policies, session, tail
     from seawall_control.services import fleet as fleet_service
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
@@ -805,6 +807,23 @@ def limits_control() -> str:
             ("time for the head of an HTTP request", length(connection.HEAD_LIMIT_S), "closed"),
             ("time for the body of an HTTP request", length(connection.BODY_LIMIT_S), "closed"),
             ("time that a reader may take nothing", length(connection.STALL_LIMIT_S), "closed"),
+            ("API tokens", count(tokens.MAX_TOKENS), "`PRECONDITION_FAILED`"),
+            ("enrolment tokens that wait", count(enrolment.MAX_WAITING), "`PRECONDITION_FAILED`"),
+            (
+                "calls of one caller",
+                f"{gate.CALLS_PER_S:g} a second, {count(gate.CALLS_BURST)} at once",
+                "`RATE_LIMITED`",
+            ),
+            (
+                "refused calls of one address",
+                f"{gate.FAILURES_PER_S:g} a second, {gate.FAILURES_BURST} at once",
+                "`RATE_LIMITED`, for those that are refused",
+            ),
+            (
+                "audit entries about refused calls",
+                f"{audit.REFUSALS_PER_S:g} a second, {audit.REFUSALS_BURST} at once",
+                "counted in the next entry",
+            ),
         ],
     )
 

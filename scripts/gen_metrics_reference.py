@@ -271,9 +271,11 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
 
 def control_families() -> list[tuple[str, str, str, str]]:
     """Return name, kind, labels and text of everything that the control plane serves."""
-    from seawall_control.api import metrics
+    from seawall_control.api import access_metrics, metrics
+    from seawall_control.api.gate import GateNumbers
     from seawall_control.domain.events import EventCounts, Severity
     from seawall_control.domain.health import Component, Status
+    from seawall_control.services.audit import AuditNumbers
     from seawall_control.services.events import Numbers as EventNumbers
     from seawall_control.services.fleet import Numbers as FleetNumbers
 
@@ -307,7 +309,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
 
     events = SimpleNamespace(numbers=EventNumbers())
     text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
-    return families(text)
+    return families(text + access_metrics.render(GateNumbers(), AuditNumbers()))
 
 
 def families(page: str) -> list[tuple[str, str, str, str]]:

@@ -151,11 +151,15 @@ def from_status(code: str, text: str, details: bytes | None, *, target: str) -> 
 
 def _tls_remedy(text: str) -> str | None:
     """Return what to do about a connection that TLS, or its absence, has ended."""
+    if "Hostname Verification" in text:
+        return (
+            "Its certificate is for other names than this target's: use one of those, or add this one where "
+            "the control plane starts (--tls-name)."
+        )
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             "Its certificate is not of an authority that this machine knows: name the authority with "
-            "--ca-file (`seawall enrol ca`, on the control plane's machine, prints its own), or see that the "
-            "target has a name that the certificate is for."
+            "--ca-file (`seawall enrol ca`, on the control plane's machine, prints its own)."
         )
     if "WRONG_VERSION_NUMBER" in text:
         return "It does not speak TLS: leave out --tls and --ca-file."

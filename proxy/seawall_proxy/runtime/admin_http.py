@@ -9,6 +9,7 @@ GET and HEAD exist.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import logging
 import socket
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final, cast
 
 import h11
@@ -30,6 +32,10 @@ IDLE_LIMIT_S: Final = 30.0
 REQUEST_LIMIT_S: Final = 10.0
 MAX_UNREAD_BYTES: Final = 8 << 20
 """Answers that a client asks for and does not read, beyond which it gets no more."""
+MAX_TOKEN_BYTES: Final = 4096
+MIN_TOKEN_BYTES: Final = 16
+OPEN: Final = frozenset({"/health", "/ready"})
+"""Pages that probes ask for, without a secret."""
 CLOSE_LIMIT_S: Final = 5.0
 """How long a client gets to read what was written before its connection is cut."""
 
@@ -64,10 +70,12 @@ def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Pag
 class AdminHttp:
     """Serves pages by path."""
 
-    def __init__(self, pages: Mapping[str, PageMaker]) -> None:
+    def __init__(self, pages: Mapping[str, PageMaker], token_file: Path | None = None) -> None:
+        """With a `token_file`, pages but those of `OPEN` ask for the secret in it."""
         self.address: str = ""
         """Where it listens, once it does."""
         self._pages: Mapping[str, PageMaker] = pages
+        self._token_file: Path | None = token_file
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._all_gone: asyncio.Event = asyncio.Event()
@@ -115,11 +123,15 @@ class AdminHttp:
         if not self._connections:
             self._all_gone.set()
 
-    def answer(self, method: bytes, target: bytes) -> Page | Awaitable[Page]:
+    def answer(self, method: bytes, target: bytes, authorization: bytes = b"") -> Page | Awaitable[Page]:
         """Return the page for a request, or what it will come from; never raises."""
         if method not in (b"GET", b"HEAD"):
             return json_page({"error": "only GET and HEAD are served here"}, HTTPStatus.METHOD_NOT_ALLOWED)
         path = target.partition(b"?")[0].decode("ascii", "replace")
+        if self._token_file is not None and path not in OPEN:
+            refusal = refused(self._token_file, authorization)
+            if refusal is not None:
+                return refusal
         page = self._pages.get(path)
         if page is None:
             return json_page({"error": "no such page", "pages": sorted(self._pages)}, HTTPStatus.NOT_FOUND)
@@ -129,6 +141,28 @@ class AdminHttp:
             log.exception("the page %s has failed", path)
             return _FAILED
         return made if isinstance(made, Page) else _finish(made, path)
+
+
+def refused(token_file: Path, authorization: bytes) -> Page | None:
+    """Return the answer for a request that does not show the secret of a file; None when it does."""
+    try:
+        with token_file.open("rb") as file:
+            secret = file.read(MAX_TOKEN_BYTES).strip()
+    except OSError as error:
+        log.error("the admin pages are closed: %s cannot be read: %s", token_file, error.strerror or error)  # noqa: TRY400
+        secret = b""
+    if len(secret) < MIN_TOKEN_BYTES:
+        return json_page(
+            {"error": "these pages are closed: the file of admin.token_file holds no secret; see the log"},
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+    scheme, _, shown = authorization.partition(b" ")
+    if scheme.lower() == b"bearer" and hmac.compare_digest(shown.strip(), secret):
+        return None
+    return json_page(
+        {"error": "send `authorization: Bearer SECRET`, the secret in the file of admin.token_file"},
+        HTTPStatus.UNAUTHORIZED,
+    )
 
 
 async def _finish(page: Awaitable[Page], path: str) -> Page:
@@ -194,7 +228,8 @@ class _Connection(asyncio.Protocol):
         while True:
             event = http.next_event()
             if isinstance(event, h11.Request):
-                page = self._admin.answer(event.method, event.target)
+                shown = [value for name, value in event.headers if name == b"authorization"]
+                page = self._admin.answer(event.method, event.target, shown[0] if len(shown) == 1 else b"")
                 if not isinstance(page, Page):
                     self._answering = asyncio.ensure_future(self._answer_later(page, event.method == b"HEAD"))
                     return

@@ -101,7 +101,10 @@ class ProxyServer:
         self.breakers: BreakerKeeper = BreakerKeeper(self.state_dir)
         self.plane.keep_breakers(self.breakers)
         self.places: list[Place] = []
-        self.admin: AdminHttp = AdminHttp(make_pages(self))
+        self.admin: AdminHttp = AdminHttp(
+            make_pages(self),
+            settings.config_path.parent / bootstrap.admin.token_file if bootstrap.admin.token_file else None,
+        )
         self.last_good: LastGood = LastGood(self.state_dir)
         self.link: ControlLink | None = self._make_link() if self.control_target else None
         self.file: FollowedFile = FollowedFile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,29 @@ async def test_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPa
             await admin.stop()
         assert not admin._connections
         writer.close()
+
+
+def test_with_a_token_file_pages_ask_for_its_secret(tmp_path: Path) -> None:
+    """But for the probes'; a secret that changes counts at once, and one that is missing opens nothing."""
+    path = tmp_path / "token"
+    pages = {name: lambda: json_page({}) for name in ("/health", "/ready", "/status")}
+    admin = AdminHttp(pages, path)
+
+    def status(target: bytes, authorization: bytes = b"") -> int:
+        page = admin.answer(b"GET", target, authorization)
+        assert isinstance(page, admin_http.Page)
+        return page.status
+
+    secret = b"0123456789abcdef"
+    assert status(b"/status", b"Bearer " + secret) == 503
+    path.write_bytes(b"short\n")
+    assert status(b"/status", b"Bearer short") == 503
+    path.write_bytes(secret + b"\n")
+    assert status(b"/health") == status(b"/ready?x") == 200
+    assert status(b"/status") == 401
+    assert status(b"/nothing") == 401
+    wrongs = (b"Bearer", b"Bearer ", b"Basic " + secret, secret, b"Bearer " + secret[1:], b"Bearer \xff")
+    assert {status(b"/status", wrong) for wrong in wrongs} == {401}
+    assert status(b"/status", b"bearer " + secret) == 200
+    path.write_bytes(secret[::-1])
+    assert status(b"/status", b"Bearer " + secret) == 401

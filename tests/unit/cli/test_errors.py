@@ -86,3 +86,18 @@ def test_damaged_details_do_not_hide_the_error() -> None:
     """Bytes that are no Status leave code and text."""
     error = from_status("NOT_FOUND", "no event", b"\xff\xff\xff", target="t:1")
     assert (type(error), error.message, error.violations) == (errors.NotFound, "no event", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("Tls handshake failed: CERTIFICATE_VERIFY_FAILED: self signed certificate", "--ca-file"),
+        ("Custom verification check failed: Hostname Verification Check failed.", "--tls-name"),
+        ("Ssl handshake failed: WRONG_VERSION_NUMBER", "leave out --tls"),
+        ("Socket closed", "If it speaks TLS, say so"),
+        ("Connection refused", "Is it running?"),
+    ],
+)
+def test_what_tls_ended_says_what_to_do(text: str, remedy: str) -> None:
+    """Whoever runs a command sees which option is missing, or too many."""
+    assert remedy in str(from_status("UNAVAILABLE", text, None, target="control:9090"))

@@ -462,12 +462,14 @@ class Overload(_message.Message):
     def __init__(self, memory_limit: _Optional[str] = ..., memory_shed: _Optional[float] = ..., memory_refuse: _Optional[float] = ..., event_loop_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., descriptors: _Optional[float] = ...) -> None: ...
 
 class Admin(_message.Message):
-    __slots__ = ("address", "max_methods")
+    __slots__ = ("address", "max_methods", "token_file")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     MAX_METHODS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
     address: str
     max_methods: int
-    def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ...) -> None: ...
+    token_file: str
+    def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ..., token_file: _Optional[str] = ...) -> None: ...
 
 class Cluster(_message.Message):
     __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority", "tls", "target", "health_check", "slow_start", "panic_threshold", "hash", "dns", "connection", "outlier", "max_in_flight_per_endpoint")

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from seawall_control.api import metric_aliases, metrics
+from seawall_control.api import access_metrics, metric_aliases, metrics
 from seawall_control.api.event_json import counts_json, iso
 from seawall_control.api.http.access import open_to_all, takes
 from seawall_control.api.http.answers import guarded
@@ -85,6 +85,7 @@ class Pages:
             firing=firing,
             feed_readers=len(parts.feed),
         )
+        text += access_metrics.render(parts.gate.numbers, parts.gate.audit.numbers)
         if asked:
             text += metric_aliases.render(report, parts.fleet, firing)
         return Response(text, headers={"content-type": metrics.CONTENT_TYPE})

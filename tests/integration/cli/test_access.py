@@ -1,0 +1,98 @@
+"""Tokens, enrolment and audit as the commands show them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Run
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_token_is_made_used_listed_and_revoked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its secret is the only thing on stdout, once; what it may not do says what would."""
+    made = run("tokens", "create", "--name", "alice", "--role", "viewer", "--ttl", "1h")
+    secret = made.out.strip()
+    assert re.fullmatch(r"sw_\w{49}", secret)
+    assert "not shown again" in made.err
+    again = run("tokens", "create", "--name", "alice")
+    assert again.code == 1
+    assert "there is a token named 'alice'" in again.err
+    (shown,) = run("tokens", "list", "-o", "json").json()["tokens"]
+    assert (shown["name"], shown["roles"], shown["last_used"]) == ("alice", ["viewer"], None)
+    assert secret not in run("tokens", "list").out
+    monkeypatch.setenv("SEAWALL_TOKEN", secret)
+    assert run("get", "proxies").code == 0
+    denied = run("breaker", "reset", "x")
+    assert denied.code == 1
+    assert "takes the role operator; alice has viewer" in denied.err
+    assert "role admin" in run("tokens", "revoke", "alice").err
+    monkeypatch.delenv("SEAWALL_TOKEN")
+    assert run("tokens", "list", "-o", "json").json()["tokens"][0]["last_used"]
+    assert run("tokens", "revoke", "alice").code == 0
+    missing = run("tokens", "revoke", "alice")
+    assert missing.code == 1
+    assert "tokens list" in missing.err
+    refused = run("get", "proxies", "--token", secret)
+    assert refused.code == 1
+    assert "revoked" in refused.err
+    assert run("tokens", "list").out.strip() == ""
+
+
+def test_a_token_comes_from_a_file_too(run: Run, tmp_path: Path) -> None:
+    """A file that is missing, and a token that is damaged, are said before anything is sent."""
+    path = tmp_path / "token"
+    missing = run("get", "proxies", "--token-file", str(path))
+    assert missing.code == 1
+    assert "cannot be read" in missing.err
+    path.write_text("sw_damaged\n")
+    damaged = run("get", "proxies", "--token-file", str(path))
+    assert "damaged" in damaged.err
+    path.write_text(run("tokens", "create", "--name", "a").out)
+    assert run("get", "proxies", "--token-file", str(path)).code == 0
+
+
+def test_enrolment_is_prepared_and_listed(run: Run) -> None:
+    """The token names the authority that `ca` prints."""
+    fingerprint = run("enrol", "ca", "-o", "json").json()["fingerprint"]
+    assert "BEGIN CERTIFICATE" in run("enrol", "ca").out
+    secret = run("enrol", "token", "create", "--node", "proxy-1").out.strip()
+    assert secret.startswith("swe_")
+    assert secret.endswith(f".{fingerprint}")
+    listed = run("enrol", "list")
+    assert (listed.code, listed.out.strip()) == (0, "")
+    assert run("enrol", "list", "-o", "json").json() == {"certificates": []}
+    bad = run("enrol", "token", "create", "--node", "no name")
+    assert "is not a name" in bad.err
+    unknown = run("enrol", "revoke", "proxy-2")
+    assert unknown.code == 1
+    assert "has no certificate that is good" in unknown.err
+    # What waits for the node is forgotten.
+    assert run("enrol", "revoke", "proxy-1").code == 0
+
+
+def test_the_audit_is_listed_and_verified(run: Run, policy: Path) -> None:
+    """Newest first, with what came of it; and what is refused is there too."""
+    assert run("audit", "verify").out.strip() == "The journal is empty."
+    assert run("audit", "list").out.strip() == ""
+    assert run("apply", str(policy)).code == 0
+    run("tokens", "revoke", "nobody")
+    failed, applied = run("audit", "list", "-o", "json").json()["entries"]
+    assert (failed["outcome"], failed["reason"]) == ("NOT_FOUND", "NOT_FOUND")
+    assert applied["method"].endswith("/ApplyPolicy")
+    assert applied["actor"].startswith("local user ")
+    assert applied["result"]["revision.revision"] == "1"
+    (only,) = run("audit", "list", "--method", "ApplyPolicy", "-o", "json").json()["entries"]
+    assert only == applied
+    assert run("audit", "list", "--actor", "nobody", "-o", "json").json() == {"entries": []}
+    text = run("audit", "list").out
+    assert "ApplyPolicy" in text
+    assert "NOT_FOUND" in text
+    verified = run("audit", "verify", "-o", "json")
+    assert verified.code == 0
+    found = verified.json()
+    assert (found["intact"], found["entries"], found["broken"]) == (True, 2, None)
+    assert found["head"] == failed["chain"]
