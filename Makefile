@@ -19,11 +19,11 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CHECKED := $(wildcard hatch_build.py scripts proxy control clients/python tests benchmarks examples)
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup build demo test interop check format proto bench efficacy simulate mutants fuzz flood soak clean distclean
+.PHONY: help setup build demo test interop check format proto bench bench-control efficacy simulate mutants fuzz flood soak clean distclean
 
 help: ## this list
 	@printf 'Seawall. Targets:\n\n'
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nSettings: PYTHON=python3.12  CC=clang  SEAWALL_INTERPRETED=1 (run the uncompiled source)  ARGS="-k breaker" (for test)\n'
 
 setup: $(STAMP) ## make .venv and install everything that development needs
@@ -81,6 +81,10 @@ proto: $(STAMP) ## regenerate the Python stubs and the reference pages from prot
 bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-control: $(STAMP) ## measure the control plane's store beside its database alone (ARGS="--events 100000")
+	$(call say,measuring the store on SQLite and PostgreSQL)
+	@$(PY) -m benchmarks.control $(ARGS)
 
 efficacy: build $(STAMP_BENCH) ## break the services behind Seawall and Envoy, and see what callers notice (ARGS="--quick")
 	$(call say,measuring what callers notice of failures (peers that are not installed are skipped with a line))

@@ -41,7 +41,8 @@ _UNSAFE: Final = re.compile("[\x00\ud800-\udfff]")
 
 def cut(text: str, most_bytes: int) -> str:
     """Return text of at most so many bytes of UTF-8, with a mark where something was cut off."""
-    text = _UNSAFE.sub("\ufffd", text)
+    if not text.isascii() or "\0" in text:
+        text = _UNSAFE.sub("\ufffd", text)
     if len(text) * 4 <= most_bytes:
         return text
     raw = text.encode()

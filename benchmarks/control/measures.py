@@ -1,0 +1,130 @@
+"""The measurements."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Final
+
+from benchmarks.control.events import SPACING_US, START_US, made
+from benchmarks.control.places import Place, PostgresPlace, row
+from seawall_control.domain.events import Event
+from seawall_control.domain.filters import parse
+from seawall_control.domain.flood import KEEP_ALL, Pressure
+from seawall_control.services.edge import SystemClock, TimeOrderedIds
+from seawall_control.services.events import EventService, Reported
+from seawall_control.services.grouping import Grouping
+from seawall_control.services.notices import Notices
+from seawall_control.services.tail import Hub
+from seawall_control.store.port import EventQuery, Store
+
+BATCH: Final = 250
+"""Events in one batch of a proxy."""
+PROXIES: Final = 4
+"""Spools that send at once."""
+TRANSACTION: Final = 500
+"""Rows in one transaction of the bulk insert: as many as one of the group commit."""
+_FILL: Final = 20_000
+QUESTIONS: Final = (
+    ("newest page", ""),
+    ("by severity", "severity = CRITICAL"),
+    ("unresolved of a route", "component = route/checkout-7 AND resolved = false"),
+    ("one group", 'fingerprint = "v1:00000000000000000000000000000011"'),
+    ("severity and kind", "severity = HIGH AND kind = CALL_FAILED AND resolved = false"),
+    ("words in the message", 'message:"reading response"'),
+)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """Events in a second."""
+
+    through_service: float
+    in_bulk: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Of one question, in seconds."""
+
+    what: str
+    p50: float
+    p99: float
+
+
+def _quantile(samples: Sequence[float], share: float) -> float:
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _service(store: Store) -> EventService:
+    clock = SystemClock()
+    # Everything is stored: flood control would count most of it, which is cheaper.
+    return EventService(
+        store, clock, TimeOrderedIds(), Hub(), Notices(), Grouping(store, clock), KEEP_ALL, Pressure()
+    )
+
+
+async def ingest(place: Place, count: int, seed: int) -> Ingest:
+    """Take events in through the use case, and write as many in bulk."""
+    share = count // PROXIES // BATCH * BATCH
+    spools = [list(made(share, seed + n)) for n in range(PROXIES)]
+    store = await place.open()
+    service = _service(store)
+
+    async def send(proxy: str, events: list[Event]) -> None:
+        for start in range(0, share, BATCH):
+            batch = [
+                (start + n + 1, Reported(event, int(event.severity)))
+                for n, event in enumerate(events[start : start + BATCH])
+            ]
+            await service.ingest(proxy, f"spool-{seed}", batch, (), starts_stream=start == 0)
+
+    started = perf_counter()
+    await asyncio.gather(*(send(f"edge-{n}", events) for n, events in enumerate(spools)))
+    through_service = share * PROXIES / (perf_counter() - started)
+    await store.aclose()
+    rows = [row(event, seed * 10**9 + n) for n, event in enumerate(made(share * PROXIES, seed + 100))]
+    started = perf_counter()
+    await place.write(rows, TRANSACTION)
+    return Ingest(through_service, share * PROXIES / (perf_counter() - started))
+
+
+async def fill(place: Place, count: int) -> None:
+    """Write many events, quickly."""
+    for start in range(0, count, _FILL):
+        some = made(min(_FILL, count - start), 10_000 + start, start_us=START_US + start * SPACING_US)
+        await place.write([row(event, 10**15 + start + n) for n, event in enumerate(some)], _FILL)
+    if isinstance(place, PostgresPlace):
+        await place.settle()
+
+
+async def _timed(ask: Callable[[], Awaitable[Any]], times: int) -> list[float]:
+    samples = []
+    for _ in range(times):
+        started = perf_counter()
+        await ask()
+        samples.append(perf_counter() - started)
+    return samples
+
+
+async def questions(store: Store, count: int, times: int) -> list[Latency]:
+    """Ask for pages of 50, half of them at the beginning and half anywhere in time, and for the counts."""
+    dice = random.Random(5)
+    found = []
+    for what, text in QUESTIONS:
+        tree = parse(text)
+
+        def ask(tree: Any = tree) -> Awaitable[Any]:
+            anywhere = (START_US + dice.randrange(max(1, count)) * SPACING_US, "")
+            return store.events(EventQuery(tree, 50, after=anywhere if dice.random() < 0.5 else None))
+
+        await _timed(ask, 5)
+        samples = await _timed(ask, times)
+        found.append(Latency(what, _quantile(samples, 0.5), _quantile(samples, 0.99)))
+    at_us = START_US + count * SPACING_US
+    samples = await _timed(lambda: store.counts(at_us=at_us), times)
+    return [*found, Latency("statistics", _quantile(samples, 0.5), _quantile(samples, 0.99))]

@@ -1,0 +1,125 @@
+"""The stores that are measured, each with its own bulk insert beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import asyncpg
+
+from seawall_control.domain.events import Event
+from seawall_control.store import postgres, sqlite
+from seawall_control.store import rows as r
+from seawall_control.store.port import Store
+from seawall_control.store.sqlite.opening import FILE_NAME, WRITER
+from tests.kit.postgres import PostgresServer, find_binaries
+
+COLUMNS: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
+_MARKS: Final = ", ".join("?" * len(COLUMNS))
+_INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our own names
+
+
+def row(event: Event, seq: int) -> tuple[Any, ...]:
+    """Return the row of an event."""
+    return (*r.event_row(event), "raw", seq)
+
+
+class Place(Protocol):
+    """Where a store can be."""
+
+    name: str
+    bulk: str
+    """How rows are written in bulk."""
+
+    async def open(self) -> Store:
+        """Open the store."""
+        ...
+
+    async def write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
+        """Write rows in transactions of a size, each durable before the next."""
+        ...
+
+
+class SqlitePlace:
+    """A file."""
+
+    name = "SQLite"
+    bulk = "executemany"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def open(self) -> Store:
+        """See `Place.open`."""
+        return await sqlite.open_store(self._directory)
+
+    async def write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
+        """See `Place.write`."""
+        await asyncio.to_thread(self._write, rows, size)
+
+    def _write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
+        db = sqlite3.connect(self._directory / FILE_NAME, isolation_level=None)
+        for setting in WRITER:
+            db.execute(setting).fetchall()
+        for start in range(0, len(rows), size):
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(_INSERT, rows[start : start + size])
+            db.execute("COMMIT")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        db.execute("PRAGMA optimize").fetchall()
+        db.close()
+
+
+class PostgresPlace:
+    """A database."""
+
+    name = "PostgreSQL"
+    bulk = "COPY"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def open(self) -> Store:
+        """See `Place.open`."""
+        return await postgres.open_store(self._url)
+
+    async def write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
+        """See `Place.write`."""
+        db = await asyncpg.connect(self._url)
+        for start in range(0, len(rows), size):
+            async with db.transaction():
+                await db.copy_records_to_table("events", records=rows[start : start + size], columns=COLUMNS)
+        await db.close()
+
+    async def settle(self) -> None:
+        """Let the planner know the table."""
+        db = await asyncpg.connect(self._url)
+        await db.execute("VACUUM ANALYZE events", timeout=600)
+        await db.close()
+
+
+@asynccontextmanager
+async def places(kinds: Sequence[str]) -> AsyncIterator[list[Place]]:
+    """Give the places of these kinds, `sqlite` and `postgres`; they are removed afterwards."""
+    found: list[Place] = []
+    with tempfile.TemporaryDirectory(prefix="seawall-bench-") as scratch:
+        server = None
+        if "sqlite" in kinds:
+            found.append(SqlitePlace(Path(scratch) / "store"))
+        if "postgres" in kinds:
+            binaries = find_binaries()
+            if isinstance(binaries, str):
+                raise SystemExit(binaries)
+            server = PostgresServer(binaries, "shared_buffers=512MB", "max_wal_size=4GB")
+            server.start()
+            found.append(PostgresPlace(server.url_of(await server.new_database())))
+        try:
+            yield found
+        finally:
+            if server is not None:
+                server.remove()

@@ -1,0 +1,40 @@
+"""Looking for a word before a shape changes nothing: every text is redacted as by all rules in order."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from seawall_control.domain import redaction
+
+PARTS = st.sampled_from(
+    [
+        "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "abcDEF123", "eyJhbGciOi", ".eyJzdWIi",
+        ".sig", "Bearer ", "bAsIc ", "basıc ", "://", "user:pw", "@host", "AKIA", "ABCDEFGH12345678", "AIza",
+        "a" * 35, "ghp_", "github_pat_", "b" * 24, "swe_", "sw_", "xoxb-", "rk_live_", "sk_test_", "Password",
+        "passwd", "secret", "api_key", "API-KEY", "ApıKey", "access token", "access_token", "private_key",
+        "=", ": ", '"', " ", "\n", "4111 1111 1111 1111", "4111111111111111", "1234567890123", "é", "word",
+    ]
+)  # fmt: skip
+
+
+def by_all_rules(text: str) -> str:
+    """Return the text after every rule."""
+    for rule, pattern in redaction._VALUE_RULES:
+        text = pattern.sub(f"[redacted:{rule}]", text)
+    return redaction._CARD.sub(redaction._card, text)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(PARTS | st.text(max_size=4), max_size=8).map("".join))
+@example("prıvate_key=abc")
+@example("Bearer abcdef")
+def test_marks_change_nothing(text: str) -> None:
+    """Whatever the parts."""
+    assert redaction.redact_text(text) == by_all_rules(text)
+
+
+def test_every_rule_has_marks() -> None:
+    """And no mark is for a rule that there is not."""
+    assert set(redaction._MARKS) == {rule for rule, _ in redaction._VALUE_RULES}
+    assert all(mark == mark.lower() for marks in redaction._MARKS.values() for mark in marks)
