@@ -21,6 +21,7 @@ from seawall.v1 import (
     admin_alerts_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
+    admin_groups_pb2_grpc,
     admin_healing_pb2_grpc,
     admin_operations_pb2_grpc,
     admin_policies_pb2_grpc,
@@ -32,6 +33,7 @@ from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer
 from seawall_control.api.fleet_operations import FleetOperationServicer
+from seawall_control.api.groups import GroupServicer
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.healing import HealingServicer
 from seawall_control.api.http import HttpParts, HttpServer, bind
@@ -48,10 +50,12 @@ from seawall_control.services.alerting.channels.addresses import Network
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
+from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.grouping import Grouping
+from seawall_control.services.groups import GroupService
 from seawall_control.services.healing import service as healing_runbooks
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
@@ -217,7 +221,11 @@ class ControlPlane:
         )
         served.add(
             admin_events_pb2_grpc.add_EventServiceServicer_to_server,
-            EventServicer(self.events),
+            EventServicer(self.events, EventViews(store, clock)),
+        )
+        served.add(
+            admin_groups_pb2_grpc.add_GroupServiceServicer_to_server,
+            GroupServicer(GroupService(store, clock), self.grouping),
         )
         served.add(
             admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server,

@@ -6,11 +6,13 @@ from contextlib import aclosing
 from typing import Final
 
 from seawall.v1 import admin_events_pb2 as pb
-from seawall.v1 import admin_events_pb2_grpc
+from seawall.v1 import admin_events_pb2_grpc, event_pb2
 from seawall_control.api import codec
 from seawall_control.api.errors import Context, abort, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
-from seawall_control.domain.events import EventChange, Severity
+from seawall_control.domain.events import MICROS, EventChange, Outcome, Severity
+from seawall_control.domain.export import Format
+from seawall_control.services.event_views import EventViews, shown
 from seawall_control.services.events import MAX_REPORT_BYTES, EventService
 
 _MASK: Final = ("severity", "job_id", "job_name", "details", "resolved", "resolution")
@@ -52,8 +54,9 @@ def change_of(request: pb.UpdateEventRequest) -> EventChange:
 class EventServicer(admin_events_pb2_grpc.EventServiceServicer):
     """seawall.v1.EventService."""
 
-    def __init__(self, events: EventService) -> None:
+    def __init__(self, events: EventService, views: EventViews) -> None:
         self._events = events
+        self._views = views
 
     async def ReportEvents(
         self, request: pb.ReportEventsRequest, context: Context
@@ -148,6 +151,67 @@ class EventServicer(admin_events_pb2_grpc.EventServiceServicer):
             return pb.DeleteResolvedEventsResponse(deleted=deleted)
 
         return await answered(context, work())
+
+    async def GetEntityHistory(
+        self, request: pb.GetEntityHistoryRequest, context: Context
+    ) -> pb.GetEntityHistoryResponse:
+        """Return what happened to a job or in a trace."""
+
+        async def work() -> pb.GetEntityHistoryResponse:
+            field = request.WhichOneof("entity") or "job_id"
+            found = await self._views.history(
+                field, getattr(request, field), size=request.page_size, token=request.page_token
+            )
+            last = found.events[-1].outcome if found.events else Outcome.UNSPECIFIED
+            return pb.GetEntityHistoryResponse(
+                events=[codec.event_message(event) for event in found.events],
+                next_page_token=found.next_token,
+                by_outcome=found.by_outcome,
+                last_outcome=codec.enum(event_pb2.Outcome, last),
+            )
+
+        return await answered(context, work())
+
+    async def GetEventTimeline(
+        self, request: pb.GetEventTimelineRequest, context: Context
+    ) -> pb.GetEventTimelineResponse:
+        """Return counts over time."""
+
+        async def work() -> pb.GetEventTimelineResponse:
+            by = list(dict.fromkeys(request.group_by))
+            found = await self._views.timeline(
+                window_s=codec.duration_us(request.window) // MICROS,
+                step_s=codec.duration_us(request.step) // MICROS,
+                by=by,
+                route=request.route,
+                severity=int(request.severity),
+            )
+            rows = [
+                pb.TimelineRow(
+                    start=codec.timestamp(row.start * MICROS),
+                    values={field: shown(field, value) for field, value in zip(by, row.values, strict=True)},
+                    events=row.events,
+                )
+                for row in found.rows
+            ]
+            return pb.GetEventTimelineResponse(rows=rows, step=codec.seconds(int(found.width)))
+
+        return await answered(context, work())
+
+    async def ExportEvents(self, request: pb.ExportEventsRequest, context: Context) -> None:
+        """Write a file in parts."""
+        try:
+            if int(request.format) not in range(4):
+                raise InvalidRequest(
+                    "format is EXPORT_FORMAT_NDJSON, EXPORT_FORMAT_CSV or EXPORT_FORMAT_JSON"
+                )
+            form = Format(int(request.format) or Format.NDJSON)
+            parts = self._views.export(filter_text=request.filter, form=form, limit=request.limit)
+            async with aclosing(parts) as chunks:
+                async for chunk, number in chunks:
+                    await context.write(pb.ExportEventsResponse(chunk=chunk, events=number))
+        except Exception as error:  # noqa: BLE001 - the table decides
+            await abort(context, error)
 
     async def TailEvents(self, request: pb.TailEventsRequest, context: Context) -> None:
         """Follow new events."""

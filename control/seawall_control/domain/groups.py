@@ -401,3 +401,8 @@ def merged(into: Group, others: Sequence[Group], *, at_us: int, actor: str) -> G
         activity=tuple(activity)[-MAX_ACTIVITY:],
     )
     return noted(after, at_us, actor, "merged", ", ".join(group.id for group in others)[:1024])
+
+
+def split(group: Group, named: str, *, at_us: int, actor: str) -> Group:
+    """Return a group of which fingerprints were taken out; its numbers stay those of its past."""
+    return noted(replace(group, version=group.version + 1), at_us, actor, "split", named)

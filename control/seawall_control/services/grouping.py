@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from seawall_control.domain import grouping
-from seawall_control.domain.errors import ControlError, EtagMismatch
+from seawall_control.domain.errors import ControlError, StaleEtag
 from seawall_control.domain.events import Event, Json
 from seawall_control.domain.grouping import Rule, Rules
 from seawall_control.domain.records import DocumentConflict, Put
@@ -54,7 +54,7 @@ class Grouping:
 
     async def set(self, rules: Sequence[Rule], *, etag: str = "", validate_only: bool = False) -> None:
         """Put other rules in force; they are for events that come from now on. Raise `InvalidRequest` with
-        every mistake, `EtagMismatch` when they have changed since.
+        every mistake, `StaleEtag` when they have changed since.
         """
         usable = grouping.compiled(rules)
         if validate_only:
@@ -65,7 +65,7 @@ class Grouping:
                 [Put(KIND, NAME, _encoded(rules), expected)], at_us=self._clock.now_us()
             )
         except DocumentConflict as conflict:
-            raise EtagMismatch(etag, str(conflict.actual)) from None
+            raise StaleEtag("the list of grouping rules", etag, str(conflict.actual)) from None
         self.rules, self.version = usable, done.documents[0].version
 
     def grouped(self, event: Event) -> Event:

@@ -13,6 +13,7 @@ from seawall.v1 import (
     admin_alerts_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
+    admin_groups_pb2_grpc,
     admin_operations_pb2_grpc,
     admin_policies_pb2_grpc,
     admin_rollouts_pb2_grpc,
@@ -56,6 +57,7 @@ class Stubs:
     rollouts: Any = field(init=False)
     fleet_operations: Any = field(init=False)
     events: Any = field(init=False)
+    groups: Any = field(init=False)
     operations: Any = field(init=False)
     fleet: Any = field(init=False)
     alerts: Any = field(init=False)
@@ -65,6 +67,7 @@ class Stubs:
         self.rollouts = admin_rollouts_pb2_grpc.RolloutServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.fleet_operations = admin_operations_pb2_grpc.FleetOperationServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.events = admin_events_pb2_grpc.EventServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        self.groups = admin_groups_pb2_grpc.GroupServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.operations = admin_fleet_pb2_grpc.OperationsServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.alerts = admin_alerts_pb2_grpc.AlertServiceStub(self.channel)  # type: ignore[no-untyped-call]
         self.fleet = fleet_pb2_grpc.FleetServiceStub(self.channel)  # type: ignore[no-untyped-call]

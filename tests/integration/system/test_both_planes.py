@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from seawall.client import AsyncSeawall, Invalid
-from seawall.v1 import admin_policies_pb2, event_pb2, stats_pb2
+from seawall.v1 import admin_groups_pb2, admin_policies_pb2, event_pb2, stats_pb2
 from tests.kit.processes import free_port, wait_until
 from tests.kit.rpc import trailing_of, unary_unary
 from tests.kit.stand import Control, Proxy, Stand
@@ -254,14 +254,15 @@ async def test_what_limits_refuse_is_known_to_the_control_plane(stand: Stand) ->
         assert (cluster.cluster, cluster.proxies, cluster.total.endpoints) == ("up", 1, 1)
 
 
-async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand: Stand) -> None:
+@pytest.mark.parametrize("flood", [False, True])
+async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand: Stand, flood: bool) -> None:
     """Kill -9 of the control plane under failures: what was acknowledged stays, what happened meanwhile
-    arrives, once.
+    arrives, once. As a flood, most of it is counted instead, as exactly.
     """
+    limits = () if flood else ("--group-rate", "0")
     _, address = stand.upstream()
     port = free_port()
-    # Each event is to be found again, so no flood is thinned out.
-    control = stand.control("--group-rate", "0", grpc=f"127.0.0.1:{port}")
+    control = stand.control(*limits, grpc=f"127.0.0.1:{port}")
     config = stand.policy(document(address, breaker={"mode": "off"}))
     proxy = following(stand, control, config)
     stop = asyncio.Event()
@@ -285,19 +286,27 @@ async def test_a_killed_control_plane_loses_no_event_and_stores_none_twice(stand
         await asyncio.sleep(0.8)
         control.child.kill()
         await asyncio.sleep(0.4)
-        control = await asyncio.to_thread(stand.control, "--group-rate", "0", grpc=f"127.0.0.1:{port}")
+        control = await asyncio.to_thread(stand.control, *limits, grpc=f"127.0.0.1:{port}")
     await asyncio.sleep(0.5)
     stop.set()
     await failing
     assert failures > 200
     async with AsyncSeawall(control.grpc) as seawall:
 
-        async def all_there() -> bool:
-            return (await seawall.events.stats()).total >= failures
+        async def groups() -> list[admin_groups_pb2.Group]:
+            request = admin_groups_pb2.ListGroupsRequest(filter="kind = CALL_FAILED")
+            method = "/seawall.v1.GroupService/ListGroups"
+            return list((await seawall.call(method, request, admin_groups_pb2.ListGroupsResponse)).groups)
 
-        await until(f"all {failures} events are stored", all_there, 20.0)
+        async def all_there() -> bool:
+            return sum(group.events for group in await groups()) >= failures
+
+        await until(f"all {failures} events have come", all_there, 20.0)
+        found = await groups()
+        assert sum(group.events for group in found) == failures
         ids = [event.id async for event in seawall.events.list("kind = CALL_FAILED", limit=100_000)]
-        assert len(ids) == len(set(ids)) == failures
+        assert len(ids) == len(set(ids)) == failures - sum(group.counted for group in found)
+        assert any(group.counted for group in found) is flood
     status = proxy.status()
     assert status["events_dropped"] == 0
     wait_until(lambda: proxy.status()["control"]["spool"]["depth"] == 0, "the spool is empty")

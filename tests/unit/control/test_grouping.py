@@ -11,7 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 
 from seawall_control.domain.admission import admitted
-from seawall_control.domain.errors import EtagMismatch, InvalidRequest
+from seawall_control.domain.errors import InvalidRequest, StaleEtag
 from seawall_control.domain.events import Event, EventKind, Severity
 from seawall_control.domain.grouping import Rule, compiled, fingerprint_of, grouped, why
 from seawall_control.domain.status_details import with_status
@@ -149,7 +149,7 @@ async def test_rules_are_kept_and_followed() -> None:
     assert second.rules == first.rules and (second.version, second.rules.rules) == (1, (rule,))
     assert second.grouped(EVENT).fingerprint == fingerprint_of(rule, EVENT)
     await second.set([], etag="1")
-    with pytest.raises(EtagMismatch):
+    with pytest.raises(StaleEtag):
         await first.set([rule], etag="1")
     await first.load()
     assert first.rules.rules == ()

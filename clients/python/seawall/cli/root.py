@@ -33,6 +33,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "fault": ("fault:fault", "Break calls on purpose for a time."),
     "operations": ("operations:operations", "See, and end, what is done to many proxies for a time."),
     "events": ("events:events", "List, show, resolve, count or follow error events."),
+    "groups": ("groups:groups", "See, assign, mute, resolve and merge groups of events: one problem each."),
+    "export": ("export:export", "Write events to a file."),
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),

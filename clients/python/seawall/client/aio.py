@@ -18,7 +18,13 @@ from seawall.client.documents import DocumentSource
 from seawall.client.fleet_operations import AsyncFleetOperations
 from seawall.client.rollouts import AsyncRollouts
 from seawall.errors import DETAILS_KEY, SeawallError, from_status
-from seawall.v1.admin_events_pb2 import GetEventStatsResponse, ReportEventsResponse, TailEventsResponse
+from seawall.v1.admin_events_pb2 import (
+    ExportEventsResponse,
+    GetEventStatsResponse,
+    GetEventTimelineResponse,
+    ReportEventsResponse,
+    TailEventsResponse,
+)
 from seawall.v1.admin_fleet_pb2 import GetSystemHealthResponse, Proxy, ProxyCommandResult
 from seawall.v1.admin_policies_pb2 import (
     ApplyPolicyResponse,
@@ -269,6 +275,46 @@ class AsyncEvents:
         `skipped` in an answer counts events that were left out before it since this reader was too slow.
         """
         return self._run.stream(calls.tail_events(filter, backlog, timeout_s=timeout_s))
+
+    async def history(
+        self, *, job_id: str = "", trace_id: str = "", limit: int = 100
+    ) -> AsyncIterator[ErrorEvent]:
+        """Yield up to `limit` events of one job or one trace, oldest first."""
+        token, left = "", limit
+        while left > 0:
+            page = await self._run.unary(calls.entity_history(job_id, trace_id, min(left, _PAGE), token))
+            for event in page.events[:left]:
+                yield event
+            left -= len(page.events)
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def timeline(
+        self,
+        *,
+        window: calls.Seconds = 86_400.0,
+        step: calls.Seconds | None = None,
+        group_by: Sequence[str] = (),
+        route: str = "",
+    ) -> GetEventTimelineResponse:
+        """Return exact counts over time, told apart by fields of `group_by` (route, method, code, category,
+        severity, kind, outcome); `step` is a minute, an hour or a day.
+        """
+        return await self._run.unary(calls.event_timeline(window, step, group_by, route))
+
+    def export(
+        self,
+        filter: str = "",  # noqa: A002 (the API's word)
+        *,
+        format: str = "ndjson",  # noqa: A002 (the API's word)
+        limit: int = 0,
+        timeout_s: float = calls.TAIL_TIMEOUT_S,
+    ) -> AsyncIterator[ExportEventsResponse]:
+        """Yield a file of the events that match, newest first, in parts: `format` is ndjson, csv or json,
+        `limit` 0 means all.
+        """
+        return self._run.stream(calls.export_events(filter, format, limit, timeout_s=timeout_s))
 
 
 class AsyncOperations:

@@ -236,6 +236,42 @@ def tail_events(filter_: str, backlog: int, *, timeout_s: float) -> Call[events.
     return Call("/seawall.v1.EventService/TailEvents", request, events.TailEventsResponse, timeout_s)
 
 
+def export_events(
+    filter_: str, format_: str, limit: int, *, timeout_s: float
+) -> Call[events.ExportEventsResponse]:
+    """A file of events, in parts."""
+    if format_ not in {"ndjson", "csv", "json"}:
+        raise ValueError(f"format {format_!r} is none of ndjson, csv and json")
+    request = events.ExportEventsRequest(
+        filter=filter_, format=f"EXPORT_FORMAT_{format_.upper()}", limit=limit
+    )
+    return Call("/seawall.v1.EventService/ExportEvents", request, events.ExportEventsResponse, timeout_s)
+
+
+def entity_history(
+    job_id: str, trace_id: str, page_size: int, page_token: str
+) -> Call[events.GetEntityHistoryResponse]:
+    """One page of what happened to a job or in a trace."""
+    if bool(job_id) == bool(trace_id):
+        raise ValueError("name a job_id or a trace_id")
+    request = events.GetEntityHistoryRequest(page_size=page_size, page_token=page_token)
+    if job_id:
+        request.job_id = job_id
+    else:
+        request.trace_id = trace_id
+    return Call("/seawall.v1.EventService/GetEntityHistory", request, events.GetEntityHistoryResponse)
+
+
+def event_timeline(
+    window: Seconds, step: Seconds | None, group_by: Sequence[str], route: str
+) -> Call[events.GetEventTimelineResponse]:
+    """Counts over time."""
+    request = events.GetEventTimelineRequest(window=duration(window), group_by=list(group_by), route=route)
+    if step is not None:
+        request.step.CopyFrom(duration(step))
+    return Call("/seawall.v1.EventService/GetEventTimeline", request, events.GetEventTimelineResponse)
+
+
 # ------------------------------------------------------------------------------------------------- operations
 
 

@@ -2,15 +2,28 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from seawall.v1 import event_pb2 as _event_pb2
 from seawall.v1 import options_pb2 as _options_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_FORMAT_UNSPECIFIED: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_NDJSON: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_CSV: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_JSON: _ClassVar[ExportFormat]
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat
+EXPORT_FORMAT_NDJSON: ExportFormat
+EXPORT_FORMAT_CSV: ExportFormat
+EXPORT_FORMAT_JSON: ExportFormat
 
 class ReportEventsRequest(_message.Message):
     __slots__ = ("events",)
@@ -151,3 +164,91 @@ class TailEventsResponse(_message.Message):
     event: _event_pb2.ErrorEvent
     skipped: int
     def __init__(self, event: _Optional[_Union[_event_pb2.ErrorEvent, _Mapping]] = ..., skipped: _Optional[int] = ...) -> None: ...
+
+class ExportEventsRequest(_message.Message):
+    __slots__ = ("filter", "format", "limit")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    filter: str
+    format: ExportFormat
+    limit: int
+    def __init__(self, filter: _Optional[str] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ExportEventsResponse(_message.Message):
+    __slots__ = ("chunk", "events")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    events: int
+    def __init__(self, chunk: _Optional[bytes] = ..., events: _Optional[int] = ...) -> None: ...
+
+class GetEntityHistoryRequest(_message.Message):
+    __slots__ = ("job_id", "trace_id", "page_size", "page_token")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    trace_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, job_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class GetEntityHistoryResponse(_message.Message):
+    __slots__ = ("events", "next_page_token", "by_outcome", "last_outcome")
+    class ByOutcomeEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    BY_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    LAST_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[_event_pb2.ErrorEvent]
+    next_page_token: str
+    by_outcome: _containers.ScalarMap[str, int]
+    last_outcome: _event_pb2.Outcome
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.ErrorEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., by_outcome: _Optional[_Mapping[str, int]] = ..., last_outcome: _Optional[_Union[_event_pb2.Outcome, str]] = ...) -> None: ...
+
+class GetEventTimelineRequest(_message.Message):
+    __slots__ = ("window", "step", "group_by", "route", "severity")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    GROUP_BY_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    window: _duration_pb2.Duration
+    step: _duration_pb2.Duration
+    group_by: _containers.RepeatedScalarFieldContainer[str]
+    route: str
+    severity: _event_pb2.Severity
+    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., step: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., group_by: _Optional[_Iterable[str]] = ..., route: _Optional[str] = ..., severity: _Optional[_Union[_event_pb2.Severity, str]] = ...) -> None: ...
+
+class TimelineRow(_message.Message):
+    __slots__ = ("start", "values", "events")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    START_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    start: _timestamp_pb2.Timestamp
+    values: _containers.ScalarMap[str, str]
+    events: int
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., values: _Optional[_Mapping[str, str]] = ..., events: _Optional[int] = ...) -> None: ...
+
+class GetEventTimelineResponse(_message.Message):
+    __slots__ = ("rows", "step")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[TimelineRow]
+    step: _duration_pb2.Duration
+    def __init__(self, rows: _Optional[_Iterable[_Union[TimelineRow, _Mapping]]] = ..., step: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

@@ -70,6 +70,21 @@ class EventServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsResponse.FromString,
                 _registered_method=True)
+        self.ExportEvents = channel.unary_stream(
+                '/seawall.v1.EventService/ExportEvents',
+                request_serializer=seawall_dot_v1_dot_admin__events__pb2.ExportEventsRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__events__pb2.ExportEventsResponse.FromString,
+                _registered_method=True)
+        self.GetEntityHistory = channel.unary_unary(
+                '/seawall.v1.EventService/GetEntityHistory',
+                request_serializer=seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryResponse.FromString,
+                _registered_method=True)
+        self.GetEventTimeline = channel.unary_unary(
+                '/seawall.v1.EventService/GetEventTimeline',
+                request_serializer=seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineResponse.FromString,
+                _registered_method=True)
         self.TailEvents = channel.unary_stream(
                 '/seawall.v1.EventService/TailEvents',
                 request_serializer=seawall_dot_v1_dot_admin__events__pb2.TailEventsRequest.SerializeToString,
@@ -130,6 +145,27 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportEvents(self, request, context):
+        """All events that match, newest first, as a file: in chunks, each ending with a line.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEntityHistory(self, request, context):
+        """What happened to one job or in one trace, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEventTimeline(self, request, context):
+        """How many events there were over time, exactly, also where a flood left them unstored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def TailEvents(self, request, context):
         """Follow new events.
         """
@@ -174,6 +210,21 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.DeleteResolvedEvents,
                     request_deserializer=seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsResponse.SerializeToString,
+            ),
+            'ExportEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportEvents,
+                    request_deserializer=seawall_dot_v1_dot_admin__events__pb2.ExportEventsRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__events__pb2.ExportEventsResponse.SerializeToString,
+            ),
+            'GetEntityHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntityHistory,
+                    request_deserializer=seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryResponse.SerializeToString,
+            ),
+            'GetEventTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventTimeline,
+                    request_deserializer=seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineResponse.SerializeToString,
             ),
             'TailEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.TailEvents,
@@ -371,6 +422,87 @@ class EventService:
             '/seawall.v1.EventService/DeleteResolvedEvents',
             seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsRequest.SerializeToString,
             seawall_dot_v1_dot_admin__events__pb2.DeleteResolvedEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/seawall.v1.EventService/ExportEvents',
+            seawall_dot_v1_dot_admin__events__pb2.ExportEventsRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__events__pb2.ExportEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEntityHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.EventService/GetEntityHistory',
+            seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__events__pb2.GetEntityHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.EventService/GetEventTimeline',
+            seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__events__pb2.GetEventTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

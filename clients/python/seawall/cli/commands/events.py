@@ -274,6 +274,45 @@ def _confirm(seawall: Seawall, filter_: str) -> None:
 
 
 @events.command()
+@click.option("--job", default="", help="Job or task id, by the metadata `x-job-id`.")
+@click.option("--trace", default="", help="Trace id, in hexadecimal.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many."
+)
+@control_option
+@output_option
+def history(job: str, trace: str, limit: int, target: str, output: str) -> None:
+    """Say what happened to one job or in one trace, oldest first."""
+    from seawall.cli import shapes
+    from seawall.v1 import admin_events_pb2 as pb
+
+    if bool(job) == bool(trace):
+        raise click.UsageError("Say --job or --trace.")
+    request = pb.GetEntityHistoryRequest(page_size=limit)
+    if job:
+        request.job_id = job
+    else:
+        request.trace_id = trace
+    with connect(target) as seawall:
+        answer = seawall.call(
+            "/seawall.v1.EventService/GetEntityHistory", request, pb.GetEntityHistoryResponse
+        )
+    by_outcome = {name.lower(): int(number) for name, number in sorted(answer.by_outcome.items())}
+    shape = {"events": [shapes.event(one) for one in answer.events], "by_outcome": by_outcome}
+
+    def text() -> str:
+        if not answer.events:
+            say("Nothing is recorded about it.")
+            return ""
+        counts = ", ".join(f"{number} {name}" for name, number in by_outcome.items())
+        return "\n".join([*(line(one) for one in answer.events), counts]).rstrip()
+
+    emit(output, shape, text)
+    if answer.next_page_token:
+        say("There is more; raise --limit.")
+
+
+@events.command()
 @control_option
 @output_option
 def stats(target: str, output: str) -> None:
