@@ -24,7 +24,9 @@ DEADLINE_EXCEEDED of a server are losses (Netflix's mapping); everything else sa
 Long calls. A place is for work. A call that is at work for longer than `LONG_TIMES` the usual time, and
 `LONG_AT_LEAST_S`, is a stream without news, waits for its client, or hangs at an endpoint that has stopped;
 it gives its place back to the others when they need it, and is no sample. As many as `max_in_flight` again
-may be such calls.
+may be such calls. One that waits at a slow service for its turn is none of them: a call has at least the time
+in which the service, at the rate that it has shown, works off as many as the limit (`TURN_AT_MOST_S` of it).
+Otherwise an overload would hide the very calls that tell of it.
 """
 
 from __future__ import annotations
@@ -71,6 +73,8 @@ WAITED_IN_VAIN: Final = 3
 
 SHEDDING_S: Final = 1.0
 LONG_AT_LEAST_S: Final = 0.25
+TURN_AT_MOST_S: Final = 1.0
+"""How long a call may wait at the service for its turn before it counts as a long one."""
 UNKNOWN_S: Final = 1.0
 """When to come back as long as nothing is known."""
 LONG_TIMES: Final = 10.0
@@ -126,6 +130,8 @@ class Gate:
         self._window: Window = Window(self.algorithm.keeps_times)
         self._shedding_until: float = -inf
         self._refused: list[tuple[Place, int]] = []
+        self._rate: float = 0.0
+        """Successes a second in the window before; 0.0 while that is not known."""
         self._has_shares: bool = max(options.shares) > 0.0
 
     def resize(self, options: LimitOptions) -> None:
@@ -362,6 +368,9 @@ class Gate:
     def _retire_long(self, now: float) -> None:
         """Count those no longer that have been at work for very long: the others need the places."""
         long_s = max(LONG_AT_LEAST_S, LONG_TIMES * self.usual_s)
+        if self._rate > 0.0:
+            # So long the last of a full limit waits for its turn; in an overload these are the samples.
+            long_s = max(long_s, min(TURN_AT_MOST_S, self.limit / self._rate))
         while True:
             place = self._chain.oldest()
             if place is None or now - place.since < long_s or self.long_calls >= self.options.max_in_flight:
@@ -382,6 +391,8 @@ class Gate:
             window.drop()
         if not algorithm.is_over(window, now):
             return
+        if window.done > 0 and now > window.started:
+            self._rate = window.done / (now - window.started)
         if window.count > 0:
             mean = window.mean_s()
             self.usual_s = mean if self.usual_s == 0.0 else self.usual_s + _USUAL * (mean - self.usual_s)

@@ -428,3 +428,24 @@ def test_a_share_is_a_guarantee() -> None:
     gate.enter(waits, 0.0)
     gate.leave(first, 0.0, IGNORED)
     assert gate.next_started(0.0) is None
+
+
+@pytest.mark.parametrize(("rate", "long_s"), [(100.0, 0.25), (20.0, 0.5), (4.0, 1.0), (0.5, 1.0)])
+def test_waiting_for_a_turn_at_a_slow_service_is_no_long_call(rate: float, long_s: float) -> None:
+    """With ten places and so many answers a second, the last of ten may take that long before its place is
+    given to another; never more than a second.
+    """
+    gate = Gate(LimitOptions(max_in_flight=10, queue=10, queue_timeout_s=60.0))
+    now = 0.0
+    for _ in range(100):
+        place = Place(1, inf)
+        gate.enter(place, now)
+        gate.leave(place, now + 0.01, SUCCESS)
+        now += 1.0 / rate
+    held = [Place(1, inf) for _ in range(10)]
+    for place in held:
+        gate.enter(place, now)
+    gate.enter(Place(1, inf), now + long_s * 0.99)
+    assert gate.long_calls == 0
+    gate.enter(Place(1, inf), now + long_s * 1.02)
+    assert gate.long_calls == 10
