@@ -31,7 +31,7 @@ from seawall.v1 import (
 from seawall_control.access import Access, AccessSettings
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
-from seawall_control.api.fleet import FleetServicer
+from seawall_control.api.fleet import FleetServicer, serialised
 from seawall_control.api.fleet_operations import FleetOperationServicer
 from seawall_control.api.groups import GroupServicer
 from seawall_control.api.grpc_server import GrpcServer
@@ -207,6 +207,7 @@ class ControlPlane:
             fleet_pb2_grpc.add_FleetServiceServicer_to_server,
             FleetServicer(self.fleet, self.events, found, stats_interval_s=settings.stats_interval_s),
         )
+        served.serialise_with("seawall.v1.FleetService", "Connect", serialised)
         served.add(
             admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server,
             PolicyServicer(self.policies, self.fleet),

@@ -34,6 +34,7 @@ SLICE: Final = 500
 """Events stored in one transaction at most; a larger batch is stored in parts."""
 MAX_ROUTES: Final = 10_000
 MAX_CLUSTERS: Final = 10_000
+_LENGTH_DELIMITED: Final = 2
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -64,14 +65,32 @@ def _answer(message: pb.PolicyResult) -> Answered:
     )
 
 
-def _encoded(item: Outgoing) -> pb.ConnectResponse:
+def push_bytes(nonce: int, body: bytes) -> bytes:
+    """Return an encoded `ConnectResponse` with a push, of which only the nonce is encoded anew.
+
+    Encoded messages may be put one behind the other, and then are one message
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    """
+    length = len(body)
+    front = pb.PolicyPush(nonce=nonce).SerializeToString()
+    length += len(front)
+    head = bytearray([pb.ConnectResponse.POLICY_FIELD_NUMBER << 3 | _LENGTH_DELIMITED])
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return b"".join((head, front, body))
+
+
+def serialised(message: pb.ConnectResponse | bytes) -> bytes:
+    """Return the bytes of a message, or what is encoded already."""
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+def _encoded(item: Outgoing) -> pb.ConnectResponse | bytes:
     match item:
-        case SendPush(push, document):
-            return pb.ConnectResponse(
-                policy=pb.PolicyPush(
-                    nonce=push.nonce, revision=push.revision, hash=push.hash, document=document
-                )
-            )
+        case SendPush(push, body):
+            return push_bytes(push.nonce, body)
         case SendAck(spool_id, through_seq, refusals):
             return pb.ConnectResponse(
                 event_ack=pb.EventAck(

@@ -17,15 +17,19 @@ import os
 import pwd
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 REMEMBERED_S: Final = 2.0
 """How long an answer counts: a port may belong to somebody else afterwards."""
 MAX_REMEMBERED: Final = 4096
+
+Key: TypeAlias = tuple[str, int, int]
+"""Host and port of the peer, and our port."""
 
 
 def _readable() -> bool:
@@ -83,7 +87,9 @@ class LocalUsers:
         self._tables = tables
         self._now = now
         self._allowed = frozenset({os.geteuid(), 0})
-        self._remembered: OrderedDict[tuple[str, int, int], tuple[float, int | None]] = OrderedDict()
+        self._remembered: OrderedDict[Key, tuple[float, int | None]] = OrderedDict()
+        self._waiting: dict[Key, asyncio.Future[int | None]] = {}
+        self._looking: asyncio.Task[None] | None = None
         self.known: bool = _readable()
         """Whether this system tells the users of connections; where it does not, everybody on loopback is
         taken for the local user.
@@ -106,29 +112,77 @@ class LocalUsers:
         held = self._remembered.get(key)
         if held is not None and now - held[0] < REMEMBERED_S:
             return held[1]
-        uid = await asyncio.to_thread(self._look, host, port, server_port)
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
+            if self._looking is None:
+                self._looking = asyncio.get_running_loop().create_task(
+                    self._answer_all(), name="seawall-local-users"
+                )
+        # Whoever gives up must not take the answer from the others.
+        uid = await asyncio.shield(waiting)
         self._remembered[key] = (now, uid)
         self._remembered.move_to_end(key)
         while len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return uid
 
-    def _look(self, host: str, port: int, server_port: int) -> int | None:
-        found: set[int | None] = set()
+    async def _answer_all(self) -> None:
+        """Answer everybody who asks. The system takes milliseconds to list its sockets, so that one look
+        answers all who have asked before it began: a thousand proxies on this machine come back at once.
+        """
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting, {}
+                try:
+                    found = await asyncio.to_thread(self._look, list(asked))
+                except BaseException as error:
+                    for future in asked.values():
+                        if not future.done():
+                            future.set_exception(
+                                error if isinstance(error, Exception) else OSError("stopped")
+                            )
+                            future.exception()
+                    raise
+                for key, future in asked.items():
+                    if not future.done():
+                        future.set_result(found[key])
+        finally:
+            self._looking = None
+
+    def _look(self, keys: Sequence[Key]) -> dict[Key, int | None]:
+        ports = {port for _, port, _ in keys}
+        by_port: dict[int, list[str]] = {}
         for table in self._tables:
             try:
                 with table.open(encoding="ascii", errors="replace") as lines:
-                    found |= owners(lines, host, port, server_port)
+                    for line in lines:
+                        # Most lines are about others: those are not taken apart.
+                        local = line.split(maxsplit=2)[1:2]
+                        port = _port(local[0]) if local else -1
+                        if port in ports:
+                            by_port.setdefault(port, []).append(line)
             except OSError:
                 # No IPv6 on this machine, for example.
                 continue
-        # Two sockets may have the same local address when they go to different ones of ours: then all must be
-        # the user's.
-        if not found or not found <= self._allowed:
-            return None
-        return next(iter(found))
+        found: dict[Key, int | None] = {}
+        for key in keys:
+            users = owners(by_port.get(key[1], ()), *key)
+            # Two sockets may have the same local address when they go to different ones of ours: then all
+            # must be the user's.
+            found[key] = next(iter(users)) if users and users <= self._allowed else None
+        return found
 
 
+def _port(text: str) -> int:
+    """Return the port of `0100007F:1F90`; -1 of what is no address, such as a heading."""
+    try:
+        return int(text.rpartition(":")[2], 16) if ":" in text else -1
+    except ValueError:
+        return -1
+
+
+@cache
 def _user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

@@ -26,6 +26,12 @@ class Registry:
         """Add a service: `register` is the generated `add_…Servicer_to_server`."""
         register(servicer, self)
 
+    def serialise_with(self, service: str, method: str, serialiser: Callable[[Any], bytes]) -> None:
+        """Have the answers of a method encoded otherwise than the generated code does it."""
+        handler: Any = self._services[service][method]
+        handlers = {**self._services[service], method: handler._replace(response_serializer=serialiser)}
+        self._services[service] = handlers
+
     @property
     def services(self) -> Mapping[str, Handlers]:
         """Handlers of each method, by service."""

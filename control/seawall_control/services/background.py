@@ -19,15 +19,16 @@ class Background:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.refused = 0
 
-    def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        """Start a task, or count that there was no room for it."""
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> bool:
+        """Start a task, or count that there was no room for it; tell which."""
         if len(self._tasks) >= MAX_TASKS:
             work.close()
             self.refused += 1
-            return
+            return False
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return True
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -7,14 +7,14 @@ breakers are the proxies' own and are kept in memory only, as far as a window of
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from seawall.v1 import fleet_pb2, policy_pb2
+from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import (
-    ControlError,
     NotFound,
     ShuttingDown,
     Superseded,
@@ -54,9 +54,16 @@ from seawall_control.services.policies import document_of
 from seawall_control.services.session import Session
 from seawall_control.store.port import Store
 
-DEBOUNCE_S: Final = 0.05
+QUIET_S: Final = 0.015
+"""A push goes out when nothing more has been published for so long: a burst of changes is one push, and a
+single one is under way at once.
+"""
+MAX_QUIET_S: Final = 0.1
+"""And at the latest so long after the first of a burst."""
 MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
+SAVED_AT_ONCE: Final = 64
+"""States of proxies that are handed to the store together."""
 COMMAND_TIMEOUT_S: Final = 5.0
 FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
 """A proxy that has been away for so long is no part of the fleet; it is known again when it comes."""
@@ -124,9 +131,14 @@ class Fleet:
         self._known: dict[str, ProxyRecord] = {}
         self._newest: dict[str, Revision | None] = {}
         self._staged: dict[str, _Staged] = {}
-        self._documents: dict[tuple[str, int], policy_pb2.PolicyDocument] = {}
+        self._bodies: dict[tuple[str, int], bytes] = {}
+        """Pushes of the revisions that are handed out, encoded once for all proxies."""
         self.stats = FleetStats(clock)
-        self._dirty: set[str] = set()
+        self._due: dict[str, tuple[asyncio.TimerHandle, float]] = {}
+        """When what was published in a set is pushed, and since when it waits."""
+        self._unsaved: dict[str, None] = {}
+        """Proxies whose newest state is not stored yet."""
+        self._saving = False
         self._closing = False
         self.numbers = Numbers()
 
@@ -230,17 +242,34 @@ class Fleet:
             self._known[session.node] = session.record
 
     def _remember(self, record: ProxyRecord) -> None:
-        async def write() -> None:
-            # The newest state at the time of writing, so that late tasks never put an older one over it.
-            try:
-                await self._store.remember(self._known.get(record.node, record))
-            except ControlError as error:
-                _log.warning(
-                    "a proxy's state could not be stored",
-                    extra={"fields": {"node": record.node, "error": str(error)}},
-                )
+        self._unsaved[record.node] = None
+        self._save_soon()
 
-        self._background.start(write(), "seawall-remember-proxy")
+    def _save_soon(self) -> None:
+        if self._unsaved and not self._saving:
+            self._saving = self._background.start(self._save(), "seawall-remember-proxies")
+
+    async def _save(self) -> None:
+        """Store the newest state of every proxy that has changed, many at once: when a thousand connect, each
+        write must not wait for the one before, nor be lost for want of a task.
+        """
+        try:
+            while self._unsaved:
+                nodes = list(itertools.islice(self._unsaved, SAVED_AT_ONCE))
+                records = [self._known[node] for node in nodes if node in self._known]
+                for node in nodes:
+                    del self._unsaved[node]
+                results = await asyncio.gather(
+                    *(self._store.remember(record) for record in records), return_exceptions=True
+                )
+                failed = [result for result in results if isinstance(result, BaseException)]
+                if failed:
+                    _log.warning(
+                        "states of proxies could not be stored",
+                        extra={"fields": {"proxies": len(failed), "error": str(failed[0])}},
+                    )
+        finally:
+            self._saving = False
 
     # ----------------------------------------------------------------------------------------------- policies
 
@@ -258,8 +287,8 @@ class Fleet:
         return frozenset(self._newest)
 
     def published(self, revision: Revision) -> None:
-        """Take a revision that was applied and push it soon; several within the debounce time become one
-        push. The newest one may be applied again: that asks those once more who refused its content.
+        """Take a revision that was applied and push it soon; several close to each other become one push. The
+        newest one may be applied again: that asks those once more who refused its content.
         """
         known = self._newest.get(revision.policy_set)
         if known is not None and known.revision > revision.revision:
@@ -283,9 +312,13 @@ class Fleet:
             self._push_soon(policy_set)
 
     def _push_soon(self, policy_set: str) -> None:
-        if policy_set not in self._dirty:
-            self._dirty.add(policy_set)
-            asyncio.get_running_loop().call_later(DEBOUNCE_S, self._push_all, policy_set)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        handle, since = self._due.get(policy_set, (None, now))
+        if handle is not None:
+            handle.cancel()
+        at = min(now + QUIET_S, since + MAX_QUIET_S)
+        self._due[policy_set] = (loop.call_at(at, self._push_all, policy_set), since)
 
     def _forget_refusals(self, revision: Revision) -> bool:
         """Let the content be offered to those who refused it; return whether there are any."""
@@ -305,7 +338,7 @@ class Fleet:
         return bool(refusing)
 
     def _push_all(self, policy_set: str) -> None:
-        self._dirty.discard(policy_set)
+        self._due.pop(policy_set, None)
         for session in list(self._sessions.values()):
             if session.record.policy_set == policy_set:
                 self._offer(session)
@@ -339,28 +372,31 @@ class Fleet:
         """Take a proxy's answer to a push."""
         self._do(session, session.subscription.handle(answer, now=self._clock.monotonic_s()))
 
-    def _document(self, policy_set: str, number: int) -> policy_pb2.PolicyDocument | None:
-        """Return the document of a revision that is being handed out; it is decoded once."""
-        if (policy_set, number) in self._documents:
-            return self._documents[policy_set, number]
+    def _body(self, policy_set: str, number: int) -> bytes | None:
+        """Return the push of a revision that is being handed out, encoded, without its nonce."""
+        if (policy_set, number) in self._bodies:
+            return self._bodies[policy_set, number]
         staged = self._staged.get(policy_set)
         in_use = [r for r in (self._newest.get(policy_set), staged.stable if staged else None) if r]
         numbers = {revision.revision for revision in in_use}
-        for key in [key for key in self._documents if key[0] == policy_set and key[1] not in numbers]:
-            del self._documents[key]
+        for key in [key for key in self._bodies if key[0] == policy_set and key[1] not in numbers]:
+            del self._bodies[key]
         for revision in in_use:
             if revision.revision == number:
-                self._documents[policy_set, number] = document_of(revision)
-        return self._documents.get((policy_set, number))
+                push = fleet_pb2.PolicyPush(
+                    revision=revision.revision, hash=revision.hash, document=document_of(revision)
+                )
+                self._bodies[policy_set, number] = push.SerializeToString()
+        return self._bodies.get((policy_set, number))
 
     def _do(self, session: Session, outputs: Sequence[Output]) -> None:
         for output in outputs:
             match output:
                 case Push():
-                    document = self._document(session.record.policy_set, output.revision)
-                    if document is not None:
+                    body = self._body(session.record.policy_set, output.revision)
+                    if body is not None:
                         self.numbers.pushes += 1
-                        session.send_push(output, document)
+                        session.send_push(output, body)
                 case Accepted():
                     self.numbers.accepted += 1
                     self._note_answer(session, Verdict.ACK, ())
@@ -540,6 +576,7 @@ class Fleet:
                 if deadline is not None and deadline <= now:
                     self._do(session, session.subscription.handle(Overdue(), now=now))
             self.stats.forget(keep=self._sessions)
+            self._save_soon()
             self._forget_gone()
 
     def _forget_gone(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from seawall.v1 import fleet_pb2, policy_pb2
+from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import Refusal
 from seawall_control.domain.fleet import ProxyRecord
@@ -26,7 +26,8 @@ class SendPush:
     """A policy to apply."""
 
     push: Push
-    document: policy_pb2.PolicyDocument
+    body: bytes
+    """A `PolicyPush` without its nonce, encoded: the same object for all proxies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class Session:
         """Node name."""
         return self.record.node
 
-    def send_push(self, push: Push, document: policy_pb2.PolicyDocument) -> None:
+    def send_push(self, push: Push, body: bytes) -> None:
         """Send a policy, instead of one that has not gone out yet."""
-        self._push = SendPush(push, document)
+        self._push = SendPush(push, body)
         self._something.set()
 
     def send_ack(self, spool_id: str, through_seq: int, refusals: tuple[Refusal, ...]) -> None:
