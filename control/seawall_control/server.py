@@ -41,6 +41,7 @@ from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
 from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
+from seawall_control.domain import operations as operations_domain
 from seawall_control.domain.errors import ShuttingDown, StoreRefused
 from seawall_control.domain.flood import FloodLimits, Gates, Pressure
 from seawall_control.domain.retention import Keeping
@@ -156,7 +157,7 @@ class ControlPlane:
         self.fleet = Fleet(store, self.events, clock, ids, self._background)
         self.leads = Leadership(store)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
-        self.operations = FleetOperations(store, self.fleet, clock, ids)
+        self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
         self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)
         self.healing = healing_service(
@@ -172,6 +173,7 @@ class ControlPlane:
         )
         neighbours = Neighbours(store, self.fleet, self._background)
         neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
+        neighbours.follow(operations_domain.KIND, self.operations.load)
         neighbours.follow(healing_runbooks.KIND, self.healing.reload)
         store.watch(neighbours.told)
         self.access = Access(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.docs.pages import ROOT, read
 
 PAGE = "reference/capabilities.md"
@@ -43,10 +45,11 @@ def test_every_bug_of_others_has_a_row() -> None:
     assert len(re.findall(r"^\| (?!seen in|---)", section, re.MULTILINE)) == BUGS
 
 
-def test_every_test_exists() -> None:
+@pytest.mark.parametrize(("page", "least"), [(PAGE, 50), ("explanation/policy-distribution.md", 12)])
+def test_every_test_exists(page: str, least: int) -> None:
     """What a row names is a file, and a test in it."""
-    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", read(PAGE))
-    assert len(named) > 50
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", read(page))
+    assert len(named) > least
     for path, name in named:
         file = ROOT / "tests" / path
         assert file.exists(), path

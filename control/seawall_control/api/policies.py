@@ -46,6 +46,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 plan=Plan(
                     strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
                     supersede=request.supersede,
+                    allow_shrink=request.allow_shrink,
                 ),
             )
             rollout = result.rollout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -16,11 +17,17 @@ from google.protobuf import json_format
 from seawall.v1 import admin_operations_pb2 as pb
 from seawall.v1 import fleet_pb2
 from seawall_control.domain import operations as domain
-from seawall_control.domain.errors import ControlError, InvalidRequest, NotFound, PreconditionFailed
+from seawall_control.domain.errors import (
+    ControlError,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    StoreUnavailable,
+)
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.operations import KIND, MAX_ACTIVE, TOPIC, Ack, Operation, State
-from seawall_control.domain.records import Append, Change, Put
+from seawall_control.domain.records import Append, Change, DocumentConflict, Put
 from seawall_control.domain.revisions import checked_request_id
 from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.fleet import Fleet
@@ -33,6 +40,7 @@ KEEP: Final = 200
 JOURNAL_KEEP: Final = 10_000
 RETRY_S: Final = 10.0
 """How soon a proxy that did not answer is asked again."""
+TRIES: Final = 10
 NO_ANSWER: Final = "no answer within"
 
 _log = logging.getLogger("seawall.control.operations")
@@ -41,20 +49,29 @@ _log = logging.getLogger("seawall.control.operations")
 class FleetOperations:
     """The use cases of operations."""
 
-    def __init__(self, store: RecordStore, fleet: Fleet, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        store: RecordStore,
+        fleet: Fleet,
+        clock: Clock,
+        ids: Ids,
+        *,
+        is_leader: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._store = store
         self._fleet = fleet
         self._clock = clock
         self._ids = ids
+        self._is_leader = is_leader
         self._all: dict[str, Operation] = {}
-        self._lock = asyncio.Lock()
         self._silent: dict[tuple[str, str], float] = {}
         """When a proxy that did not answer may be asked again, by operation and node."""
         self._asking: set[tuple[str, str]] = set()
         """Who has been told and has not answered yet."""
 
     async def load(self) -> None:
-        """Read what was under way, and what is remembered."""
+        """Read what is under way and what is remembered; also after another control plane has changed it."""
+        found: dict[str, Operation] = {}
         after = ""
         while page := await self._store.documents(KIND, after=after, limit=100):
             for document in page:
@@ -66,8 +83,9 @@ class FleetOperations:
                         extra={"fields": {"document": document.name, "error": str(error)}},
                     )
                     continue
-                self._all[operation.id] = operation
+                found[operation.id] = operation
             after = page[-1].name
+        self._all = found
 
     async def run(self) -> None:
         """Tell proxies that have come what is in effect, and end what is over, until cancelled."""
@@ -86,10 +104,12 @@ class FleetOperations:
             after = domain.ended(operation, now_us)
             if after is not operation:
                 self._all[after.id] = after
-                await self._keep(after, "ended")
+                if self._is_leader():
+                    await self._change(after.id, lambda found: domain.ended(found, now_us), "ended")
             elif now_us < operation.end_time_us:
                 await self._carry_out(operation.id)
-        await self._forget_old(now_us)
+        if self._is_leader():
+            await self._forget_old(now_us)
 
     async def _forget_old(self, now_us: int) -> None:
         over = sorted(
@@ -163,14 +183,13 @@ class FleetOperations:
         operation = self.get(operation_id)
         if operation.state is not State.ACTIVE:
             raise PreconditionFailed(f"operation {operation.id} is {operation.state} already")
-        if operation.kind == "reset_breaker":
-            _log.info("a reset cannot be undone; it is not repeated any more")
-        async with self._lock:
-            after = domain.cancelled(self._all[operation.id], actor=actor, reason=reason)
-            await self._keep(after, "cancelled")
-            self._all[after.id] = after
-        await self._carry_out(after.id)
-        return self._all[after.id]
+
+        def change(found: Operation) -> Operation:
+            return domain.cancelled(found, actor=actor, reason=reason)
+
+        await self._change(operation.id, change, "cancelled")
+        await self._carry_out(operation.id)
+        return self.get(operation.id)
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation. Raise `NotFound`."""
@@ -212,11 +231,37 @@ class FleetOperations:
         if not work:
             return
         answers = await asyncio.gather(*work)
-        async with self._lock:
-            for node, ack in answers:
-                if ack is not None:
-                    self._all[operation_id] = self._all[operation_id].answered(node, ack)
-            await self._keep(self._all[operation_id])
+        said = {node: ack for node, ack in answers if ack is not None}
+
+        def change(found: Operation) -> Operation:
+            for node, ack in said.items():
+                found = found.answered(node, ack)
+            return found
+
+        if said:
+            await self._change(operation_id, change)
+
+    async def _change(
+        self, operation_id: str, change: Callable[[Operation], Operation], what: str = ""
+    ) -> None:
+        """Change the record of an operation as it is now: other control planes, and other tasks, add what
+        their proxies say to the same one. Raise `StoreUnavailable` when somebody else is always faster.
+        """
+        for _ in range(TRIES):
+            document = await self._store.document(KIND, operation_id)
+            if document is None:
+                return  # forgotten meanwhile
+            operation = change(domain.decoded(document.body))
+            changes: list[Change] = [Put(KIND, operation_id, domain.encoded(operation), document.version)]
+            if what:
+                changes.append(Append(TOPIC, domain.entry(operation, what)))
+            try:
+                await self._store.commit(changes, at_us=self._clock.now_us())
+            except DocumentConflict:
+                continue
+            self._all[operation_id] = operation
+            return
+        raise StoreUnavailable(f"operation {operation_id} is being changed by others all the time; try again")
 
     async def _tell(
         self, operation: Operation, proxy: ProxyRecord, command: fleet_pb2.Command, *, undo: bool

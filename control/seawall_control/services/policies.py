@@ -35,6 +35,8 @@ from seawall_policy.compile.report import Violation
 from seawall_policy.diff import changes
 
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
+SHRINK_ROUTES: Final = 10
+"""Routes that a set must have before the loss of more than half of them is suspicious."""
 PAGE: Final = 50
 MAX_PAGE: Final = 500
 
@@ -83,6 +85,8 @@ class Plan:
     """None: everybody at once."""
     supersede: bool = False
     """Take the place of a rollout that is under way, instead of being refused."""
+    allow_shrink: bool = False
+    """More than half of the routes may go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,8 @@ class PolicyService:
                 f"the policy has mistakes ({len(mistakes)}); nothing was changed",
                 tuple(FieldProblem(v.field, v.message, v.code) for v in mistakes),
             )
+        if not plan.allow_shrink:
+            await self._check_shrink(name, document)
         raw = document.SerializeToString(deterministic=True)
         if len(raw) > MAX_DOCUMENT_BYTES:
             raise InvalidRequest(
@@ -177,6 +183,19 @@ class PolicyService:
         found = await self._publisher.publish(draft, plan, validate_only=validate_only)
         warnings = tuple(v for v in violations if v.warning)
         return Application(found.applied, warnings, found.rollout, found.targets)
+
+    async def _check_shrink(self, policy_set: str, document: policy_pb2.PolicyDocument) -> None:
+        """Raise `PreconditionFailed` for a document that takes most routes away, as half a file does."""
+        latest = await self._store.latest(policy_set)
+        if latest is None:
+            return
+        before, after = len(document_of(latest).routes), len(document.routes)
+        if before >= SHRINK_ROUTES and 2 * after < before:
+            raise PreconditionFailed(
+                f"the document has {after} routes and revision {latest.revision} "
+                f"of policy set {policy_set} has {before}: more than half would go. If that is meant, "
+                "allow it (allow_shrink, `seawall apply --allow-shrink`)"
+            )
 
     async def rollback(
         self,

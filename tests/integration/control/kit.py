@@ -78,11 +78,13 @@ class Proxy:
 
     def __init__(self, stubs: Stubs, node: str, *, boot_id: str = "boot-1", **hello: Any) -> None:
         self.call = stubs.fleet.Connect()
+        self._turn = asyncio.Lock()
         self._hello = fleet_pb2.Hello(node=node, boot_id=boot_id, version="0.1", schema_version=1, **hello)
 
     async def say(self, **kind: Any) -> None:
-        """Send a message."""
-        await self.call.write(fleet_pb2.ConnectRequest(**kind))
+        """Send a message; a stream takes one at a time."""
+        async with self._turn:
+            await self.call.write(fleet_pb2.ConnectRequest(**kind))
 
     async def hello(self) -> Any:
         """Open the stream."""

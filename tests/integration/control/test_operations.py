@@ -228,7 +228,12 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     async with running() as stubs, there(stubs, "one") as one, there(stubs, "two") as two:
         await told(two, "trip_breaker")
         assert one.kinds == []
+
+        async def both() -> bool:
+            return [ack.proxy for ack in (await get(stubs, begun)).acks] == ["one", "two"]
+
+        await until(both, what="both have said so")
         again = await start(stubs, request_id=request_id)
-        assert [ack.proxy for ack in again.acks] == ["one", "two"]
+        assert again.create_time == begun.create_time
         await stubs.fleet_operations.CancelOperation(pb.CancelOperationRequest(id=begun.id))
         await told(one, "reset_breaker")

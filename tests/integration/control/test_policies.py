@@ -163,3 +163,25 @@ async def test_diff_names_the_changed_field(stubs: Stubs) -> None:
     assert list(between.changes) == list(found.changes)
     same = await stubs.policies.DiffPolicy(pb.DiffPolicyRequest(document=document(2)))
     assert not same.changes
+
+
+async def test_a_document_that_takes_most_routes_away_is_refused(stubs: Stubs) -> None:
+    """Half a file, or another one: nothing happens unless it is said to be meant."""
+    many = document(1)
+    for number in range(9):
+        many.routes.add(name=f"r{number}", cluster="shop").match.service = f"s{number}"
+    half = document(1)
+    for number in range(4):
+        half.routes.add(name=f"r{number}", cluster="shop").match.service = f"s{number}"
+    await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=many))
+    for validate_only in (True, False):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stubs.policies.ApplyPolicy(
+                pb.ApplyPolicyRequest(document=document(1), validate_only=validate_only)
+            )
+        assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert "has 1 routes and revision 1 of policy set default has 10" in (refused.value.details() or "")
+    assert (await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=half))).changed
+    await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=many))
+    meant = pb.ApplyPolicyRequest(document=document(1), allow_shrink=True)
+    assert (await stubs.policies.ApplyPolicy(meant)).changed

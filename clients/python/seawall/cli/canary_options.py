@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -37,8 +38,18 @@ class PercentType(click.ParamType[float]):
 PERCENT: Final = PercentType()
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a document is to become the newest revision."""
+
+    plan: RolloutStrategy | None = None
+    """None: at every proxy at once."""
+    supersede: bool = False
+    allow_shrink: bool = False
+
+
 def rollout_options(command: F) -> F:
-    """Add the options; the command gets `plan`, a RolloutStrategy, or None without --canary."""
+    """Add the options; the command gets them as `how`."""
 
     @wraps(command)
     def with_plan(*args: Any, canary: tuple[str, ...], **values: Any) -> Any:
@@ -46,7 +57,12 @@ def rollout_options(command: F) -> F:
         given = {name: values.pop(name) for name in names}
         if not canary and any(value is not None for value in given.values()):
             raise click.UsageError("--bake and the guards belong to a rollout by stages: add --canary 10%.")
-        return command(*args, plan=make_plan(canary, **given) if canary else None, **values)
+        how = How(
+            make_plan(canary, **given) if canary else None,
+            supersede=values.pop("supersede"),
+            allow_shrink=values.pop("allow_shrink"),
+        )
+        return command(*args, how=how, **values)
 
     options = (
         click.option(
@@ -67,6 +83,14 @@ def rollout_options(command: F) -> F:
         ),
         click.option(
             "--patience", type=DURATION, help="How long a stage may lack calls before a pause; default 1h."
+        ),
+        click.option(
+            "--supersede",
+            is_flag=True,
+            help="Take the place of a rollout that is under way; else it is an error.",
+        ),
+        click.option(
+            "--allow-shrink", is_flag=True, help="Let more than half of the routes go (of 10 or more)."
         ),
     )
     decorated: Any = with_plan

@@ -104,6 +104,7 @@ def apply(
     message: str,
     rollout: RolloutStrategy | None,
     supersede: bool,
+    allow_shrink: bool,
 ) -> Call[policies.ApplyPolicyResponse]:
     """Make a document the newest revision."""
     request = policies.ApplyPolicyRequest(
@@ -116,6 +117,7 @@ def apply(
         message=message,
         rollout=rollout,
         supersede=supersede,
+        allow_shrink=allow_shrink,
     )
     return Call("/seawall.v1.PolicyService/ApplyPolicy", request, policies.ApplyPolicyResponse)
 

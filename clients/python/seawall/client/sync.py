@@ -119,6 +119,7 @@ class Policies:
         author: str = "",
         rollout: RolloutStrategy | None = None,
         supersede: bool = False,
+        allow_shrink: bool = False,
     ) -> ApplyPolicyResponse:
         """Make a document (a message, a mapping, or the path of a file) the newest revision, pushed to every
         proxy of the set.
@@ -126,7 +127,8 @@ class Policies:
         `etag` is the hash of the revision that the change is based on: `Conflict` when that is no longer the
         newest. `Invalid` carries every mistake of the document. A repeated `request_id` returns the first
         answer. With `rollout` (see `client.rollouts.strategy`) it goes out by stages. While a rollout is
-        under way, `NotPossibleNow` unless it is to be superseded.
+        under way, `NotPossibleNow` unless it is to be superseded. So is a
+        document that takes more than half of at least 10 routes away, unless `allow_shrink`.
         """
         call = calls.apply(
             document,
@@ -138,6 +140,7 @@ class Policies:
             message=message,
             rollout=rollout,
             supersede=supersede,
+            allow_shrink=allow_shrink,
         )
         return self._run.unary(call)
 

@@ -76,7 +76,7 @@ class ValidatePolicyResponse(_message.Message):
     def __init__(self, violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ...) -> None: ...
 
 class ApplyPolicyRequest(_message.Message):
-    __slots__ = ("document", "policy_set", "etag", "validate_only", "request_id", "author", "message", "rollout", "supersede")
+    __slots__ = ("document", "policy_set", "etag", "validate_only", "request_id", "author", "message", "rollout", "supersede", "allow_shrink")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,7 @@ class ApplyPolicyRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDE_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_SHRINK_FIELD_NUMBER: _ClassVar[int]
     document: _policy_pb2.PolicyDocument
     policy_set: str
     etag: str
@@ -95,7 +96,8 @@ class ApplyPolicyRequest(_message.Message):
     message: str
     rollout: _admin_rollouts_pb2.RolloutStrategy
     supersede: bool
-    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.RolloutStrategy, _Mapping]] = ..., supersede: _Optional[bool] = ...) -> None: ...
+    allow_shrink: bool
+    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.RolloutStrategy, _Mapping]] = ..., supersede: _Optional[bool] = ..., allow_shrink: _Optional[bool] = ...) -> None: ...
 
 class ApplyPolicyResponse(_message.Message):
     __slots__ = ("revision", "changed", "violations", "rollout", "targets")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seawall.cli import exits, render
-from seawall.cli.canary_options import rollout_options
+from seawall.cli.canary_options import How, rollout_options
 from seawall.cli.options import (
     connect,
     control_option,
@@ -24,7 +24,6 @@ from seawall.cli.options import (
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
     from seawall.v1.admin_policies_pb2 import ApplyPolicyResponse, Change, GetRolloutResponse, Revision
-    from seawall.v1.admin_rollouts_pb2 import RolloutStrategy
 
 POLL_S = 0.1
 VALUE_WIDTH = 160
@@ -104,9 +103,6 @@ def diff(
 @click.option("--dry-run", is_flag=True, help="Check and compare; store and push nothing.")
 @wait_option
 @rollout_options
-@click.option(
-    "--supersede", is_flag=True, help="Take the place of a rollout that is under way; else it is an error."
-)
 @policy_set_option
 @control_option
 @output_option
@@ -117,8 +113,7 @@ def apply(
     message: str,
     dry_run: bool,
     wait: float,
-    plan: RolloutStrategy | None,
-    supersede: bool,
+    how: How,
     policy_set: str,
     target: str,
     output: str,
@@ -151,8 +146,9 @@ def apply(
             message=message,
             policy_set=policy_set,
             validate_only=dry_run,
-            rollout=plan,
-            supersede=supersede,
+            rollout=how.plan,
+            supersede=how.supersede,
+            allow_shrink=how.allow_shrink,
         )
         for violation in answer.violations:
             if (violation.field, violation.code) not in known:  # another version may see more
