@@ -15,9 +15,16 @@ from seawall_control.api.enrolment import EnrolmentServicer
 from seawall_control.api.gate import Gate, GatePolicy
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.interceptor import AccessInterceptor
+from seawall_control.api.local_user import Sight
 from seawall_control.api.registry import Registry
 from seawall_control.domain.access import MethodAccess
-from seawall_control.listening import AUTHORITY_FOLDER, Protection, TlsSettings, check_exposure
+from seawall_control.listening import (
+    AUTHORITY_FOLDER,
+    ListenRefused,
+    Protection,
+    TlsSettings,
+    check_exposure,
+)
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.authority import Authority, utc
 from seawall_control.services.background import Background
@@ -52,10 +59,20 @@ class AccessSettings:
     """Entries of the audit journal older than this are deleted; 0 keeps them for ever."""
 
 
+def check_listeners(settings: AccessSettings, grpc: str, http: str) -> None:
+    """Raise `ListenRefused` for a listener that is refused as it is wanted, before anything is opened."""
+    tls, insecure = settings.tls, settings.gate.anybody
+    for mistake in tls.mistakes():
+        raise ListenRefused(mistake)
+    check_exposure(grpc, "--grpc", tls=tls.serves, insecure=insecure)
+    check_exposure(http, "--http", tls=tls.serves, insecure=insecure)
+    if settings.proxy_grpc_address:
+        address = settings.proxy_grpc_address
+        check_exposure(address, "--proxy-grpc", tls=tls.serves_proxies, insecure=insecure)
+
+
 class Access:
-    """Credentials, gate and TLS. Raise `ListenRefused`, `TlsMistake` or `AuthorityUnusable` for what cannot
-    be.
-    """
+    """Credentials, gate and TLS. Raise `TlsMistake` or `AuthorityUnusable` for what cannot be."""
 
     def __init__(
         self,
@@ -72,11 +89,7 @@ class Access:
         """`grpc` and `http` are the listeners' addresses; `dismiss` ends the stream of a node."""
         self.settings = settings
         self._clock = clock
-        tls, proxies, insecure = settings.tls, settings.proxy_grpc_address, settings.gate.anybody
-        check_exposure(grpc, "--grpc", tls=tls.serves, insecure=insecure)
-        check_exposure(http, "--http", tls=tls.serves, insecure=insecure)
-        if proxies:
-            check_exposure(proxies, "--proxy-grpc", tls=tls.serves_proxies, insecure=insecure)
+        tls, proxies = settings.tls, settings.proxy_grpc_address
         folder = data_dir / AUTHORITY_FOLDER
         authority = Authority.open(folder, utc(clock.now_us()))
         self.protection = Protection(tls, authority, folder, clock, grpc=grpc, http=http, proxies=proxies)
@@ -150,7 +163,12 @@ class Access:
             )
         elif not gate.local_user:
             _log.info("every call takes a token or a certificate")
-        elif self.gate.users.known:
+        elif self.gate.users.sight is Sight.HIDDEN:
+            _log.warning(
+                "/proc/net/tcp cannot be read here, so nobody is taken for the local user, and every call "
+                "takes a token; without one yet, start once with --insecure on loopback, and make it"
+            )
+        elif self.gate.users.sight is Sight.TELLS:
             _log.info(
                 "without a token only the user that runs this process (and root) may call, on this machine"
             )

@@ -112,8 +112,6 @@ class Protection:
         """Of gRPC and HTTP; None: plaintext."""
         self.proxies: FollowedTls | None = None
         self.own_certificate: ServerCertificate | None = None
-        for mistake in settings.mistakes():
-            raise ListenRefused(mistake)
         wanted = settings.own or (bool(proxies) and settings.serves_proxies and not settings.proxy_cert_file)
         if wanted:
             names = (*default_names(grpc, http, proxies), *settings.names)

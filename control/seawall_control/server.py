@@ -28,7 +28,7 @@ from seawall.v1 import (
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
 )
-from seawall_control.access import Access, AccessSettings
+from seawall_control.access import Access, AccessSettings, check_listeners
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer, serialised
@@ -359,11 +359,12 @@ async def run_control(
 ) -> int:
     """Run the control plane until `stop` is set; return the exit code.
 
-    `ready` is called once with the addresses when everything is served. Raises `StoreRefused` and
-    `AddressInUse` before anything is served. Cancelling drains as `stop` does. Signals are the caller's
-    business (main.py).
+    `ready` is called once with the addresses when everything is served. Raises `StoreRefused`,
+    `ListenRefused`, `TlsMistake`, `AuthorityUnusable` and `AddressInUse` before anything is served.
+    Cancelling drains as `stop` does. Signals are the caller's business (main.py).
     """
     stop = stop or asyncio.Event()
+    check_listeners(settings.access, settings.grpc_address, settings.http_address)
     store = await open_store(settings.data_dir, settings.store_url)
     try:
         plane = ControlPlane(settings, store)

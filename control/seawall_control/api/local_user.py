@@ -2,8 +2,9 @@
 
 Linux lists TCP sockets with the user that made them (/proc/net/tcp and tcp6). A connection of the loopback
 interface has both ends there; the peer's row is the one whose local address is the peer's. A row without an
-inode belongs to nobody any more, and its user reads 0: it counts as unknown, not as root. Other systems have
-no such list; there nobody can be told from anybody, and `known` is False.
+inode belongs to nobody any more, and its user reads 0: it counts as unknown, not as root. Where Linux hides
+the list (a service with ProcSubset=pid, some sandboxes) nobody is taken for the local user. Other systems
+have no such list; there everybody on loopback is, and the start says so.
 
 The user is the one that made the socket: a program that hands strangers' connections on (a tunnel, a reverse
 proxy on the same machine) speaks for the user that runs it.
@@ -18,6 +19,7 @@ import pwd
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -32,8 +34,19 @@ Key: TypeAlias = tuple[str, int, int]
 """Host and port of the peer, and our port."""
 
 
-def _readable() -> bool:
-    return sys.platform == "linux" and os.access(TABLES[0], os.R_OK)
+class Sight(Enum):
+    """What this system tells about the users of connections."""
+
+    TELLS = "tells"
+    HIDDEN = "hidden"
+    """It would, but not to this process."""
+    NONE = "none"
+
+
+def _sight(tables: tuple[Path, ...]) -> Sight:
+    if sys.platform != "linux":
+        return Sight.NONE
+    return Sight.TELLS if any(os.access(table, os.R_OK) for table in tables) else Sight.HIDDEN
 
 
 def _decoded(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
@@ -90,10 +103,7 @@ class LocalUsers:
         self._remembered: OrderedDict[Key, tuple[float, int | None]] = OrderedDict()
         self._waiting: dict[Key, asyncio.Future[int | None]] = {}
         self._looking: asyncio.Task[None] | None = None
-        self.known: bool = _readable()
-        """Whether this system tells the users of connections; where it does not, everybody on loopback is
-        taken for the local user.
-        """
+        self.sight: Sight = _sight(tables)
 
     async def name_of(self, host: str, port: int, server_port: int) -> str | None:
         """Return the name of the user behind a loopback connection when it may do everything; None when it
@@ -101,7 +111,7 @@ class LocalUsers:
         """
         if not is_loopback(host):
             return None
-        if not self.known:
+        if self.sight is Sight.NONE:
             return "unknown"
         uid = await self._uid(host, port, server_port)
         return None if uid is None else _user_name(uid)

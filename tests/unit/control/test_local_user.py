@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from seawall_control.api.local_user import LocalUsers, is_loopback, owners
+from seawall_control.api.local_user import LocalUsers, Sight, is_loopback, owners
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 
@@ -126,7 +127,7 @@ async def test_other_machines_are_never_local() -> None:
 async def test_where_nobody_can_tell_loopback_is_everybodys() -> None:
     """The start says so."""
     users = LocalUsers()
-    users.known = False
+    users.sight = Sight.NONE
     assert await users.name_of("127.0.0.1", 1, 2) == "unknown"
     assert await users.name_of("10.0.0.1", 1, 2) is None
 
@@ -148,3 +149,12 @@ async def test_where_nobody_can_tell_loopback_is_everybodys() -> None:
 def test_loopback(host: str, expected: bool) -> None:
     """By number; a name is no address of a peer."""
     assert is_loopback(host) is expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has the list")
+async def test_a_list_that_is_hidden_lets_nobody_in(tmp_path: Path) -> None:
+    """A sandbox must not make everybody on loopback an administrator."""
+    users = LocalUsers(tables=(tmp_path / "tcp", tmp_path / "tcp6"))
+    assert users.sight is Sight.HIDDEN
+    with connected() as ((host, port), server_port):
+        assert await users.name_of(host, port, server_port) is None
