@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from seawall_control.api.caller import ServedCall
 from seawall_control.api.local_user import LocalUsers
 from seawall_control.domain import access as rules
-from seawall_control.domain.access import EVERY_ROLE, Caller, MethodAccess
+from seawall_control.domain.access import EVERY_ROLE, Caller, MethodAccess, Role
 from seawall_control.domain.audit import record_of
 from seawall_control.domain.buckets import Buckets
 from seawall_control.domain.errors import ControlError, PermissionDenied, RateLimited, Unauthenticated
@@ -115,7 +115,8 @@ class Gate:
         caller: Caller | None = None
         try:
             caller = await self.identify(shown)
-            self._count(caller)
+            if not _is_a_stream_of_many(caller, access):
+                self._count(caller)
             rules.authorise(caller, method, access)
         except ControlError as error:
             await self._refused(error, caller, method, shown)
@@ -228,3 +229,10 @@ class Gate:
             "certificate": self._certificates,
         }
         return found.get(caller.kind)
+
+
+def _is_a_stream_of_many(caller: Caller, access: MethodAccess | None) -> bool:
+    """Tell whether this is a proxy that shows no credential of its own: all those of an address would share
+    one measure, and a fleet that comes back at once would hold itself up. Streams have bounds of their own.
+    """
+    return access is not None and access.role is Role.PROXY and caller.kind in {"local", "anonymous"}

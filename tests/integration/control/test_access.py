@@ -488,3 +488,32 @@ async def test_the_local_user_needs_no_token(tmp_path: Path) -> None:
     finally:
         await plane.stop()
         await store.aclose()
+
+
+async def test_a_fleet_on_one_machine_comes_back_at_once(tmp_path: Path) -> None:
+    """Proxies without credentials share an address, and no measure; everything else of it has one."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control", grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=1.0
+    )
+    store = await open_store(settings.data_dir)
+    plane = ControlPlane(settings, store)
+    plane.access.gate._calls = Buckets(per_second=0.01, burst=2, capacity=10)
+    await plane.start()
+    try:
+        async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
+            connect: Any = channel.stream_stream(
+                "/seawall.v1.FleetService/Connect",
+                request_serializer=fleet_pb2.ConnectRequest.SerializeToString,
+                response_deserializer=fleet_pb2.ConnectResponse.FromString,
+            )
+            for number in range(5):
+                stream = connect(timeout=20)
+                hello = fleet_pb2.Hello(node=f"p{number}", boot_id="1")
+                await stream.write(fleet_pb2.ConnectRequest(hello=hello))
+                assert (await stream.read()).WhichOneof("kind") == "welcome"
+                stream.cancel()
+            codes = [(await http(plane.addresses.http, "GET", "/status"))[0] for _ in range(3)]
+            assert codes == [200, 200, 429]
+    finally:
+        await plane.stop()
+        await store.aclose()
