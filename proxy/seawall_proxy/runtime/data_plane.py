@@ -36,6 +36,7 @@ from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.policy_holder import PolicyHolder
 from seawall_proxy.runtime.readings import Descriptors, find_memory
 from seawall_proxy.runtime.report import stats_report
+from seawall_proxy.runtime.shadow_events import ShadowTeller
 from seawall_proxy.runtime.sockets import Place
 from seawall_proxy.runtime.status import status_page
 from seawall_proxy.runtime.tls import TlsMistake
@@ -110,6 +111,7 @@ class DataPlane:
             Descriptors(),
             recorder.system,
         )
+        self.shadows: ShadowTeller = ShadowTeller(self.worker, self.routes, recorder.system)
 
     @property
     def policy(self) -> PolicyHolder:
@@ -224,6 +226,7 @@ class DataPlane:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.holder.learn_pending())
             tasks.create_task(self.monitor.run())
+            tasks.create_task(self.shadows.run())
             tasks.create_task(self._tick())
             tasks.create_task(self._follow_certificates())
 
