@@ -271,7 +271,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
 
 def control_families() -> list[tuple[str, str, str, str]]:
     """Return name, kind, labels and text of everything that the control plane serves."""
-    from seawall_control.api import access_metrics, metrics
+    from seawall_control.api import access_metrics, change_metrics, metrics
     from seawall_control.api.gate import GateNumbers
     from seawall_control.domain.events import EventCounts, Severity
     from seawall_control.domain.health import Component, Status
@@ -309,7 +309,8 @@ def control_families() -> list[tuple[str, str, str, str]]:
 
     events = SimpleNamespace(numbers=EventNumbers())
     text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
-    return families(text + access_metrics.render(GateNumbers(), AuditNumbers()))
+    changes = change_metrics.render([], {}, 0)
+    return families(text + access_metrics.render(GateNumbers(), AuditNumbers()) + changes)
 
 
 def families(page: str) -> list[tuple[str, str, str, str]]:

@@ -29,6 +29,7 @@ from seawall.v1 import (
     fleet_pb2_grpc,
 )
 from seawall_control.access import Access, AccessSettings, check_listeners
+from seawall_control.api import change_metrics
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer, serialised
@@ -275,6 +276,9 @@ class ControlPlane:
             self.access.gate,
             methods,
             lambda: self.alerting.evaluator.firing,
+            lambda: change_metrics.render(
+                self.rollouts.active, self.rollouts.ended, len(self.operations.all(active_only=True))
+            ),
             settings.access.open_metrics,
         )
         tls = self.access.protection.admin

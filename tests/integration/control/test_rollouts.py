@@ -19,6 +19,7 @@ from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, document, until
+from tests.kit.processes import http_get
 
 pytestmark = pytest.mark.integration
 
@@ -303,6 +304,20 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
                 follower.fails_with.add(new[1])
             await ends(stubs, pb.STAGED_ROLLOUT_STATE_ROLLED_BACK)
             await all_have([*canaries, *rest], 3)
+
+
+async def test_the_metrics_say_what_is_under_way(plane: ControlPlane, stubs: Stubs) -> None:
+    """And how those before have ended."""
+    async with fleet(stubs, *NODES) as followers:
+        await apply(stubs, 1)
+        await all_have(followers, 1)
+        await apply(stubs, 2, rollout=plan(bake_s=600))
+        await stubs.rollouts.UndoRollout(pb.UndoRolloutRequest())
+        await apply(stubs, 3, rollout=plan(bake_s=600))
+        _, page = await asyncio.to_thread(http_get, plane.addresses.http, "/metrics")
+    assert 'seawall_control_rollouts_active{state="running"} 1' in page
+    assert 'seawall_control_rollouts_ended_total{state="rolled_back"} 1' in page
+    assert "seawall_control_operations_active 0" in page
 
 
 async def test_labels_choose_the_canaries(stubs: Stubs) -> None:

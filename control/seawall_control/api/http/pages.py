@@ -86,6 +86,7 @@ class Pages:
             feed_readers=len(parts.feed),
         )
         text += access_metrics.render(parts.gate.numbers, parts.gate.audit.numbers)
+        text += parts.changes()
         if asked:
             text += metric_aliases.render(report, parts.fleet, firing)
         return Response(text, headers={"content-type": metrics.CONTENT_TYPE})

@@ -33,5 +33,7 @@ class HttpParts:
     """What each RPC asks of its callers, by path."""
     firing: Callable[[], Mapping[str, int]]
     """How many alerts of each severity fire."""
+    changes: Callable[[], str]
+    """The page of metrics about rollouts and operations."""
     open_metrics: bool = False
     """Whether /metrics asks for no credential."""
