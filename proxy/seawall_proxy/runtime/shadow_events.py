@@ -1,10 +1,10 @@
 """Events about what is in shadow: once a minute what it would have done, for each route where that was
 anything.
 
-A mechanism in shadow may decide about each call, and events as thick as the traffic would be of no use. What is
-told is how much the counts have grown in a minute, in one event of a route; the counts themselves are at
-`/status`, in the metrics and in the statistics. Hopeless calls are in shadow unless a policy says otherwise, so
-they alone make no event.
+A mechanism in shadow may decide about each call, and events as thick as the traffic would be of no use. What
+is told is how much the counts have grown in a minute, in one event of a route; the counts themselves are at
+`/status`, in the metrics and in the statistics. Hopeless calls are in shadow unless a policy says otherwise,
+so they alone make no event.
 """
 
 from __future__ import annotations

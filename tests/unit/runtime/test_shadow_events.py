@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+from google.protobuf.json_format import MessageToDict
+
 from seawall.v1 import event_pb2
 from seawall_proxy.call.ports import TraceSink
 from seawall_proxy.runtime.shadow_events import TELL_S, ShadowTeller
@@ -42,15 +44,16 @@ async def test_once_a_minute_what_has_grown() -> None:
         event = EventBuilder("node", ClockAnchor(0.0, 0.0), bytes).build(record)
         assert (event.kind, event.severity) == (event_pb2.EVENT_KIND_SYSTEM, event_pb2.SEVERITY_LOW)
         assert (event.component, event.error_type) == ("route/a", "shadow_differs")
-        assert dict(event.details["would"]) == {"deadline/refuse": 2, "fallback/static": 3, "limit/refuse": 1}
-        assert event.details["seconds"] == TELL_S
+        details = MessageToDict(event.details)
+        assert details["would"] == {"deadline/refuse": 2, "fallback/static": 3, "limit/refuse": 1}
+        assert details["seconds"] == TELL_S
         teller.tell()
         assert len(recorder) == 0
         routes["a"].would_fall_back["static"] = 5
         teller.tell()
         (again,) = recorder.take(10)
         event = EventBuilder("node", ClockAnchor(0.0, 0.0), bytes).build(again)
-        assert dict(event.details["would"]) == {"fallback/static": 2}
+        assert MessageToDict(event.details)["would"] == {"fallback/static": 2}
         assert "fallback/static" in event.message
     finally:
         worker.close()
