@@ -318,6 +318,38 @@ def test_a_larger_limit_is_there_at_once() -> None:
         play.forget()
 
 
+def test_who_waits_is_served_when_a_policy_takes_the_limit_away() -> None:
+    """By the calls under the policy before, which give their places back where they took them."""
+    with Playbook(snapshot(limit=limited(1, queue_timeout_s=0.5))) as play:
+        begin(play)
+        second = begin(play)
+        play.apply(snapshot(revision=2))
+        third = begin(play)
+        assert play.server().count == 2
+        play.server().request(1).trailers_only(0)
+        play.server().request(2).trailers_only(0)
+        play.server().request(3).trailers_only(0)
+        assert (second.seen.status, third.seen.status) == (0, 0)
+        play.forget()
+
+
+def test_who_waits_stays_when_a_policy_takes_the_queue_away() -> None:
+    """Calls keep the policy they began with: their place in the queue, and the time they may wait."""
+    with Playbook(snapshot(limit=limited(1, queue_timeout_s=0.5))) as play:
+        begin(play)
+        second, third = begin(play), begin(play)
+        play.apply(snapshot(limit=limited(1, queue=0, queue_timeout_s=0.5), revision=2))
+        refused_now = begin(play)
+        assert refused_now.seen.status == status.RESOURCE_EXHAUSTED
+        play.server().request(1).trailers_only(0)
+        play.server().request(2).trailers_only(0)
+        assert second.seen.status == 0
+        play.advance(0.1)
+        play.server().request(3).trailers_only(0)
+        assert third.seen.status == 0
+        play.forget()
+
+
 # the journal, and whatever a call waited for before
 
 

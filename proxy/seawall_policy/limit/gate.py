@@ -135,7 +135,7 @@ class Gate:
         self._has_shares: bool = max(options.shares) > 0.0
 
     def resize(self, options: LimitOptions) -> None:
-        """Go on under changed numbers; those that wait stay, as long as they fit."""
+        """Go on under changed numbers; those that wait stay, even in a queue that is no more."""
         self.options = options
         self._has_shares = max(options.shares) > 0.0
         self.tenants.most = options.max_tenants
