@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Final
 
 from seawall.context import Field, context_fields, trace_id
+from seawall.rpc_error import status_of
 
 MAX_MESSAGE_BYTES: Final = 1024
 MAX_STACK_BYTES: Final = 16 * 1024
@@ -95,11 +96,14 @@ def capture(  # noqa: PLR0913 - one keyword per field
     """Take down an exception with the fields of `error_context`; what is given here wins over those.
 
     Sizes: message 1 KiB, stack trace 16 KiB (the innermost frames are kept), 32 details of 1 KiB each,
-    variables of 5 frames, 20 of a frame, 256 bytes each.
+    variables of 5 frames, 20 of a frame, 256 bytes each. Of a gRPC error the type is its status and the
+    message what the server said; what it said beside that (`google.rpc.Status`) is in the details.
     """
     fields = dict(context_fields())
     named = {key: str(fields.pop(key, "") or "") for key in ("component", "job_id", "job_name")}
-    merged: dict[str, Detail] = {**fields, **(details or {})}
+    status = status_of(error)
+    said = {} if status is None else {"exception": type(error).__qualname__, **status.details}
+    merged: dict[str, Detail] = {**said, **fields, **(details or {})}
     bounded = {clip(key, MAX_DETAIL_BYTES): _bounded(merged[key]) for key in list(merged)[:MAX_DETAILS]}
     if include_locals:
         bounded["locals"] = {place: dict(values) for place, values in locals_of(error, redact).items()}
@@ -108,14 +112,14 @@ def capture(  # noqa: PLR0913 - one keyword per field
         at=at,
         component=clip(component or named["component"] or "application", MAX_NAME_BYTES),
         severity=severity,
-        error_type=type(error).__qualname__,
-        message=message_of(error),
+        error_type=type(error).__qualname__ if status is None else status.code,
+        message=message_of(error) if status is None else clip(status.message, MAX_MESSAGE_BYTES),
         stack=stack_of(error),
         job_id=clip(job_id or named["job_id"], MAX_DETAIL_BYTES),
         job_name=clip(job_name or named["job_name"], MAX_DETAIL_BYTES),
         trace_id=trace_id(),
         details=bounded,
-        code=code,
+        code=code or ("" if status is None else status.code),
         category=category,
     )
 

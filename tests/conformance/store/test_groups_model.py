@@ -29,7 +29,9 @@ from seawall_control.domain.taking import Reception
 from seawall_control.store import group_sql
 from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import EventQuery, GroupQuery, Store
-from seawall_control.store.sqlite import open_store
+from seawall_control.store.postgres import open_store as open_postgres
+from seawall_control.store.sqlite import open_store as open_sqlite
+from tests.kit.postgres import running
 
 HOUR_US = 3_600_000_000
 START_US = 500_000 * HOUR_US
@@ -61,12 +63,21 @@ class Groups(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.directory = Path(tempfile.mkdtemp(prefix="seawall-groups-"))
         self.memory: Store = MemoryStore()
-        self.sqlite: Store = self.runner.run(open_store(self.directory / "d"))
+        self.place = self.runner.run(self.new_place())
+        self.real: Store = self.runner.run(self.open())
         self.now_us = START_US
         self.number = 0
         self.seq = 0
-        self.sieves = {store: self.gates() for store in ("memory", "sqlite")}
+        self.sieves = {store: self.gates() for store in ("memory", "real")}
         self.produced = 0
+
+    async def new_place(self) -> str:
+        """Return where a new store is made."""
+        return str(self.directory / "d")
+
+    async def open(self) -> Store:
+        """Open the store that is compared with the reference."""
+        return await open_sqlite(Path(self.place))
 
     def gates(self) -> Gates:
         """Return a sieve with dice of its own that are always the same."""
@@ -85,7 +96,7 @@ class Groups(RuleBasedStateMachine):
             return tuple(found) if isinstance(found, list) else found
 
         expected = self.runner.run(one(self.memory, "memory"))
-        found = self.runner.run(one(self.sqlite, "sqlite"))
+        found = self.runner.run(one(self.real, "real"))
         assert found == expected
         return found
 
@@ -211,8 +222,8 @@ class Groups(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.runner.run(self.sqlite.aclose())
-        self.sqlite = self.runner.run(open_store(self.directory / "d"))
+        self.runner.run(self.real.aclose())
+        self.real = self.runner.run(self.open())
 
     @invariant()
     def every_event_is_counted_once(self) -> None:
@@ -230,7 +241,7 @@ class Groups(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
-            self.runner.run(self.sqlite.aclose())
+            self.runner.run(self.real.aclose())
             self.runner.close()
             shutil.rmtree(self.directory)
             self.patch.undo()
@@ -238,3 +249,20 @@ class Groups(RuleBasedStateMachine):
 
 Groups.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 TestGroups = pytest.mark.slow(Groups.TestCase)
+
+
+class PostgresGroups(Groups):
+    """The same, with PostgreSQL."""
+
+    async def new_place(self) -> str:
+        """See `Groups.new_place`."""
+        server = running()
+        return server.url_of(await server.new_database())
+
+    async def open(self) -> Store:
+        """See `Groups.open`."""
+        return await open_postgres(self.place)
+
+
+PostgresGroups.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestPostgresGroups = pytest.mark.usefixtures("postgres_server")(pytest.mark.slow(PostgresGroups.TestCase))

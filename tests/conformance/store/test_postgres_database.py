@@ -21,13 +21,16 @@ from seawall_control.domain.errors import (
     StoreUnavailable,
 )
 from seawall_control.domain.filters import EVERYTHING, parse
+from seawall_control.domain.groups import GroupState
 from seawall_control.domain.records import Put
+from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.taking import Received
 from seawall_control.store import postgres
 from seawall_control.store.port import EventQuery
-from seawall_control.store.postgres import PostgresStore, open_store, target, writer
+from seawall_control.store.postgres import PostgresStore, open_store, opening, target, writer
 from seawall_control.store.postgres.events import page_sql
 from seawall_control.store.postgres.opening import migrations
+from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_row
 from tests.conformance.store.test_port import draft, event
 from tests.kit.postgres import PASSWORD, PostgresServer
 
@@ -97,6 +100,37 @@ async def test_control_planes_that_start_at_once_migrate_once(url: str) -> None:
     results = await asyncio.gather(*(store.report([event(1)]) for store in stores))
     assert sorted(len(found.stored) for found in results) == [0, 0, 0, 1]
     await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_events_of_before_there_were_groups_are_grouped(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upgrade gives stored events their groups and counts, and the next event goes to the same group."""
+    monkeypatch.setattr(opening, "migrations", lambda: migrations()[:2])
+    await (await open_store(url)).aclose()
+    day_us = 24 * 3_600_000_000
+    events = [
+        *(event(n, fingerprint="v1:a", route="r", message=f"m{n}", resolved=n < 5) for n in range(10)),
+        event(20, fingerprint="v1:b", route="s", resolved=True, resolved_at_us=7),
+        event(21, fingerprint="v1:c", route="s", timestamp_us=event(0).timestamp_us - 100 * day_us),
+    ]
+    db = await asyncpg.connect(url)
+    marks = ", ".join(f"${i + 1}" for i in range(len(EVENT_COLUMNS)))
+    await db.executemany(
+        f"INSERT INTO events ({EVENT_SELECT}) VALUES ({marks})", list(map(event_row, events))
+    )
+    await db.close()
+    monkeypatch.undo()
+    store = await open_store(url)
+    a, b, c = [await store.group(f"v1:{name}") for name in "abc"]
+    assert (a.state, a.events, a.counted, a.message) == (GroupState.ONGOING, 10, 0, "m9")
+    assert (b.state, b.since_us, c.events) == (GroupState.RESOLVED, 7, 1)
+    assert sum(n for _, n, _ in await store.group_hours("v1:a", hour=2**40, hours=2**40)) == 10
+    days = await store.rollups(RollupQuery(Width.DAY, 0, 2**40, ("route",)))
+    assert [(row.values[0], row.events) for row in days] == [("s", 1), ("r", 10), ("s", 1)]
+    await store.report([event(30, fingerprint="v1:a", message="new")])
+    assert (await store.group("v1:a")).events == 11
+    await store.aclose()
 
 
 async def test_settings_are_those_that_durability_needs(store: PostgresStore, url: str) -> None:
