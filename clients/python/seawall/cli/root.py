@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "events": ("events:events", "List, show, resolve, count or follow error events."),
     "groups": ("groups:groups", "See, assign, mute, resolve and merge groups of events: one problem each."),
     "export": ("export:export", "Write events to a file."),
+    "alerts": ("alerts:alerts", "See what fires; set rules, channels and silences."),
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),

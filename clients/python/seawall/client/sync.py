@@ -430,6 +430,14 @@ class Seawall:
         """
         return self._run.unary(Call(method, request, response, timeout_s))
 
+    def follow(
+        self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
+    ) -> Iterator[R]:
+        """Send any RPC of `seawall.v1` that answers with a stream, and yield its answers; see `call`. None
+        means an hour.
+        """
+        return self._run.stream(Call(method, request, response, timeout_s or calls.TAIL_TIMEOUT_S))
+
     def close(self) -> None:
         """Close the connection; running calls end."""
         self._run.close()
