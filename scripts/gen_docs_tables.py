@@ -754,8 +754,11 @@ def limits_control() -> str:
         subscription,
         tokens,
     )
-    from seawall_control.services import audit, events, feed, policies, session, tail
+    from seawall_control.domain import operations as fleet_operations
+    from seawall_control.domain.rollout import strategy as rollout_strategy
+    from seawall_control.services import audit, events, feed, policies, rollout_book, session, tail
     from seawall_control.services import fleet as fleet_service
+    from seawall_control.services import operations as operations_service
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
 
@@ -783,6 +786,10 @@ def limits_control() -> str:
             ("filter", f"{filters.MAX_LENGTH} characters, {filters.MAX_TERMS} terms", "`INVALID_FILTER`"),
             ("time for a query", length(readers.LIMIT_S), "`QUERY_TOO_SLOW`"),
             ("changes that wait for the writer", count(group_commit.MAX_QUEUED), "the next ones wait"),
+            ("stages of a rollout", count(rollout_strategy.MAX_STAGES), "`INVALID_REQUEST`"),
+            ("finished rollouts that a policy set keeps", count(rollout_book.KEEP), "the oldest goes"),
+            ("operations in effect", count(fleet_operations.MAX_ACTIVE), "`PRECONDITION_FAILED`"),
+            ("operations that are kept after their end", count(operations_service.KEEP), "the oldest goes"),
             ("live followers (`events tail`)", count(tail.FOLLOWERS), "`TOO_MANY_STREAMS`"),
             (
                 "events that wait for one follower",

@@ -50,6 +50,8 @@ class _Run:
     stable: Revision
     meter: Meter = field(default_factory=Meter)
     before: Mapping[str, Counters] = field(default_factory=dict)
+    runs: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The run of each proxy that is to have the revision, and how many there have been after the first."""
     saved_s: float = 0.0
 
     def saved(self) -> Saved:
@@ -223,6 +225,9 @@ class Rollouts:
     def _measure(self, run: _Run) -> None:
         now_s = self._clock.monotonic_s()
         for proxy in self._fleet.of_set(run.rollout.policy_set):
+            if run.rollout.wants(proxy.node, proxy.labels, proxy.applied_revision):
+                boot_id, restarts = run.runs.get(proxy.node, (proxy.boot_id, 0))
+                run.runs[proxy.node] = (proxy.boot_id, restarts + (proxy.boot_id != boot_id))
             run.meter.sample(
                 proxy.node,
                 canary=_side(run, proxy),
@@ -474,6 +479,8 @@ class Rollouts:
 
     def members(self, rollout: Rollout) -> list[tuple[Member, bool]]:
         """Return the connected proxies of the set by name, and whether each is to have the revision now."""
+        run = self._runs.get(rollout.policy_set)
+        runs = {} if run is None else run.runs
         return [
             (
                 Member(
@@ -482,6 +489,7 @@ class Rollouts:
                     refused=(proxy.reasons or ("it gave no reason",))
                     if rollout.hash in proxy.refused
                     else (),
+                    restarts=runs.get(proxy.node, ("", 0))[1],
                 ),
                 rollout.wants(proxy.node, proxy.labels, proxy.applied_revision),
             )

@@ -306,6 +306,24 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
             await all_have([*canaries, *rest], 3)
 
 
+async def test_a_revision_that_proxies_do_not_survive_is_taken_back(stubs: Stubs) -> None:
+    """The canary dies of it again and again; its calls tell nothing, its restarts do."""
+    await apply(stubs, 1)
+    async with fleet(stubs, "steady") as steady:
+        await all_have(steady, 1)
+        stages = [pb.RolloutStage(selector="tier=canary")]
+        await apply(stubs, 2, rollout=pb.RolloutStrategy(stages=stages))
+        for number in range(4):
+            proxy = Proxy(stubs, "weak", boot_id=f"run-{number}", labels={"tier": "canary"})
+            await proxy.hello()
+            await proxy.hear("policy")
+            await asyncio.sleep(1.2)
+            proxy.call.cancel()
+        ended = await ends(stubs, pb.STAGED_ROLLOUT_STATE_ROLLED_BACK)
+        assert ended.reason == "weak has restarted 3 times since it was to have the revision"
+        await all_have(steady, 3)
+
+
 async def test_the_metrics_say_what_is_under_way(plane: ControlPlane, stubs: Stubs) -> None:
     """And how those before have ended."""
     async with fleet(stubs, *NODES) as followers:

@@ -145,6 +145,22 @@ def test_a_refusal_while_everybody_gets_it_takes_it_back_unless_somebody_wanted_
     assert "no-0 refused it: cannot" in late.reason
 
 
+def test_proxies_that_do_not_survive_it_take_it_back() -> None:
+    """One restart is an upgrade, three are the revision's fault; by hand it stays."""
+    began = machine.begun(rollout(), 5, seen(), at(0))
+
+    def look(restarts: int) -> Seen:
+        members = (Member(node="a", applied=True), Member(node="b", applied=False, restarts=restarts))
+        return replace(seen(), members=members)
+
+    assert machine.advance(began, look(2), at(1)).state is State.RUNNING
+    after = machine.advance(began, look(3), at(1))
+    assert (after.state, after.findings[0].guard) == (State.ROLLED_BACK, "restarts")
+    assert after.reason == "b has restarted 3 times since it was to have the revision"
+    forced = machine.promoted(began, at(1))
+    assert machine.advance(forced, look(3), at(2)).state is State.PROMOTING
+
+
 def test_what_proves_nothing_is_paused_in_the_end() -> None:
     """No traffic is no proof."""
     now = machine.begun(rollout(), 5, seen(), at(0))

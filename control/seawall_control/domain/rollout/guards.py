@@ -46,7 +46,7 @@ class Finding:
     """One comparison, or one reason, in numbers and in words."""
 
     guard: str
-    """`error_rate`, `latency`, `rejections`, `nacks`, `calls`, `proxies`, `bake`, `operator`."""
+    """`error_rate`, `latency`, `rejections`, `nacks`, `restarts`, `calls`, `proxies`, `bake`, `operator`."""
     verdict: Verdict
     text: str
     route: str = ""

@@ -22,6 +22,10 @@ from seawall_control.domain.rollout.guards import Finding, Judgement, Verdict
 from seawall_control.domain.rollout.strategy import Strategy, is_member, threshold
 
 MAX_TEXT: Final = 512
+MAX_RESTARTS: Final = 2
+"""Restarts of one proxy during a rollout that are nobody's concern (it is upgraded, its host is rebooted);
+with one more it is taken for a revision that proxies do not survive.
+"""
 PROMOTE_PATIENCE_S: Final = 300.0
 """How long the proxies may take to put the revision in effect when it is everybody's."""
 
@@ -118,6 +122,8 @@ class Member:
     applied: bool
     refused: tuple[str, ...] = ()
     """Why it refused it; empty when it did not."""
+    restarts: int = 0
+    """How often its process has begun anew since it was to have the revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +152,7 @@ def advance(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
 
 
 def _staged(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
-    if back := _refused(rollout, seen, now_us):
+    if back := _harmed(rollout, seen, now_us):
         return back
     judgement = seen.judgement
     if judgement.verdict is Verdict.ROLLBACK:
@@ -181,17 +187,27 @@ def _staged(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
     return _promoted(rollout, "every stage has held", now_us)
 
 
-def _refused(rollout: Rollout, seen: Seen, now_us: int) -> Rollout | None:
+def _harmed(rollout: Rollout, seen: Seen, now_us: int) -> Rollout | None:
+    if rollout.forced:
+        return None
+    falling = [member for member in seen.members if member.restarts > MAX_RESTARTS]
+    if falling:
+        text = (
+            f"{falling[0].node} has restarted {falling[0].restarts} times since it was to have the revision"
+        )
+        return _taken_back(rollout, "restarts", text, falling[0].restarts, MAX_RESTARTS, now_us)
     refusing = [member for member in seen.members if member.refused]
     allowed = rollout.strategy.guards.max_nacks
-    if rollout.forced or len(refusing) <= allowed:
+    if len(refusing) <= allowed:
         return None
     first = refusing[0]
     text = f"{len(refusing)} {'proxy' if len(refusing) == 1 else 'proxies'} refused the revision, "
     text += f"{allowed} may; {first.node}: {first.refused[0]}"
-    found = Finding(
-        guard="nacks", verdict=Verdict.ROLLBACK, text=text[:MAX_TEXT], canary=len(refusing), limit=allowed
-    )
+    return _taken_back(rollout, "nacks", text, len(refusing), allowed, now_us)
+
+
+def _taken_back(rollout: Rollout, guard: str, text: str, count: int, allowed: int, now_us: int) -> Rollout:
+    found = Finding(guard=guard, verdict=Verdict.ROLLBACK, text=text[:MAX_TEXT], canary=count, limit=allowed)
     return _ended(rollout, State.ROLLED_BACK, found.text, now_us, verdict=Verdict.ROLLBACK, findings=(found,))
 
 
@@ -220,7 +236,7 @@ def _waiting(rollout: Rollout, findings: tuple[Finding, ...], now_us: int) -> Ro
 
 
 def _promoting(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
-    if back := _refused(rollout, seen, now_us):
+    if back := _harmed(rollout, seen, now_us):
         return back
     behind = [member for member in seen.members if not member.applied]
     if not behind:
