@@ -15,6 +15,7 @@ from typing import Final
 
 from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import (
+    ControlError,
     NotFound,
     ShuttingDown,
     Superseded,
@@ -65,6 +66,10 @@ TICK_S: Final = 1.0
 SAVED_AT_ONCE: Final = 64
 """States of proxies that are handed to the store together."""
 COMMAND_TIMEOUT_S: Final = 5.0
+REMEMBER_S: Final = 3600.0
+"""How often the record of a connected proxy is written though nothing has changed but when it was seen."""
+LOOK_S: Final = 15.0
+"""How often the record is read for proxies that are connected to other control planes."""
 FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
 """A proxy that has been away for so long is no part of the fleet; it is known again when it comes."""
 
@@ -568,6 +573,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Watch unanswered pushes and forget old statistics, until cancelled."""
+        look_at = 0.0
         while True:
             await asyncio.sleep(TICK_S)
             now = self._clock.monotonic_s()
@@ -578,6 +584,10 @@ class Fleet:
             self.stats.forget(keep=self._sessions)
             self._save_soon()
             self._forget_gone()
+            self._remember_again(now)
+            if self._store.is_shared and now >= look_at:
+                look_at = now + LOOK_S
+                self._background.start(self._look_around(), "seawall-look-around")
 
     def _forget_gone(self) -> None:
         oldest_us = self._clock.now_us() - FORGET_PROXY_US
@@ -588,7 +598,31 @@ class Fleet:
             _log.info(
                 "proxies forgotten that have been away for 30 days", extra={"fields": {"nodes": len(gone)}}
             )
-            self._background.start(self._store.forget(gone), "seawall-forget-proxies")
+            self._background.start(
+                self._store.forget(gone, unseen_since_us=oldest_us), "seawall-forget-proxies"
+            )
+
+    def _remember_again(self, now: float) -> None:
+        """Keep it on record that proxies are there which have nothing new to say: whoever reads the record
+        after a crash, or at another control plane, must not take them for gone.
+        """
+        for session in self._sessions.values():
+            if now - session.remembered_s >= REMEMBER_S:
+                session.remembered_s = now
+                self._remember(session.record)
+
+    async def _look_around(self) -> None:
+        """Read what other control planes know about proxies that are not connected here."""
+        try:
+            found = {proxy.node: proxy for proxy in await self._store.proxies()}
+        except ControlError as error:
+            _log.info("the fleet's record cannot be read now", extra={"fields": {"error": str(error)}})
+            return
+        for node in [node for node in self._known if node not in found and node not in self._sessions]:
+            del self._known[node]
+        for node, proxy in found.items():
+            if node not in self._sessions:
+                self._known[node] = proxy
 
     def close(self) -> None:
         """End all streams: proxies connect again when we are back."""

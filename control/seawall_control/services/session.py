@@ -56,6 +56,8 @@ class Session:
         self.record = record
         self.subscription = subscription
         self.since_s = since_s
+        self.remembered_s = since_s
+        """When its record was last written for that alone."""
         self.waiting_commands: dict[str, asyncio.Future[fleet_pb2.CommandResult]] = {}
         self._push: SendPush | None = None
         self._acks: dict[str, SendAck] = {}

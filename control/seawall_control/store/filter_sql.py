@@ -52,6 +52,8 @@ def _compare(node: Compare, find: str) -> Sql:
         if node.field.kind is Kind.FLAG:
             return "TRUE", []
         return (f"{column} <> ''" if node.field.kind is Kind.TEXT else f"{column} <> 0"), []
+    if isinstance(node.value, str) and "\0" in node.value:
+        return _beyond_text(column, node.op, node.value)
     if node.op is Op.HAS:
         return f"{find}(lower({column}), ?) > 0", [folded(str(node.value))]
     if node.field.name == "job_id" and node.op is Op.EQ and node.value:
@@ -62,3 +64,15 @@ def _compare(node: Compare, find: str) -> Sql:
         return f"resolved {'=' if node.op is Op.EQ else '<>'} {int(node.value)}", []
     operator = "<>" if node.op is Op.NE else node.op.value
     return f"{column} {operator} ?", [node.value]
+
+
+def _beyond_text(column: str, op: Op, value: str) -> Sql:
+    """Compare with a text that has a zero character. No stored text has one, and PostgreSQL does not take one
+    as a parameter: such a text lies right behind what it has before the zero, and before everything longer.
+    """
+    if op in (Op.EQ, Op.HAS):
+        return "FALSE", []
+    if op is Op.NE:
+        return "TRUE", []
+    before = value.partition("\0")[0]
+    return f"{column} {'<=' if op in (Op.LT, Op.LE) else '>'} ?", [before]

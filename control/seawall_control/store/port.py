@@ -220,8 +220,8 @@ class FleetStore(Protocol):
         """Keep the newest state of a proxy."""
         ...
 
-    async def forget(self, nodes: Sequence[str]) -> None:
-        """Drop these proxies."""
+    async def forget(self, nodes: Sequence[str], *, unseen_since_us: int) -> None:
+        """Drop those of these proxies that were not seen at this time or later, by any control plane."""
         ...
 
     async def proxies(self) -> Sequence[ProxyRecord]:
@@ -281,6 +281,11 @@ class Changes(Protocol):
 
         It is a hint and not a record: changes may be told together, late, or as `everything`.
         """
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other control planes may use this store at the same time."""
         ...
 
     async def leads(self) -> bool:

@@ -165,17 +165,24 @@ class Pair(RuleBasedStateMachine):
     def count(self, half_days: int, more: int) -> None:
         self.both(lambda s: s.counts(at_us=half_days * 43_200_000_000 + more))
 
-    @rule(node=st.sampled_from("ab"), refused=st.lists(HASHES, max_size=2), text=WORDS)
-    def remember(self, node: str, refused: list[str], text: str) -> None:
+    @rule(
+        node=st.sampled_from("ab"), refused=st.lists(HASHES, max_size=2), text=WORDS, seen=st.integers(0, 3)
+    )
+    def remember(self, node: str, refused: list[str], text: str, seen: int) -> None:
         record = ProxyRecord(
-            node=node, labels={"k": text}, policy_set="default", version=text, refused=tuple(refused)
+            node=node,
+            labels={"k": text},
+            policy_set="default",
+            version=text,
+            refused=tuple(refused),
+            last_seen_us=seen,
         )
         self.both(lambda s: s.remember(record))
         self.both(lambda s: s.proxies())
 
-    @rule(nodes=st.lists(st.sampled_from("ab"), max_size=2))
-    def forget(self, nodes: list[str]) -> None:
-        self.both(lambda s: s.forget(nodes))
+    @rule(nodes=st.lists(st.sampled_from("ab"), max_size=2), since=st.integers(0, 3))
+    def forget(self, nodes: list[str], since: int) -> None:
+        self.both(lambda s: s.forget(nodes, unseen_since_us=since))
         self.both(lambda s: s.proxies())
 
     @rule()

@@ -15,7 +15,9 @@ from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import admin_rollouts_pb2 as rollouts_pb
 from seawall.v1 import admin_rollouts_pb2_grpc, fleet_pb2
+from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.services import fleet
 from seawall_control.store.opening import open_store
 from seawall_control.store.postgres import PostgresStore
 from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, document, event
@@ -82,6 +84,35 @@ async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list
         await proxy.ack(push)
         await there.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(2)))
         assert (await proxy.hear("policy")).policy.revision == 2
+
+
+async def test_proxies_of_others_are_known(
+    planes: list[ControlPlane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that is connected elsewhere is listed as away, with what it last had; being seen there keeps it
+    from being forgotten here.
+    """
+    monkeypatch.setattr(fleet, "LOOK_S", 0.1)
+    monkeypatch.setattr(fleet, "REMEMBER_S", 0.1)
+    async with grpc.aio.insecure_channel(planes[1].addresses.grpc) as two:
+        proxy = Proxy(Stubs(two), "edge-9", labels={"zone": "b"})
+        await proxy.hello()
+
+        def known() -> list[ProxyRecord]:
+            return [p for p in planes[0].fleet.known() if p.node == "edge-9"]
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not known():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        assert known()[0].labels == {"zone": "b"}
+        assert planes[0].fleet.connected == 0
+        first = known()[0].last_seen_us
+        async with asyncio.timeout(PATIENCE_S):
+            while known()[0].last_seen_us == first:
+                await proxy.say(stats=fleet_pb2.StatsReport())
+                await asyncio.sleep(0.1)
+        await planes[0].store.forget(["edge-9"], unseen_since_us=first + 1)
+        assert [p.node for p in await planes[0].store.proxies()] == ["edge-9"]
 
 
 async def test_stages_hold_at_every_control_plane(planes: list[ControlPlane]) -> None:
@@ -165,7 +196,7 @@ async def test_process_on_postgresql(url: str, tmp_path: Path, monkeypatch: pyte
     assert process.process.stderr is not None
     rest = (await process.process.stderr.read()).decode()
     assert PASSWORD not in "".join(process.lines) + rest
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "data" / "control.db").exists()
 
 
 async def test_process_that_cannot_have_its_store_says_why(

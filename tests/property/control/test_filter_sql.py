@@ -7,12 +7,12 @@ import sqlite3
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seawall_control.domain.events import Event
+from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.filters import FIELDS, Compare, Node, Op, matches
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_of, event_row
 from seawall_control.store.sqlite.opening import migrations
-from tests.property.control.strategies import events
+from tests.property.control.strategies import event_id, events
 from tests.property.control.test_filters_properties import trees
 
 INSERT = f"INSERT INTO events ({EVENT_SELECT}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
@@ -30,8 +30,18 @@ def fresh() -> sqlite3.Connection:
 DB = fresh()
 
 
+def made(reason: str) -> Event:
+    """Return an event with a reason."""
+    number = int.from_bytes(reason.encode())
+    return Event(id=event_id(number), timestamp_us=1, severity=Severity.LOW, component="c", reason=reason)
+
+
 @given(WORLDS, trees() | st.sampled_from(sorted(FIELDS)).map(lambda name: Compare(FIELDS[name], Op.SET, 0)))
 @example([], Compare(FIELDS["kind"], Op.SET, 0))
+@example([made(word) for word in ("", "a", "ab", "b")], Compare(FIELDS["reason"], Op.LT, "a\0z"))
+@example([made(word) for word in ("", "a", "ab", "b")], Compare(FIELDS["reason"], Op.GE, "a\0"))
+@example([made(word) for word in ("", "a", "ab", "b")], Compare(FIELDS["reason"], Op.NE, "a\0"))
+@example([made(word) for word in ("", "a", "ab", "b")], Compare(FIELDS["reason"], Op.HAS, "\0"))
 @settings(max_examples=300, deadline=None)
 def test_sql_selects_what_matches(world: list[Event], tree: Node) -> None:
     """The engine and the reference agree on every event, and rows come back as the events that they were."""

@@ -197,10 +197,11 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         """See `FleetStore.remember`."""
         self._proxies[proxy.node] = proxy
 
-    async def forget(self, nodes: Sequence[str]) -> None:
+    async def forget(self, nodes: Sequence[str], *, unseen_since_us: int) -> None:
         """See `FleetStore.forget`."""
         for node in nodes:
-            self._proxies.pop(node, None)
+            if node in self._proxies and self._proxies[node].last_seen_us < unseen_since_us:
+                del self._proxies[node]
 
     async def proxies(self) -> Sequence[ProxyRecord]:
         """See `FleetStore.proxies`."""
@@ -208,6 +209,11 @@ class MemoryStore(MemoryRecords, MemoryGroups):
 
     def watch(self, told: Callable[[Elsewhere], None]) -> None:
         """See `Changes.watch`: nobody else can reach it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """See `Changes.is_shared`."""
+        return False
 
     async def leads(self) -> bool:
         """See `Changes.leads`: there is only one."""

@@ -55,11 +55,15 @@ class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, Postgre
 
         await self._writer.do(work, area="fleet")
 
-    async def forget(self, nodes: Sequence[str]) -> None:
+    async def forget(self, nodes: Sequence[str], *, unseen_since_us: int) -> None:
         """See `FleetStore.forget`."""
 
         async def work(db: Connection) -> None:
-            await db.execute("DELETE FROM proxies WHERE node = ANY($1::text[])", list(nodes))
+            await db.execute(
+                "DELETE FROM proxies WHERE node = ANY($1::text[]) AND last_seen_us < $2",
+                list(nodes),
+                r.int64(unseen_since_us),
+            )
 
         await self._writer.do(work, area="fleet")
 
@@ -71,6 +75,11 @@ class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, Postgre
     def watch(self, told: Callable[[Elsewhere], None]) -> None:
         """See `Changes.watch`."""
         self._watch.add(told)
+
+    @property
+    def is_shared(self) -> bool:
+        """See `Changes.is_shared`."""
+        return True
 
     async def leads(self) -> bool:
         """See `Changes.leads`."""

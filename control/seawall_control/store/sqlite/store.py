@@ -14,6 +14,7 @@ from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
 from seawall_control.store.port import Elsewhere, StoreReport
+from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
@@ -58,11 +59,14 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
 
         await self._writer.do(work)
 
-    async def forget(self, nodes: Sequence[str]) -> None:
+    async def forget(self, nodes: Sequence[str], *, unseen_since_us: int) -> None:
         """See `FleetStore.forget`."""
 
         async def work(db: aiosqlite.Connection) -> None:
-            await db.executemany("DELETE FROM proxies WHERE node = ?", [(node,) for node in nodes])
+            await db.executemany(
+                "DELETE FROM proxies WHERE node = ? AND last_seen_us < ?",
+                [(node, int64(unseen_since_us)) for node in nodes],
+            )
 
         await self._writer.do(work)
 
@@ -75,6 +79,11 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
 
     def watch(self, told: Callable[[Elsewhere], None]) -> None:
         """See `Changes.watch`: the lock on the directory keeps others out, so there is nobody to tell of."""
+
+    @property
+    def is_shared(self) -> bool:
+        """See `Changes.is_shared`."""
+        return False
 
     async def leads(self) -> bool:
         """See `Changes.leads`: there is only one."""
