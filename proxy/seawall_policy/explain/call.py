@@ -10,7 +10,7 @@ from seawall_policy.compile.report import Report
 from seawall_policy.explain.clusters import in_clusters
 from seawall_policy.explain.explanation import Explanation
 from seawall_policy.explain.policies import mechanisms
-from seawall_policy.explain.routes import choose, destinations, idempotent
+from seawall_policy.explain.routes import choose, destinations, idempotent, optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,4 +58,5 @@ def explain(
         found,
         in_clusters(document, snapshot, chosen),
         off,
+        optional(chosen),
     )

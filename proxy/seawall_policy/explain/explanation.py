@@ -71,3 +71,5 @@ class Explanation:
     """The destinations, then the clusters of fallbacks."""
     off: tuple[str, ...] = ()
     """Mechanisms that no policy of the line mentions, and that do nothing then."""
+    optional: str = ""
+    """What it means that the route is optional; empty when it is not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seawall_policy.explain.explanation import PassedOver
+from seawall_policy.limit import options as limits
 from seawall_policy.match import RouteTable
 
 if TYPE_CHECKING:
@@ -78,3 +79,13 @@ def _target(route: Route) -> str:
     if route.method:
         return f"{route.service}/{route.method}"
     return route.service or "every service"
+
+
+def optional(route: Route) -> str:
+    """Return what it means for a call that its route is optional; empty when it is not."""
+    if not route.optional:
+        return ""
+    options = route.policy.limit
+    if options is None or options.mode != limits.ENFORCE:
+        return "no limit is enforced, so it makes no difference"
+    return f"refused first, from {options.brownout * 100.0:g} % of the limit on and while others wait"

@@ -49,6 +49,7 @@ def test_explain_a_call(policy: str, capsys: pytest.CaptureFixture[str]) -> None
         "mechanisms",
         "clusters",
         "off",
+        "optional",
     }
     retry = next(one for one in shown["mechanisms"] if one["name"] == "retry")
     assert {"name": "retry.max_attempts", "value": 3, "source": "careful"} in retry["settings"]

@@ -154,7 +154,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
     "route": (
         route_shape,
         policy_pb2.Route(),
-        {"name", "service", "method", "metadata", "cluster", "backends", "policy", "idempotent"},
+        {"name", "service", "method", "metadata", "cluster", "backends", "policy", "idempotent", "optional"},
     ),
 }
 

@@ -335,3 +335,39 @@ def test_a_document_with_mistakes() -> None:
     """It is not guessed at."""
     with pytest.raises(NotUsable, match="mistakes"):
         explain(document("routes: [{name: r, cluster: nope}]"), "a.B/C")
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted"),
+    [
+        ("{}", "refused first, from 80 % of the limit on and while others wait"),
+        ("{brownout: 50%}", "refused first, from 50 % of the limit on and while others wait"),
+        ("{mode: shadow}", "no limit is enforced, so it makes no difference"),
+    ],
+)
+def test_what_an_optional_route_is_in_for(limit: str, wanted: str) -> None:
+    """It says from where on its calls are refused, or that nobody refuses them."""
+    text = f"""
+policies: {{p: {{limit: {limit}}}}}
+routes:
+  - {{name: extra, match: {{service: a.B}}, cluster: shop, policy: p, optional: true}}
+  - {{name: rest, cluster: shop, policy: p}}
+"""
+    assert explain(document(text), "a.B/C").optional == wanted
+    assert explain(document(text), "x.Y/Z").optional == ""
+
+
+def test_fair_shares_and_fallbacks_in_shadow() -> None:
+    """Notes say what they come to."""
+    text = """
+policies:
+  p:
+    limit: {queue: 10, fair_share: {key: "metadata:x-tenant"}}
+    fault: {abort: {code: ABORTED, percent: 1%}, until: 2030-01-01T00:00:00Z, mode: shadow}
+routes: [{name: all, cluster: shop, policy: p}]
+"""
+    found = explain(document(text), "a.B/C")
+    assert mechanism(found, "limit").note == (
+        "when calls wait, each tenant (metadata:x-tenant) gets the same share"
+    )
+    assert mechanism(found, "fault").note == "counts only: it breaks nothing"

@@ -104,6 +104,7 @@ def shape(found: Explanation) -> dict[str, Any]:
             for one in found.clusters
         ],
         "off": list(found.off),
+        "optional": found.optional,
     }
 
 
@@ -142,6 +143,7 @@ def text_of(found: Explanation) -> str:
                 ("To", clusters),
                 ("Policy", " → ".join(found.line)),
                 ("Idempotent", f"yes: {found.idempotent}" if found.idempotent else "no: nothing says so"),
+                *([("Optional", found.optional)] if found.optional else []),
             ]
         )
     ]

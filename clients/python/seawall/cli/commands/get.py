@@ -184,6 +184,7 @@ def route_shape(item: Route) -> dict[str, Any]:
         ],
         "policy": item.policy or "builtin/standard",
         "idempotent": item.idempotent,
+        "optional": item.optional,
     }
 
 
