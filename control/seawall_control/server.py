@@ -19,6 +19,7 @@ from typing import Final
 
 from seawall.v1 import (
     admin_alerts_pb2_grpc,
+    admin_analysis_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_groups_pb2_grpc,
@@ -31,6 +32,7 @@ from seawall.v1 import (
 from seawall_control.access import Access, AccessSettings, check_listeners
 from seawall_control.api import change_metrics
 from seawall_control.api.alerts import AlertServicer
+from seawall_control.api.analysis import AnalysisServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer, serialised
 from seawall_control.api.fleet_operations import FleetOperationServicer
@@ -50,6 +52,7 @@ from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.services import group_watch, store_watch
 from seawall_control.services.alerting.channels.addresses import Network
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
+from seawall_control.services.analysis.assembly import analysis_service
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
 from seawall_control.services.event_views import EventViews
@@ -204,6 +207,15 @@ class ControlPlane:
             ),
             stored=self.feed if settings.store_url else None,
         )
+        self.analysis = analysis_service(
+            store,
+            self.events,
+            self.fleet,
+            self.policies,
+            clock,
+            self.alerting.administration,
+            directory=None if settings.store_url else settings.data_dir,
+        )
         found = version()
         self.served = served = Registry()
         served.add(
@@ -239,6 +251,10 @@ class ControlPlane:
         served.add(
             admin_alerts_pb2_grpc.add_AlertServiceServicer_to_server,
             AlertServicer(self.alerting.administration, self.alerting.reading, clock),
+        )
+        served.add(
+            admin_analysis_pb2_grpc.add_AnalysisServiceServicer_to_server,
+            AnalysisServicer(self.analysis, clock),
         )
         methods = self.access.add_services(served)
         try:
@@ -324,6 +340,7 @@ class ControlPlane:
             ),
             loop.create_task(self.alerting.deliverer.run(), name="seawall-alert-deliveries"),
             loop.create_task(self.alerting.evaluator.run(), name="seawall-alert-rules"),
+            loop.create_task(self.analysis.run(), name="seawall-analysis"),
         ]
         self._tasks += [loop.create_task(work, name="seawall-access") for work in self.access.background()]
         for server in self._grpc_servers():

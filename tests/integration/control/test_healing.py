@@ -13,6 +13,7 @@ import pytest
 
 from seawall.client.aio import AsyncSeawall
 from seawall.errors import SeawallError
+from seawall.v1 import admin_events_pb2
 from seawall.v1 import admin_healing_pb2 as pb
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.conditions import Condition
@@ -21,7 +22,7 @@ from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.healing.service import TOPIC, case_of
 from seawall_control.store.sqlite import open_store
-from tests.integration.control.kit import Stubs, document
+from tests.integration.control.kit import Stubs, document, event
 from tests.kit.stand import Stand
 
 pytestmark = pytest.mark.integration
@@ -283,3 +284,25 @@ async def test_a_damaged_store_is_found(plane: ControlPlane, tmp_path: Path) -> 
     await plane.store.aclose()
     await asyncio.to_thread(damage, path)
     assert list(await plane.store.findings())
+
+
+async def test_a_runbook_for_one_known_problem(plane: ControlPlane, stubs: Stubs) -> None:
+    """Its subject is the group, and the action is about the group's route."""
+    known = event(1)
+    known.route = "all"
+    await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[known]))
+    diagnosed = {d.observation.condition: d.observation for d in await plane.healing.diagnose()}
+    subject = diagnosed[Condition.GROUP_EVENTS].subject
+    await plane.healing.put_runbook(
+        Runbook(
+            name="known",
+            condition=Condition.GROUP_EVENTS,
+            threshold=1.0,
+            subject=subject,
+            action=Action.RESET_BREAKER,
+            lasting_s=0.0,
+            mode=Mode.AUTO,
+        )
+    )
+    await plane.healing.look()
+    assert "no proxy is connected" in (await states(plane, State.FAILED))[0]

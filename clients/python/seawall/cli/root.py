@@ -36,6 +36,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "groups": ("groups:groups", "See, assign, mute, resolve and merge groups of events: one problem each."),
     "export": ("export:export", "Write events to a file."),
     "alerts": ("alerts:alerts", "See what fires; set rules, channels and silences."),
+    "analysis": (
+        "analysis:analysis",
+        "Rates, trends, what is unusual, what comes next, what could be changed.",
+    ),
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),

@@ -33,6 +33,8 @@ class Condition(StrEnum):
     """Findings of the store's own check; 0 when it is sound."""
     POLICY_DRIFT = "policy_drift"
     """Seconds for which a connected proxy has not run what it should."""
+    GROUP_EVENTS = "group_events"
+    """Events of a group of errors in this hour; the subject is `group/` and its id, a fingerprint."""
 
 
 UNITS: Final[Mapping[Condition, str]] = {
@@ -44,6 +46,7 @@ UNITS: Final[Mapping[Condition, str]] = {
     Condition.DISK: "share of the disk, 0 to 1",
     Condition.STORE_INTEGRITY: "findings",
     Condition.POLICY_DRIFT: "seconds",
+    Condition.GROUP_EVENTS: "events this hour",
 }
 
 
@@ -53,7 +56,7 @@ class Observation:
 
     condition: Condition
     subject: str
-    """`route/NAME`, `proxy/NODE`, `disk/PATH`, `store`, `process`, or a fingerprint."""
+    """`route/NAME`, `proxy/NODE`, `group/ID`, `disk/PATH`, `store` or `process`."""
     value: float
     text: str
     """The evidence in words, for people."""

@@ -103,21 +103,28 @@ class Actuators:
     async def _hold(self, case: Case) -> Done:
         parameters = checked(case.runbook.action, case.runbook.parameters)
         seconds = float(str(parameters["duration_s"]))
+        route = await self._route(case)
         command = fleet_pb2.Command(
             trip_breaker=fleet_pb2.TripBreakerCommand(
-                breaker=_route(case),
+                breaker=route,
                 duration=Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9)),
                 reason=f"{case.id}: {case.evidence}"[:512],
                 actor=ACTOR,
             )
         )
         done = _told(await self._reach.fleet.command("", command), f"held open for {seconds:g} s")
-        return Done(done.ok, done.text, undo=_route(case) if done.ok else "")
+        return Done(done.ok, done.text, undo=route if done.ok else "")
+
+    async def _route(self, case: Case) -> str:
+        route = await self._reach.signals.route_of(case.subject)
+        if not route:
+            raise PreconditionFailed(f"{case.runbook.action} is for routes, not for {case.subject}")
+        return route
 
     async def _reset(self, case: Case) -> Done:
         command = fleet_pb2.Command(
             reset_breaker=fleet_pb2.ResetBreakerCommand(
-                breaker=_route(case), reason=f"{case.id}: {case.evidence}"[:512], actor=ACTOR
+                breaker=await self._route(case), reason=f"{case.id}: {case.evidence}"[:512], actor=ACTOR
             )
         )
         return _told(await self._reach.fleet.command("", command), "reset")
@@ -253,13 +260,6 @@ def _give_back() -> None:
     # glibc keeps freed memory for itself unless it is asked; other C libraries have no such call.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _route(case: Case) -> str:
-    kind, _, name = case.subject.partition("/")
-    if kind != "route" or not name:
-        raise PreconditionFailed(f"{case.runbook.action} is for routes, not for {case.subject}")
-    return name
 
 
 def _told(outcomes: list[CommandOutcome], what: str) -> Done:

@@ -6,18 +6,22 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+from seawall_control.domain import group_filters
 from seawall_control.domain.errors import ControlError
+from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.fleet import is_drifted
 from seawall_control.domain.healing.conditions import Condition, Growth, Observation, of_disk, of_route
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.healing.machine import Usage, usage
-from seawall_control.store.port import Store
+from seawall_control.store.port import GroupQuery, Store
 
 WINDOW_S: Final = 60.0
 """How far back a route's calls are looked at."""
 SAMPLE_S: Final = 60.0
 """Time between two samples of the memory's size."""
+MAX_GROUPS: Final = 200
+"""Groups that are looked at, those with the newest events."""
 CHECK_EVERY_S: Final = 6 * 3600.0
 """Time between two checks of the store by itself."""
 
@@ -40,7 +44,7 @@ class Signals:
     async def observe(self) -> list[Observation]:
         """Look at everything once."""
         now = self._clock.monotonic_s()
-        found = [*self._routes(), *self._proxies(now)]
+        found = [*self._routes(), *self._proxies(now), *await self._groups()]
         found += self._machine(await asyncio.to_thread(usage, self._directory), now)
         report = await self._store.report_state()
         found.append(
@@ -79,6 +83,32 @@ class Signals:
             for route, counters in calls.items()
             for one in of_route(route, counters.by_code, window_s=WINDOW_S)
         ]
+
+    async def _groups(self) -> list[Observation]:
+        """Return the groups with events in this hour, the newest ones; there is no need of more."""
+        hour = self._clock.now_us() // HOUR_US
+        try:
+            groups = await self._store.groups(GroupQuery(group_filters.parse(""), MAX_GROUPS))
+        except ControlError:
+            return []
+        return [
+            Observation(
+                Condition.GROUP_EVENTS,
+                f"group/{group.id}",
+                float(group.hour_events),
+                f"{group.hour_events} events this hour: {group.code or group.error_type} on "
+                f"{group.route or group.component}",
+            )
+            for group in groups
+            if group.hour == hour
+        ]
+
+    async def route_of(self, subject: str) -> str:
+        """Return the route that a subject is about, or empty. Raise `NotFound` for a group that is gone."""
+        kind, _, name = subject.partition("/")
+        if kind == "group":
+            return (await self._store.group(name)).route
+        return name if kind == "route" else ""
 
     def _proxies(self, now: float) -> list[Observation]:
         found: list[Observation] = []

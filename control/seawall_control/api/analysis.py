@@ -1,0 +1,211 @@
+"""AnalysisService: decode, call the use case, encode."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from seawall.v1 import admin_analysis_pb2 as pb
+from seawall.v1 import admin_analysis_pb2_grpc, admin_policies_pb2
+from seawall_control.api import codec
+from seawall_control.api.errors import Context, answered
+from seawall_control.domain.analysis.detectors import Anomaly
+from seawall_control.domain.analysis.recommend import Recommendation
+from seawall_control.domain.analysis.settings import Settings
+from seawall_control.services.analysis.facts import policy_of
+from seawall_control.services.analysis.service import AnalysisService, Counted
+from seawall_control.services.edge import Clock
+
+_MAX_AUTHOR: Final = 128
+
+
+def _at(seconds: float) -> Timestamp:
+    found = Timestamp()
+    found.FromMicroseconds(int(seconds * 1e6))
+    return found
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
+
+
+def _shares(counted: Counted, total: int) -> list[pb.Share]:
+    return [
+        pb.Share(name=name, events=events, share=events / total if total else 0.0) for name, events in counted
+    ]
+
+
+def anomaly_message(one: Anomaly) -> pb.Anomaly:
+    """Encode an anomaly."""
+    return pb.Anomaly(
+        kind=one.kind,
+        subject=one.subject,
+        severity=int(one.severity),  # type: ignore[arg-type]
+        value=one.value,
+        threshold=one.threshold,
+        text=one.text,
+        at=_at(one.at_s) if one.at_s else None,
+    )
+
+
+def recommendation_message(one: Recommendation, policy_set: str) -> pb.Recommendation:
+    """Encode a recommendation."""
+    return pb.Recommendation(
+        id=one.id,
+        kind=one.kind,
+        route=one.route,
+        title=one.title,
+        evidence=one.evidence,
+        cost=one.cost,
+        policy=policy_of(one) if one.policy_name else None,
+        policy_name=one.policy_name,
+        policy_set=policy_set,
+    )
+
+
+def _settings(settings: Settings) -> pb.AnalysisSettings:
+    return pb.AnalysisSettings(**asdict(settings))
+
+
+class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
+    """seawall.v1.AnalysisService."""
+
+    def __init__(self, analysis: AnalysisService, clock: Clock) -> None:
+        self._analysis = analysis
+        self._clock = clock
+
+    async def GetAnalysis(self, request: pb.GetAnalysisRequest, context: Context) -> pb.GetAnalysisResponse:
+        """Return everything about a window."""
+
+        async def work() -> pb.GetAnalysisResponse:
+            found = await self._analysis.analyse(_seconds(request.window))
+            window = found.window
+            return pb.GetAnalysisResponse(
+                start=_at(window.start),
+                end=_at(window.end),
+                total_events=found.total,
+                events_per_minute=found.total * 60 / (window.end - window.start),
+                events_before=found.before,
+                by_category=_shares(found.by_category, found.total),
+                by_severity=_shares(found.by_severity, found.total),
+                by_code=_shares(found.by_code, found.total),
+                top_routes=_shares(found.top_routes, found.total),
+                top_methods=_shares(found.top_methods, found.total),
+                trend=[
+                    pb.TrendPoint(start=_at(window.start + place * window.width), events=events)
+                    for place, events in enumerate(found.trend)
+                ],
+                bucket=Duration(seconds=int(window.width)),
+                anomalies=[anomaly_message(one) for one in found.anomalies],
+                recommendations=[recommendation_message(one, "default") for one in found.recommendations],
+                open_breakers=[
+                    pb.OpenBreaker(name=name, proxy=proxy, state=state)
+                    for name, proxy, state in found.open_breakers
+                ],
+                resolution_rate=found.resolution_rate,
+                recovery_rate=found.recovery_rate,
+                error_rate=found.error_rate,
+            )
+
+        return await answered(context, work())
+
+    async def GetTrend(self, request: pb.GetTrendRequest, context: Context) -> pb.GetTrendResponse:
+        """Return counts over time."""
+
+        async def work() -> pb.GetTrendResponse:
+            found = await self._analysis.trend(_seconds(request.window), by=request.by, route=request.route)
+            return pb.GetTrendResponse(
+                start=_at(found.window.start),
+                bucket=Duration(seconds=int(found.window.width)),
+                series=[pb.TrendSeries(name=name, events=events) for name, events in found.series],
+            )
+
+        return await answered(context, work())
+
+    async def GetForecast(self, request: pb.GetForecastRequest, context: Context) -> pb.GetForecastResponse:
+        """Return what comes next."""
+
+        async def work() -> pb.GetForecastResponse:
+            found = await self._analysis.foretell(
+                _seconds(request.window), route=request.route, ahead=request.ahead
+            )
+            window, forecast = found.window, found.forecast
+            answer = pb.GetForecastResponse(model=found.model, bucket=Duration(seconds=int(window.width)))
+            if forecast is not None:
+                for place, value in enumerate(forecast.values):
+                    answer.points.add(
+                        start=_at(window.end + place * window.width),
+                        events=value,
+                        low=forecast.low[place],
+                        high=forecast.high[place],
+                    )
+            if found.disk_used is not None:
+                in_s = found.disk_full_in_s
+                at = None if in_s is None else _at(self._clock.now_us() / 1e6 + min(in_s, 1e9))
+                answer.exhaustions.add(resource="disk", used=found.disk_used, at=at)
+            return answer
+
+        return await answered(context, work())
+
+    async def ListRecommendations(
+        self, request: pb.ListRecommendationsRequest, context: Context
+    ) -> pb.ListRecommendationsResponse:
+        """Return what could be changed."""
+
+        async def work() -> pb.ListRecommendationsResponse:
+            found = await self._analysis.recommend(_seconds(request.window), policy_set=request.policy_set)
+            return pb.ListRecommendationsResponse(
+                recommendations=[
+                    recommendation_message(one, request.policy_set or "default") for one in found
+                ]
+            )
+
+        return await answered(context, work())
+
+    async def ApplyRecommendation(
+        self, request: pb.ApplyRecommendationRequest, context: Context
+    ) -> pb.ApplyRecommendationResponse:
+        """Make the change of a recommendation."""
+
+        async def work() -> pb.ApplyRecommendationResponse:
+            differs, revision = await self._analysis.apply(
+                request.id,
+                _seconds(request.window),
+                policy_set=request.policy_set,
+                author=request.author[:_MAX_AUTHOR],
+                validate_only=request.validate_only,
+            )
+            return pb.ApplyRecommendationResponse(
+                changes=[
+                    admin_policies_pb2.Change(field=c.field, before=c.before, after=c.after) for c in differs
+                ],
+                revision=codec.revision_message(revision) if revision else None,
+            )
+
+        return await answered(context, work())
+
+    async def GetAnalysisSettings(
+        self, request: pb.GetAnalysisSettingsRequest, context: Context
+    ) -> pb.GetAnalysisSettingsResponse:
+        """Return the numbers."""
+
+        async def work() -> pb.GetAnalysisSettingsResponse:
+            return pb.GetAnalysisSettingsResponse(settings=_settings(await self._analysis.settings()))
+
+        return await answered(context, work())
+
+    async def UpdateAnalysisSettings(
+        self, request: pb.UpdateAnalysisSettingsRequest, context: Context
+    ) -> pb.UpdateAnalysisSettingsResponse:
+        """Change some numbers."""
+
+        async def work() -> pb.UpdateAnalysisSettingsResponse:
+            values = {field.name: float(value) for field, value in request.settings.ListFields()}
+            return pb.UpdateAnalysisSettingsResponse(
+                settings=_settings(await self._analysis.update_settings(values))
+            )
+
+        return await answered(context, work())

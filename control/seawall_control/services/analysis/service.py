@@ -1,0 +1,400 @@
+"""The use cases of analysis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from seawall.v1 import policy_pb2, stats_pb2
+from seawall_control.domain.analysis.detectors import Anomaly, Material, RouteCalls, anomalies
+from seawall_control.domain.analysis.forecast import Forecast, time_to_reach
+from seawall_control.domain.analysis.recommend import PolicyFacts, Recommendation, RouteFacts, recommendations
+from seawall_control.domain.analysis.settings import Settings, problems
+from seawall_control.domain.errors import FieldProblem, InvalidRequest, NotFound
+from seawall_control.domain.events import MICROS, Category, EventKind, Severity
+from seawall_control.domain.records import Put
+from seawall_control.domain.revisions import Revision
+from seawall_control.domain.rollups import OTHER, RollupQuery
+from seawall_control.domain.statistics import LATENCY_BOUNDS_S, Counters, percentile
+from seawall_control.services.analysis.facts import changed_document, policy_facts
+from seawall_control.services.analysis.models import Models
+from seawall_control.services.analysis.windows import Window, window_of
+from seawall_control.services.edge import Clock
+from seawall_control.services.events import EventService
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.healing.machine import usage
+from seawall_control.services.policies import Change, PolicyService, document_of
+from seawall_control.store.port import Store
+
+HOUR_S: Final = 3600.0
+MONTH_S: Final = 30 * 86400.0
+CALLS_S: Final = 600.0
+"""How far back statistics of calls reach."""
+TOP: Final = 20
+MOST_ROUTES: Final = 50
+"""Routes whose counts are looked at one by one, those with most events."""
+SAMPLE_S: Final = 60.0
+KIND: Final = "analysis"
+_FIELDS: Final = frozenset({"route", "method", "code", "category", "severity", "kind", "outcome"})
+_CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
+_REVISIONS: Final = 20
+SHARED: Final = frozenset({"error_rate", "specific_error_count", "recovery_failure_rate"})
+
+Counted = list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A window of the record."""
+
+    window: Window
+    total: int
+    before: int
+    by_category: Counted
+    by_severity: Counted
+    by_code: Counted
+    top_routes: Counted
+    top_methods: Counted
+    trend: list[int]
+    anomalies: tuple[Anomaly, ...]
+    recommendations: tuple[Recommendation, ...]
+    open_breakers: list[tuple[str, str, str]]
+    resolution_rate: float | None
+    recovery_rate: float | None
+    error_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Counts over time, told apart."""
+
+    window: Window
+    series: list[tuple[str, list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What comes next."""
+
+    window: Window
+    model: str
+    forecast: Forecast | None
+    disk_used: float | None
+    disk_full_in_s: float | None
+
+
+class SharedThresholds(Protocol):
+    """The thresholds that alert rules have, too: kept there, shown and changed here and there."""
+
+    async def read(self) -> Mapping[str, float]:
+        """Return them by name."""
+        ...
+
+    async def write(self, values: Mapping[str, float]) -> None:
+        """Change those that are given."""
+        ...
+
+
+def _named(field: str, value: str | int) -> str:
+    if field == "category":
+        return Category(int(value)).name
+    if field == "severity":
+        return Severity(int(value)).name
+    if field == "kind":
+        return EventKind(int(value)).name
+    return str(value)
+
+
+class AnalysisService:
+    """Looks at the record as a whole."""
+
+    def __init__(
+        self,
+        store: Store,
+        events: EventService,
+        fleet: Fleet,
+        policies: PolicyService,
+        clock: Clock,
+        shared: SharedThresholds,
+        *,
+        directory: Path | None,
+        models: Models | None = None,
+    ) -> None:
+        """`shared` are the numbers that are those of the built-in alert rules, too."""
+        self._store = store
+        self._events = events
+        self._fleet = fleet
+        self._policies = policies
+        self._clock = clock
+        self._directory = directory
+        self._shared = shared
+        self._models = models or Models()
+        self._disk: deque[tuple[float, float]] = deque(maxlen=24 * 60)
+
+    async def run(self) -> None:
+        """Sample the disk once a minute, until cancelled."""
+        while True:
+            used = await asyncio.to_thread(usage, self._directory)
+            if used.disk_total_bytes:
+                share = used.disk_used_bytes / used.disk_total_bytes
+                self._disk.append((self._clock.monotonic_s(), share))
+            await asyncio.sleep(SAMPLE_S)
+
+    def _now(self) -> float:
+        return self._clock.now_us() / MICROS
+
+    # --------------------------------------------------------------------------------------------- settings
+
+    async def settings(self) -> Settings:
+        """Return the numbers that decide what is unusual."""
+        document = await self._store.document(KIND, "settings")
+        found = Settings(**json.loads(document.body)) if document else Settings()
+        return replace(found, **await self._shared.read())
+
+    async def update_settings(self, values: Mapping[str, float]) -> Settings:
+        """Change some of them. Raise `InvalidRequest`."""
+        names = {field.name for field in fields(Settings)}
+        wanted = replace(await self.settings(), **{k: v for k, v in values.items() if k in names})
+        found = problems(wanted)
+        if found:
+            raise InvalidRequest(
+                f"{len(found)} numbers cannot be used; nothing was changed",
+                tuple(FieldProblem(f"settings.{name}", message) for name, message in found),
+            )
+        given = {name: value for name, value in values.items() if name in SHARED}
+        if given:
+            await self._shared.write(given)
+        own = {name: value for name, value in asdict(wanted).items() if name not in SHARED}
+        await self._store.commit([Put(KIND, "settings", json.dumps(own))], at_us=self._clock.now_us())
+        return await self.settings()
+
+    # --------------------------------------------------------------------------------------------- counting
+
+    async def _counts(
+        self, window: Window, by: tuple[str, ...], *, route: str = ""
+    ) -> list[tuple[int, tuple[str | int, ...], int]]:
+        only: tuple[tuple[str, str | int], ...] = (("route", route),) if route else ()
+        rows = await self._store.rollups(
+            RollupQuery(window.width, window.start, window.end, by, only, limit=400_000)
+        )
+        return [(row.start, row.values, row.events) for row in rows]
+
+    async def _sum(self, window: Window, field: str) -> Counted:
+        found: dict[str, int] = {}
+        for _, values, events in await self._counts(window, (field,)):
+            name = _named(field, values[0])
+            found[name] = found.get(name, 0) + events
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+    async def trend(self, length_s: float, *, by: str = "", route: str = "") -> Trend:
+        """Return counts over time. Raise `InvalidRequest`."""
+        if by and by not in _FIELDS:
+            raise InvalidRequest(f"by must be one of {', '.join(sorted(_FIELDS))}, not {by[:64]!r}")
+        window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=730 * 86400)
+        lines: dict[str, list[int]] = {}
+        for start, values, events in await self._counts(window, (by,) if by else (), route=route):
+            name = _named(by, values[0]) if by else ""
+            line = lines.setdefault(name, [0] * window.buckets)
+            line[(start - window.start) // window.width] += events
+        if not by:
+            lines.setdefault("", [0] * window.buckets)
+        ordered = sorted(lines.items(), key=lambda item: (-sum(item[1]), item[0]))
+        if len(ordered) > TOP:
+            rest = [sum(column) for column in zip(*(line for _, line in ordered[TOP - 1 :]), strict=True)]
+            ordered = [*ordered[: TOP - 1], (OTHER, rest)]
+        return Trend(window, ordered)
+
+    # --------------------------------------------------------------------------------------------- analysis
+
+    async def analyse(self, length_s: float = 0.0) -> Analysis:
+        """Return everything about a window. Raise `InvalidRequest`."""
+        window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
+        total = await self._counts(window, ())
+        calls = self._calls()
+        material = await self._material(window, total, calls)
+        settings = await self.settings()
+        unusual = await asyncio.to_thread(anomalies, material, settings)
+        counts = await self._events.counts()
+        trend = [0] * window.buckets
+        for start, _, events in total:
+            trend[(start - window.start) // window.width] += events
+        calls_of_all = sum(c.calls for c in calls.values())
+        tried = sum(min(c.retries, c.calls) for c in calls.values())
+        recovered = sum(c.recovered for c in calls.values())
+        good = sum(c.by_code[0] for c in calls.values() if c.by_code)
+        return Analysis(
+            window=window,
+            total=sum(trend),
+            before=sum(events for _, _, events in await self._counts(window.before(), ())),
+            by_category=await self._sum(window, "category"),
+            by_severity=await self._sum(window, "severity"),
+            by_code=(await self._sum(window, "code"))[:TOP],
+            top_routes=(await self._sum(window, "route"))[:TOP],
+            top_methods=(await self._sum(window, "method"))[:TOP],
+            trend=trend,
+            anomalies=unusual,
+            recommendations=await self._recommended(window, "default", calls),
+            open_breakers=self._open_breakers(),
+            resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
+            recovery_rate=min(1.0, recovered / tried) if tried else None,
+            error_rate=(calls_of_all - good) / calls_of_all if calls_of_all else None,
+        )
+
+    def _calls(self) -> Mapping[str, Counters]:
+        return self._fleet.stats.window(self._fleet.chosen(""), window_s=CALLS_S)
+
+    async def _material(
+        self,
+        window: Window,
+        total: Sequence[tuple[int, tuple[str | int, ...], int]],
+        calls: Mapping[str, Counters],
+    ) -> Material:
+        by_route: dict[str, dict[int, int]] = {}
+        for start, (route,), events in await self._counts(window, ("route",)):
+            counts = by_route.setdefault(str(route), {})
+            counts[start] = counts.get(start, 0) + events
+        most = sorted(by_route, key=lambda route: -sum(by_route[route].values()))[:MOST_ROUTES]
+        by_error: dict[tuple[str, str], int] = {}
+        for _, (route, code), events in await self._counts(window, ("route", "code")):
+            key = (str(route), str(code))
+            by_error[key] = by_error.get(key, 0) + events
+        severities = dict(await self._sum(window, "severity"))
+        page = await self._policies.revisions(size=_REVISIONS)
+        return Material(
+            start=window.start,
+            end=window.end,
+            width=int(window.width),
+            total={start: events for start, _, events in total},
+            by_route={route: by_route[route] for route in most},
+            by_error=by_error,
+            critical=severities.get(Severity.CRITICAL.name, 0),
+            calls=[
+                RouteCalls(
+                    route,
+                    counters.calls,
+                    counters.calls - (counters.by_code[0] if counters.by_code else 0),
+                    min(counters.retries, counters.calls),
+                    counters.recovered,
+                )
+                for route, counters in sorted(calls.items())
+            ],
+            revisions=[
+                (made.create_time_us // MICROS, made.name)
+                for made in page.revisions
+                if window.start <= made.create_time_us // MICROS < window.end
+            ],
+        )
+
+    def _open_breakers(self) -> list[tuple[str, str, str]]:
+        found = self._fleet.stats.breakers(self._fleet.chosen(""))
+        return [
+            (b.name, b.proxy, stats_pb2.BreakerState.Name(b.state).removeprefix("BREAKER_STATE_"))
+            for b in found
+            if b.state not in _CLOSED
+        ][:1000]
+
+    # --------------------------------------------------------------------------------------------- forecast
+
+    async def foretell(self, length_s: float, *, route: str = "", ahead: int = 0) -> Foretold:
+        """Return what comes next. Raise `InvalidRequest`."""
+        if not 0 <= ahead <= 100:
+            raise InvalidRequest(f"ahead must be 1 to 100, not {ahead}")
+        window = window_of(length_s, now_s=self._now(), default_s=2 * HOUR_S, most_s=MONTH_S, least_s=20 * 60)
+        values = [0] * window.buckets
+        for start, _, events in await self._counts(window, (), route=route):
+            values[(start - window.start) // window.width] += events
+        found = await asyncio.to_thread(self._models.forecast, [float(v) for v in values], ahead or 10)
+        samples = list(self._disk)
+        return Foretold(
+            window,
+            self._models.name,
+            found,
+            samples[-1][1] if samples else None,
+            time_to_reach(samples, 1.0) if samples else None,
+        )
+
+    # -------------------------------------------------------------------------------------- recommendations
+
+    async def recommend(self, length_s: float = 0.0, *, policy_set: str = "") -> tuple[Recommendation, ...]:
+        """Return what could be changed. Raise `InvalidRequest`."""
+        window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
+        return await self._recommended(window, policy_set or "default", self._calls())
+
+    async def _recommended(
+        self, window: Window, policy_set: str, calls: Mapping[str, Counters]
+    ) -> tuple[Recommendation, ...]:
+        try:
+            newest = await self._policies.revision(policy_set=policy_set)
+        except NotFound:
+            return ()
+        facts = policy_facts(document_of(newest))
+        failed: dict[str, dict[str, int]] = {}
+        opened: dict[str, int] = {}
+        for _, (route, code, kind), events in await self._counts(window, ("route", "code", "kind")):
+            if kind == EventKind.CALL_FAILED:
+                codes = failed.setdefault(str(route), {})
+                codes[str(code)] = codes.get(str(code), 0) + events
+            elif kind == EventKind.BREAKER_OPENED:
+                opened[str(route)] = opened.get(str(route), 0) + events
+        return recommendations(
+            [
+                _route_facts(route, policy, calls.get(route, Counters()), failed, opened)
+                for route, policy in facts.items()
+            ]
+        )
+
+    async def apply(
+        self, recommendation_id: str, length_s: float, *, policy_set: str, author: str, validate_only: bool
+    ) -> tuple[Sequence[Change], Revision | None]:
+        """Make a recommendation's change the newest revision; return what differs and the revision. Raise
+        `NotFound` when it does not hold any more, `PreconditionFailed` for advice.
+        """
+        name = policy_set or "default"
+        newest = await self._policies.revision(policy_set=name)
+        found = await self.recommend(length_s, policy_set=name)
+        chosen = next((one for one in found if one.id == recommendation_id), None)
+        if chosen is None:
+            raise NotFound(
+                f"there is no recommendation {recommendation_id[:64]!r} now; the numbers have changed, "
+                "or it was found in another window"
+            )
+        document: policy_pb2.PolicyDocument = changed_document(document_of(newest), chosen)
+        differs = (await self._policies.diff(policy_set=name, document=document)).changes
+        if validate_only:
+            return differs, None
+        done = await self._policies.apply(
+            document,
+            policy_set=name,
+            etag=newest.hash,
+            author=author,
+            message=f"{chosen.title} ({chosen.evidence})"[:500],
+        )
+        return differs, done.applied.revision
+
+
+def _route_facts(
+    route: str,
+    policy: PolicyFacts,
+    counters: Counters,
+    failed: Mapping[str, Mapping[str, int]],
+    opened: Mapping[str, int],
+) -> RouteFacts:
+    calls = counters.calls
+    return RouteFacts(
+        route=route,
+        policy=policy,
+        failed_by_code=failed.get(route, {}),
+        rejected_by_reason=counters.rejected_by,
+        breaker_opened=opened.get(route, 0),
+        calls=calls,
+        success_ratio=counters.by_code[0] / calls if calls else 1.0,
+        p50_s=percentile(LATENCY_BOUNDS_S, counters.latency_buckets, 0.5),
+        p99_s=percentile(LATENCY_BOUNDS_S, counters.latency_buckets, 0.99),
+        tried_again=min(counters.retries, calls),
+        recovered=counters.recovered,
+    )

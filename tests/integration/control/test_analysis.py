@@ -1,0 +1,173 @@
+"""Analysis on a whole control plane: what is counted, found, foretold, recommended, and applied."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from seawall.client.aio import AsyncSeawall
+from seawall.errors import SeawallError
+from seawall.v1 import admin_analysis_pb2 as pb
+from seawall.v1 import admin_events_pb2, event_pb2
+from seawall_control.domain.analysis.forecast import Forecast
+from seawall_control.server import ControlPlane
+from seawall_control.services.analysis.models import Models
+from tests.integration.control.kit import Stubs, document
+
+pytestmark = pytest.mark.integration
+
+SERVICE = "/seawall.v1.AnalysisService"
+MINUTE = 60
+
+
+def failed(number: int, at_s: int, *, code: str = "UNAVAILABLE", route: str = "all") -> event_pb2.ErrorEvent:
+    """Return an event of a call that failed."""
+    found = event_pb2.ErrorEvent(
+        id=f"00000000-0000-4000-8000-{number:012d}",
+        severity=event_pb2.SEVERITY_MEDIUM,
+        component=f"route/{route}",
+        error_type=code,
+        message="it failed",
+        kind=event_pb2.EVENT_KIND_CALL_FAILED,
+        route=route,
+        method="shop.v1.Catalog/Get",
+        code=code,
+    )
+    found.timestamp.FromSeconds(at_s)
+    return found
+
+
+async def report(stubs: Stubs, *per_minute: int, **more: Any) -> int:
+    """Report so many events in each of the last whole minutes; return the start of the first."""
+    first = int(time.time()) // MINUTE * MINUTE - MINUTE * len(per_minute)
+    number = 1 + 100_000 * len(more)
+    for place, count in enumerate(per_minute):
+        events = [failed(number + n, first + place * MINUTE + n % MINUTE, **more) for n in range(count)]
+        number += count
+        if events:
+            await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=events))
+    return first
+
+
+async def send(plane: ControlPlane, method: str, request: Any, response: Any) -> Any:
+    """Send an RPC."""
+    async with AsyncSeawall(plane.addresses.grpc) as seawall:
+        return await seawall.call(f"{SERVICE}/{method}", request, response)
+
+
+async def test_a_window(plane: ControlPlane, stubs: Stubs) -> None:
+    """Totals, shares, the trend and what is unusual, also for what a flood left unstored."""
+    await report(stubs, *[2] * 20, 90, 0)
+    await report(stubs, 0, 0, 7, 0, code="INTERNAL", route="rest")
+    window = Duration(seconds=30 * MINUTE)
+    found = await send(plane, "GetAnalysis", pb.GetAnalysisRequest(window=window), pb.GetAnalysisResponse)
+    assert found.total_events == 137
+    assert len(found.trend) == 30
+    assert sum(point.events for point in found.trend) == 137
+    assert max(point.events for point in found.trend) >= 90
+    assert [(s.name, s.events) for s in found.by_code] == [("UNAVAILABLE", 130), ("INTERNAL", 7)]
+    assert [(s.name, s.events) for s in found.top_routes] == [("all", 130), ("rest", 7)]
+    assert found.by_code[0].share == pytest.approx(130 / 137)
+    kinds = {(a.kind, a.subject) for a in found.anomalies}
+    assert {("burst", ""), ("burst", "route/all"), ("frequent_error", "route/all")} <= kinds
+    assert found.resolution_rate == 0.0
+    assert not found.HasField("recovery_rate")
+
+
+async def test_trend(plane: ControlPlane, stubs: Stubs) -> None:
+    """Lines by a field, the largest first."""
+    await report(stubs, 3, 0, 5)
+    await report(stubs, 1, 0, 0, code="INTERNAL")
+    ask = pb.GetTrendRequest(window=Duration(seconds=5 * MINUTE), by="code")
+    found = await send(plane, "GetTrend", ask, pb.GetTrendResponse)
+    lines = {line.name: list(line.events) for line in found.series}
+    assert [line.name for line in found.series] == ["UNAVAILABLE", "INTERNAL"]
+    assert sum(lines["UNAVAILABLE"]) == 8
+    assert all(len(line) == 5 for line in lines.values())
+    with pytest.raises(SeawallError, match="by must be one of"):
+        await send(plane, "GetTrend", pb.GetTrendRequest(by="message"), pb.GetTrendResponse)
+    short = pb.GetTrendRequest(window=Duration(seconds=1))
+    with pytest.raises(SeawallError, match="window must be"):
+        await send(plane, "GetTrend", short, pb.GetTrendResponse)
+
+
+async def test_forecast(plane: ControlPlane, stubs: Stubs) -> None:
+    """What is steady goes on."""
+    await report(stubs, *[10] * 30)
+    ask = pb.GetForecastRequest(window=Duration(seconds=25 * MINUTE), ahead=3)
+    found = await send(plane, "GetForecast", ask, pb.GetForecastResponse)
+    assert (found.model, len(found.points)) == ("holt", 3)
+    assert all(p.low <= p.events <= p.high for p in found.points)
+    assert 5 <= found.points[0].events <= 15
+
+
+async def test_a_recommendation_is_applied(plane: ControlPlane, stubs: Stubs) -> None:
+    """Shown first, then made a revision of one route's own policy; then it does not hold any more."""
+    wanted = document()
+    wanted.routes[0].idempotent = True
+    await plane.policies.apply(wanted)
+    await report(stubs, 0, 30, 0)
+    listed = await send(
+        plane, "ListRecommendations", pb.ListRecommendationsRequest(), pb.ListRecommendationsResponse
+    )
+    (one,) = listed.recommendations
+    assert (one.kind, one.route, one.policy.extends) == ("retry", "all", "standard")
+    assert "30 of 30 failed calls" in one.evidence
+    ask = pb.ApplyRecommendationRequest(id=one.id, validate_only=True, author="ann")
+    shown = await send(plane, "ApplyRecommendation", ask, pb.ApplyRecommendationResponse)
+    assert not shown.HasField("revision")
+    assert any("retry" in change.field for change in shown.changes)
+    ask.validate_only = False
+    done = await send(plane, "ApplyRecommendation", ask, pb.ApplyRecommendationResponse)
+    assert (done.revision.revision, done.revision.author) == (2, "ann")
+    with pytest.raises(SeawallError, match="no recommendation"):
+        await send(plane, "ApplyRecommendation", ask, pb.ApplyRecommendationResponse)
+
+
+async def test_settings(plane: ControlPlane) -> None:
+    """Those of the alert rules are the same numbers there and here."""
+    change = pb.UpdateAnalysisSettingsRequest(
+        settings=pb.AnalysisSettings(error_rate=0.3, spike_deviations=9)
+    )
+    found = await send(plane, "UpdateAnalysisSettings", change, pb.UpdateAnalysisSettingsResponse)
+    assert (found.settings.error_rate, found.settings.spike_deviations) == (0.3, 9)
+    assert (await plane.alerting.administration.thresholds()).error_rate == 0.3
+    bad = pb.UpdateAnalysisSettingsRequest(settings=pb.AnalysisSettings(error_rate=3))
+    with pytest.raises(SeawallError, match="nothing was changed"):
+        await send(plane, "UpdateAnalysisSettings", bad, pb.UpdateAnalysisSettingsResponse)
+
+
+class Fixed:
+    """A model that an installed package could offer."""
+
+    def forecast(self, values: Any, ahead: int) -> Forecast | None:
+        """Return as many sevens as asked for, or too few when the last value is odd."""
+        number = ahead - int(values[-1]) % 2
+        return Forecast((7.0,) * number, (6.0,) * number, (8.0,) * number)
+
+
+class Broken:
+    """One that cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no licence")
+
+
+def test_other_models() -> None:
+    """Another model answers; ours does where that one is broken, also when it breaks later."""
+    ours = EntryPoint("ours", f"{__name__}:Fixed", "seawall.forecast")
+    broken = EntryPoint("broken", f"{__name__}:Broken", "seawall.forecast")
+    models = Models([ours, broken])
+    assert models.name == "ours"
+    found = models.forecast([2.0] * 20, 3)
+    assert found is not None
+    assert found.values == (7.0, 7.0, 7.0)
+    found = models.forecast([1.0] * 20, 3)
+    assert found is not None
+    assert found.values == pytest.approx((1.0, 1.0, 1.0))
+    assert models.name == "holt"
+    assert Models([]).name == "holt"
