@@ -65,6 +65,7 @@ WATCH: Final[tuple[tuple[str, str], ...]] = (
     ("the control plane is away", "seawall_control_connected == 0"),
     ("a proxy refuses the newest policy", "seawall_control_proxies_refusing > 0"),
     ("the control plane cannot store", "seawall_control_store_up == 0"),
+    ("people are not told of alerts", "seawall_control_alert_channels_resting > 0"),
 )
 
 # Labels, and what the number tells beyond its own text.
@@ -271,10 +272,11 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
 
 def control_families() -> list[tuple[str, str, str, str]]:
     """Return name, kind, labels and text of everything that the control plane serves."""
-    from seawall_control.api import access_metrics, change_metrics, metrics
+    from seawall_control.api import access_metrics, alert_metrics, change_metrics, metrics
     from seawall_control.api.gate import GateNumbers
     from seawall_control.domain.events import EventCounts, Severity
     from seawall_control.domain.health import Component, Status
+    from seawall_control.services.alerting.parts import AlertNumbers
     from seawall_control.services.audit import AuditNumbers
     from seawall_control.services.events import Numbers as EventNumbers
     from seawall_control.services.fleet import Numbers as FleetNumbers
@@ -309,7 +311,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
 
     events = SimpleNamespace(numbers=EventNumbers())
     text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
-    changes = change_metrics.render([], {}, 0)
+    changes = change_metrics.render([], {}, 0) + alert_metrics.render(AlertNumbers())
     return families(text + access_metrics.render(GateNumbers(), AuditNumbers()) + changes)
 
 

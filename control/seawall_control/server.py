@@ -30,7 +30,7 @@ from seawall.v1 import (
     fleet_pb2_grpc,
 )
 from seawall_control.access import Access, AccessSettings, check_listeners
-from seawall_control.api import change_metrics
+from seawall_control.api import alert_metrics, change_metrics
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.analysis import AnalysisServicer
 from seawall_control.api.events import EventServicer
@@ -292,8 +292,11 @@ class ControlPlane:
             self.access.gate,
             methods,
             lambda: self.alerting.evaluator.firing,
-            lambda: change_metrics.render(
-                self.rollouts.active, self.rollouts.ended, len(self.operations.all(active_only=True))
+            lambda: (
+                change_metrics.render(
+                    self.rollouts.active, self.rollouts.ended, len(self.operations.all(active_only=True))
+                )
+                + alert_metrics.render(self.alerting.numbers())
             ),
             settings.access.open_metrics,
         )

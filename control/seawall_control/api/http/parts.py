@@ -34,6 +34,6 @@ class HttpParts:
     firing: Callable[[], Mapping[str, int]]
     """How many alerts of each severity fire."""
     changes: Callable[[], str]
-    """The page of metrics about rollouts and operations."""
+    """The page of metrics about rollouts, operations and the telling of alerts."""
     open_metrics: bool = False
     """Whether /metrics asks for no credential."""

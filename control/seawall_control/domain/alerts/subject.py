@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from seawall_control.domain.events import Event, EventKind, Severity
@@ -40,6 +41,7 @@ class Subject:
     """An event that shows it."""
 
 
+@lru_cache(maxsize=4096)
 def scrubbed(text: str) -> str:
     """Return a field as it may leave the house: without secrets and addresses of people, on one line, cut."""
     plain = _PHONE.sub("[redacted:phone]", _EMAIL.sub("[redacted:email]", redact_text(text)))

@@ -24,10 +24,13 @@ class EventCountWatch(Quiet):
         self._subjects: OrderedDict[str, Subject] = OrderedDict()
 
     def event(self, event: Event, at_us: int) -> None:
-        subject = of_event(event)
-        self._window.add(subject.key, at_us)
-        self._subjects[subject.key] = subject
-        self._subjects.move_to_end(subject.key)
+        # In a flood every event costs this: what is said about it is made once for each kind.
+        key = event.fingerprint or f"{event.component}/{event.error_type}"
+        self._window.add(key, at_us)
+        if key in self._subjects:
+            self._subjects.move_to_end(key)
+            return
+        self._subjects[key] = of_event(event)
         if len(self._subjects) > MAX_KEYS:
             self._subjects.popitem(last=False)
 

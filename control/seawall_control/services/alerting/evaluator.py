@@ -205,6 +205,11 @@ class Evaluator:
             self._deliverer.add([delivery])
 
     @property
+    def overflow(self) -> int:
+        """Return how many subjects have no alert since their rule has too many."""
+        return self._engine.overflow()
+
+    @property
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each severity fire."""
         counts: dict[str, int] = {}

@@ -47,6 +47,20 @@ class AlertSettings:
     """Whether channels of the kind apprise send."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertNumbers:
+    """Numbers for metrics; counted since the start but for what waits and rests."""
+
+    fired: int = 0
+    pending: int = 0
+    sent: int = 0
+    failures: int = 0
+    given_up: int = 0
+    resting: int = 0
+    missed: int = 0
+    overflow: int = 0
+
+
 class Alerting:
     """Everything about alerts. `stored` is given where several control planes share the store: events are
     then those that any of them stores.
@@ -97,7 +111,7 @@ class Alerting:
             trouble=trouble,
         )
         self._feed = Feed()
-        signals = Signals(
+        self._signals = signals = Signals(
             store,
             fleet,
             hub,
@@ -111,6 +125,19 @@ class Alerting:
         self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, clock, ids)
         self.administration = AlertAdministration(records, self.evaluator, self.deliverer, clock, ids)
         self.reading = AlertReading(records, self.evaluator, self._feed, clock)
+
+    def numbers(self) -> AlertNumbers:
+        """Return the numbers."""
+        return AlertNumbers(
+            fired=self.evaluator.fired,
+            pending=self.deliverer.pending,
+            sent=self.deliverer.sent,
+            failures=self.deliverer.failures,
+            given_up=self.deliverer.given_up,
+            resting=len(self.deliverer.resting()),
+            missed=self._signals.missed,
+            overflow=self.evaluator.overflow,
+        )
 
     def close(self) -> None:
         """End the streams of those who follow."""
