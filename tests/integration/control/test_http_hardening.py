@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from seawall_control.api.http import connection
+from seawall_control.api.http import connection, live
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
+from tests.integration.control.kit import Stubs, event, until
+from tests.integration.control.test_events import report
 from tests.integration.control.web import ask, head, read_head
 
 pytestmark = pytest.mark.integration
@@ -157,3 +160,43 @@ async def test_a_page_of_this_host(plane: ControlPlane) -> None:
     said = {"origin": f"http://{at}", "sec-fetch-site": "same-origin"}
     body = {"severity": "LOW", "component": "c", "error_type": "E", "message": "m"}
     assert (await ask(at, "/api/v1/errors", method="POST", body=body, headers=said)).status == 201
+
+
+@pytest.mark.parametrize("path", ["/api/v1/seawall.v1.EventService/TailEvents", "/api/v1/errors/ws"])
+async def test_a_reader_that_takes_nothing_loses_its_place(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Memory and the place of a follower are not held for a peer that has stopped reading."""
+    monkeypatch.setattr(connection, "STALL_LIMIT_S", 0.5)
+    monkeypatch.setattr(live, "STALL_S", 0.5)
+    host, _, port = plane.addresses.http.rpartition(":")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    writer.write(head("GET", path, {"host": "localhost", **(upgrade if path.endswith("ws") else {})}))
+    await read_head(reader)
+
+    async def follows() -> bool:
+        return len(plane.hub) == 1
+
+    async def left() -> bool:
+        return len(plane.hub) == 0
+
+    await until(follows, what="it follows")
+    for n in range(1, 12):
+        batch = [event(n * 1000 + m) for m in range(16)]
+        for item in batch:
+            item.message, item.stack_trace = "x" * 7000, "x" * 32_000
+        await report(stubs, *batch)
+    try:
+        await until(left, what="it is disconnected")
+    finally:
+        writer.close()

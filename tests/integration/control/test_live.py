@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from seawall_control.api.http import live
+from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.positions import START
 from seawall_control.server import ControlPlane
 from seawall_control.services import feed, tail
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.integration
 
 STREAM = "/api/v1/errors/stream"
 SOCKET = "/api/v1/errors/ws"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_only_counted(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of these tests are alike, and are not to be taken for a flood."""
+    monkeypatch.setattr(plane.gates, "_limits", FloodLimits(rate=0))
 
 
 async def ids(stream: Stream, number: int) -> list[str]:
