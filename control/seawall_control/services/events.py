@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from seawall_control.domain import filters, paging
 from seawall_control.domain.admission import (
@@ -45,7 +46,11 @@ PAGE: Final = 50
 MAX_PAGE: Final = 1000
 MAX_SEQ: Final = 2**62
 """Numbers above this are nobody's sequence but a mistake."""
+MAX_UNFINISHED: Final = 256
+"""Changes that outlive their callers; beyond it a caller that leaves takes its change along."""
 _ORDERS: Final = {"": True, "timestamp desc": True, "timestamp": False, "timestamp asc": False}
+
+T = TypeVar("T")
 
 _log = logging.getLogger("seawall.control.events")
 
@@ -108,6 +113,7 @@ class EventService:
         self._grouping = grouping
         self._sieve = sieve
         self._pressure = pressure
+        self._unfinished: set[asyncio.Task[Any]] = set()
         self.numbers = Numbers()
 
     # ------------------------------------------------------------------------------------------------- taking
@@ -139,8 +145,22 @@ class EventService:
         new = len(await self._report(events))
         return [event.id for event in events], new
 
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what the work gives. A caller that is cancelled meanwhile leaves it to go on: what it stores
+        would be stored all the same, and nobody who follows would be told.
+        """
+        if len(self._unfinished) >= MAX_UNFINISHED:
+            return await work
+        task = asyncio.get_running_loop().create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        return await asyncio.shield(task)
+
     async def _report(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Store or count events by id and return the new ones."""
+        """Store or count events by id, tell of them, and return the new ones."""
+        return await self._to_its_end(self._reported(events))
+
+    async def _reported(self, events: Sequence[Event]) -> tuple[Event, ...]:
         started_s = self._clock.monotonic_s()
         found = await self._store.report(events, self._reception())
         self._pressure.took(self._clock.monotonic_s() - started_s)
@@ -163,10 +183,7 @@ class EventService:
         stored get a refusal each.
         """
         batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
-        started_s = self._clock.monotonic_s()
-        result: Ingested = await self._store.ingest(batch, self._reception())
-        self._pressure.took(self._clock.monotonic_s() - started_s)
-        self._published(Received(result.stored, result.counted, result.changes), result.duplicates)
+        result = await self._to_its_end(self._ingested(batch))
         self.numbers.refused += len(batch.refusals)
         self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)
         if result.assumed_through:
@@ -175,6 +192,13 @@ class EventService:
                 extra={"fields": {"proxy": proxy, "spool": spool_id, "through": result.assumed_through}},
             )
         return Receipt(result.through_seq, batch.refusals)
+
+    async def _ingested(self, batch: Batch) -> Ingested:
+        started_s = self._clock.monotonic_s()
+        result = await self._store.ingest(batch, self._reception())
+        self._pressure.took(self._clock.monotonic_s() - started_s)
+        self._published(Received(result.stored, result.counted, result.changes), result.duplicates)
+        return result
 
     def _sorted_out(
         self,

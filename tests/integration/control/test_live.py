@@ -11,7 +11,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from seawall_control.api import codec
 from seawall_control.api.http import live
+from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.positions import START
 from seawall_control.server import ControlPlane
@@ -279,3 +281,16 @@ async def test_both_end_with_the_control_plane(plane: ControlPlane) -> None:
         with pytest.raises(ConnectionClosed) as raised:
             await hear(socket)
         assert raised.value.rcvd is not None and raised.value.rcvd.code == 1012
+
+
+async def test_an_event_whose_reporter_has_left_is_told(plane: ControlPlane) -> None:
+    """A caller that goes away while its events are stored does not take them from those who follow."""
+    follower = plane.hub.follow(EVERYTHING)
+    reporting = asyncio.ensure_future(plane.events.report([codec.event_of(event(1))]))
+    await asyncio.sleep(0)
+    reporting.cancel()
+    await asyncio.gather(reporting, return_exceptions=True)
+    assert reporting.cancelled()
+    async with asyncio.timeout(5):
+        told, _ = await follower.next()
+    assert told.id == event(1).id == (await plane.events.get(event(1).id)).id
