@@ -104,8 +104,8 @@ MUTANTS = (
     ),
     (
         _CALL,
-        "            self.fallback_index += 1\n            if step.applies",
-        "            self.fallback_index += 2\n            if step.applies",
+        "            self.fallback_index += 1\n            if step.mode == ENFORCE",
+        "            self.fallback_index += 2\n            if step.mode == ENFORCE",
         "every other step is left out",
     ),
     (

@@ -50,7 +50,7 @@ MUTANTS = (
     ("seawall_policy/limit/gate.py", "        return self.in_flight < self.limit\n", "        return self.in_flight <= self.limit\n", "one call too many enters"),
     ("seawall_policy/limit/gate.py", "        self._held[place.criticality] -= 1\n", "", "a class's places are never free again"),
     ("seawall_policy/limit/gate.py", "            self._free(place)\n            place.state = LONG\n", "            place.state = LONG\n", "a long call goes on counting"),
-    ("seawall_policy/limit/gate.py", "        if state == WAITING:\n            self.queue.leave(place)\n            return\n", "", "a cancelled call stays in the queue"),
+    ("seawall_policy/limit/gate.py", "        if state == WAITING:\n            self._leave_queue(place)\n            return\n", "", "a cancelled call stays in the queue"),
     ("seawall_policy/limit/gate.py", "        elif state != ANSWERED:\n            return\n", "", "a call that has gone is counted again"),
     ("seawall_policy/limit/gate.py", "        if place.epoch != self._epoch:\n            return\n", "", "calls of an older limit teach"),
     ("seawall_policy/limit/gate.py", "        if self.usual_s > place.deadline - now:\n            return self._refuse(place)\n", "", "a hopeless call is let wait"),

@@ -12,6 +12,6 @@ MUTANTS = (
     ("seawall_policy/rate.py", "            buckets.popitem(last=False)\n        buckets[key]", "            pass\n        buckets[key]", "keys without bound"),
     ("seawall_policy/rate.py", "        buckets[key] = full_at + self._interval_s\n", "        buckets[key] = full_at\n", "tokens cost nothing"),
     ("seawall_policy/rate.py", "                self.would_refuse += 1\n                return 0.0\n", "                self.would_refuse += 1\n                return wait\n", "a shadow refuses"),
-    ("seawall_policy/rate.py", "            key = key[:_LONGEST_KEY]\n", "            pass\n", "keys of any length"),
+    ("seawall_policy/rate.py", "            key = key[:LONGEST_KEY]\n", "            pass\n", "keys of any length"),
     ("seawall_policy/rate.py", "        wait = full_at - now - self._slack_s\n", "        wait = full_at - now\n", "no burst"),
 )  # fmt: skip
