@@ -129,6 +129,14 @@ def added(first: Counters, second: Counters) -> Counters:
     )
 
 
+def total_of(counters: Iterable[Counters]) -> Counters:
+    """Return the sum of many."""
+    total = ZERO
+    for item in counters:
+        total = added(total, item)
+    return total
+
+
 def _went_down(newer: Counters, older: Counters) -> bool:
     return (
         any(value < 0 for value in _combined(newer.by_code, older.by_code, -1))

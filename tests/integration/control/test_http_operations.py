@@ -200,3 +200,18 @@ async def test_thresholds_of_alerts(plane: ControlPlane) -> None:
         answer = await ask(at, path, method="PUT", body=body)
         assert (answer.status, bool(answer.json["error"]["message"])) == (400, True), body
     assert (await ask(at, path)).json == after
+
+
+async def test_analysis(plane: ControlPlane, stubs: Stubs) -> None:
+    """Under the names of the requirements, with what the paths of breakers, recovery and healing say."""
+    await reporting(plane, stubs, "p1", stats_pb2.BREAKER_STATE_OPEN)
+    at = plane.addresses.http
+    found = (await ask(at, "/api/v1/errors/analysis?window_minutes=5")).json
+    told = found["error_analysis"]
+    assert {"total_errors", "error_rate", "error_distribution", "anomalies", "recommendations"} <= set(told)
+    assert found["window_minutes"] == 5
+    assert found["circuit_breakers"] == (await ask(at, BREAKERS)).json["circuit_breakers"]
+    assert set(found["recovery"]) <= set((await ask(at, "/api/v1/errors/recovery/stats")).json)
+    assert found["self_healing"] == (await ask(at, "/api/v1/errors/self-healing/stats")).json
+    for query in ("window_minutes=1", "window_minutes=x", "minutes=5"):
+        assert (await ask(at, f"/api/v1/errors/analysis?{query}")).status == 400

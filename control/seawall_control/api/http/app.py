@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from seawall_control.api.http.access import Access
 from seawall_control.api.http.alerts import Alerts
+from seawall_control.api.http.analysis import Analysis
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
 from seawall_control.api.http.guard import Guard
@@ -32,6 +33,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
         *Operations(parts).routes(),
         *Healing(parts).routes(),
         *Alerts(parts).routes(),
+        *Analysis(parts).routes(),
         *Events(parts).routes(),
         *Methods(parts).routes(),
     ]

@@ -28,7 +28,7 @@ from seawall_control.api.operations import worst
 from seawall_control.domain.errors import InvalidRequest, NotFound
 from seawall_control.domain.events import Json
 from seawall_control.domain.recovery import Recovery, recovery_of
-from seawall_control.domain.statistics import ZERO, Counters, added
+from seawall_control.domain.statistics import ZERO, total_of
 
 _RPC: Final = "/seawall.v1.OperationsService"
 _PREFIX: Final = "BREAKER_STATE_"
@@ -143,20 +143,13 @@ class Operations:
         total = ZERO
         for node in nodes:
             sample = fleet.stats.latest(node)
-            total = _sum([total, *(sample.routes.values() if sample else ())])
+            total = total_of([total, *(sample.routes.values() if sample else ())])
         return json_answer(
             request,
             {
                 "window_minutes": minutes,
-                **recovery_json(recovery_of(_sum(lately.values()))),
+                **recovery_json(recovery_of(total_of(lately.values()))),
                 "routes": {name: recovery_json(recovery_of(lately[name])) for name in sorted(lately)},
                 "since_start": recovery_json(recovery_of(total)),
             },
         )
-
-
-def _sum(counters: Iterable[Counters]) -> Counters:
-    total = ZERO
-    for item in counters:
-        total = added(total, item)
-    return total

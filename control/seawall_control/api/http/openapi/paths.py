@@ -43,6 +43,9 @@ QUERIES: Final[Mapping[str, Query]] = {
         _BACKLOG,
         ("last_event_id", _TEXT, "Go on after this id; the header `Last-Event-ID` wins."),
     ),
+    "GET /api/v1/errors/analysis": (
+        ("window_minutes", _NUMBER, "Length of the window, 5 minutes to 30 days; default 60."),
+    ),
     "GET /api/v1/errors/task/{task_id}/history": _PAGE,
     "GET /api/v1/errors/circuit-breakers": (_PROXY,),
     "GET /api/v1/errors/circuit-breakers/{name}": (_PROXY,),
