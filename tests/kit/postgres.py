@@ -179,8 +179,8 @@ class PostgresServer:
                     os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
 
     def remove(self) -> None:
-        """Stop and delete everything."""
-        self.stop()
+        """End it and delete everything. What is to be deleted need not be put in order before."""
+        self.kill()
         shutil.rmtree(self._root, ignore_errors=True)
 
 
