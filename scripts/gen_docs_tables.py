@@ -756,7 +756,7 @@ def limits_control() -> str:
     )
     from seawall_control.domain import operations as fleet_operations
     from seawall_control.domain.rollout import strategy as rollout_strategy
-    from seawall_control.services import audit, events, feed, policies, rollout_book, session, tail
+    from seawall_control.services import audit, commands, events, feed, policies, rollout_book, session, tail
     from seawall_control.services import fleet as fleet_service
     from seawall_control.services import operations as operations_service
     from seawall_control.store import group_commit
@@ -774,7 +774,7 @@ def limits_control() -> str:
                 length(subscription.ANSWER_LIMIT_S),
                 "the proxy stays `pending`; `seawall_control_policy_unanswered_total`",
             ),
-            ("time to answer a command", length(fleet_service.COMMAND_TIMEOUT_S), "reported as no answer"),
+            ("time to answer a command", length(commands.COMMAND_TIMEOUT_S), "reported as no answer"),
             ("commands that wait for one proxy", count(session.MAX_COMMANDS), "reported as refused"),
             ("labels of a proxy", count(fleet.MAX_LABELS), "the rest is left out"),
             ("events in one report", count(events.MAX_REPORT), "`INVALID_REQUEST`"),

@@ -15,7 +15,8 @@ from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.fleet import ProxyRecord, is_drifted
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S
-from seawall_control.services.fleet import CommandOutcome, Fleet
+from seawall_control.services.commands import CommandOutcome
+from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
 
 _DEFAULT_WINDOW_S: Final = 10.0

@@ -139,6 +139,11 @@ class Subscription:
         """Let refused content be sent once more, because somebody has asked for it again."""
         self._refused.pop(content_hash, None)
 
+    def withdraw(self, nonce: int) -> None:
+        """Take back a push that was not sent: no answer will come, and another revision is the target."""
+        if self._waiting is not None and self._waiting.nonce == nonce:
+            self._waiting = self._answer_by = self._target = None
+
     def handle(self, happened: Input, *, now: float) -> tuple[Output, ...]:
         """Return what is to be done about what happened."""
         match happened:

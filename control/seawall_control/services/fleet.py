@@ -7,7 +7,6 @@ breakers are the proxies' own and are kept in memory only, as far as a window of
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,10 +47,12 @@ from seawall_control.domain.subscription import (
     Unanswered,
 )
 from seawall_control.services.background import Background
+from seawall_control.services.commands import CommandOutcome, Commands, unanswered
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet_stats import FleetStats
 from seawall_control.services.policies import document_of
+from seawall_control.services.proxy_saver import ProxySaver
 from seawall_control.services.session import Session
 from seawall_control.store.port import Store
 
@@ -63,9 +64,6 @@ MAX_QUIET_S: Final = 0.1
 """And at the latest so long after the first of a burst."""
 MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
-SAVED_AT_ONCE: Final = 64
-"""States of proxies that are handed to the store together."""
-COMMAND_TIMEOUT_S: Final = 5.0
 REMEMBER_S: Final = 3600.0
 """How often the record of a connected proxy is written though nothing has changed but when it was seen."""
 LOOK_S: Final = 15.0
@@ -105,15 +103,6 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandOutcome:
-    """What a proxy made of a command."""
-
-    proxy: str
-    ok: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Staged:
     """A rollout under way, and what those get who are not to have its revision yet."""
 
@@ -130,7 +119,7 @@ class Fleet:
         self._store = store
         self._events = events
         self._clock = clock
-        self._ids = ids
+        self._commands = Commands(ids)
         self._background = background
         self._sessions: dict[str, Session] = {}
         self._known: dict[str, ProxyRecord] = {}
@@ -141,15 +130,13 @@ class Fleet:
         self.stats = FleetStats(clock)
         self._due: dict[str, tuple[asyncio.TimerHandle, float]] = {}
         """When what was published in a set is pushed, and since when it waits."""
-        self._unsaved: dict[str, None] = {}
-        """Proxies whose newest state is not stored yet."""
-        self._saving = False
+        self._saver = ProxySaver(store, background, self._known)
         self._closing = False
         self.numbers = Numbers()
 
     async def load(self) -> None:
         """Read what is remembered from earlier runs."""
-        self._known = {proxy.node: proxy for proxy in await self._store.proxies()}
+        self._known.update((proxy.node, proxy) for proxy in await self._store.proxies())
         for policy_set in {proxy.policy_set for proxy in self._known.values()}:
             await self.newest(policy_set)
 
@@ -247,34 +234,7 @@ class Fleet:
             self._known[session.node] = session.record
 
     def _remember(self, record: ProxyRecord) -> None:
-        self._unsaved[record.node] = None
-        self._save_soon()
-
-    def _save_soon(self) -> None:
-        if self._unsaved and not self._saving:
-            self._saving = self._background.start(self._save(), "seawall-remember-proxies")
-
-    async def _save(self) -> None:
-        """Store the newest state of every proxy that has changed, many at once: when a thousand connect, each
-        write must not wait for the one before, nor be lost for want of a task.
-        """
-        try:
-            while self._unsaved:
-                nodes = list(itertools.islice(self._unsaved, SAVED_AT_ONCE))
-                records = [self._known[node] for node in nodes if node in self._known]
-                for node in nodes:
-                    del self._unsaved[node]
-                results = await asyncio.gather(
-                    *(self._store.remember(record) for record in records), return_exceptions=True
-                )
-                failed = [result for result in results if isinstance(result, BaseException)]
-                if failed:
-                    _log.warning(
-                        "states of proxies could not be stored",
-                        extra={"fields": {"proxies": len(failed), "error": str(failed[0])}},
-                    )
-        finally:
-            self._saving = False
+        self._saver.changed(record.node)
 
     # ----------------------------------------------------------------------------------------------- policies
 
@@ -375,6 +335,8 @@ class Fleet:
 
     def answered(self, session: Session, answer: Answered) -> None:
         """Take a proxy's answer to a push."""
+        # What was published meanwhile and waits for a quiet moment is what the next push is to be.
+        self._offer(session)
         self._do(session, session.subscription.handle(answer, now=self._clock.monotonic_s()))
 
     def _body(self, policy_set: str, number: int) -> bytes | None:
@@ -399,7 +361,10 @@ class Fleet:
             match output:
                 case Push():
                     body = self._body(session.record.policy_set, output.revision)
-                    if body is not None:
+                    if body is None:
+                        # It is nobody's any more: a newer one is about to be offered.
+                        session.subscription.withdraw(output.nonce)
+                    else:
                         self.numbers.pushes += 1
                         session.send_push(output, body)
                 case Accepted():
@@ -538,36 +503,13 @@ class Fleet:
     async def command(self, node: str, command: fleet_pb2.Command) -> list[CommandOutcome]:
         """Send a command to a proxy, or to all connected ones, and return what each made of it."""
         if node and not self.is_connected(self.proxy(node).node):
-            return [CommandOutcome(node, ok=False, message="not connected")]
-        return list(await asyncio.gather(*(self._command_one(name, command) for name in self.chosen(node))))
-
-    async def _command_one(self, node: str, command: fleet_pb2.Command) -> CommandOutcome:
-        session = self._sessions.get(node)
-        if session is None:
-            return CommandOutcome(node, ok=False, message="not connected")
-        own = fleet_pb2.Command()
-        own.CopyFrom(command)
-        own.id = self._ids.new()
-        answer: asyncio.Future[fleet_pb2.CommandResult] = asyncio.get_running_loop().create_future()
-        if not session.send_command(own):
-            return CommandOutcome(node, ok=False, message="too many commands wait for this proxy")
-        session.waiting_commands[own.id] = answer
-        try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_S):
-                result = await answer
-            return CommandOutcome(node, ok=result.ok, message=result.message)
-        except TimeoutError:
-            return CommandOutcome(node, ok=False, message=f"no answer within {COMMAND_TIMEOUT_S:g} s")
-        except NotFound as error:
-            return CommandOutcome(node, ok=False, message=str(error))
-        finally:
-            session.waiting_commands.pop(own.id, None)
+            return [unanswered(node, "not connected")]
+        sessions = [self._sessions[name] for name in self.chosen(node)]
+        return list(await asyncio.gather(*(self._commands.send(session, command) for session in sessions)))
 
     def command_answered(self, session: Session, result: fleet_pb2.CommandResult) -> None:
         """Take a proxy's answer to a command."""
-        future = session.waiting_commands.get(result.id)
-        if future is not None and not future.done():
-            future.set_result(result)
+        self._commands.answered(session, result)
 
     # --------------------------------------------------------------------------------------------------- life
 
@@ -580,9 +522,10 @@ class Fleet:
             for session in list(self._sessions.values()):
                 deadline = session.subscription.next_deadline()
                 if deadline is not None and deadline <= now:
+                    self._offer(session)
                     self._do(session, session.subscription.handle(Overdue(), now=now))
             self.stats.forget(keep=self._sessions)
-            self._save_soon()
+            self._saver.save_soon()
             self._forget_gone()
             self._remember_again(now)
             if self._store.is_shared and now >= look_at:

@@ -41,7 +41,6 @@ JOURNAL_KEEP: Final = 10_000
 RETRY_S: Final = 10.0
 """How soon a proxy that did not answer is asked again."""
 TRIES: Final = 10
-NO_ANSWER: Final = "no answer within"
 
 _log = logging.getLogger("seawall.control.operations")
 
@@ -272,7 +271,9 @@ class FleetOperations:
             (outcome,) = await self._fleet.command(proxy.node, command)
         finally:
             self._asking.discard(key)
-        if not outcome.ok and (outcome.message == "not connected" or NO_ANSWER in outcome.message):
+        if not outcome.answered and not self._fleet.is_connected(proxy.node):
+            return proxy.node, None  # told again as soon as it is back
+        if not outcome.answered:
             self._silent[key] = self._clock.monotonic_s() + RETRY_S
             self._silent = {k: v for k, v in self._silent.items() if k[0] in self._all}
             return proxy.node, None

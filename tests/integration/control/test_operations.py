@@ -141,6 +141,19 @@ async def test_cancelled_is_ended_everywhere_also_at_those_who_were_away(stubs: 
         assert twice.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
+async def test_who_went_away_before_it_answered_is_told_again(stubs: Stubs) -> None:
+    """The same run of a proxy: nobody knows whether it has done it."""
+    proxy = Proxy(stubs, "one")
+    await proxy.hello()
+    beginning = asyncio.create_task(start(stubs))
+    await proxy.hear("command")
+    proxy.call.cancel()
+    begun = await beginning
+    assert (begun.done, begun.failed) == (0, 0)
+    async with there(stubs, "one") as again:
+        await told(again, "trip_breaker")
+
+
 async def test_labels_choose_the_proxies_and_its_end_is_its_end(stubs: Stubs) -> None:
     """Others hear nothing; when it is over, newcomers do not either."""
     fault = pb.FaultAction(

@@ -13,6 +13,7 @@ from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import admin_fleet_pb2 as operations_pb
 from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import event_pb2, fleet_pb2, stats_pb2
+from seawall_control.domain.subscription import Answered
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
 
@@ -392,3 +393,26 @@ async def test_stopping_closes_streams_as_unavailable(stubs: Stubs, plane: Contr
     await proxy.hello()
     plane.fleet.close()
     assert await proxy.end() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_an_answer_that_comes_while_changes_settle_is_followed_by_the_newest(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
+    """The revision that waited for the answer may not be the newest any more, and is in nobody's hands: the
+    proxy must not be left waiting for it.
+    """
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    await apply(stubs, 1)
+    first = (await proxy.hear("policy")).policy
+    # Two more while the first is not answered: one that is offered and waits, one that is only published.
+    await apply(stubs, 2)
+    await asyncio.sleep(0.2)
+    newest = await apply(stubs, 3)
+    session = plane.fleet._sessions["p1"]
+    plane.fleet.answered(
+        session,
+        Answered(nonce=first.nonce, accepted=True, applied_revision=1, applied_hash=first.hash),
+    )
+    pushed = (await proxy.hear("policy")).policy
+    assert pushed.revision == newest.revision

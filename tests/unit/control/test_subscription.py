@@ -126,3 +126,16 @@ def test_repr_is_a_status_line() -> None:
     machine = Subscription(applied_revision=1, applied_hash="a")
     machine.handle(Published(2, "b"), now=0)
     assert repr(machine) == "<Subscription in effect 1, newest 2, waits for answer 1, 0 refused>"
+
+
+def test_a_push_that_was_not_sent_is_not_waited_for() -> None:
+    """Its revision was nobody's any more; the next one is sent at once, with a nonce of its own."""
+    machine = Subscription()
+    (push,) = machine.handle(Published(1, "a"), now=0.0)
+    assert isinstance(push, Push)
+    machine.withdraw(push.nonce + 1)
+    assert machine.is_pending
+    machine.withdraw(push.nonce)
+    assert not machine.is_pending
+    assert machine.next_deadline() is None
+    assert machine.handle(Published(2, "b"), now=0.0) == (Push(push.nonce + 1, 2, "b"),)

@@ -21,9 +21,10 @@ from seawall_control.domain.errors import ControlError, PreconditionFailed
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import Action, checked
 from seawall_control.domain.healing.engine import Case
+from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
-from seawall_control.services.fleet import CommandOutcome, Fleet
+from seawall_control.services.fleet import Fleet
 from seawall_control.services.healing.machine import usage
 from seawall_control.services.healing.signals import Signals
 from seawall_control.services.policies import PolicyService
