@@ -103,6 +103,5 @@ def arrivals_of(
     deleted = set(gone)
     for group, event_id in sifted.evicted:
         if event_id in deleted:
-            deleted.discard(event_id)
             found[group].evicted += 1
     return found

@@ -82,6 +82,17 @@ async def test_reports_are_counted_once_by_id(store: Store) -> None:
     assert [row.events for row in await store.rollups(ALL)] == [30]
 
 
+async def test_evicted_reports_are_remembered(store: Store) -> None:
+    """One that was stored and gave its place to a newer one is not new when it is reported again."""
+    how = reception()
+    for _ in range(2):
+        for number in range(1, 21):
+            await store.report([said(number)], how)
+    group = await store.group("v1:a")
+    assert (group.events, group.counted) == (20, 14)
+    assert len(await stored(store)) == 6
+
+
 async def test_groups_are_flooded_one_by_one(store: Store) -> None:
     """A quiet group beside a loud one loses nothing."""
     how = reception()

@@ -55,11 +55,24 @@ def test_flagged_hours_are_no_baseline() -> None:
 
 
 def test_loud_weekday_counts_twice() -> None:
-    """The same past gives a higher limit on the weekday that is always loud."""
+    """130 an hour on this weekday, 100 on others: 5 means, and the mean in which today counts twice."""
     first = HOUR - HOUR % 24
-    history = [(first - 24 * 7 + i, 60, False) for i in range(24)] + [
-        (first - 24 * d + i, 20, False) for d in range(1, 7) for i in range(24)
+    history = [(first - 24 * 7 + i, 130, False) for i in range(24)] + [
+        (first - 24 * d + i, 100, False) for d in range(1, 7) for i in range(24)
     ]
-    loud = hour_limit(history, first_seen_us=OLD_US, hour=first)
-    quiet = hour_limit(history, first_seen_us=OLD_US, hour=first + 24)
-    assert loud > quiet
+    mean = (130 + 6 * 100) / 7
+    expected = math.ceil((2 * 130 + 6 * 100) / 8 + 5 * mean)
+    assert hour_limit(history, first_seen_us=OLD_US, hour=first) == expected
+
+
+def test_spread_counts_up_to_eight_times_the_mean() -> None:
+    """7 hours of each day have 100: mean and 5 deviations are 8.8 times the mean, of which 8 count."""
+    history = [(HOUR - 1 - i, 100, False) for i in range(WEEK_HOURS) if i % 24 < 7]
+    mean = 700 / 24
+    assert hour_limit(history, first_seen_us=OLD_US, hour=HOUR) == math.ceil(9 * mean)
+
+
+def test_flagged_hours_do_not_thin_the_baseline() -> None:
+    """They are left out, not taken for quiet ones."""
+    history = [(HOUR - 1 - i, 5000 if i % 2 else 10, i % 2 == 1) for i in range(WEEK_HOURS)]
+    assert hour_limit(history, first_seen_us=OLD_US, hour=HOUR) == 60

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from seawall_control.domain.admission import admitted
 from seawall_control.domain.errors import InvalidRequest, StaleEtag
 from seawall_control.domain.events import Event, EventKind, Severity
-from seawall_control.domain.grouping import Rule, compiled, fingerprint_of, grouped, why
+from seawall_control.domain.grouping import Rule, compiled, fingerprint_of, grouped, reason_of, why
 from seawall_control.domain.status_details import with_status
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.grouping import Grouping
@@ -64,6 +64,7 @@ def test_reason_of_the_server_counts_with_its_domain() -> None:
     event = replace(EVENT, details={"error_reason": "STOCK_EXHAUSTED", "error_domain": "shop"})
     print_ = given(event, "shop", event.method, "UNAVAILABLE", "shop/STOCK_EXHAUSTED", "headers", "")
     assert why(compiled([]), print_)["reason"] == "shop/STOCK_EXHAUSTED"
+    assert reason_of(replace(event, reason="BREAKER_OPEN")) == "BREAKER_OPEN"
     own = admitted(replace(event, fingerprint=""))
     assert own.fingerprint == admitted(replace(event, fingerprint="", message="other words")).fingerprint
     other = replace(

@@ -51,12 +51,15 @@ def test_resolved_as_of_a_revision() -> None:
     assert arrive(group, event(2, later_us, 6), at_us=later_us).group.state is g.GroupState.RESOLVED
     assert arrive(group, event(2, later_us, 7), at_us=later_us).group.state is g.GroupState.REGRESSED
     assert arrive(group, event(2, later_us, 0), at_us=later_us).group.state is g.GroupState.REGRESSED
+    assert arrive(group, event(2, AT_US, 0), at_us=later_us).group.state is g.GroupState.RESOLVED
 
 
 def test_regressed_group_has_the_severity_of_what_came_back() -> None:
     """Its past is dealt with; after a week it is ongoing."""
     loud = arrive(None, replace(event(1), severity=Severity.CRITICAL)).group
     back = arrive(g.resolved(loud, at_us=AT_US, actor="ann"), event(2, AT_US + 1), at_us=AT_US + 1)
+    gone = g.resolved(loud, at_us=AT_US, actor="ann")
+    assert arrive(gone, event(2, AT_US), at_us=AT_US + 1).group.state is g.GroupState.RESOLVED
     assert (back.group.severity, back.changes[0].became) == (Severity.LOW, g.Became.REGRESSED)
     assert g.aged(back.group, at_us=AT_US + 1 + g.WEEK_US)[0].state is g.GroupState.ONGOING
 
@@ -113,3 +116,11 @@ def test_late_events_do_not_touch_the_text_or_this_hour() -> None:
     found = arrive(new(), late)
     assert (found.group.first_seen_us, found.group.message) == (AT_US - 5 * HOUR_US, "")
     assert (found.group.hour_events, found.group.events) == (1, 2)
+
+
+def test_each_hour_is_counted_by_itself() -> None:
+    """What came in the hour before is no part of this one."""
+    busy = arrive(None, *(event(n) for n in range(5))).group
+    assert busy.hour_events == 5
+    later_us = AT_US + HOUR_US
+    assert arrive(busy, event(9, later_us), at_us=later_us).group.hour_events == 1
