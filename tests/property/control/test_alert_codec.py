@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.silences import Silence
 
 JSON = st.dictionaries(st.text(max_size=5), st.one_of(st.text(max_size=5), st.integers(), st.booleans()))
-READERS = {
+READERS: dict[type, Callable[[str], Any]] = {
     Rule: codec.rule_of,
     Silence: codec.silence_of,
     Channel: codec.channel_of,

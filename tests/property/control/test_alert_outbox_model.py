@@ -105,6 +105,22 @@ def test_a_channel_that_fails_rests_longer_each_time() -> None:
     assert repr(lane) == "<Lane of c: 0 failures in a row>"
 
 
+def test_attempts_are_bounded() -> None:
+    """Twelve, further apart each time up to ten minutes; one that is sent once more begins anew."""
+    channel = Channel(name="c", kind=ChannelKind.LOG)
+    one = delivery(1, channel, Severity.HIGH, START_US)
+    waits = []
+    while one.state is DeliveryState.PENDING:
+        one = outbox.not_sent(one, "m", "no", final=False, at_us=START_US)
+        waits.append((one.next_us - START_US) // MICROS)
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+    assert one.attempts == outbox.MAX_ATTEMPTS
+    renewed = outbox.again(one, at_us=START_US + 5)
+    assert (renewed.state, renewed.attempts, renewed.message_id) == (DeliveryState.PENDING, 0, "m")
+    old = outbox.not_sent(renewed, "m", "no", final=False, at_us=START_US + outbox.MAX_AGE_US + 5)
+    assert old.state is DeliveryState.FAILED
+
+
 def test_a_flood_becomes_one_message() -> None:
     """More deliveries than the rate has room for are gathered."""
     channel = Channel(name="c", kind=ChannelKind.LOG, max_per_minute=2)

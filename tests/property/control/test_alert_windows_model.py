@@ -31,6 +31,14 @@ def test_events_of_a_window(steps: list[tuple[int, str, int]], window_s: int) ->
             assert least <= window.count(asked, at_us) <= most
 
 
+def test_the_edge_of_a_window() -> None:
+    """What came just within the window counts, and what came two slots before it does not."""
+    window = EventWindow(300 * MICROS)
+    window.add("a", START_US)
+    assert window.count("a", START_US + 300 * MICROS - 1) == 1
+    assert window.count("a", START_US + 320 * MICROS) == 0
+
+
 def test_keys_are_bounded() -> None:
     """The keys that came longest ago are forgotten first."""
     window = EventWindow(60 * MICROS)

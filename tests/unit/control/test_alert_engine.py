@@ -373,6 +373,9 @@ def test_the_hourly_bound_defers() -> None:
     bench = Bench(rule(OCCURRENCE, max_per_hour=2, notify_resolved=False))
     for number in range(4):
         bench.event(severity=Severity.CRITICAL if number == 3 else Severity.HIGH, fingerprint=str(number))
+    bench.tick()
+    bench.tick()
+    assert len(bench.told) == 2
     for _ in range(70):
         bench.tick(58)
         for number in range(4):
@@ -453,6 +456,7 @@ def test_a_restart_keeps_breakers_and_occurrences() -> None:
     first.tick()
     again = Bench(rule(Trigger(kind=TriggerKind.BREAKER), OCCURRENCE), alerts=tuple(first.alerts.values()))
     again.facts = Facts(proxies=(ProxyFact("p1", True, START_US),))
+    again.engine._started_us = again.at_us = START_US + 30 * MICROS
     again.tick()
     assert again.told == []
     breaker(again, opened=False)

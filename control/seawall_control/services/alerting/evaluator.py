@@ -299,9 +299,10 @@ class Evaluator:
 
     async def _apply(self, outcome: Outcome, at_us: int) -> None:
         deliveries = [d for n in outcome.notifications for d in self._deliveries(n, at_us)]
-        changes: list[Change] = [alert_put(alert) for alert in outcome.changed]
+        # Messages first: where a crash comes between the parts of a flood, they are sent twice, not never.
+        changes: list[Change] = [delivery_put(delivery) for delivery in deliveries]
+        changes += [alert_put(alert) for alert in outcome.changed]
         changes += [Delete(ALERT, name) for name in outcome.removed]
-        changes += [delivery_put(delivery) for delivery in deliveries]
         for alert in outcome.changed:
             if (what := _what_happened(alert, at_us)) in ("firing", "resolved"):
                 self.fired += what == "firing"
