@@ -95,6 +95,13 @@ def test_routes_with_few_calls_are_compared_together() -> None:
     assert judged.findings[0].route == OTHERS
 
 
+def test_a_single_route_with_few_calls_keeps_its_name() -> None:
+    """Twenty calls that all fail are enough, and it is said where."""
+    judged = compare(GUARDS, {"pay": counters(20, failed=20)}, {"pay": counters(60)}, LATENCY_BOUNDS_S)
+    assert judged.verdict is Verdict.ROLLBACK
+    assert judged.findings[0].route == "pay"
+
+
 def test_a_route_that_only_the_new_revision_has_is_not_held_against_it() -> None:
     """There is nothing to compare it with."""
     judged = compare(

@@ -140,6 +140,7 @@ def _pairs(
 ) -> list[tuple[str, Counters, Counters]]:
     pairs: list[tuple[str, Counters, Counters]] = []
     ours, theirs = ZERO, ZERO
+    few: list[str] = []
     for route in sorted(canary):
         if route not in rest:
             continue  # a new route, or nobody called it elsewhere: nothing to compare with
@@ -147,8 +148,9 @@ def _pairs(
             pairs.append((route, canary[route], rest[route]))
         else:
             ours, theirs = added(ours, canary[route]), added(theirs, rest[route])
+            few.append(route)
     if ours.calls and theirs.calls:
-        pairs.append((OTHERS, ours, theirs))
+        pairs.append((few[0] if len(few) == 1 else OTHERS, ours, theirs))
     return pairs
 
 
