@@ -78,6 +78,24 @@ async def test_a_window(plane: ControlPlane, stubs: Stubs) -> None:
     assert not found.HasField("recovery_rate")
 
 
+async def test_a_revision_that_is_followed_by_failures(plane: ControlPlane, stubs: Stubs) -> None:
+    """Is named, but not the first one: there was nothing before it."""
+    for timeout_s in (1, 2):
+        await plane.policies.apply(document(timeout_s))
+    newest = await plane.policies.revision()
+    minute = newest.create_time_us // 60_000_000 * 60
+    for n in range(3):
+        await stubs.events.ReportEvents(
+            admin_events_pb2.ReportEventsRequest(
+                events=[failed(1000 * n + m, minute + MINUTE * n) for m in range(1, 41)]
+            )
+        )
+    plane.analysis._now = lambda: minute + 4.0 * MINUTE  # type: ignore[method-assign]
+    found = await plane.analysis.analyse(10 * MINUTE)
+    named = {a.text for a in found.anomalies if a.kind == "policy_change" and not a.subject}
+    assert named == {f"120 events after {newest.name}, 0 in the same time before"}
+
+
 async def test_trend(plane: ControlPlane, stubs: Stubs) -> None:
     """Lines by a field, the largest first."""
     await report(stubs, 3, 0, 5)

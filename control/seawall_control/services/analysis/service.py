@@ -286,7 +286,8 @@ class AnalysisService:
             revisions=[
                 (made.create_time_us // MICROS, made.name)
                 for made in page.revisions
-                if window.start <= made.create_time_us // MICROS < window.end
+                # Nothing can be compared with the time before the first one.
+                if made.revision > 1 and window.start <= made.create_time_us // MICROS < window.end
             ],
         )
 
