@@ -164,11 +164,32 @@ class ControlPlane:
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
         self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)
+        self.alerting = Alerting(
+            store,
+            self.fleet,
+            self.events,
+            self.hub,
+            self.notices,
+            self._background,
+            clock,
+            ids,
+            AlertSettings(
+                directory=settings.data_dir,
+                allowed=settings.alert_networks,
+                ca_file=settings.alert_ca_file,
+                apprise=settings.alert_apprise,
+            ),
+            stored=self.feed if settings.store_url else None,
+        )
+        self.groups = GroupService(store, clock)
         self.healing = healing_service(
             store,
             self.fleet,
             self.policies,
             self.events,
+            self.operations,
+            self.groups,
+            self.alerting.asker.ask,
             clock,
             self._background,
             directory=None if settings.store_url else settings.data_dir,
@@ -189,23 +210,6 @@ class ControlPlane:
             grpc=settings.grpc_address,
             http=settings.http_address,
             dismiss=self.fleet.dismiss,
-        )
-        self.alerting = Alerting(
-            store,
-            self.fleet,
-            self.events,
-            self.hub,
-            self.notices,
-            self._background,
-            clock,
-            ids,
-            AlertSettings(
-                directory=settings.data_dir,
-                allowed=settings.alert_networks,
-                ca_file=settings.alert_ca_file,
-                apprise=settings.alert_apprise,
-            ),
-            stored=self.feed if settings.store_url else None,
         )
         self.analysis = analysis_service(
             store,
@@ -241,7 +245,7 @@ class ControlPlane:
         )
         served.add(
             admin_groups_pb2_grpc.add_GroupServiceServicer_to_server,
-            GroupServicer(GroupService(store, clock), self.grouping),
+            GroupServicer(self.groups, self.grouping),
         )
         served.add(
             admin_fleet_pb2_grpc.add_OperationsServiceServicer_to_server,

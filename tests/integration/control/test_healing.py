@@ -175,7 +175,7 @@ async def test_a_breaker_is_held_open_on_every_proxy(
         )
         said = await states(plane, State.NOT_HELPED)
         assert any("held open for 300 s on 1 of 1 proxies" in text for text in said)
-        await last_outcome(plane, "taken back: reset on 1 of 1")
+        await last_outcome(plane, "taken back: operation")
         breaker = proxy.route("all")["breaker"]
         assert breaker["state"] == "closed"
     finally:
@@ -306,3 +306,82 @@ async def test_a_runbook_for_one_known_problem(plane: ControlPlane, stubs: Stubs
     )
     await plane.healing.look()
     assert "no proxy is connected" in (await states(plane, State.FAILED))[0]
+
+
+async def test_an_endpoint_is_drained_and_a_group_is_muted(
+    plane: ControlPlane, stubs: Stubs, tmp_path: Path
+) -> None:
+    """Both are taken back when they did not help; what is no endpoint or no group is refused."""
+    stand = Stand(tmp_path)
+    try:
+        _, first = stand.upstream("a")
+        _, second = stand.upstream("b")
+        config = stand.policy(
+            {
+                "clusters": [{"name": "shop", "endpoints": [first, second]}],
+                "routes": [{"name": "all", "match": {}, "cluster": "shop", "policy": "builtin/standard"}],
+                "control": {"target": plane.addresses.grpc, "node": "one"},
+            }
+        )
+        await asyncio.to_thread(stand.proxy, config)
+        await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[event(1)]))
+        subject = f"endpoint/shop/{first}"
+
+        async def observed() -> bool:
+            return any(d.observation.subject == subject for d in await plane.healing.diagnose())
+
+        async with asyncio.timeout(15):
+            while not await observed():  # noqa: ASYNC110 - the proxy reports once a second
+                await asyncio.sleep(0.1)
+        drain = (Condition.ENDPOINT_EJECTED, subject, Action.DRAIN_ENDPOINT)
+        mute = (Condition.GROUP_EVENTS, "group/*", Action.ARCHIVE_GROUP)
+        for name, (condition, wanted, action), done, undone in (
+            ("drain", drain, "drained for 300 s", "operation"),
+            ("mute", mute, "muted until", "is open again"),
+        ):
+            await plane.healing.put_runbook(
+                Runbook(
+                    name=name,
+                    condition=condition,
+                    threshold=0.0,
+                    subject=wanted,
+                    action=action,
+                    lasting_s=0.0,
+                    mode=Mode.AUTO,
+                    verify_after_s=1.0,
+                    max_per_hour=1,
+                )
+            )
+            await plane.healing.look()
+            await last_outcome(plane, done)
+            await states(plane, State.NOT_HELPED)
+            await last_outcome(plane, undone)
+        wrong = Runbook(
+            name="wrong",
+            condition=Condition.BACKLOG,
+            threshold=0.0,
+            action=Action.DRAIN_ENDPOINT,
+            lasting_s=0.0,
+            mode=Mode.AUTO,
+        )
+        await plane.healing.put_runbook(wrong)
+        await plane.healing.look()
+        assert "is for endpoints, not for store" in (await states(plane, State.FAILED))[0]
+    finally:
+        await asyncio.to_thread(stand.close)
+
+
+async def test_another_system_is_asked(plane: ControlPlane) -> None:
+    """Over a webhook channel; one that is not there, or is none, is named."""
+    book = Runbook(
+        name="ask",
+        condition=Condition.BACKLOG,
+        threshold=0.0,
+        action=Action.WEBHOOK,
+        parameters={"channel": "nobody"},
+        lasting_s=0.0,
+        mode=Mode.AUTO,
+    )
+    await plane.healing.put_runbook(book)
+    await plane.healing.look()
+    assert "there is no channel nobody" in (await states(plane, State.FAILED))[0]

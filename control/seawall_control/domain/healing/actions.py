@@ -15,12 +15,15 @@ class Action(StrEnum):
 
     HOLD_BREAKER_OPEN = "hold_breaker_open"
     RESET_BREAKER = "reset_breaker"
+    DRAIN_ENDPOINT = "drain_endpoint"
+    ARCHIVE_GROUP = "archive_group"
     ROLL_BACK_POLICY = "roll_back_policy"
     APPLY_REVISION = "apply_revision"
     CLEAN_DISK = "clean_disk"
     FREE_MEMORY = "free_memory"
     CHECK_STORE = "check_store"
     COMMAND = "command"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,22 @@ CATALOGUE: Final[Mapping[Action, Spec]] = {
     for spec in (
         Spec(
             Action.HOLD_BREAKER_OPEN,
-            "hold the breaker of the route open on every proxy, so that its callers get the fallback at once",
+            "hold the breaker of the route open on every proxy; callers get the fallback at once",
             (_DURATION,),
             can_undo=True,
         ),
         Spec(Action.RESET_BREAKER, "close the breaker of the route on every proxy and forget its window"),
+        Spec(
+            Action.DRAIN_ENDPOINT,
+            "let no proxy choose the endpoint for a time, also those that connect meanwhile",
+            (_DURATION,),
+            can_undo=True,
+        ),
+        Spec(
+            Action.ARCHIVE_GROUP,
+            "mute the group of errors until it escalates, so that a known problem does not hide others",
+            can_undo=True,
+        ),
         Spec(
             Action.ROLL_BACK_POLICY,
             "make the revision before the newest one the newest again, if that is younger than max_age_s",
@@ -95,6 +109,14 @@ CATALOGUE: Final[Mapping[Action, Spec]] = {
             (
                 Parameter("hook", str, "name of the hook"),
                 Parameter("timeout_s", float, "time after which it is killed, in seconds", 30.0, 0.1, 600.0),
+            ),
+        ),
+        Spec(
+            Action.WEBHOOK,
+            "send a signed message to an alert channel of the kind webhook, to ask for a restart or for more",
+            (
+                Parameter("channel", str, "name of the channel"),
+                Parameter("what", str, "what is asked for", "restart"),
             ),
         ),
     )

@@ -31,6 +31,10 @@ class Condition(StrEnum):
     """Share of the disk, 0 to 1, that is in use."""
     STORE_INTEGRITY = "store_integrity"
     """Findings of the store's own check; 0 when it is sound."""
+    ENDPOINT_EJECTED = "endpoint_ejected"
+    """Share of the connected proxies, 0 to 1, that leave an endpoint out as an outlier; the subject is
+    `endpoint/CLUSTER/ADDRESS`.
+    """
     POLICY_DRIFT = "policy_drift"
     """Seconds for which a connected proxy has not run what it should."""
     GROUP_EVENTS = "group_events"
@@ -45,6 +49,7 @@ UNITS: Final[Mapping[Condition, str]] = {
     Condition.CPU: "processors",
     Condition.DISK: "share of the disk, 0 to 1",
     Condition.STORE_INTEGRITY: "findings",
+    Condition.ENDPOINT_EJECTED: "share of proxies, 0 to 1",
     Condition.POLICY_DRIFT: "seconds",
     Condition.GROUP_EVENTS: "events this hour",
 }
@@ -56,7 +61,8 @@ class Observation:
 
     condition: Condition
     subject: str
-    """`route/NAME`, `proxy/NODE`, `group/ID`, `disk/PATH`, `store` or `process`."""
+    """`route/NAME`, `endpoint/CLUSTER/ADDRESS`, `proxy/NODE`, `group/ID`, `disk/PATH`, `store` or
+    `process`."""
     value: float
     text: str
     """The evidence in words, for people."""

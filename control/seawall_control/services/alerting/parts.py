@@ -10,6 +10,7 @@ from seawall_control.domain.alerts.channels import Channel, ChannelKind
 from seawall_control.domain.errors import ShuttingDown
 from seawall_control.domain.events import Severity
 from seawall_control.services.alerting.administration import AlertAdministration
+from seawall_control.services.alerting.asking import Asker
 from seawall_control.services.alerting.channels.addresses import Guard, Network
 from seawall_control.services.alerting.channels.apprise import AppriseSender
 from seawall_control.services.alerting.channels.email import EmailSender
@@ -96,6 +97,8 @@ class Alerting:
         tls = ssl.create_default_context(cafile=settings.ca_file or None)
         poster = Poster(guard, tls)
         records = AlertRecords(store)
+        webhooks = WebhookSender(poster)
+        self.asker = Asker(records, webhooks, clock)
         self.deliverer = Deliverer(
             records,
             clock,
@@ -103,7 +106,7 @@ class Alerting:
             {
                 ChannelKind.EMAIL: EmailSender(guard, tls),
                 ChannelKind.SLACK: SlackSender(poster),
-                ChannelKind.WEBHOOK: WebhookSender(poster),
+                ChannelKind.WEBHOOK: webhooks,
                 ChannelKind.FILE: FileSender(settings.directory / "alerts"),
                 ChannelKind.LOG: LogSender(),
                 ChannelKind.APPRISE: AppriseSender(is_on=settings.apprise),

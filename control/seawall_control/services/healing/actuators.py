@@ -14,19 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from google.protobuf.duration_pb2 import Duration
-
-from seawall.v1 import fleet_pb2
+from seawall.v1 import admin_operations_pb2 as pb
+from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_control.domain.errors import ControlError, PreconditionFailed
-from seawall_control.domain.events import MICROS
+from seawall_control.domain.events import MICROS, Json
+from seawall_control.domain.groups import Until
 from seawall_control.domain.healing.actions import Action, checked
 from seawall_control.domain.healing.engine import Case
 from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.groups import GroupService
 from seawall_control.services.healing.machine import usage
 from seawall_control.services.healing.signals import Signals
+from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 
 ACTOR: Final = "seawall-healing"
@@ -46,6 +48,10 @@ class Done:
     undo: str = ""
 
 
+Ask = Callable[[str, str, Mapping[str, Json]], Awaitable[None]]
+"""Sends a signed document with an id to the webhook channel of a name; raises `ControlError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What actions may lay hands on."""
@@ -53,6 +59,9 @@ class Reach:
     fleet: Fleet
     policies: PolicyService
     events: EventService
+    operations: FleetOperations
+    groups: GroupService
+    ask: Ask
     signals: Signals
     clock: Clock
     directory: Path | None
@@ -68,12 +77,15 @@ class Actuators:
         self._table: Mapping[Action, Callable[[Case], Awaitable[Done]]] = {
             Action.HOLD_BREAKER_OPEN: self._hold,
             Action.RESET_BREAKER: self._reset,
+            Action.DRAIN_ENDPOINT: self._drain,
+            Action.ARCHIVE_GROUP: self._archive,
             Action.ROLL_BACK_POLICY: self._roll_back,
             Action.APPLY_REVISION: self._apply,
             Action.CLEAN_DISK: self._clean,
             Action.FREE_MEMORY: self._free,
             Action.CHECK_STORE: self._check,
             Action.COMMAND: self._command,
+            Action.WEBHOOK: self._webhook,
         }
 
     async def do(self, case: Case) -> Done:
@@ -86,8 +98,14 @@ class Actuators:
     async def undo(self, case: Case) -> Done:
         """Take the action of a case back."""
         try:
-            if case.runbook.action is Action.HOLD_BREAKER_OPEN:
-                return await self._reset(case)
+            if case.runbook.action in (Action.HOLD_BREAKER_OPEN, Action.DRAIN_ENDPOINT):
+                ended = await self._reach.operations.cancel(
+                    case.undo, actor=ACTOR, reason=f"{case.id}: it did not help"
+                )
+                return Done(ok=True, text=f"operation {ended.id} is cancelled")
+            if case.runbook.action is Action.ARCHIVE_GROUP:
+                await self._reach.groups.reopen(case.undo, note=f"{case.id}: it did not help", actor=ACTOR)
+                return Done(ok=True, text="the group is open again")
             policy_set, _, number = case.undo.rpartition("/")
             made = await self._reach.policies.rollback(
                 policy_set=policy_set,
@@ -102,19 +120,40 @@ class Actuators:
     # ---------------------------------------------------------------------------------------------- breakers
 
     async def _hold(self, case: Case) -> Done:
-        parameters = checked(case.runbook.action, case.runbook.parameters)
-        seconds = float(str(parameters["duration_s"]))
         route = await self._route(case)
-        command = fleet_pb2.Command(
-            trip_breaker=fleet_pb2.TripBreakerCommand(
-                breaker=route,
-                duration=Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9)),
-                reason=f"{case.id}: {case.evidence}"[:512],
-                actor=ACTOR,
-            )
+        held = pb.HoldBreakerAction(breaker=route, state=stats_pb2.BREAKER_STATE_FORCED_OPEN)
+        return await self._operation(case, pb.OperationAction(hold_breaker=held), "held open")
+
+    async def _drain(self, case: Case) -> Done:
+        kind, _, rest = case.subject.partition("/")
+        cluster, _, address = rest.partition("/")
+        if kind != "endpoint" or not address:
+            raise PreconditionFailed(f"{case.runbook.action} is for endpoints, not for {case.subject}")
+        drained = pb.DrainAction(cluster=cluster, address=address)
+        return await self._operation(case, pb.OperationAction(drain=drained), "drained")
+
+    async def _operation(self, case: Case, action: pb.OperationAction, what: str) -> Done:
+        """Do it at every proxy, also at those that connect before the time is over."""
+        seconds = float(str(checked(case.runbook.action, case.runbook.parameters)["duration_s"]))
+        operation = await self._reach.operations.start(
+            action, length_s=seconds, actor=ACTOR, reason=f"{case.id}: {case.evidence}"[:512]
         )
-        done = _told(await self._reach.fleet.command("", command), f"held open for {seconds:g} s")
-        return Done(done.ok, done.text, undo=route if done.ok else "")
+        outcomes = [
+            CommandOutcome(node, ok=ack.ok, message=ack.message) for node, ack in operation.acks.items()
+        ]
+        done = _told(outcomes, f"{what} for {seconds:g} s")
+        if not done.ok:
+            await self._reach.operations.cancel(operation.id, actor=ACTOR, reason=done.text[:512])
+        return Done(done.ok, done.text, undo=operation.id if done.ok else "")
+
+    async def _archive(self, case: Case) -> Done:
+        kind, _, group = case.subject.partition("/")
+        if kind != "group":
+            raise PreconditionFailed(f"{case.runbook.action} is for groups, not for {case.subject}")
+        done = await self._reach.groups.update(
+            group, archive=(Until.ESCALATING, 0), note=f"{case.id}: {case.evidence}"[:500], actor=ACTOR
+        )
+        return Done(ok=True, text="muted until it escalates", undo=done.id)
 
     async def _route(self, case: Case) -> str:
         route = await self._reach.signals.route_of(case.subject)
@@ -210,6 +249,21 @@ class Actuators:
         return Done(ok=True, text=found or f"{case.subject} is sound")
 
     # ------------------------------------------------------------------------------------------------- hooks
+
+    async def _webhook(self, case: Case) -> Done:
+        parameters = checked(case.runbook.action, case.runbook.parameters)
+        channel, what = str(parameters["channel"]), str(parameters["what"])
+        document: dict[str, Json] = {
+            "type": "seawall.healing",
+            "version": 1,
+            "id": case.id,
+            "what": what,
+            "subject": case.subject,
+            "runbook": case.runbook.name,
+            "evidence": case.evidence,
+        }
+        await self._reach.ask(channel, case.id, document)
+        return Done(ok=True, text=f"{channel} was asked to {what}")
 
     async def _command(self, case: Case) -> Done:
         parameters = checked(case.runbook.action, case.runbook.parameters)

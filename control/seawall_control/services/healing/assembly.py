@@ -9,18 +9,23 @@ from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.healing.actuators import Actuators, Reach
+from seawall_control.services.groups import GroupService
+from seawall_control.services.healing.actuators import Actuators, Ask, Reach
 from seawall_control.services.healing.service import HealingService
 from seawall_control.services.healing.signals import Signals
+from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
 
 
-def healing_service(
+def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     store: Store,
     fleet: Fleet,
     policies: PolicyService,
     events: EventService,
+    operations: FleetOperations,
+    groups: GroupService,
+    ask: Ask,
     clock: Clock,
     background: Background,
     *,
@@ -32,5 +37,5 @@ def healing_service(
     `may_act` whether this control plane is the one that acts.
     """
     signals = Signals(store, fleet, clock, directory)
-    reach = Reach(fleet, policies, events, signals, clock, directory, hooks)
+    reach = Reach(fleet, policies, events, operations, groups, ask, signals, clock, directory, hooks)
     return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)

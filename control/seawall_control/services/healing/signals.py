@@ -44,7 +44,7 @@ class Signals:
     async def observe(self) -> list[Observation]:
         """Look at everything once."""
         now = self._clock.monotonic_s()
-        found = [*self._routes(), *self._proxies(now), *await self._groups()]
+        found = [*self._routes(), *self._endpoints(), *self._proxies(now), *await self._groups()]
         found += self._machine(await asyncio.to_thread(usage, self._directory), now)
         report = await self._store.report_state()
         found.append(
@@ -82,6 +82,26 @@ class Signals:
             one
             for route, counters in calls.items()
             for one in of_route(route, counters.by_code, window_s=WINDOW_S)
+        ]
+
+    def _endpoints(self) -> list[Observation]:
+        """Return how many proxies leave an endpoint out, for endpoints that one of them does."""
+        seen: dict[tuple[str, str], list[str]] = {}
+        for node in self._fleet.chosen(""):
+            for status in self._fleet.stats.report_of(node).endpoints:
+                if status.outlier:
+                    seen.setdefault((status.cluster, status.address), []).append(
+                        status.outlier_reason if status.outlier == "ejected" else ""
+                    )
+        return [
+            Observation(
+                Condition.ENDPOINT_EJECTED,
+                f"endpoint/{cluster}/{address}",
+                sum(map(bool, reasons)) / len(reasons),
+                f"{sum(map(bool, reasons))} of {len(reasons)} proxies leave it out"
+                + (f" ({', '.join(sorted({r for r in reasons if r}))})" if any(reasons) else ""),
+            )
+            for (cluster, address), reasons in sorted(seen.items())
         ]
 
     async def _groups(self) -> list[Observation]:

@@ -57,17 +57,19 @@ class WebhookSender:
         self._poster = poster
 
     async def send(self, channel: Channel, message: Message) -> None:
-        body = document(message)
-        at_s = message.at_us // MICROS
+        await self.post(channel, message.id, message.at_us // MICROS, document(message))
+
+    async def post(self, channel: Channel, message_id: str, at_s: int, body: bytes) -> None:
+        """Send a JSON document that is no alert, signed like one; see `Sender.send`."""
         signatures = [
-            signature(secret, message.id, at_s, body)
+            signature(secret, message_id, at_s, body)
             for secret in (channel.secret, channel.previous_secret)
             if secret
         ]
         headers = [
             ("content-type", "application/json"),
             ("user-agent", "seawall"),
-            ("webhook-id", message.id),
+            ("webhook-id", message_id),
             ("webhook-timestamp", str(at_s)),
             ("webhook-signature", " ".join(signatures)),
         ]
