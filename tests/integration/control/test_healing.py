@@ -356,6 +356,29 @@ async def test_an_endpoint_is_drained_and_a_group_is_muted(
             await last_outcome(plane, done)
             await states(plane, State.NOT_HELPED)
             await last_outcome(plane, undone)
+        assert plane.healing.open_cases == ()
+        await asyncio.to_thread(stand.children[1].process.kill)
+
+        async def alone() -> bool:
+            report = plane.fleet.stats.report_of("one")
+            return any(s.address == second and s.state == "backoff" for s in report.endpoints)
+
+        async with asyncio.timeout(15):
+            while not await alone():  # noqa: ASYNC110 - the proxy reports once a second
+                await asyncio.sleep(0.1)
+        await plane.healing.put_runbook(
+            Runbook(
+                name="last",
+                condition=Condition.ENDPOINT_EJECTED,
+                threshold=0.0,
+                subject=subject,
+                action=Action.DRAIN_ENDPOINT,
+                lasting_s=0.0,
+                mode=Mode.AUTO,
+            )
+        )
+        await plane.healing.look()
+        assert "the last one is not drained" in (await states(plane, State.FAILED))[0]
         wrong = Runbook(
             name="wrong",
             condition=Condition.BACKLOG,
@@ -366,7 +389,7 @@ async def test_an_endpoint_is_drained_and_a_group_is_muted(
         )
         await plane.healing.put_runbook(wrong)
         await plane.healing.look()
-        assert "is for endpoints, not for store" in (await states(plane, State.FAILED))[0]
+        await last_outcome(plane, "is for endpoints, not for store")
     finally:
         await asyncio.to_thread(stand.close)
 

@@ -129,6 +129,10 @@ class Actuators:
         cluster, _, address = rest.partition("/")
         if kind != "endpoint" or not address:
             raise PreconditionFailed(f"{case.runbook.action} is for endpoints, not for {case.subject}")
+        if not self._reach.signals.others_in(cluster, address):
+            raise PreconditionFailed(
+                f"no other endpoint of {cluster} takes calls; the last one is not drained"
+            )
         drained = pb.DrainAction(cluster=cluster, address=address)
         return await self._operation(case, pb.OperationAction(drain=drained), "drained")
 

@@ -104,6 +104,19 @@ class Signals:
             for (cluster, address), reasons in sorted(seen.items())
         ]
 
+    def others_in(self, cluster: str, address: str) -> bool:
+        """Tell whether every proxy that has an endpoint has another one of its cluster that takes calls."""
+        found = False
+        for node in self._fleet.chosen(""):
+            ours = [s for s in self._fleet.stats.report_of(node).endpoints if s.cluster == cluster]
+            if any(s.address == address for s in ours):
+                found = any(
+                    s.address != address and s.state != "backoff" and s.outlier != "ejected" for s in ours
+                )
+                if not found:
+                    return False
+        return found
+
     async def _groups(self) -> list[Observation]:
         """Return the groups with events in this hour, the newest ones; there is no need of more."""
         hour = self._clock.now_us() // HOUR_US
