@@ -59,10 +59,17 @@ class SeawallError(Exception):
 
     def __str__(self) -> str:
         """Say what is wrong, each violation in a line of its own, and the remedy last."""
-        lines = [self.message, *(f"  {violation}" for violation in self.violations)]
+        lines = self._mistakes()
         if self.remedy:
             lines.append(self.remedy)
         return "\n".join(lines)
+
+    def _mistakes(self) -> list[str]:
+        """Return the message and the violations; a single one that the message says already adds its code."""
+        if len(self.violations) == 1 and self.violations[0].message in self.message:
+            code = self.violations[0].code
+            return [f"{self.message} [{code}]" if code else self.message]
+        return [self.message, *(f"  {violation}" for violation in self.violations)]
 
 
 class Unreachable(SeawallError):

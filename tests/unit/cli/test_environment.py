@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from seawall.cli.commands import serve, up
 from seawall.cli.environment import FromEnvironment, variable
 from seawall.cli.root import root
+from seawall_control.main import parser
 
 
 @pytest.fixture
@@ -77,3 +78,17 @@ def test_a_value_that_does_not_fit_names_the_option() -> None:
     """A mistake in a unit file is told as one on the command line is."""
     result = run({"SEAWALL_CONTROL_RETENTION_DAYS": "some"})
     assert result.exit_code == 2 and "--retention-days" in result.output
+
+
+def test_the_control_plane_has_the_same_options_either_way(told: list[list[str]]) -> None:
+    """`seawall control` knows every option of `python -m seawall_control`, and hands it on."""
+    here = {name for option in serve.control.params for name in option.opts}
+    there = {name for action in parser()._actions for name in action.option_strings if name.startswith("--")}
+    assert there - {"--help"} <= here
+    given = ["--retention=low=7", "--retention=high=90", "--retention-muted-days=3", "--max-store-mb=512"]
+    given += ["--group-rate=2.5", "--group-burst=50", "--log-level=debug"]
+    assert run({}, *given).exit_code == 0
+    options = parser().parse_args(told[0])
+    assert sorted(days for _, days in options.retention) == [7.0, 90.0]
+    assert (options.retention_muted_days, options.max_store_mb) == (3.0, 512)
+    assert (options.group_rate, options.group_burst, options.log_level) == (2.5, 50, "debug")

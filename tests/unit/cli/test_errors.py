@@ -101,3 +101,14 @@ def test_damaged_details_do_not_hide_the_error() -> None:
 def test_what_tls_ended_says_what_to_do(text: str, remedy: str) -> None:
     """Whoever runs a command sees which option is missing, or too many."""
     assert remedy in str(from_status("UNAVAILABLE", text, None, target="control:9090"))
+
+
+def test_a_single_mistake_is_said_once() -> None:
+    """Where the message is the violation's text, only its code is added."""
+    one = errors.FieldViolation("fault.abort.code", '"NOPE" is not a gRPC status', "SW0103")
+    said = errors.Invalid('fault.abort.code: "NOPE" is not a gRPC status', violations=(one,))
+    assert str(said) == 'fault.abort.code: "NOPE" is not a gRPC status [SW0103]'
+    assert str(errors.Invalid("1 mistake", violations=(one,))).splitlines() == [
+        "1 mistake",
+        '  fault.abort.code: "NOPE" is not a gRPC status [SW0103]',
+    ]

@@ -1,4 +1,4 @@
-"""Options of `seawall control` about access and listeners, handed on as they are."""
+"""Options of `seawall control` that are handed on as they are: access, listeners, what is kept, the log."""
 
 from __future__ import annotations
 
@@ -29,23 +29,45 @@ _VALUES: Final[tuple[tuple[str, str, str], ...]] = (
     ("--proxy-tls-key", "FILE", "Its private key."),
     ("--proxy-tls-client-ca", "FILE", "Proxies must show a certificate of this authority, not the own."),
     ("--audit-days", "DAYS", "Delete audit entries older than this; default 365, 0 keeps them."),
+    (
+        "--retention",
+        "SEVERITY=DAYS",
+        "Age at which resolved events of one severity are deleted, such as low=7; repeatable.",
+    ),
+    (
+        "--retention-muted-days",
+        "DAYS",
+        "Delete unresolved events of muted groups older than this; default 0 keeps them.",
+    ),
+    (
+        "--max-store-mb",
+        "MB",
+        "Delete the oldest resolved events while the store is larger than this; default 0: no bound.",
+    ),
+    (
+        "--group-rate",
+        "NUMBER",
+        "Events a second stored of one group in the long run, default 1; others are counted; 0 stores all.",
+    ),
+    ("--group-burst", "NUMBER", "Events of a group that are stored at once, default 200."),
+    ("--log-level", "LEVEL", "debug, info, warning or error; default info."),
 )
 
 
-def listener_options(command: F) -> F:
-    """Add the options; the command gets what was given as `listeners`, by flag."""
+def handed_on_options(command: F) -> F:
+    """Add the options; the command gets what was given as `handed_on`, by flag."""
 
     @wraps(command)
     def wrapped(*args: Any, **named: Any) -> Any:
-        listeners: dict[str, list[str]] = {}
+        handed_on: dict[str, list[str]] = {}
         for flag, _ in _FLAGS:
             if named.pop(_parameter(flag)):
-                listeners[flag] = [""]
+                handed_on[flag] = [""]
         for flag, _, _ in _VALUES:
             values = named.pop(_parameter(flag))
             if values:
-                listeners[flag] = list(values)
-        return command(*args, listeners=listeners, **named)
+                handed_on[flag] = list(values)
+        return command(*args, handed_on=handed_on, **named)
 
     found: Any = wrapped
     for flag, metavar, text in reversed(_VALUES):

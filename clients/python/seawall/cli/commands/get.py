@@ -11,7 +11,7 @@ from seawall.cli import render
 from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option, say
 
 if TYPE_CHECKING:
-    from seawall.v1.policy_pb2 import Policy, PolicyDocument, Route
+    from seawall.v1.policy_pb2 import Fallback, Policy, PolicyDocument, Route
 
 
 @click.group()
@@ -94,8 +94,19 @@ def _summary(item: Policy) -> list[str]:
         shape.get("per_try_timeout", "-"),
         str(retry.get("max_attempts", "-")),
         _breaker_text(shape.get("breaker")),
-        ", ".join("static" if entry.HasField("static") else entry.cluster for entry in item.fallback) or "-",
+        ", ".join(_fallback_text(entry) for entry in item.fallback) or "-",
     ]
+
+
+def _fallback_text(entry: Fallback) -> str:
+    """Name what answers: another cluster or method by its name, the rest by its kind."""
+    if entry.HasField("static"):
+        return "static"
+    if entry.HasField("last_good"):
+        return "last_good"
+    if entry.empty:
+        return "empty"
+    return entry.cluster or entry.method
 
 
 def _breaker_text(shape: dict[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seawall.cli.control_options import listener_options
+from seawall.cli.control_options import handed_on_options
 from seawall.cli.environment import FromEnvironment
 from seawall.cli.options import DEFAULT_DATA_DIR, drain_options
 
@@ -119,7 +119,7 @@ def proxy(  # noqa: PLR0913, PLR0917 - one for each option
     envvar=["SEAWALL_CONTROL_RETENTION_DAYS", "CONTAINER_CLEANUP_LOG_FILES_DAYS"],
     help="Delete resolved events older than this; 0 keeps them.",
 )
-@listener_options
+@handed_on_options
 @click.option(
     "--alert-allow-net",
     "networks",
@@ -159,7 +159,7 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     store: str,
     hooks: tuple[str, ...],
     retention_days: float,
-    listeners: dict[str, list[str]],
+    handed_on: dict[str, list[str]],
     networks: tuple[str, ...],
     ca_file: str,
     apprise: bool,
@@ -178,7 +178,7 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     arguments += [f"--retention-days={retention_days}"]
     arguments += [f"--http-allow-origin={origin}" for origin in origins]
     arguments += [f"--hook={hook}" for hook in hooks]
-    for flag, values in listeners.items():
+    for flag, values in handed_on.items():
         arguments += [f"{flag}={value}" if value else flag for value in values]
     arguments += [f"--alert-allow-net={network}" for network in networks]
     arguments += [f"--alert-ca-file={ca_file}"] if ca_file else []

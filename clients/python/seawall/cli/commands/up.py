@@ -81,7 +81,7 @@ class Setup:
     "--listen", metavar="ADDR", default="", help="Where the proxy listens; default is what FILE says."
 )
 @click.option("--admin", metavar="ADDR", default="", help="Proxy's admin HTTP; default is what FILE says.")
-@click.option("--node", default=NODE, show_default=True, help="Name of the proxy.")
+@click.option("--node", metavar="NAME", default=NODE, show_default=True, help="Name of the proxy.")
 @click.option(
     "--workers",
     metavar="N",
@@ -89,7 +89,14 @@ class Setup:
     help="Worker processes of the proxy, or `auto`; default as FILE says.",
 )
 @drain_options
-@click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the log.",
+)
 @click.pass_context
 def up(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
@@ -111,6 +118,9 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
     FILE says;
     `seawall apply FILE` makes it the newest. A part that dies is started again. Ctrl-C and SIGTERM drain the
     proxy first and stop the control plane last; SIGHUP goes to the proxy.
+
+    Who needs more, such as TLS, PostgreSQL or how long events are kept, starts the two by themselves: see
+    `seawall control --help` and `seawall proxy --help`.
     """
     if config is None:
         click.echo(NO_CONFIG, err=True)
@@ -319,6 +329,13 @@ async def _keep(*children: Child) -> None:
         raise failures.exceptions[0] from None
 
 
+def _check_flags(setup: Setup) -> str:
+    """Return what `seawall check` has to be told to look at this proxy and this control plane."""
+    admin = "" if setup.admin == "127.0.0.1:8081" else f" --admin {setup.admin}"
+    http = "" if setup.http == "127.0.0.1:9091" else f" --http {setup.http}"
+    return f"{_flag(setup)}{admin}{http}"
+
+
 def _banner(setup: Setup, document: PolicyDocument) -> None:
     listens = setup.listen or ", ".join(item.address for item in document.listeners) or "127.0.0.1:8080"
     flag = _flag(setup)
@@ -334,7 +351,7 @@ def _banner(setup: Setup, document: PolicyDocument) -> None:
   Try  seawall stat -w{flag}
        seawall events tail{flag}
        seawall apply {setup.config}{flag}
-       seawall check{flag}
+       seawall check{_check_flags(setup)}
   Ctrl-C stops.
 """
     )
