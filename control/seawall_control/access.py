@@ -144,12 +144,16 @@ class Access:
             only=(FLEET, ENROLMENT),
         )
 
-    def background(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what has to run beside."""
-        found = [run_tidy(self.enrolment), self.audit.run_trim(days=self.settings.audit_days)]
-        found += [followed.run() for followed in self.protection.followed]
+    def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what has to run beside, by name."""
+        found: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "enrolment-tidy": lambda: run_tidy(self.enrolment),
+            "audit-trim": lambda: self.audit.run_trim(days=self.settings.audit_days),
+        }
+        for number, followed in enumerate(self.protection.followed):
+            found[f"tls-files-{number}"] = followed.run
         if self.protection.own_certificate is not None:
-            found.append(self.protection.own_certificate.run())
+            found["own-certificate"] = self.protection.own_certificate.run
         return found
 
     def announce(self, *addresses: str) -> None:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from seawall.v1 import (
     admin_alerts_pb2_grpc,
@@ -65,6 +65,7 @@ from seawall_control.services.healing import service as healing_runbooks
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
 from seawall_control.services.leadership import Leadership
+from seawall_control.services.loops import kept_going
 from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.operations import FleetOperations
@@ -325,31 +326,29 @@ class ControlPlane:
         await self.healing.load()
         await self.operations.load()
         await self.alerting.evaluator.start()
+        retention = Retention(self.store, self._settings.keeping, self._clock)
+        loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "fleet": self.fleet.run,
+            "leadership": self.leads.run,
+            "rollouts": self.rollouts.run,
+            "feed": self.feed.run,
+            "healing": self.healing.run,
+            "operations": self.operations.run,
+            "retention": lambda: retention.run(self.leads),
+            "groups": lambda: group_watch.run(
+                self.store, self.notices, self.grouping, self._clock, self.leads
+            ),
+            "store-watch": lambda: store_watch.run(self.store, self.notices, self._clock),
+            "alert-deliveries": self.alerting.deliverer.run,
+            "alert-rules": self.alerting.evaluator.run,
+            "analysis": self.analysis.run,
+            **self.access.loops(),
+        }
         loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(self._http.run(), name="seawall-http"),
-            loop.create_task(self.fleet.run(), name="seawall-fleet"),
-            loop.create_task(self.leads.run(), name="seawall-leadership"),
-            loop.create_task(self.rollouts.run(), name="seawall-rollouts"),
-            loop.create_task(self.feed.run(), name="seawall-feed"),
-            loop.create_task(self.healing.run(), name="seawall-healing"),
-            loop.create_task(self.operations.run(), name="seawall-operations"),
-            loop.create_task(
-                Retention(self.store, self._settings.keeping, self._clock).run(self.leads),
-                name="seawall-retention",
-            ),
-            loop.create_task(
-                group_watch.run(self.store, self.notices, self.grouping, self._clock, self.leads),
-                name="seawall-groups",
-            ),
-            loop.create_task(
-                store_watch.run(self.store, self.notices, self._clock), name="seawall-store-watch"
-            ),
-            loop.create_task(self.alerting.deliverer.run(), name="seawall-alert-deliveries"),
-            loop.create_task(self.alerting.evaluator.run(), name="seawall-alert-rules"),
-            loop.create_task(self.analysis.run(), name="seawall-analysis"),
+        self._tasks = [loop.create_task(self._http.run(), name="seawall-http")]
+        self._tasks += [
+            loop.create_task(kept_going(name, run), name=f"seawall-{name}") for name, run in loops.items()
         ]
-        self._tasks += [loop.create_task(work, name="seawall-access") for work in self.access.background()]
         for server in self._grpc_servers():
             await server.start()
         self.access.announce(self.addresses.grpc, self.addresses.http)

@@ -15,7 +15,14 @@ from seawall_control.domain import access as rules
 from seawall_control.domain.access import EVERY_ROLE, Caller, MethodAccess, Role
 from seawall_control.domain.audit import record_of
 from seawall_control.domain.buckets import Buckets
-from seawall_control.domain.errors import ControlError, PermissionDenied, RateLimited, Unauthenticated
+from seawall_control.domain.errors import (
+    ControlError,
+    PermissionDenied,
+    RateLimited,
+    StoreBusy,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from seawall_control.domain.tokens import API_PREFIX, ENROLMENT_PREFIX
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
@@ -207,7 +214,8 @@ class Gate:
     async def while_valid(self, caller: Caller, work: Awaitable[T]) -> T:
         """Return what a long piece of work gives; end it when the caller's credential is no longer good.
 
-        Raise `Unauthenticated` then.
+        Raise `Unauthenticated` then. While the store cannot say, the work goes on: whoever was let in stays,
+        or every proxy would lose its stream with the store.
         """
         checks = self._checks_of(caller)
         if checks is None:
@@ -215,7 +223,7 @@ class Gate:
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=RECHECK_S))[0]:
-                if not await checks.still_valid(caller):
+                if not await _stands(checks, caller):
                     raise Unauthenticated("the credential of this stream was revoked or has expired")
             return task.result()
         finally:
@@ -229,6 +237,13 @@ class Gate:
             "certificate": self._certificates,
         }
         return found.get(caller.kind)
+
+
+async def _stands(checks: Credentials, caller: Caller) -> bool:
+    try:
+        return await checks.still_valid(caller)
+    except (StoreUnavailable, StoreBusy):
+        return True
 
 
 def _is_a_stream_of_many(caller: Caller, access: MethodAccess | None) -> bool:

@@ -1,0 +1,47 @@
+"""Work that goes on for as long as the process does.
+
+Each loop expects what may go wrong with it (a store that is full or away) and says so itself. What nobody
+expected must not end it unnoticed either: alerts that are no longer asked, or a lead that is no longer looked
+at, look exactly like a quiet night.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+AGAIN_S: Final = 1.0
+"""Pause after a loop has failed; doubled with each failure that follows soon, up to `LONGEST_S`."""
+LONGEST_S: Final = 60.0
+
+_log = logging.getLogger("seawall.control")
+
+
+async def kept_going(
+    name: str,
+    loop: Callable[[], Coroutine[Any, Any, None]],
+    *,
+    again_s: float = AGAIN_S,
+    longest_s: float = LONGEST_S,
+) -> None:
+    """Run a loop until it returns or is cancelled. One that an error has ended is logged and begun anew after
+    a pause, which is short again once it has run for longer than the longest pause.
+    """
+    now = asyncio.get_running_loop().time
+    wait_s = again_s
+    while True:
+        began_s = now()
+        try:
+            await loop()
+        except Exception:  # noqa: BLE001 - whatever it was, the loop goes on
+            if now() - began_s > longest_s:
+                wait_s = again_s
+            _log.exception(
+                "a loop failed by our fault and begins anew", extra={"fields": {"loop": name, "in_s": wait_s}}
+            )
+            await asyncio.sleep(wait_s)
+            wait_s = min(longest_s, 2 * wait_s)
+        else:
+            return

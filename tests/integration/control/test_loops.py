@@ -1,0 +1,39 @@
+"""What runs beside the calls of a control plane goes on, whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from seawall_control.server import ControlPlane
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_unexpected_error_ends_no_loop(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store answers in a way that no part foresees, and well again afterwards."""
+    asked = 0
+
+    async def fails() -> bool:
+        nonlocal asked
+        asked += 1
+        raise ZeroDivisionError("nobody expected this")
+
+    def failed() -> set[object]:
+        fields = [record.__dict__.get("fields") for record in caplog.records if record.exc_info]
+        return {found.get("loop") for found in fields if isinstance(found, dict)}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.store, "leads", fails)
+        patched.setattr(plane.store, "report_state", fails)
+        async with asyncio.timeout(10):
+            while not {"leadership", "store-watch"} <= failed():  # noqa: ASYNC110 - loops write the log
+                await asyncio.sleep(0.05)
+    running = {task.get_name() for task in plane._tasks if not task.done()}
+    assert {"seawall-leadership", "seawall-store-watch", "seawall-alert-rules"} <= running
+    async with asyncio.timeout(10):
+        while not plane.leads():  # noqa: ASYNC110 - the loop asks again by itself
+            await asyncio.sleep(0.05)

@@ -1,0 +1,57 @@
+"""The gate while calls are under way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from seawall_control.api import gate as module
+from seawall_control.api.gate import Gate, GatePolicy
+from seawall_control.domain.access import EVERY_ROLE, Caller
+from seawall_control.domain.errors import StoreUnavailable, Unauthenticated
+from seawall_control.services.audit import AuditLog
+from seawall_control.services.background import Background
+from seawall_control.services.edge import SystemClock
+from seawall_control.services.tokens import TokenService
+from seawall_control.store.memory import MemoryStore
+
+PROXY = Caller("node/a", "certificate", EVERY_ROLE, node="a", credential="1")
+
+
+class Certificates:
+    """Says what it is told to say, one answer after the other."""
+
+    def __init__(self, *answers: bool | Exception) -> None:
+        self.answers = list(answers)
+
+    async def authenticate(self, shown: str, address: str) -> Caller:
+        """Let everybody in."""
+        return PROXY
+
+    async def still_valid(self, caller: Caller) -> bool:
+        """Give the next answer."""
+        answer = self.answers.pop(0) if self.answers else True
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def gate_with(certificates: Certificates) -> Gate:
+    """Return a gate that asks these certificates."""
+    store, clock, background = MemoryStore(), SystemClock(), Background()
+    tokens = TokenService(store, clock, background)
+    policy = GatePolicy(local_user=False)
+    return Gate(policy, tokens, AuditLog(store, clock), clock, background, certificates=certificates)
+
+
+async def test_a_stream_outlives_a_store_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that fails over must not cost every proxy its stream; what is revoked ends once it can be
+    asked.
+    """
+    monkeypatch.setattr(module, "RECHECK_S", 0.01)
+    away = StoreUnavailable("the database is starting up")
+    certificates = Certificates(True, away, away, True)
+    assert await gate_with(certificates).while_valid(PROXY, asyncio.sleep(0.2, "done")) == "done"
+    with pytest.raises(Unauthenticated):
+        await gate_with(Certificates(away, False)).while_valid(PROXY, asyncio.sleep(5))
