@@ -271,6 +271,41 @@ async def test_change_that_fails_half_way_leaves_nothing(store: SqliteStore) -> 
     assert (await store.counts(at_us=0)).total == 3
 
 
+async def test_change_that_fails_half_way_alone_leaves_nothing(store: SqliteStore) -> None:
+    """A refused change that has the commit to itself is undone too, and the writer goes on."""
+
+    async def half(db: aiosqlite.Connection) -> None:
+        await db.execute("DELETE FROM events")
+        raise PreconditionFailed("changed its mind")
+
+    await store.report([event(1)])
+    with pytest.raises(PreconditionFailed):
+        await store._writer.do(half)
+    await store.report([event(2)])
+    assert (await store.counts(at_us=0)).total == 2
+    assert (await store.report_state()).state == "ok"
+
+
+async def test_group_has_savepoints_only_when_one_of_it_is_refused(store: SqliteStore) -> None:
+    """A savepoint makes a bulk insert some times as expensive; without a refusal nobody needs one."""
+    said: list[str] = []
+    await store._db.set_trace_callback(said.append)
+    await asyncio.gather(*(store.report([event(i)]) for i in range(10)))
+    assert not [one for one in said if one.startswith("SAVEPOINT")]
+    assert "COMMIT" in said
+    await store.apply(draft("a"))
+    said.clear()
+    results = await asyncio.gather(
+        *(store.report([event(i)]) for i in range(10, 12)),
+        store.apply(draft("b", etag="wrong")),
+        return_exceptions=True,
+    )
+    assert isinstance(results[2], EtagMismatch)
+    assert [one for one in said if one.startswith("SAVEPOINT")]
+    rollups = await store.rollups(RollupQuery(Width.DAY, 0, 2**40))
+    assert sum(row.events for row in rollups) == 12, "what was run twice is counted once"
+
+
 async def test_cancelled_caller_does_not_undo_or_block(store: SqliteStore) -> None:
     """A caller that goes away leaves the change and the writer as they are."""
     task = asyncio.ensure_future(store.report([event(1)]))
