@@ -82,9 +82,10 @@ bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))
 	@$(PY) -m benchmarks $(ARGS)
 
-bench-control: $(STAMP) ## measure the control plane's store beside its database alone (ARGS="--events 100000")
+bench-control: $(STAMP) ## measure the control plane's store beside its database alone (ARGS="--events 100000"), and the push to a fleet
 	$(call say,measuring the store on SQLite and PostgreSQL)
 	@$(PY) -m benchmarks.control $(ARGS)
+	@$(PY) -m benchmarks.control.push
 
 efficacy: build $(STAMP_BENCH) ## break the services behind Seawall and Envoy, and see what callers notice (ARGS="--quick")
 	$(call say,measuring what callers notice of failures (peers that are not installed are skipped with a line))
