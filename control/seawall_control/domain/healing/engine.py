@@ -247,6 +247,17 @@ class Engine:
         """End a proposal. Raise KeyError when there is no such proposal."""
         return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_s, actor))
 
+    def put_off(self, case_id: str) -> None:
+        """Take it that the action of a running case was never begun. One that somebody has approved waits for
+        an answer again; any other begins anew while its condition holds.
+        """
+        case = self._open(case_id, State.RUNNING)
+        key = (case.runbook.name, case.subject)
+        if case.actor:
+            self._cases[key] = replace(case, state=State.PROPOSED, actor="")
+        else:
+            del self._cases[key]
+
     def done(self, case_id: str, *, ok: bool, outcome: str, undo: str, now_s: float) -> Told:
         """Take the end of an action. Raise KeyError when no such case is running."""
         case = self._open(case_id, State.RUNNING)

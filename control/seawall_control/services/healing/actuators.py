@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import logging
 import os
 import shlex
 import signal
@@ -37,6 +38,8 @@ MAX_OUTPUT: Final = 2048
 CLEAN_DAYS: Final = (30.0, 14.0, 7.0, 3.0, 1.0, 0.25)
 """Ages of resolved events that a full disk may cost, the oldest first."""
 _DAY_US: Final = 86400 * MICROS
+
+_log = logging.getLogger("seawall.control.healing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ class Actuators:
             return await self._table[case.runbook.action](case)
         except (ControlError, OSError, ValueError) as error:
             return Done(ok=False, text=f"{type(error).__name__}: {error}"[:500])
+        except Exception as error:  # noqa: BLE001 - a case that never ends would hold its subject for ever
+            _log.exception("an action failed by our fault", extra={"fields": {"case": case.id}})
+            return Done(ok=False, text=f"internal error ({type(error).__name__}); the log says more")
 
     async def undo(self, case: Case) -> Done:
         """Take the action of a case back."""

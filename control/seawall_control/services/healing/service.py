@@ -139,6 +139,8 @@ class HealingService:
         self._next_id = 1
         self._counts: Counter[tuple[str, str]] = Counter()
         self._recent: dict[str, Case] = {}
+        self._acted = False
+        """Whether this control plane was the one that acts when it last looked."""
 
     # -------------------------------------------------------------------------------------------------- life
 
@@ -153,11 +155,15 @@ class HealingService:
             except (ValueError, KeyError, TypeError):
                 _log.warning("an entry about healing cannot be read", extra={"fields": {"n": entry.number}})
                 continue
+            number = case.id.rpartition("-")[2]
+            if number.isdecimal():
+                self._next_id = max(self._next_id, int(number) + 1)
             newest.setdefault(case.id, case)
         for case in newest.values():
             self._count(case)
         cases = sorted(newest.values(), key=lambda case: case.started_s)
         self._engine = Engine(self._runbooks(), tuple(cases))
+        self._acted = self._may_act()
 
     async def reload(self) -> None:
         """Read the runbooks again, which another control plane has changed."""
@@ -180,7 +186,7 @@ class HealingService:
         """Look every ten seconds, until cancelled."""
         while True:
             try:
-                if self._may_act():
+                if await self._takes_part():
                     await self.look()
                     await self._store.trim(
                         TOPIC, keep=KEEP_ENTRIES, before_us=self._clock.now_us() - _KEEP_US
@@ -189,17 +195,40 @@ class HealingService:
                 _log.warning("healing could not look", extra={"fields": {"error": str(error)}})
             await asyncio.sleep(EVERY_S)
 
+    async def _takes_part(self) -> bool:
+        """Whether this control plane acts; whoever begins to reads first what the one before has done."""
+        acts = self._may_act()
+        if acts and not self._acted:
+            await self.load()
+        self._acted = acts
+        return acts
+
     async def look(self) -> None:
         """Look once and begin what follows."""
         seen = by_subject(await self._observe())
         steps = self._engine.look(seen, self._now(), first_id=self._next_id)
         self._next_id += len(steps)
         for step in steps:
-            await self._take(step)
+            try:
+                await self._take(step)
+            except ControlError as error:
+                # The others of this look are as much under way as this one.
+                _log.warning(
+                    "a change of a case could not be recorded",
+                    extra={"fields": {"case": step.case.id, "error": str(error)}},
+                )
 
     async def _take(self, step: Step) -> None:
+        """Record a step, then do it. What could not be recorded is not begun; but it is taken back."""
         case = step.case
-        await self._record(case)
+        try:
+            await self._record(case)
+        except ControlError:
+            if isinstance(step, Run):
+                self._engine.put_off(case.id)
+            elif isinstance(step, Undo):
+                self._background.start(self._take_back(case), f"seawall-healing-undo-{case.id}")
+            raise
         level = logging.INFO if case.state in (State.HELPED, State.VERIFYING) else logging.WARNING
         _log.log(
             level,
@@ -216,15 +245,24 @@ class HealingService:
             },
         )
         if isinstance(step, Run):
-            self._background.start(self._act(case), f"seawall-healing-{case.id}")
+            if not self._background.start(self._act(case), f"seawall-healing-{case.id}"):
+                self._engine.put_off(case.id)
         elif isinstance(step, Undo):
             self._background.start(self._take_back(case), f"seawall-healing-undo-{case.id}")
 
     async def _act(self, case: Case) -> None:
         done = await self._actuators.do(case)
-        await self._take(
-            self._engine.done(case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_s=self._now())
-        )
+        try:
+            step = self._engine.done(
+                case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_s=self._now()
+            )
+        except KeyError:
+            # The cases were read anew meanwhile: another control plane acted in between, and judges this one.
+            _log.warning(
+                "a case went on elsewhere", extra={"fields": {"case": case.id, "outcome": done.text}}
+            )
+            return
+        await self._take(step)
 
     async def _take_back(self, case: Case) -> None:
         done = await self._actuators.undo(case)
@@ -328,6 +366,7 @@ class HealingService:
 
     async def approve(self, case_id: str, *, actor: str) -> Case:
         """Let a proposal run. Raise `PreconditionFailed`."""
+        self._check_acts()
         try:
             step = self._engine.approve(case_id, actor, self._now())
         except KeyError:
@@ -337,12 +376,21 @@ class HealingService:
 
     async def reject(self, case_id: str, *, actor: str, reason: str) -> Case:
         """End a proposal. Raise `PreconditionFailed`."""
+        self._check_acts()
         try:
             step = self._engine.reject(case_id, actor, reason, self._now())
         except KeyError:
             raise self._no_proposal(case_id) from None
         await self._take(step)
         return step.case
+
+    def _check_acts(self) -> None:
+        # What another one has proposed, begun or ended is not known here: an action might run twice.
+        if not (self._may_act() and self._acted):
+            raise PreconditionFailed(
+                "another control plane on the same store acts on cases now; ask that one, or try again when "
+                "this one does"
+            )
 
     def _no_proposal(self, case_id: str) -> ControlError:
         known = self._recent.get(case_id)

@@ -1,0 +1,158 @@
+"""Healing while its store fails, and where several control planes share one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from seawall_control.domain.errors import PreconditionFailed, StoreUnavailable
+from seawall_control.domain.healing.actions import Action
+from seawall_control.domain.healing.conditions import Condition, Observation
+from seawall_control.domain.healing.engine import Case, State
+from seawall_control.domain.healing.runbooks import Mode, Runbook
+from seawall_control.services.background import Background
+from seawall_control.services.edge import SystemClock
+from seawall_control.services.healing.actuators import Done
+from seawall_control.services.healing.service import HealingService
+from seawall_control.store.memory import MemoryStore
+
+BOOK = Runbook(
+    name="b",
+    condition=Condition.DISK,
+    threshold=0.9,
+    action=Action.CLEAN_DISK,
+    lasting_s=0,
+    mode=Mode.AUTO,
+    cooldown_s=100,
+    max_per_hour=20,
+    verify_after_s=30,
+)
+FULL = [Observation(Condition.DISK, "disk/a", 0.95, "it is full")]
+
+
+class Store(MemoryStore):
+    """Can be away."""
+
+    away = False
+
+    async def commit(self, *args: Any, **named: Any) -> Any:
+        """Refuse while away."""
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().commit(*args, **named)
+
+
+class Hands:
+    """Notes what is done."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def do(self, case: Case) -> Done:
+        """Note it."""
+        self.done.append(case.id)
+        return Done(ok=True, text="done")
+
+    async def undo(self, case: Case) -> Done:
+        """Nothing to take back."""
+        return Done(ok=True, text="undone")
+
+
+class Plane:
+    """A control plane's healing; whether it leads is said by the test."""
+
+    def __init__(self, store: Store, *, leads: bool = True) -> None:
+        self.leads = leads
+        self.hands = Hands()
+        self.background = Background()
+        hands: Any = self.hands
+        self.healing = HealingService(
+            store, SystemClock(), self.observe, hands, self.background, may_act=lambda: self.leads
+        )
+
+    async def observe(self) -> list[Observation]:
+        """See a full disk."""
+        return FULL
+
+    async def look(self) -> None:
+        """Look as the loop does, and let what it begins end."""
+        if await self.healing._takes_part():
+            await self.healing.look()
+        await self.background.aclose(5)
+
+
+@pytest.fixture
+async def store() -> Store:
+    """A store."""
+    return Store()
+
+
+async def with_book(store: Store, mode: Mode, *, leads: bool = True) -> Plane:
+    """Return a plane that has the runbook and no other that matches."""
+    plane = Plane(store, leads=leads)
+    await plane.healing.put_runbook(replace(BOOK, mode=mode))
+    for kept in plane.healing.runbooks():
+        if kept.runbook.name != "b" and kept.runbook.condition is Condition.DISK:
+            await plane.healing.put_runbook(replace(kept.runbook, mode=Mode.OFF))
+    await plane.healing.load()
+    return plane
+
+
+async def test_a_case_that_could_not_be_recorded_begins_anew(store: Store) -> None:
+    """It was taken for running for ever, and its subject was healed no more until the next start."""
+    plane = await with_book(store, Mode.AUTO)
+    store.away = True
+    await plane.look()
+    assert plane.hands.done == []
+    assert len(plane.healing.open_cases) == 0
+    store.away = False
+    await plane.look()
+    assert len(plane.hands.done) == 1
+    assert [case.state for case in plane.healing.open_cases] == [State.VERIFYING]
+
+
+async def test_an_approval_that_could_not_be_recorded_can_be_given_again(store: Store) -> None:
+    """Whoever gave it was told that it did not go through."""
+    plane = await with_book(store, Mode.APPROVE)
+    await plane.look()
+    (case,) = plane.healing.open_cases
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        await plane.healing.approve(case.id, actor="ann")
+    store.away = False
+    await plane.healing.approve(case.id, actor="ann")
+    await plane.background.aclose(5)
+    assert plane.hands.done == [case.id]
+
+
+async def test_whoever_takes_over_knows_what_was_done(store: Store) -> None:
+    """Its cases go on here under their ids, and new ones get others; nothing is begun a second time."""
+    first = await with_book(store, Mode.AUTO)
+    second = Plane(store, leads=False)
+    await second.healing.load()
+    await first.look()
+    (case,) = first.healing.open_cases
+    first.leads, second.leads = False, True
+    await second.look()
+    assert second.hands.done == []
+    assert [case.id for case in second.healing.open_cases] == [case.id]
+
+
+async def test_only_the_one_that_acts_takes_answers(store: Store) -> None:
+    """A proposal that was read at the start may have run elsewhere since."""
+    first = await with_book(store, Mode.APPROVE)
+    await first.look()
+    second = Plane(store, leads=False)
+    await second.healing.load()
+    (case,) = first.healing.open_cases
+    await first.healing.approve(case.id, actor="ann")
+    await asyncio.sleep(0)
+    with pytest.raises(PreconditionFailed, match="another control plane"):
+        await second.healing.approve(case.id, actor="bob")
+    with pytest.raises(PreconditionFailed, match="another control plane"):
+        await second.healing.reject(case.id, actor="bob", reason="no")
+    assert second.hands.done == []
+    await first.background.aclose(5)
