@@ -215,15 +215,15 @@ class EventService:
         for seq, item in events:
             if not 1 <= seq <= MAX_SEQ:
                 raise InvalidRequest(f"sequence number {seq} is out of range")
-            # The stream says who reports; an event that names another proxy is still this one's.
-            event = replace(
-                item.event, proxy=proxy, id=item.event.id or derived_id("event", proxy, spool_id, str(seq))
-            )
+            event = item.event
+            if not event.id:
+                event = replace(event, id=derived_id("event", proxy, spool_id, str(seq)))
             found = problems_of(event, item.severity_number, at_us=at_us)
             if found:
                 refused.append(Refusal(seq, "; ".join(f"{p.field} {p.message}" for p in found)))
             else:
-                good.append((seq, self._grouping.grouped(admitted(event))))
+                # The stream says who reports; an event that names another proxy is still this one's.
+                good.append((seq, self._grouping.grouped(admitted(event, proxy=proxy))))
         for gap in gaps:
             if not 1 <= gap.from_seq <= gap.to_seq <= MAX_SEQ:
                 raise InvalidRequest(

@@ -15,6 +15,8 @@ GROUP_COLUMNS: Final = (
     "due_us", "hour", "hour_events", "limit_hour", "hour_limit", "version", "more",
 )  # fmt: skip
 GROUP_SELECT: Final = ", ".join(GROUP_COLUMNS)
+# Made once: `json.dumps` makes an encoder for every call that asks for more than the defaults.
+_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def group_row(group: Group) -> tuple[Any, ...]:
@@ -51,7 +53,7 @@ def group_row(group: Group) -> tuple[Any, ...]:
         group.limit_hour,
         group.limit,
         group.version,
-        json.dumps(more, separators=(",", ":"), ensure_ascii=False),
+        _json(more),
     )
 
 
