@@ -5,9 +5,9 @@ often, and what the audit says of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from seawall_control.api.caller import ServedCall
 from seawall_control.api.local_user import LocalUsers
@@ -210,6 +210,30 @@ class Gate:
             self._background.start(writing, "seawall-audit")
             return
         await asyncio.shield(asyncio.get_running_loop().create_task(writing, name="seawall-audit"))
+
+    async def carried_out(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what a change gives. It goes on to its end when its caller leaves, or has no time left: a
+        change consists of several steps, and half of one (a revision that is stored and never handed out) is
+        what nobody asked for.
+        """
+        box: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def carry() -> None:
+            try:
+                result = await work
+            except asyncio.CancelledError:
+                box.cancel()
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                box.set_exception(error)
+                box.exception()  # read, so that a caller who has gone leaves no warning
+            else:
+                box.set_result(result)
+
+        # Without room beside the calls it is a part of its call, as it would be without all this.
+        if not self._background.start(carry(), "seawall-change"):
+            return await work
+        return await asyncio.shield(box)
 
     async def while_valid(self, caller: Caller, work: Awaitable[T]) -> T:
         """Return what a long piece of work gives; end it when the caller's credential is no longer good.

@@ -104,7 +104,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 
     def _single(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Context) -> Any:
-            return await self._serve(method, request, context, lambda: behaviour(request, context))
+            return await self._serve(
+                method, request, context, lambda: behaviour(request, context), ends_once=True
+            )
 
         return call
 
@@ -123,7 +125,13 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     async def _serve(
-        self, method: str, request: Any, context: Context, work: Callable[[], Awaitable[Any]]
+        self,
+        method: str,
+        request: Any,
+        context: Context,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        ends_once: bool = False,
     ) -> Any:
         access = self._methods.get(method)
         try:
@@ -135,7 +143,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         if isinstance(request, Message):
             call.asked(request)
         with serving(call):
-            return await self._run(call, access, context, work)
+            run = self._run(call, access, context, work)
+            return await (self._gate.carried_out(run) if ends_once and access.changes else run)
 
     async def _run(
         self, call: ServedCall, access: MethodAccess, context: Context, work: Callable[[], Awaitable[Any]]

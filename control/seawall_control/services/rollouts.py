@@ -108,6 +108,10 @@ class Rollouts:
                 self._led = False
                 _log.warning("rollouts could not be taken up", extra={"fields": {"error": str(error)}})
                 return False
+            except BaseException:
+                # Whatever it was, those that are left must be taken up the next time.
+                self._led = False
+                raise
         self._led = leads
         return leads
 
@@ -326,8 +330,13 @@ class Rollouts:
             if draft.request_id and not validate_only:
                 before = await self._store.answered(draft.request_id)
                 if before is not None:
-                    # The store knows whether it is the same request, and gives the same answer.
-                    return Publication(applied=await self._store.apply(draft))
+                    # The store knows whether it is the same request, and gives the same answer. Where nobody
+                    # was told what became of the first one, it was not handed out either.
+                    applied = await self._store.apply(draft)
+                    newest = await self._store.latest(draft.policy_set)
+                    if strategy is None and newest is not None:
+                        self._fleet.published(newest)
+                    return Publication(applied=applied)
             latest = await self._store.latest(draft.policy_set)
             would_be = next_revision(latest, draft)
             run = self._runs.get(draft.policy_set)

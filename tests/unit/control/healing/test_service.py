@@ -107,7 +107,7 @@ async def test_a_case_that_could_not_be_recorded_begins_anew(store: Store) -> No
     store.away = True
     await plane.look()
     assert plane.hands.done == []
-    assert len(plane.healing.open_cases) == 0
+    assert [*plane.healing.open_cases] == []
     store.away = False
     await plane.look()
     assert len(plane.hands.done) == 1

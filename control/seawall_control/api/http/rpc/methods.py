@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from seawall.v1 import options_pb2
 from seawall_control.api.caller import current
+from seawall_control.api.gate import Gate
 from seawall_control.api.http.access import calls_by_path
 from seawall_control.api.http.answers import (
     CLIENT_GONE,
@@ -148,7 +149,15 @@ class Methods:
             served.asked(message)
         if method.server_streaming:
             return _stream(request, handler.unary_stream, message, left_s)
-        return await _unary(request, handler.unary_unary, message, left_s)
+        servicer = handler.unary_unary
+        if not changes_nothing(method):
+            servicer = _to_its_end(self._parts.gate, servicer)
+        return await _unary(request, servicer, message, left_s)
+
+
+def _to_its_end(gate: Gate, servicer: Callable[[Message, HttpContext], Any]) -> Callable[..., Any]:
+    """Return the servicer of an RPC that changes something; see `Gate.carried_out`."""
+    return lambda message, context: gate.carried_out(servicer(message, context))
 
 
 def _clock(limit_s: float) -> Callable[[], float | None]:
