@@ -1,23 +1,43 @@
 #!/usr/bin/env bash
-# Runs the tests: everything once on the code as built, then, when that was compiled, the quick ones on the
-# same source interpreted. pytest's summary is the last thing printed.
-set -euo pipefail
+# Runs the tests on the code as built: first those that share nothing with each other, side by side on all
+# cores, then those with processes, sockets and time limits, one after the other. When the code was compiled,
+# the quick ones run once more on the same source interpreted. With arguments pytest gets them, and nothing
+# else is run. A part that fails does not keep the next one from running; what failed is listed at the end.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 
 say() { printf '\033[1m==> %s\033[0m\n' "$1"; }
 
-state=$(PYTHONPATH=proxy "$python" -c 'from seawall_policy._native import build_info; print(build_info().state)')
-if [ "$state" != compiled ] || [ $# -gt 0 ]; then
+state=$(PYTHONPATH=proxy "$python" -c 'from seawall_policy._native import build_info; print(build_info().state)') || exit 1
+if [ $# -gt 0 ]; then
     say "running the tests ($state)"
     exec "$python" -m pytest "$@"
 fi
 
-say "running all tests on the compiled modules (1 of 2)"
-"$python" -m pytest
-quick=()
-for folder in unit property scenario; do
-    if [ -d "tests/$folder" ]; then quick+=("tests/$folder"); fi
-done
-say "running the quick tests on the same source, interpreted (2 of 2)"
-SEAWALL_INTERPRETED=1 exec "$python" -m pytest -m "not slow and not integration" "${quick[@]}"
+apart=(tests/unit tests/property tests/scenario tests/simulation)
+cores=$("$python" -c 'import os; print(min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))')
+failed=()
+
+record=$(mktemp)
+trap 'rm -f "$record"' EXIT
+
+part() { # name, pytest's arguments
+    say "$1"
+    "$python" -m pytest "${@:2}" | tee -a "$record" || failed+=("$1")
+}
+
+part "the tests that stand alone, $state, $cores at a time (1 of 3)" --numprocesses "$cores" "${apart[@]}"
+part "the tests with processes and sockets, $state (2 of 3)" tests "${apart[@]/#/--ignore=}"
+if [ "$state" = compiled ]; then
+    export SEAWALL_INTERPRETED=1
+    part "the quick tests on the same source, interpreted (3 of 3)" \
+        --numprocesses "$cores" -m "not slow and not integration" tests/unit tests/property tests/scenario
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+    say "failed"
+    printf '%s\n' "${failed[@]}"
+    grep -aE '^(FAILED|ERROR) ' "$record"
+fi
+exit $((${#failed[@]} > 0))
