@@ -34,11 +34,18 @@ def test_an_operation_is_begun_seen_and_ended(run: Run, proxies: Connect, seawal
         "drain 127.0.0.1:1 of cluster c",
     ]
     assert "game day" in run("operations", "list").out
+    told = run("describe", "proxy", "p1")
+    assert "drain 127.0.0.1:1 of cluster c" in told.out and "disk" in told.out
+    data = run("describe", "proxy", "p1", "-o", "json").json()
+    assert [item["id"] for item in data["operations"]] == [listed[i]["id"] for i in (0, 2, 3)]
+    reset = run("breaker", "reset", "r")
+    assert f"`seawall operations cancel {listed[2]['id']}` ends it" in reset.err
     shown = run("operations", "show", listed[3]["id"])
     assert "disk" in shown.out and "✓ done" in shown.out
     ended = run("operations", "cancel", listed[3]["id"], "--reason", "mended")
     assert (ended.code, ended.out.count("· ended")) == (0, 2)
     assert seawall.fleet_operations.get(listed[3]["id"]).cancelled_by.endswith(": mended")
+    assert "drain 127.0.0.1:1" not in run("describe", "proxy", "p1").out
 
 
 @pytest.mark.parametrize(

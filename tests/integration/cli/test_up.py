@@ -114,6 +114,15 @@ def test_a_part_that_is_killed_comes_back(up: Up, module: str) -> None:
     assert "ended with SIGKILL; starting it again" in up.child.log()
 
 
+def test_sigusr2_ends_nothing(up: Up) -> None:
+    """A proxy hands over by itself only; the supervisor says so and keeps both parts."""
+    before = up.pids()
+    os.kill(up.child.process.pid, signal.SIGUSR2)
+    up.child.wait_for_log("SIGUSR2 does nothing here", 10)
+    assert up.child.process.poll() is None
+    assert up.pids() == before
+
+
 def test_a_port_that_is_taken_ends_the_start(tmp_path: Path, up: Up) -> None:
     """Nothing is started beside another instance, whose answers would pass for ours; the message names the
     address and the option, and the exit code is 1.

@@ -87,6 +87,13 @@ def credential_options(command: F) -> F:
     return command
 
 
+def wants_tls() -> bool:
+    """Tell whether the options of the running command mean TLS, without importing gRPC."""
+    context = click.get_current_context(silent=True)
+    given: dict[str, Any] = {} if context is None else context.meta.get(_META, {})
+    return not given.keys().isdisjoint({"tls", "ca_file", "cert_file", "key_file"})
+
+
 def credentials() -> Credentials:
     """Return what the options of the running command say; without them what the environment says."""
     from seawall.client.credentials import Credentials, read_token

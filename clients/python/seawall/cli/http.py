@@ -19,13 +19,16 @@ def split_address(address: str) -> tuple[str, int]:
 
 def get(address: str, path: str, *, timeout_s: float = 2.0) -> tuple[int, str]:
     """Return status and body; raise OSError when there is no answer. `https://host:port` speaks TLS, with the
-    authority that --ca-file names.
+    authority that --ca-file names and the certificate of --cert and --key.
     """
     secure = address.startswith("https://")
     host, port = split_address(address.removeprefix("https://").removeprefix("http://").rstrip("/"))
     connection: http.client.HTTPConnection
     if secure:
-        context = ssl.create_default_context(cafile=credentials().ca_file or None)
+        given = credentials()
+        context = ssl.create_default_context(cafile=given.ca_file or None)
+        if given.cert_file:
+            context.load_cert_chain(given.cert_file, given.key_file or None)
         connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=timeout_s)

@@ -10,6 +10,7 @@ from seawall_control.domain import group_filters
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.fleet import is_drifted
+from seawall_control.domain.groups import Group
 from seawall_control.domain.healing.conditions import Condition, Growth, Observation, of_disk, of_route
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
@@ -129,8 +130,7 @@ class Signals:
                 Condition.GROUP_EVENTS,
                 f"group/{group.id}",
                 float(group.hour_events),
-                f"{group.hour_events} events this hour: {group.code or group.error_type} on "
-                f"{group.route or group.component}",
+                events_text(group),
             )
             for group in groups
             if group.hour == hour
@@ -187,3 +187,10 @@ class Signals:
             )
         self._cpu = (now, used.cpu_s)
         return found
+
+
+def events_text(group: Group) -> str:
+    """Say how many events there were; what a fallback has covered is named, not the caller's OK."""
+    many = "1 event" if group.hour_events == 1 else f"{group.hour_events} events"
+    what = group.error_type if group.code in ("", "OK") else group.code
+    return f"{many} this hour: {what} on {group.route or group.component}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from seawall_control.domain.events import Severity
+from seawall_control.domain.groups import Group, GroupState
 from seawall_control.domain.healing.actions import CATALOGUE, Action, checked
 from seawall_control.domain.healing.conditions import (
     UNITS,
@@ -13,6 +15,7 @@ from seawall_control.domain.healing.conditions import (
     of_disk,
     of_route,
 )
+from seawall_control.services.healing.signals import events_text
 
 
 def test_routes() -> None:
@@ -81,3 +84,29 @@ def test_parameters() -> None:
         checked(Action.COMMAND, {})
     with pytest.raises(ValueError, match="must be a text"):
         checked(Action.COMMAND, {"hook": 1})
+
+
+@pytest.mark.parametrize(
+    ("code", "events", "text"),
+    [
+        ("OK", 3, "3 events this hour: UNAVAILABLE on fb"),
+        ("INTERNAL", 1, "1 event this hour: INTERNAL on fb"),
+        ("", 2, "2 events this hour: UNAVAILABLE on fb"),
+    ],
+)
+def test_a_group_is_named_by_what_failed(code: str, events: int, text: str) -> None:
+    """A call that a fallback answered ended with OK, which says nothing about its group."""
+    group = Group(
+        id="v1:1",
+        state=GroupState.NEW,
+        since_us=0,
+        first_seen_us=0,
+        last_seen_us=0,
+        events=9,
+        severity=Severity.MEDIUM,
+        route="fb",
+        code=code,
+        error_type="UNAVAILABLE",
+        hour_events=events,
+    )
+    assert events_text(group) == text

@@ -88,8 +88,8 @@ def show(window: float | None, target: str, output: str) -> None:
         rates = [
             f"{name} {getattr(found, field):.1%}"
             for name, field in (
-                ("errors of calls", "error_rate"),
-                ("saved by trying again", "recovery_rate"),
+                ("errors of calls in 10 min", "error_rate"),
+                ("saved by trying again in 10 min", "recovery_rate"),
                 ("resolved", "resolution_rate"),
             )
             if found.HasField(field)

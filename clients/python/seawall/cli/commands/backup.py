@@ -37,6 +37,11 @@ def _refuse_database(ctx: click.Context, what: str) -> None:
         ctx.exit(exits.USAGE)
 
 
+def _sentence(error: Exception) -> str:
+    """Return what an error says, with one full stop at its end."""
+    return f"{str(error).rstrip('.')}."
+
+
 def _data(report: CopyReport, where: Path) -> dict[str, object]:
     return {
         "path": str(where),
@@ -76,7 +81,7 @@ def backup(ctx: click.Context, target: str, data_dir: str, overwrite: bool, outp
     try:
         report = back_up(Path(data_dir), Path(target), overwrite=overwrite)
     except StoreRefused as error:
-        say(f"{error}.")
+        say(_sentence(error))
         ctx.exit(exits.FAILED)
     emit(output, _data(report, report.path), lambda: f"{report.path}: {_line(report)}")
 
@@ -102,7 +107,7 @@ def restore(ctx: click.Context, source: str, data_dir: str, output: str) -> None
     try:
         report, before = copies.restore(Path(source), Path(data_dir), stamp=stamp)
     except StoreRefused as error:
-        say(f"{error}.")
+        say(_sentence(error))
         ctx.exit(exits.FAILED)
     place = Path(data_dir) / FILE_NAME
     data = {**_data(report, place), "before": str(before) if before else ""}

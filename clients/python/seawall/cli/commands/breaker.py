@@ -139,10 +139,20 @@ def table(items: Sequence[Any]) -> str:
 @output_option
 @click.pass_context
 def reset(ctx: click.Context, name: str, reason: str, proxy: str, target: str, output: str) -> None:
-    """Close breaker NAME and forget what it has seen; also ends what holds it."""
+    """Close breaker NAME and forget what it has seen; also ends what holds it.
+
+    An operation (--everywhere) goes on for proxies that connect later: `seawall operations cancel` ends it.
+    """
     with connect(target) as seawall:
         results = seawall.operations.reset_breaker(name, proxy=proxy, reason=reason)
-    ctx.exit(_report("reset", name, results, output))
+        holds = operations.done_at(seawall, proxy, breaker=name)
+    code = _report("reset", name, results, output)
+    for hold in holds if code == exits.OK else ():
+        say(
+            f"Operation {hold['id']} still holds it at proxies that connect before it ends; "
+            f"`seawall operations cancel {hold['id']}` ends it."
+        )
+    ctx.exit(code)
 
 
 @breaker.command()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from seawall.cli import exits
+from seawall.cli.connecting import wants_tls
 from seawall.cli.options import DEFAULT_CONTROL, connect, control_option, emit
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ class Result:
     "--admin", metavar="ADDR", default="127.0.0.1:8081", show_default=True, help="Proxy's admin HTTP."
 )
 @click.option(
-    "--http", metavar="ADDR", default="127.0.0.1:9091", show_default=True, help="Control plane's HTTP."
+    "--http",
+    metavar="ADDR",
+    default="127.0.0.1:9091",
+    show_default=True,
+    help="Control plane's HTTP; https://ADDR, or the options of TLS below, where it serves TLS.",
 )
 @click.option("--no-proxy", is_flag=True, help="There is no proxy on this machine.")
 @click.option("--no-control", is_flag=True, help="There is no control plane: a stand-alone proxy.")
@@ -72,9 +77,9 @@ def check(
                 click.echo(_line(result))
 
     if not no_proxy:
-        run(_proxy(admin))
+        run(_proxy(_url(admin, secure=False)))
     if not no_control:
-        run(_control_http(http))
+        run(_control_http(_url(http, secure=wants_tls())))
     if not quick:
         if not no_control:
             run(_fleet(target))
@@ -95,6 +100,13 @@ def _line(result: Result) -> str:
     return f"{text}\n    hint: {result.hint}" if result.hint else text
 
 
+def _url(address: str, *, secure: bool) -> str:
+    """Return the address with its scheme."""
+    if address.startswith(("http://", "https://")):
+        return address.rstrip("/")
+    return f"https://{address}" if secure else f"http://{address}"
+
+
 def _http(
     name: str, address: str, path: str, hint: str, judge: Callable[[int, dict[str, Any]], Result]
 ) -> Result:
@@ -103,16 +115,16 @@ def _http(
     try:
         status, body = get(address, path)
     except (OSError, ValueError) as error:
-        return Result(name, "failed", f"no answer from http://{address}{path} ({error})", hint)
+        return Result(name, "failed", f"no answer from {address}{path} ({error})", hint)
     return judge(status, parse_object(body))
 
 
 def _proxy(admin: str) -> Iterator[Result]:
     def ready(status: int, body: dict[str, Any]) -> Result:
         if status == 200:
-            return Result("proxy", "ok", f"takes calls (http://{admin}/ready)")
+            return Result("proxy", "ok", f"takes calls ({admin}/ready)")
         why = body.get("reason") or body.get("status") or f"HTTP {status}"
-        return Result("proxy", "failed", f"runs but takes no calls: {why}", f"See http://{admin}/status.")
+        return Result("proxy", "failed", f"runs but takes no calls: {why}", f"See {admin}/status.")
 
     yield _http(
         "proxy", admin, "/ready", "Start it: seawall up --config FILE; or name its address: --admin.", ready
@@ -123,11 +135,15 @@ def _control_http(http: str) -> Iterator[Result]:
     def health(status: int, body: dict[str, Any]) -> Result:
         state = str(body.get("status", f"HTTP {status}"))
         mark: Mark = "ok" if state == "healthy" else "warning" if state == "degraded" else "failed"
-        hint = "" if mark == "ok" else f"See http://{http}/status and `seawall events stats`."
+        hint = "" if mark == "ok" else f"See {http}/status and `seawall events stats`."
         return Result("control plane", mark, f"{state}{_reasons(body)}", hint)
 
     yield _http(
-        "control plane", http, "/health", "Start it: seawall up --config FILE; or name it: --http.", health
+        "control plane",
+        http,
+        "/health",
+        "Start it: seawall up --config FILE; or name it: --http, and --ca-file where it serves TLS.",
+        health,
     )
 
 

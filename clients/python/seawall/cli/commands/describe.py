@@ -216,14 +216,16 @@ def breaker(name: str, target: str, output: str) -> None:
 def proxy(node: str, target: str, output: str) -> None:
     """Say everything about proxy NODE.
 
-    That is its connection, revision, endpoints and breakers.
+    That is its connection, revision, endpoints, breakers, and what operators do to it.
     """
     from seawall.cli import shapes
     from seawall.cli.commands import breaker as breakers
+    from seawall.cli.commands import operations
 
     with connect(target) as seawall:
         item = seawall.operations.proxy(node)
         guards = list(seawall.operations.breakers(proxy=node))
+        under_way = operations.done_at(seawall, node)
     shape = shapes.proxy(item)
     now = datetime.now(UTC)
 
@@ -267,9 +269,12 @@ def proxy(node: str, target: str, output: str) -> None:
         parts = [head, render.table(headers, rows, right="IN-FLIGHT") if rows else "No endpoints reported."]
         if guards:
             parts.append(breakers.table(guards))
+        if under_way:
+            parts.append(operations.brief_table(under_way))
         return "\n\n".join(parts)
 
-    emit(output, shape | {"breakers": [shapes.breaker(one) for one in guards]}, text)
+    more = {"breakers": [shapes.breaker(one) for one in guards], "operations": under_way}
+    emit(output, shape | more, text)
 
 
 def _endpoint_state(state: str, outlier: str) -> render.Cell:

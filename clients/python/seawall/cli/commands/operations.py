@@ -15,10 +15,13 @@ from seawall.cli.options import DURATION, connect, control_option, emit, output_
 
 if TYPE_CHECKING:
     from seawall.cli.shapes import Shape
+    from seawall.client import Seawall
     from seawall.v1.admin_operations_pb2 import FleetOperation, OperationAction
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MOST_LOOKED_AT: Final = 20
+"""Operations that are asked for one by one."""
 _COLORS: Final = {"active": "green", "cancelled": "yellow"}
 
 
@@ -131,6 +134,41 @@ def acks_table(data: Shape) -> str:
     return render.table(["PROXY", "RESULT", "MESSAGE"], rows) if rows else ""
 
 
+def done_at(seawall: Seawall, node: str, *, breaker: str = "") -> list[Shape]:
+    """Return the operations in effect that proxy `node` does, newest first, at most `MOST_LOOKED_AT`.
+
+    An empty `node` is any proxy; with `breaker` only those that hold it.
+    """
+    begun = [
+        item
+        for item in seawall.fleet_operations.list(active_only=True, limit=200)
+        if item.done and (not node or item.proxy in {"", node})
+        if not breaker or item.action.hold_breaker.breaker == breaker
+    ]
+    # Lists do not have what each proxy said.
+    found = [shape(seawall.fleet_operations.get(item.id)) for item in begun[:MOST_LOOKED_AT]]
+    return [item for item in found if any(_does(ack, node) for ack in item["acks"])]
+
+
+def _does(ack: Shape, node: str) -> bool:
+    return bool(ack["ok"]) and not ack["undone"] and (not node or ack["proxy"] == node)
+
+
+def brief_table(items: list[Shape]) -> str:
+    """Return what is done to a proxy, until when, by whom and why."""
+    now = datetime.now(UTC)
+    rows: list[list[str | render.Cell]] = [
+        [item["title"], _left(item, now), item["actor"], render.clip(item["reason"], 50), item["id"]]
+        for item in items
+    ]
+    return render.table(["OPERATION", "LEFT", "ACTOR", "REASON", "ID"], rows, right="LEFT")
+
+
+def _left(item: Shape, now: datetime) -> str:
+    left = (datetime.fromisoformat(item["end_time"]) - now).total_seconds()
+    return render.span(left) if item["state"] == "active" and left > 0 else "-"
+
+
 @click.group()
 def operations() -> None:
     """See, and end, what is done to many proxies for a time.
@@ -158,22 +196,19 @@ def list_(active: bool, limit: int, target: str, output: str) -> None:
 
 def _table(items: list[Shape]) -> str:
     now = datetime.now(UTC)
-    rows: list[list[str | render.Cell]] = []
-    for item in items:
-        end = datetime.fromisoformat(item["end_time"])
-        left = (end - now).total_seconds()
-        rows.append(
-            [
-                item["id"],
-                item["title"],
-                item["proxy"] or item["selector"] or "all",
-                render.Cell(item["state"], _COLORS.get(item["state"])),
-                render.span(left) if item["state"] == "active" and left > 0 else "-",
-                f"{item['done']}/{item['failed']}/{item['pending']}",
-                item["actor"],
-                render.clip(item["reason"], 50),
-            ]
-        )
+    rows: list[list[str | render.Cell]] = [
+        [
+            item["id"],
+            item["title"],
+            item["proxy"] or item["selector"] or "all",
+            render.Cell(item["state"], _COLORS.get(item["state"])),
+            _left(item, now),
+            f"{item['done']}/{item['failed']}/{item['pending']}",
+            item["actor"],
+            render.clip(item["reason"], 50),
+        ]
+        for item in items
+    ]
     headers = ["ID", "WHAT", "WHERE", "STATE", "LEFT", "DONE/FAILED/PENDING", "ACTOR", "REASON"]
     return render.table(headers, rows, right="LEFT DONE/FAILED/PENDING")
 

@@ -26,6 +26,10 @@ READY_WITHIN_S: Final = 30.0
 STOP_SLACK_S: Final = 30.0
 """What the proxy needs beside its drain to stop."""
 NODE: Final = "local"
+NO_HANDOVER: Final = (
+    "SIGUSR2 does nothing here: a proxy that hands over ends, and would be missed. To upgrade without losing "
+    "calls run `seawall proxy` by itself and send it the signal."
+)
 _COLORS: Final = {"control": "cyan", "proxy": "magenta", "": "white"}
 
 NO_CONFIG: Final = """\
@@ -117,7 +121,7 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
     The first start makes FILE revision 1. After that the control plane's newest revision counts, whatever
     FILE says;
     `seawall apply FILE` makes it the newest. A part that dies is started again. Ctrl-C and SIGTERM drain the
-    proxy first and stop the control plane last; SIGHUP goes to the proxy.
+    proxy first and stop the control plane last; SIGHUP goes to the proxy, SIGUSR2 does nothing.
 
     Who needs more, such as TLS, PostgreSQL or how long events are kept, starts the two by themselves: see
     `seawall control --help` and `seawall proxy --help`.
@@ -127,7 +131,7 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
         ctx.exit(exits.USAGE)
     from seawall.cli import policy_file
 
-    document = policy_file.load_or_exit(ctx, config)
+    document = policy_file.load_or_exit(ctx, config, done="nothing was started")
     setup = Setup(
         config=config,
         data_dir=data_dir,
@@ -215,6 +219,7 @@ def _on_signals(stopping: asyncio.Event, proxy: Child) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop_or_hurry, stopping, proxy, number)
     loop.add_signal_handler(signal.SIGHUP, proxy.signal, signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGUSR2, log, "", NO_HANDOVER)
 
 
 def _stop_or_hurry(stopping: asyncio.Event, proxy: Child, number: signal.Signals) -> None:

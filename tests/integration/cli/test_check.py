@@ -1,0 +1,45 @@
+"""`seawall check` where the control plane serves TLS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.processes import environment, running
+
+pytestmark = pytest.mark.integration
+
+
+def check(*arguments: str, cwd: Path) -> dict[str, dict[str, str]]:
+    """Return what `seawall check` found, by name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall", "check", "--no-proxy", "-o", "json", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    return {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+
+
+def test_the_options_of_tls_are_for_http_too(tmp_path: Path) -> None:
+    """Whoever names the authority means both listeners; an address may say https:// itself."""
+    arguments = ["-m", "seawall", "control", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--tls"]
+    arguments += ["--log", "json", "--data-dir", str(tmp_path / "data")]
+    with running("control", arguments, tmp_path) as child:
+        ready = child.wait_ready()
+        at = ["--control", ready["grpc"], "--http", ready["http"]]
+        authority = str(tmp_path / "data" / "authority" / "authority.pem")
+        found = check(*at, "--ca-file", authority, cwd=tmp_path)
+        assert found["control plane"]["status"] == "ok", found
+        assert "control API" not in found
+        plain = check(*at, "--quick", cwd=tmp_path)
+        assert f"no answer from http://{ready['http']}/health" in plain["control plane"]["message"]
+        assert "--ca-file" in plain["control plane"]["hint"]
+        at = ["--quick", "--http", f"https://{ready['http']}", "--ca-file", authority]
+        assert check(*at, cwd=tmp_path)["control plane"]["status"] == "ok"
