@@ -45,9 +45,15 @@ class Neighbours:
         known, kinds = self._fleet.policy_sets(), frozenset(self._readers)
         self._sets |= known if what.everything else known & what.policy_sets
         self._kinds |= kinds if what.everything else kinds & {kind for kind, _ in what.documents}
-        if (self._sets or self._kinds) and not self._reading:
-            self._reading = True
-            self._background.start(self._read(), "seawall-neighbours")
+        self._begin()
+
+    def _begin(self) -> None:
+        if not (self._sets or self._kinds) or self._reading:
+            return
+        self._reading = self._background.start(self._read(), "seawall-neighbours")
+        if not self._reading:
+            # No room beside the calls now; what was hinted at is kept, and there will be.
+            asyncio.get_running_loop().call_later(AGAIN_S, self._begin)
 
     async def _read(self) -> None:
         try:
@@ -63,6 +69,10 @@ class Neighbours:
                     )
                     wanted.add(name)
                     await asyncio.sleep(AGAIN_S)
+                except Exception:  # noqa: BLE001 - one that cannot be read must not keep the others from it
+                    _log.exception(
+                        "what was changed elsewhere cannot be read", extra={"fields": {"what": name}}
+                    )
         finally:
             self._reading = False
 
