@@ -40,8 +40,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+_BREAKS: Final = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+"""Characters that end a line or drive a terminal, and how they are written instead."""
+
+
 class TextFormatter(logging.Formatter):
-    """One readable line."""
+    """One readable line. What others have put into a value neither begins a line of its own nor moves the
+    cursor of whoever reads it; only tracebacks have several lines.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
@@ -50,6 +56,7 @@ class TextFormatter(logging.Formatter):
         text = f"{time} {record.levelname.lower():<7} control: {record.getMessage()}" + (
             f"  {fields}" if fields else ""
         )
+        text = text.translate(_BREAKS)
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return redact_text(text)

@@ -26,8 +26,11 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-REMEMBERED_S: Final = 2.0
-"""How long an answer counts: a port may belong to somebody else afterwards."""
+REMEMBERED_S: Final = 0.2
+"""How long an answer counts, so that a busy connection costs a few looks a second. It is short since a port
+may be somebody else's as soon as its connection is reset, and on loopback a second after it was closed
+(tcp_tw_reuse).
+"""
 MAX_REMEMBERED: Final = 4096
 
 Key: TypeAlias = tuple[str, int, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,3 +63,12 @@ def test_secrets(channel: Channel) -> None:
     if HIDDEN not in secret | {channel.url}:
         assert codec.to_text(with_secrets_of(shown, channel)) == codec.to_text(channel)
     assert with_secrets_of(shown, None).secret == ""
+
+
+def test_a_password_goes_to_the_server_it_was_given_for() -> None:
+    """Naming another server and keeping the password would send it there, and so show it."""
+    before = Channel(name="m", kind=ChannelKind.EMAIL, host="mail.a", port=587, user="u", password="geheim")
+    for there in ({"host": "mail.b"}, {"port": 2525}):
+        assert with_secrets_of(replace(hidden(before), **there), before).password == ""
+    moved = replace(hidden(before), user="v", recipients=("a@b.example",))
+    assert with_secrets_of(moved, before).password == "geheim"

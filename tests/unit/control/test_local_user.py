@@ -104,17 +104,17 @@ async def test_another_user_is_refused_and_two_are_no_one(tmp_path: Path) -> Non
     assert await ask() is None
 
 
-async def test_an_answer_counts_for_two_seconds(tmp_path: Path) -> None:
-    """Then the port may be somebody else's."""
+async def test_an_answer_counts_for_a_fifth_of_a_second(tmp_path: Path) -> None:
+    """A port may be another user's a second after it was closed, and must not be taken for ours then."""
     table = tmp_path / "tcp"
     now = 0.0
     users = LocalUsers(tables=(table,), now=lambda: now)
     table.write_text(row("0100007F:1000", "0100007F:2382", os.geteuid()))
     assert await users.name_of("127.0.0.1", 0x1000, 0x2382)
     table.write_text(row("0100007F:1000", "0100007F:2382", 54321))
-    now = 1.9
+    now = 0.15
     assert await users.name_of("127.0.0.1", 0x1000, 0x2382)
-    now = 2.1
+    now = 0.25
     assert await users.name_of("127.0.0.1", 0x1000, 0x2382) is None
 
 

@@ -84,11 +84,15 @@ def hidden(channel: Channel) -> Channel:
 
 
 def with_secrets_of(channel: Channel, before: Channel | None) -> Channel:
-    """Return a channel as it was written, with the secrets that it asks to keep."""
+    """Return a channel as it was written, with the secrets that it asks to keep. A password is kept for the
+    server that it was given for and no other: whoever may not read it must not have it sent elsewhere.
+    """
     kept: dict[str, str] = {}
     for name in _SECRETS:
         if getattr(channel, name) == HIDDEN:
             same = before is not None and before.kind is channel.kind
+            if before is not None and name == "password":
+                same = same and (before.host, before.port) == (channel.host, channel.port)
             kept[name] = str(getattr(before, name)) if same else ""
     return _with(channel, kept)
 

@@ -156,7 +156,11 @@ def _email(say: Say, channel: Channel) -> None:
         say("email.host", "must name the mail server")
     _range(say, "email.port", channel.port, 1, 65535)
     if bool(channel.user) != bool(channel.password):
-        say("email.password", "user and password are set together, or neither")
+        say(
+            "email.password",
+            "user and password are set together, or neither; one that is kept (***) is for the same host and "
+            "port, give it again for others",
+        )
     if channel.password and channel.security is SmtpSecurity.NONE:
         say(
             "email.security",
