@@ -206,6 +206,7 @@ def taken(
     severity = max(event.severity for event in events)
     counted = len(events) - arrival.stored + arrival.evicted
     changes: list[Change] = []
+    became_new = group is None
     if group is None:
         group = Group(
             id=group_id,
@@ -217,39 +218,36 @@ def taken(
             severity=severity,
             due_us=at_us + WEEK_US,
             parts=parts or {},
+            activity=(Activity(at_us, "", "new"),),
         )
-        group = noted(group, at_us, "", "new")
-        became_new = True
-    else:
-        became_new = False
-    if newest.timestamp_us >= group.last_seen_us:
-        group = replace(
-            group,
-            kind=newest.kind,
-            route=newest.route,
-            method=newest.method,
-            code=newest.code,
-            category=newest.category,
-            component=newest.component,
-            error_type=newest.error_type,
-            reason=newest.reason,
-            message=newest.message,
-        )
+    first_us = min(group.first_seen_us, first_us)
     hour = at_us // HOUR_US
     this_hour = arrival.hours.get(hour, 0)
+    limit = group.limit
+    if group.limit_hour != hour:
+        limit = hour_limit(history, first_seen_us=first_us, hour=hour)
+    told: Event | Group = newest if newest.timestamp_us >= group.last_seen_us else group
     group = replace(
         group,
-        first_seen_us=min(group.first_seen_us, first_us),
+        kind=told.kind,
+        route=told.route,
+        method=told.method,
+        code=told.code,
+        category=told.category,
+        component=told.component,
+        error_type=told.error_type,
+        reason=told.reason,
+        message=told.message,
+        first_seen_us=first_us,
         last_seen_us=max(group.last_seen_us, newest.timestamp_us),
         events=group.events + len(events),
         counted=group.counted + counted,
         severity=max(group.severity, severity),
         hour=hour,
         hour_events=this_hour + (group.hour_events if group.hour == hour else 0),
+        limit_hour=hour,
+        limit=limit,
     )
-    if group.limit_hour != hour:
-        limit = hour_limit(history, first_seen_us=group.first_seen_us, hour=hour)
-        group = replace(group, limit_hour=hour, limit=limit)
     if became_new:
         changes.append(Change(Became.NEW, group))
     flagged = 0 < group.limit < group.hour_events
