@@ -51,8 +51,14 @@ class Statements(Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """Return all rows of a statement that ends with `IN`, for any number of texts."""
+        ...
+
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
+        """Insert rows, with a statement that has one `VALUES (?, ...)`. No two rows may conflict with each
+        other, unless the statement then does nothing; none of the values may be None.
+        """
         ...
 
 
@@ -68,14 +74,6 @@ def marks(values: int) -> str:
 def slices(values: Sequence[T]) -> Iterable[Sequence[T]]:
     """Return the values in parts that fit into one statement."""
     return (values[i : i + _SLICE] for i in range(0, len(values), _SLICE))
-
-
-async def _chosen(db: Statements, sql: str, values: Sequence[str]) -> list[Sequence[Any]]:
-    """Return the rows of a statement that ends with `IN`, for any number of values."""
-    found: list[Sequence[Any]] = []
-    for part in slices(values):
-        found.extend(await db.rows(f"{sql} ({marks(len(part))})", part))
-    return found
 
 
 _PUT: Final = (
@@ -96,9 +94,9 @@ _PUT_ROLLUP: Final = (
 
 async def known_ids(db: Statements, ids: Sequence[str], *, reported: bool) -> set[str]:
     """Return those ids that are stored or, for reports (which have no numbers), were only counted lately."""
-    found = {row[0] for row in await _chosen(db, "SELECT id FROM events WHERE id IN", ids)}
+    found = {row[0] for row in await db.among("SELECT id FROM events WHERE id IN", ids)}
     if reported:
-        found.update(row[0] for row in await _chosen(db, "SELECT id FROM counted_ids WHERE id IN", ids))
+        found.update(row[0] for row in await db.among("SELECT id FROM counted_ids WHERE id IN", ids))
     return found
 
 
@@ -139,8 +137,8 @@ async def _assigned(
     prints = prints_of(events)
     aliases = {
         row[0]: row[1]
-        for row in await _chosen(
-            db, "SELECT fingerprint, group_id FROM group_aliases WHERE fingerprint IN", prints
+        for row in await db.among(
+            "SELECT fingerprint, group_id FROM group_aliases WHERE fingerprint IN", prints
         )
     }
     ids = list(dict.fromkeys(aliases.get(fingerprint, fingerprint) for fingerprint in prints))
@@ -158,7 +156,7 @@ async def _assigned(
 async def groups_by_id(db: Statements, ids: Sequence[str]) -> dict[str, Group]:
     """Return those of the groups that exist."""
     sql = f"SELECT {GROUP_SELECT} FROM event_groups WHERE id IN"
-    return {group.id: group for group in map(group_of, await _chosen(db, sql, ids))}
+    return {group.id: group for group in map(group_of, await db.among(sql, ids))}
 
 
 async def _evict(db: Statements, ids: Sequence[str]) -> list[str]:

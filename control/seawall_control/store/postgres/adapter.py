@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from seawall_control.store.filter_sql import numbered
+from seawall_control.store.group_sql import marks
 from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
@@ -36,6 +38,26 @@ class Adapter:
         await db.execute(_TELL, self._writer.server.channel, told)
 
 
+def _kinds(row: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(["text" if isinstance(value, str) else "bigint" for value in row])
+
+
+@lru_cache(64)
+def _unnested(sql: str, kinds: tuple[str, ...]) -> str:
+    """Return a statement with `VALUES (?, ...)` for arrays of values of these types."""
+    values = f"VALUES ({marks(len(kinds))})"
+    head, found, tail = sql.partition(values)
+    if not found:
+        raise ValueError(f"not a statement with {values}: {sql}")
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, start=1))
+    return f"{head}SELECT * FROM unnest({arrays}){tail}"
+
+
+def _any_of(sql: str) -> str:
+    """Return a statement that ends with `IN` for one array, so that it is prepared once for any number."""
+    return f"{sql.removesuffix('IN')}= ANY(?::text[])"
+
+
 class PostgresStatements:
     """A connection within a transaction as `group_sql.Statements`."""
 
@@ -46,6 +68,10 @@ class PostgresStatements:
         """See `Statements.rows`."""
         return [tuple(row) for row in await self._db.fetch(numbered(sql), *values)]
 
+    async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """See `Statements.among`."""
+        return await self.rows(_any_of(sql), (values,))
+
     async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """See `Statements.change`."""
         done = str(await self._db.execute(numbered(sql), *values))
@@ -54,7 +80,10 @@ class PostgresStatements:
 
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """See `Statements.many`."""
-        await self._db.executemany(numbered(sql), rows)
+        if rows:
+            # One statement whatever the number of rows, each column sent as one array: `executemany` has the
+            # server run the statement once for each row.
+            await self._db.execute(_unnested(sql, _kinds(rows[0])), *map(list, zip(*rows, strict=True)))
 
 
 class PostgresQuestions:
@@ -66,6 +95,10 @@ class PostgresQuestions:
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
         """See `Statements.rows`."""
         return [tuple(row) for row in await self._readers.rows(numbered(sql), *values)]
+
+    async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """See `Statements.among`."""
+        return await self.rows(_any_of(sql), (values,))
 
     async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Readers change nothing."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiosqlite
 
+from seawall_control.store.group_sql import marks, slices
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.writer import Writer
 
@@ -19,9 +20,13 @@ class Adapter:
         self._readers = readers
 
 
-def marks(values: int) -> str:
-    """Return so many question marks."""
-    return ", ".join("?" * values)
+async def _among(
+    rows: Callable[[str, Sequence[Any]], Awaitable[Sequence[Sequence[Any]]]], sql: str, values: Sequence[str]
+) -> Sequence[Sequence[Any]]:
+    found: list[Sequence[Any]] = []
+    for part in slices(values):
+        found.extend(await rows(f"{sql} ({marks(len(part))})", part))
+    return found
 
 
 class SqliteStatements:
@@ -33,6 +38,10 @@ class SqliteStatements:
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
         """See `Statements.rows`."""
         return list(await self._db.execute_fetchall(sql, values))
+
+    async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """See `Statements.among`."""
+        return await _among(self.rows, sql, values)
 
     async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """See `Statements.change`."""
@@ -52,6 +61,10 @@ class SqliteQuestions:
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
         """See `Statements.rows`."""
         return await self._readers.rows(sql, values)
+
+    async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """See `Statements.among`."""
+        return await _among(self.rows, sql, values)
 
     async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Readers change nothing."""

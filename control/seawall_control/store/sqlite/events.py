@@ -19,8 +19,9 @@ from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
 from seawall_control.store import group_sql
 from seawall_control.store import rows as r
 from seawall_control.store.filter_sql import to_sql
+from seawall_control.store.group_sql import marks
 from seawall_control.store.port import EventQuery
-from seawall_control.store.sqlite.adapter import Adapter, SqliteStatements, marks
+from seawall_control.store.sqlite.adapter import Adapter, SqliteStatements
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.writer import Writer
 

@@ -13,9 +13,9 @@ import aiosqlite
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
+from seawall_control.store.group_sql import marks
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.rows import int64
-from seawall_control.store.sqlite.adapter import marks
 from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
 from seawall_control.store.sqlite.groups import SqliteGroups
