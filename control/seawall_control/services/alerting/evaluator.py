@@ -169,8 +169,17 @@ class Evaluator:
         await self._load_channels()
 
     async def _take_over(self) -> None:
-        """Take in what other control planes have changed."""
+        """Take in what other control planes have changed; what cannot be read now, at the next tick."""
         changed, self._elsewhere = self._elsewhere, set()
+        try:
+            await self._take_in(changed)
+        except ControlError as error:
+            self._elsewhere |= changed
+            _log.warning(
+                "what was changed elsewhere cannot be read yet", extra={"fields": {"error": str(error)}}
+            )
+
+    async def _take_in(self, changed: set[tuple[str, str]]) -> None:
         for kind, name in sorted(changed):
             if kind not in (ALERT, DELIVERY):
                 continue

@@ -150,7 +150,9 @@ class Signals:
                         self._reached = step.position
             except ControlError as error:
                 _log.warning("stored events are not followed", extra={"fields": {"error": str(error)}})
-                await asyncio.sleep(1.0)
+            except Exception:  # noqa: BLE001 - rules that see no events any more look like a quiet night
+                _log.exception("stored events are not followed")
+            await asyncio.sleep(1.0)
 
     async def stand_by(self) -> None:
         """Tell the control plane that asks the rules what is seen here."""
