@@ -35,6 +35,8 @@ from seawall_control.store.port import RecordStore
 FRESH_S: Final = 2.0
 LIFE_DAYS: Final = 7.0
 """Of a proxy's certificate. Renewed at half of it, so that a control plane may be away for half a week."""
+RENEWALS_AT_ONCE: Final = 8
+"""Renewals of one certificate that may meet in the store."""
 PAGE: Final = 1000
 TIDY_EVERY_S: Final = 3600.0
 
@@ -103,12 +105,30 @@ class EnrolmentService:
         return Welcome(issued, self.authority.pem)
 
     async def renew(self, caller: Caller, csr_pem: str) -> Welcome:
-        """Issue the next certificate of a node. Raise `InvalidRequest` or `PreconditionFailed`."""
+        """Issue the next certificate of a node. Raise `InvalidRequest` or `PreconditionFailed`, and
+        `Unauthenticated` when the one that was shown is revoked meanwhile.
+        """
         if caller.kind != "certificate":
             raise PreconditionFailed("a certificate is renewed on a connection that shows the one before it")
         issued, put = self._issue(csr_pem, caller.node)
-        await self._store.commit([put], at_us=self._clock.now_us())
-        return Welcome(issued, self.authority.pem)
+        shown = f"{caller.node}:{caller.credential}"
+        for _ in range(RENEWALS_AT_ONCE):
+            changes: list[Change] = [put]
+            document = await self._store.document(CERTIFICATE_KIND, shown)
+            if document is not None:
+                if enrolment.decoded_certificate(shown, document.body).revoked_us:
+                    raise Unauthenticated(f"the certificate of node {caller.node!r} was revoked")
+                # Written as it is: whoever revokes it at this moment makes one of us go again.
+                changes.append(Put(CERTIFICATE_KIND, shown, document.body, expected=document.version))
+            try:
+                await self._store.commit(changes, at_us=self._clock.now_us())
+            except DocumentConflict:
+                continue
+            return Welcome(issued, self.authority.pem)
+        raise PreconditionFailed(
+            f"the certificate of node {caller.node!r} is being renewed by several at once; do two proxies "
+            "share a folder of identity?"
+        )
 
     def _issue(self, csr_pem: str, node: str) -> tuple[Issued, Put]:
         now_us = self._clock.now_us()
@@ -131,17 +151,7 @@ class EnrolmentService:
     async def revoke(self, node: str, serial: str = "") -> int:
         """Refuse certificates of a node from now on; return how many. Raise `NotFound`."""
         now_us = self._clock.now_us()
-        changes: list[Change] = []
-        after = ""
-        while page := await self.certificates(after=after, limit=PAGE, node=node):
-            after = page[-1].name
-            for record in page:
-                if serial in {"", record.serial} and not record.revoked_us:
-                    body = enrolment.encoded_certificate(replace(record, revoked_us=now_us))
-                    changes += [
-                        Put(CERTIFICATE_KIND, record.name, body),
-                        Put(REVOKED_KIND, record.name, body),
-                    ]
+        changes = await self._revocations(node, serial, now_us)
         revoked = len(changes) // 2
         if not serial:
             for document in await self._store.documents(WAITING_KIND, limit=enrolment.MAX_WAITING):
@@ -153,11 +163,30 @@ class EnrolmentService:
                 + (f" with serial number {serial[:64]}" if serial else "")
                 + "; `seawall enrol list` shows them"
             )
-        await self._store.commit(changes, at_us=now_us)
+        while changes:
+            await self._store.commit(changes, at_us=now_us)
+            # Whoever has the node's key may have renewed meanwhile; what is revoked now renews no more.
+            changes = await self._revocations(node, serial, now_us)
+            revoked += len(changes) // 2
         await self._read()
         if revoked:
             self._dismiss(node)
         return revoked
+
+    async def _revocations(self, node: str, serial: str, now_us: int) -> list[Change]:
+        """Return what revokes the certificates of a node that are good, two changes for each."""
+        changes: list[Change] = []
+        after = ""
+        while page := await self.certificates(after=after, limit=PAGE, node=node):
+            after = page[-1].name
+            for record in page:
+                if serial in {"", record.serial} and not record.revoked_us:
+                    body = enrolment.encoded_certificate(replace(record, revoked_us=now_us))
+                    changes += [
+                        Put(CERTIFICATE_KIND, record.name, body),
+                        Put(REVOKED_KIND, record.name, body),
+                    ]
+        return changes
 
     async def tidy(self) -> int:
         """Forget what has expired; return how many documents that were."""

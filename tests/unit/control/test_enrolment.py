@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -168,6 +169,46 @@ async def test_revoked_is_revoked(house: House) -> None:
     # Enrolled again it is back.
     again = await house.enrol(await house.token())
     assert (await house.certificates.authenticate(again.issued.pem, "")).node == "proxy-1"
+
+
+async def test_nobody_renews_out_of_a_revocation(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the key of a node renews all the time, also at the moment at which it is revoked."""
+    first = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(first.issued.pem, "")
+    renewed: list[Welcome] = []
+    true = house.store.commit
+
+    async def between(changes: Any, *, at_us: int) -> Any:
+        monkeypatch.setattr(house.store, "commit", true)
+        renewed.append(await house.service.renew(caller, csr()))
+        return await true(changes, at_us=at_us)
+
+    monkeypatch.setattr(house.store, "commit", between)
+    assert await house.service.revoke("proxy-1") == 2
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await house.certificates.authenticate(renewed[0].issued.pem, "")
+
+    # And a renewal that was let in before, and is stored after.
+    other = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(other.issued.pem, "")
+
+    async def late(changes: Any, *, at_us: int) -> Any:
+        monkeypatch.setattr(house.store, "commit", true)
+        await house.service.revoke("proxy-1")
+        return await true(changes, at_us=at_us)
+
+    monkeypatch.setattr(house.store, "commit", late)
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await house.service.renew(caller, csr())
+
+
+async def test_renewals_of_one_certificate_may_meet(house: House) -> None:
+    """A proxy whose answer was lost asks again while the first is still under way."""
+    first = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(first.issued.pem, "")
+    both = await asyncio.gather(*(house.service.renew(caller, csr()) for _ in range(4)))
+    for welcome in both:
+        assert (await house.certificates.authenticate(welcome.issued.pem, "")).node == "proxy-1"
 
 
 async def test_one_serial_number_is_revoked(house: House) -> None:
