@@ -431,7 +431,9 @@ def simulate(snapshot: Snapshot, calls: Sequence[RecordedCall], *, complete: boo
     all calls of their time.
 
     Calls that were refused without an attempt count where their route made any: their attempts are estimated.
+    Those of other routes are `left_out`.
     """
     known = {call.route for call in calls if call.attempts}
     usable = [call for call in calls if call.route in known]
-    return _Replay(snapshot, usable, complete=complete).run(usable)
+    found = _Replay(snapshot, usable, complete=complete).run(usable)
+    return Simulation(found.routes, found.unmatched, len(calls) - len(usable))

@@ -34,7 +34,7 @@ class RouteResult:
     policy: str
     calls: int = 0
     recorded_ok: int = 0
-    """Calls whose caller saw OK."""
+    """Calls whose caller saw OK from a server."""
     ok: int = 0
     """Calls whose caller would have seen OK from a server."""
     rejected_good: int = 0
@@ -73,3 +73,5 @@ class Simulation:
 
     routes: Mapping[str, RouteResult]
     unmatched: int
+    left_out: int = 0
+    """Calls of routes of which the record has no attempt: nothing says how one would have fared."""

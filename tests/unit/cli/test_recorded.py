@@ -86,6 +86,12 @@ def test_retries_and_fallbacks() -> None:
         [status.ABORTED] * 3,
         [],
     ]
+    assert [call.code for call in recording.calls] == [
+        status.OK,
+        status.UNAVAILABLE,
+        status.ABORTED,
+        status.UNAVAILABLE,
+    ]
     assert recording.calls[0].attempts[0].duration_s == 0.01
     assert recording.filled_in == 5
     assert any("only says that they were made" in caveat for caveat in recording.caveats)
@@ -121,6 +127,13 @@ def test_events() -> None:
     assert late.at - call.at == 0.5
     assert (recording.cancelled, recording.unusable) == (1, 1)
     assert any("no call that simply succeeded" in caveat for caveat in recording.caveats)
+
+
+def test_an_event_of_a_fallback_has_what_it_covered() -> None:
+    """The caller saw OK, and no server had said so."""
+    covered = event(outcome="fallback", kind="call_degraded", code="OK", error_type="INTERNAL")
+    own = event(outcome="fallback", kind="call_degraded", code="OK", error_type="BREAKER_OPEN")
+    assert [call.code for call in from_events([covered, own]).calls] == [status.INTERNAL, status.UNAVAILABLE]
 
 
 def test_files_of_events() -> None:

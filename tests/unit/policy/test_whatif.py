@@ -80,6 +80,14 @@ def test_fallbacks_are_counted() -> None:
     assert result.fallbacks == 1
 
 
+def test_calls_of_a_route_without_attempts_are_left_out_and_counted() -> None:
+    """Nobody knows how they would have fared; nor are they passed over in silence."""
+    refused = RecordedCall(1.0, "other", "a.Other/Get", 8, ())
+    snapshot = make_snapshot(make_route(make_policy()))
+    found = simulate(snapshot, [call(1.0, OK), refused, refused])
+    assert (found.left_out, found.unmatched, found.routes["all"].calls) == (2, 0, 1)
+
+
 def test_a_refused_call_is_estimated() -> None:
     """A call that was refused in the record fares like the next attempt on its route."""
     result = run([call(1.0, code=status.UNAVAILABLE), call(2.0, OK)])

@@ -147,7 +147,8 @@ def _from_line(recording: Recording, entry: dict[str, Any]) -> RecordedCall | No
         _time(entry["time"]),
         str(entry["route"]),
         str(entry["method"]),
-        code,
+        # A fallback's OK is no server's: what would have been is counted without fallbacks, and so is this.
+        last if entry["outcome"] == "fallback" else code,
         tuple(attempts),
         inf if deadline is None else float(deadline) / 1000.0,
     )
@@ -172,4 +173,7 @@ def _from_event(event: dict[str, Any]) -> RecordedCall:
     )
     # Events are stamped when the call has ended.
     at = _time(event["timestamp"]) - float(event["latency_s"])
-    return RecordedCall(at, str(event["route"]), str(event["method"]), _code(event["code"]), attempts)
+    code = _code(event["code"])
+    if event["outcome"] == "fallback":
+        code = status.CODE_BY_NAME.get(str(event.get("error_type")), status.UNAVAILABLE)
+    return RecordedCall(at, str(event["route"]), str(event["method"]), code, attempts)

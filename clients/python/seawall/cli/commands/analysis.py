@@ -220,7 +220,7 @@ def recommend(window: float | None, policy_set: str, target: str, output: str) -
 
 @analysis.command()
 @click.argument("recommendation", metavar="ID")
-@click.option("--yes", is_flag=True, help="Make the change; without it the change is only shown.")
+@click.option("-y", "--yes", is_flag=True, help="Make the change; without it the change is only shown.")
 @_window_option
 @policy_set_option
 @control_option

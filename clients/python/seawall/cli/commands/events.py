@@ -342,7 +342,11 @@ def stats(target: str, output: str) -> None:
 @events.command()
 @click.option("--filter", "filter_", default="", help=FILTER_HELP)
 @click.option(
-    "--backlog", type=click.IntRange(0, 1000), default=10, show_default=True, help="Newest events first."
+    "--backlog",
+    type=click.IntRange(0, 1000),
+    default=10,
+    show_default=True,
+    help="Begin with so many of the newest ones.",
 )
 @click.option("--max", "most", type=click.IntRange(1), help="End after this many events.")
 @click.option("--for", "duration", type=DURATION, help="End after this long.")

@@ -165,6 +165,7 @@ def shape(found: Simulation) -> dict[str, Any]:
     return {
         "routes": [_route(found.routes[name]) for name in found.routes],
         "unmatched": found.unmatched,
+        "left_out": found.left_out,
     }
 
 
@@ -221,6 +222,11 @@ def _text(data: dict[str, Any]) -> str:
         parts.append(f"{title.capitalize()}:\n" + render.table(headers, rows, right=" ".join(headers[2:])))
         if found["unmatched"]:
             parts.append(f"{found['unmatched']} calls match no route of it.")
+        if found["left_out"]:
+            parts.append(
+                f"{found['left_out']} refused calls are left out: of their routes the record has no "
+                "attempt, so how one would have fared is not known."
+            )
         parts.extend(_mechanisms_text(one) for one in found["routes"] if one["mechanisms"])
         for one in found["routes"]:
             changes = one["breaker_transitions"]
