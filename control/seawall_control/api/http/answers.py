@@ -175,6 +175,6 @@ async def http_failure(request: Request, error: Exception) -> Response:
             404,
             "NOT_FOUND",
             "no such page; there are /health, /ready, /metrics, /status, /api/v1/errors, and every RPC at "
-            "/api/v1/{package.Service}/{Method}",
+            "/api/v1/{package.Service}/{Method}; /api/v1/openapi.json describes them",
         )
     return failure(error.status_code, "HTTP_ERROR", str(error.detail), error.headers)

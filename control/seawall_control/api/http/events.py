@@ -32,10 +32,15 @@ def _quoted(text: str) -> str:
 
 
 def filter_of(query: QueryParams) -> str:
-    """Return the filter of a query: `filter=`, and the plain parameters that the requirements name."""
-    parts = [f"({query['filter']})"] if query.get("filter", "").strip() else []
-    parts += [f"{key} = {_quoted(query[key])}" for key in FILTERS if query.get(key)]
-    return " AND ".join(parts)
+    """Return the filter of a query: `filter=`, and the plain parameters that the requirements name.
+
+    A filter that stands alone is left as it is, so that messages about it count positions as its writer does.
+    """
+    given = query.get("filter", "")
+    plain = [f"{key} = {_quoted(query[key])}" for key in FILTERS if query.get(key)]
+    if not given.strip():
+        return " AND ".join(plain)
+    return " AND ".join([f"({given})", *plain]) if plain else given
 
 
 def _event(raw: Mapping[str, Any]) -> event_pb2.ErrorEvent:
