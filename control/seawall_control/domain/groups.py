@@ -227,8 +227,16 @@ def taken(
     if group.limit_hour != hour:
         limit = hour_limit(history, first_seen_us=first_us, hour=hour)
     told: Event | Group = newest if newest.timestamp_us >= group.last_seen_us else group
-    group = replace(
-        group,
+    # Made in one go, since this runs for every group of every batch; `replace` takes twice as long.
+    group = Group(
+        id=group.id,
+        state=group.state,
+        since_us=group.since_us,
+        first_seen_us=first_us,
+        last_seen_us=max(group.last_seen_us, newest.timestamp_us),
+        events=group.events + len(events),
+        counted=group.counted + counted,
+        severity=max(group.severity, severity),
         kind=told.kind,
         route=told.route,
         method=told.method,
@@ -238,15 +246,17 @@ def taken(
         error_type=told.error_type,
         reason=told.reason,
         message=told.message,
-        first_seen_us=first_us,
-        last_seen_us=max(group.last_seen_us, newest.timestamp_us),
-        events=group.events + len(events),
-        counted=group.counted + counted,
-        severity=max(group.severity, severity),
+        assignee=group.assignee,
+        due_us=group.due_us,
         hour=hour,
         hour_events=this_hour + (group.hour_events if group.hour == hour else 0),
         limit_hour=hour,
         limit=limit,
+        version=group.version,
+        archive=group.archive,
+        resolved_revision=group.resolved_revision,
+        parts=group.parts,
+        activity=group.activity,
     )
     if became_new:
         changes.append(Change(Became.NEW, group))

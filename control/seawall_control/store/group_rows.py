@@ -17,6 +17,11 @@ GROUP_COLUMNS: Final = (
 GROUP_SELECT: Final = ", ".join(GROUP_COLUMNS)
 # Made once: `json.dumps` makes an encoder for every call that asks for more than the defaults.
 _json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+# A look into a dictionary takes a fifth of the time of a call of the enumeration.
+_STATES: Final = {int(one): one for one in GroupState}
+_SEVERITIES: Final = {int(one): one for one in Severity}
+_KINDS: Final = {int(one): one for one in EventKind}
+_CATEGORIES: Final = {int(one): one for one in Category}
 
 
 def group_row(group: Group) -> tuple[Any, ...]:
@@ -63,10 +68,10 @@ def group_of(row: Sequence[Any]) -> Group:
     more = json.loads(value.pop("more"))
     archive = more.get("archive")
     return Group(
-        state=GroupState(value.pop("state")),
-        severity=Severity(value.pop("severity")),
-        kind=EventKind(value.pop("kind")),
-        category=Category(value.pop("category")),
+        state=_STATES[value.pop("state")],
+        severity=_SEVERITIES[value.pop("severity")],
+        kind=_KINDS[value.pop("kind")],
+        category=_CATEGORIES[value.pop("category")],
         limit=value.pop("hour_limit"),
         archive=None if archive is None else Archive(Until(archive[0]), archive[1]),
         resolved_revision=more.get("resolved_revision", 0),

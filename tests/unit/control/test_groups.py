@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -41,6 +41,30 @@ def test_new_group_is_ongoing_after_a_week() -> None:
     after, changes = g.aged(group, at_us=AT_US + g.WEEK_US)
     assert (after.state, after.due_us, changes) == (g.GroupState.ONGOING, 0, ())
     assert [one.what for one in after.activity] == ["new", "ongoing"]
+
+
+def test_arrival_leaves_what_is_not_its_business() -> None:
+    """A muted group counts on; who it belongs to, why it is one, and what was done to it stay."""
+    muted = replace(
+        g.archived(new(), g.Until.FOREVER, 0, at_us=AT_US, actor="ann"),
+        assignee="bob",
+        due_us=7,
+        version=9,
+        resolved_revision=3,
+        parts={"algorithm": "v1"},
+        counted=2,
+    )
+    came = replace(
+        event(2, AT_US + 5), route="r", method="m", code="c", error_type="t", reason="why", message="text"
+    )
+    after = arrive(muted, came, at_us=AT_US + 5).group
+    assert (after.events, after.last_seen_us, after.hour_events) == (2, AT_US + 5, 2)
+    texts = ("route", "method", "code", "error_type", "reason", "message")
+    its_own = {"events", "last_seen_us", "hour_events", *texts}
+    for field in fields(g.Group):
+        if field.name not in its_own:
+            assert getattr(after, field.name) == getattr(muted, field.name), field.name
+    assert all(getattr(after, name) == getattr(came, name) for name in (*texts, "component", "kind"))
 
 
 def test_resolved_as_of_a_revision() -> None:
