@@ -71,6 +71,7 @@ class FleetOperations:
     async def load(self) -> None:
         """Read what is under way and what is remembered; also after another control plane has changed it."""
         found: dict[str, Operation] = {}
+        before = dict(self._all)
         after = ""
         while page := await self._store.documents(KIND, after=after, limit=100):
             for document in page:
@@ -84,6 +85,8 @@ class FleetOperations:
                     continue
                 found[operation.id] = operation
             after = page[-1].name
+        # What began or changed here meanwhile is newer than what was read.
+        found.update((id_, one) for id_, one in self._all.items() if before.get(id_) is not one)
         self._all = found
 
     async def run(self) -> None:
@@ -100,15 +103,32 @@ class FleetOperations:
     async def _tick(self) -> None:
         now_us = self._clock.now_us()
         for operation in list(self._all.values()):
-            after = domain.ended(operation, now_us)
-            if after is not operation:
-                self._all[after.id] = after
-                if self._is_leader():
-                    await self._change(after.id, lambda found: domain.ended(found, now_us), "ended")
-            elif now_us < operation.end_time_us:
-                await self._carry_out(operation.id)
+            try:
+                await self._look_after(operation, now_us)
+            except ControlError as error:
+                _log.warning(
+                    "an operation could not be recorded",
+                    extra={"fields": {"operation": operation.id, "error": str(error)}},
+                )
+            except Exception:  # noqa: BLE001 - one that cannot be looked after must not keep the others from it
+                _log.exception(
+                    "an operation could not be looked after", extra={"fields": {"operation": operation.id}}
+                )
         if self._is_leader():
             await self._forget_old(now_us)
+
+    async def _look_after(self, operation: Operation, now_us: int) -> None:
+        after = domain.ended(operation, now_us)
+        if after is operation:
+            if now_us < operation.end_time_us:
+                await self._carry_out(operation.id)
+        elif self._is_leader():
+            # Until that is stored it is looked after again.
+            await self._change(after.id, lambda found: domain.ended(found, now_us), "ended")
+            if self._all.get(after.id) is operation:
+                self._all[after.id] = after  # its document is gone
+        else:
+            self._all[after.id] = after
 
     async def _forget_old(self, now_us: int) -> None:
         over = sorted(

@@ -14,6 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from seawall.v1 import admin_operations_pb2 as pb
 from seawall.v1 import fleet_pb2, policy_pb2, stats_pb2
+from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.operations import KIND, State, decoded
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, until
@@ -250,3 +252,57 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
         assert again.create_time == begun.create_time
         await stubs.fleet_operations.CancelOperation(pb.CancelOperationRequest(id=begun.id))
         await told(one, "reset_breaker")
+
+
+async def test_what_begins_while_the_record_is_read_is_not_forgotten(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another control plane's change makes this one read all operations; one of ours was lost to it."""
+    true = plane.store.documents
+
+    async def slow(*given: Any, **named: Any) -> Any:
+        found = await true(*given, **named)
+        monkeypatch.setattr(plane.store, "documents", true)
+        await plane.operations.start(HOLD, length_s=60, actor="ann", reason="test")
+        return found
+
+    monkeypatch.setattr(plane.store, "documents", slow)
+    await plane.operations.load()
+    assert [operation.actor for operation in plane.operations.all(active_only=True)] == ["ann"]
+
+
+async def test_one_operation_that_cannot_be_looked_after_holds_up_no_other(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its document is of a newer version, or the store refuses it: the next one reaches its proxies."""
+    first = await plane.operations.start(HOLD, length_s=60, actor="ann", reason="test")
+    second = await plane.operations.start(HOLD, length_s=60, actor="bob", reason="test")
+    carried: list[str] = []
+
+    async def carry_out(operation_id: str) -> None:
+        carried.append(operation_id)
+        if operation_id == first.id:
+            raise KeyError("of a newer version")
+
+    monkeypatch.setattr(plane.operations, "_carry_out", carry_out)
+    await plane.operations._tick()
+    assert carried == [first.id, second.id]
+
+
+async def test_an_end_that_could_not_be_stored_is_stored_later(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was noted in memory first, and so never tried again."""
+    operation = await plane.operations.start(HOLD, length_s=1, actor="ann", reason="test")
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.store, "commit", away)
+        await asyncio.sleep(1.1)
+        await plane.operations._tick()
+    await plane.operations._tick()
+    document = await plane.store.document(KIND, operation.id)
+    assert document is not None
+    assert decoded(document.body).state is State.ENDED
