@@ -82,7 +82,11 @@ def is_exposed(address: str) -> bool:
 
 
 def check_exposure(address: str, flag: str, *, tls: bool, insecure: bool) -> None:
-    """Raise `ListenRefused` for a listener that others can reach in plaintext, unless that is meant."""
+    """Raise `ListenRefused` for what is no address, and for a listener that others can reach in plaintext,
+    unless that is meant.
+    """
+    if not address.rpartition(":")[2].isdecimal():
+        raise ListenRefused(f"{address!r} ({flag}) is no address; write host:port, such as 127.0.0.1:9090")
     if is_exposed(address) and not tls and not insecure:
         raise ListenRefused(
             f"{address} ({flag}) can be reached from other machines, and tokens would travel in plaintext; "

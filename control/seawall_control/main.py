@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import shlex
 import signal
@@ -14,7 +15,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from seawall_control import access_options
@@ -35,6 +36,31 @@ _FLOOD: Final = FloodLimits()
 _log = logging.getLogger("seawall.control")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong, without all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"error: {message}\nTry --help for all options.\n")
+
+
+def _at_least_0(text: str) -> float:
+    """Return a finite number that is not negative. Raise ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return value
+
+
+def _count(text: str) -> int:
+    """Return a whole number that is not negative. Raise ArgumentTypeError."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
 def _hook(text: str) -> tuple[str, str]:
     name, separator, command = text.partition("=")
     try:
@@ -52,8 +78,8 @@ def _severity_days(text: str) -> tuple[Severity, float]:
     """Return what `low=7` says."""
     name, _, days = text.partition("=")
     try:
-        return Severity[name.upper()], float(days)
-    except (KeyError, ValueError):
+        return Severity[name.upper()], _at_least_0(days)
+    except (KeyError, argparse.ArgumentTypeError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not SEVERITY=DAYS with one of low, medium, high and critical"
         ) from None
@@ -61,7 +87,7 @@ def _severity_days(text: str) -> tuple[Severity, float]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    found = argparse.ArgumentParser(prog="seawall-control", description="Seawall's control plane.")
+    found = _Parser(prog="seawall-control", description="Seawall's control plane.")
     found.add_argument(
         "--data-dir",
         type=Path,
@@ -89,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--retention-days",
-        type=float,
+        type=_at_least_0,
         default=30.0,
         help="delete resolved events older than this; 0 keeps them",
     )
@@ -133,24 +159,24 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--retention-muted-days",
-        type=float,
+        type=_at_least_0,
         default=0.0,
         help="delete unresolved events of muted groups older than this; 0 keeps them",
     )
     found.add_argument(
         "--max-store-mb",
-        type=int,
+        type=_count,
         default=0,
         help="delete the oldest resolved events while the store is larger than this; 0: no bound",
     )
     found.add_argument(
         "--group-rate",
-        type=float,
+        type=_at_least_0,
         default=_FLOOD.rate,
         help="events a second that are stored of one group in the long run; others are counted; 0 stores all",
     )
     found.add_argument(
-        "--group-burst", type=int, default=_FLOOD.burst, help="events of a group that are stored at once"
+        "--group-burst", type=_count, default=_FLOOD.burst, help="events of a group that are stored at once"
     )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")

@@ -104,3 +104,10 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(TlsMistake, match=message):
             read_pair(files, at)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", ""])
+def test_what_is_no_address_is_not_told_to_be_exposed(address: str) -> None:
+    """Whoever forgot the port needs no TLS."""
+    with pytest.raises(ListenRefused, match="write host:port"):
+        check_exposure(address, "--grpc", tls=False, insecure=True)
