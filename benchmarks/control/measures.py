@@ -32,7 +32,7 @@ QUESTIONS: Final = (
     ("newest page", ""),
     ("by severity", "severity = CRITICAL"),
     ("unresolved of a route", "component = route/checkout-7 AND resolved = false"),
-    ("one group", 'fingerprint = "v1:00000000000000000000000000000011"'),
+    ("one group", 'fingerprint = "bench:00000000000000000000000000000011"'),
     ("severity and kind", "severity = HIGH AND kind = CALL_FAILED AND resolved = false"),
     ("words in the message", 'message:"reading response"'),
 )
