@@ -6,7 +6,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from seawall_control.domain.records import Append, Change, Put
+from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.records import Append, Change, DocumentConflict, Put
 from seawall_control.domain.rollout import codec
 from seawall_control.domain.rollout.codec import KIND, TOPIC, Saved
 from seawall_control.domain.rollout.machine import Rollout
@@ -31,20 +32,51 @@ class RolloutBook:
         """When this process last wrote each rollout that is under way."""
 
     async def keep(self, saved: Saved, what: str = "", *, actor: str = "") -> None:
-        """Make a rollout durable, and note in the journal `what` happened, if anything did."""
+        """Make a rollout durable, and note in the journal `what` happened, if anything did.
+
+        Raise `StoreUnavailable` where another control plane has written it since this one did: what was said
+        there (to pause, to go back) must not be undone by what is known here. An end is written in any case:
+        it has happened.
+        """
         now_us = self._clock.now_us()
         rollout = replace(saved.rollout, update_time_us=now_us)
         # What was counted is of no use once it is over; the findings say what it came to.
         saved = Saved(rollout) if rollout.state.is_final else replace(saved, rollout=rollout)
         name = codec.document_name(rollout.policy_set, rollout.revision)
-        changes: list[Change] = [Put(KIND, name, codec.encoded(saved))]
+        version = None if rollout.state.is_final else await self._version(name)
+        changes: list[Change] = [Put(KIND, name, codec.encoded(saved), expected=version)]
         if what:
             changes.append(Append(TOPIC, codec.entry(rollout, what, actor=actor)))
-        await self._store.commit(changes, at_us=now_us)
+        try:
+            await self._store.commit(changes, at_us=now_us)
+        except DocumentConflict:
+            raise self._changed_elsewhere(name) from None
         if rollout.state.is_final:
             self._written.pop(name, None)
         else:
             self._written[name] = now_us
+
+    async def _version(self, name: str) -> int:
+        """Return the version of a rollout that may be written over; 0 when there is none."""
+        document = await self._store.document(KIND, name)
+        if document is None:
+            return 0
+        written = self._written.get(name)
+        saved = _decoded(name, document.body)
+        if written is not None and saved is not None and saved.rollout.update_time_us != written:
+            raise self._changed_elsewhere(name)
+        return document.version
+
+    def _changed_elsewhere(self, name: str) -> StoreUnavailable:
+        # Once, so that it is taken in meanwhile; a rollout must not stand still for good.
+        self._written.pop(name, None)
+        return StoreUnavailable(
+            f"rollout {name} was changed at another control plane at this moment; look at it and try again"
+        )
+
+    def took(self, rollout: Rollout) -> None:
+        """Note that this process knows a rollout as another one wrote it."""
+        self._written[codec.document_name(rollout.policy_set, rollout.revision)] = rollout.update_time_us
 
     def is_own(self, rollout: Rollout) -> bool:
         """Tell whether a rollout as it was read is as this process wrote it."""

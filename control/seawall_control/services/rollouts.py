@@ -145,6 +145,7 @@ class Rollouts:
             self._runs[policy_set] = run
         elif self._book.is_own(rollout):
             return
+        self._book.took(rollout)
         run.rollout = rollout
         self._fleet.stage(rollout, run.stable)
         self.watchers.tell(rollout)
