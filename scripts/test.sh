@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests on the code as built: first those that share nothing with each other, side by side on all
-# cores, then those with processes, sockets and time limits, one after the other. When the code was compiled,
-# the quick ones run once more on the same source interpreted. With arguments pytest gets them, and nothing
-# else is run. A part that fails does not keep the next one from running; what failed is listed at the end.
+# cores, then those that mostly wait, more at a time, then those that compare times and loads, one after the
+# other. When the code was compiled, the quick ones run once more on the same source interpreted. With
+# arguments pytest gets them, and nothing else is run. A part that fails does not keep the next one from
+# running; what failed is listed at the end.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -27,11 +28,14 @@ part() { # name, pytest's arguments
     "$python" -m pytest "${@:2}" | tee -a "$record" || failed+=("$1")
 }
 
-part "the tests that stand alone, $state, $cores at a time (1 of 3)" --numprocesses "$cores" "${apart[@]}"
-part "the tests with processes and sockets, $state (2 of 3)" tests "${apart[@]/#/--ignore=}"
+waiting=(tests/conformance tests/integration/control tests/integration/cli)
+part "the tests that stand alone, $state, $cores at a time (1 of 4)" --numprocesses "$cores" "${apart[@]}"
+part "the control plane, the commands and the protocols, $state, $((2 * cores)) at a time (2 of 4)" \
+    --numprocesses "$((2 * cores))" "${waiting[@]}"
+part "the tests with load and limits of time, $state (3 of 4)" tests "${apart[@]/#/--ignore=}" "${waiting[@]/#/--ignore=}"
 if [ "$state" = compiled ]; then
     export SEAWALL_INTERPRETED=1
-    part "the quick tests on the same source, interpreted (3 of 3)" \
+    part "the quick tests on the same source, interpreted (4 of 4)" \
         --numprocesses "$cores" -m "not slow and not integration" tests/unit tests/property tests/scenario
 fi
 
