@@ -49,15 +49,13 @@ def presented(context: Context, server_port: int, *, takes_certificates: bool) -
     )
 
 
-def _outcome(context: Context) -> str:
-    code: Any = context.code()
+def _outcome(code: Any) -> str:
     if isinstance(code, grpc.StatusCode):
         return code.name
     return _BY_NUMBER.get(code, "UNKNOWN") if code else "UNKNOWN"
 
 
-def _reason(context: Context) -> str:
-    trailers: Any = context.trailing_metadata()
+def _reason(trailers: Any) -> str:
     details = next((value for key, value in trailers or () if key == DETAILS_KEY), b"")
     try:
         status = status_pb2.Status.FromString(details if isinstance(details, bytes) else b"")
@@ -65,6 +63,22 @@ def _reason(context: Context) -> str:
         return ""
     info = error_details_pb2.ErrorInfo()
     return next((info.reason for detail in status.details if detail.Unpack(info)), "")
+
+
+class _Recorded:
+    """A call's context that lets the refusal of a change be recorded before its caller hears of it."""
+
+    def __init__(self, context: Context, record: Callable[[str, str], Awaitable[None]]) -> None:
+        self._context = context
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> None:
+        """End the call with a status; see `grpc.aio.ServicerContext.abort`."""
+        await self._record(_outcome(code), _reason(trailing_metadata))
+        await self._context.abort(code, details, trailing_metadata)
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
@@ -105,18 +119,18 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
     def _single(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Context) -> Any:
             return await self._serve(
-                method, request, context, lambda: behaviour(request, context), ends_once=True
+                method, request, context, lambda shown: behaviour(request, shown), ends_once=True
             )
 
         return call
 
     def _stream(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Context) -> None:
-            async def work() -> None:
-                answers = behaviour(request, context)
+            async def work(shown: Context) -> None:
+                answers = behaviour(request, shown)
                 if hasattr(answers, "__aiter__"):
                     async for answer in answers:
-                        await context.write(answer)
+                        await shown.write(answer)
                 else:
                     await answers
 
@@ -129,7 +143,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         method: str,
         request: Any,
         context: Context,
-        work: Callable[[], Awaitable[Any]],
+        work: Callable[[Context], Awaitable[Any]],
         *,
         ends_once: bool = False,
     ) -> Any:
@@ -147,12 +161,20 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             return await (self._gate.carried_out(run) if ends_once and access.changes else run)
 
     async def _run(
-        self, call: ServedCall, access: MethodAccess, context: Context, work: Callable[[], Awaitable[Any]]
+        self,
+        call: ServedCall,
+        access: MethodAccess,
+        context: Context,
+        work: Callable[[Context], Awaitable[Any]],
     ) -> Any:
+        async def record(outcome: str, reason: str) -> None:
+            await self._gate.finished(call, access, outcome, reason)
+
         try:
-            response = await self._gate.while_valid(call.caller, work())
+            shown = cast("Context", _Recorded(context, record))
+            response = await self._gate.while_valid(call.caller, work(shown))
         except grpc.aio.AbortError:
-            await self._gate.finished(call, access, _outcome(context), _reason(context))
+            # Recorded before it was sent.
             raise
         except Exception as error:  # noqa: BLE001 - what a servicer lets through, and a credential that ended
             await self._gate.finished(call, access, "UNKNOWN", type(error).__name__)

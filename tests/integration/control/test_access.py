@@ -31,6 +31,7 @@ from seawall_control.domain.access import Role
 from seawall_control.domain.buckets import Buckets
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
+from tests.integration.control.kit import Stubs
 
 PERSONS = {"viewer": Role.VIEWER, "operator": Role.OPERATOR, "admin": Role.ADMIN, "reporter": Role.REPORTER}
 LETS_IN = {
@@ -517,3 +518,21 @@ async def test_a_fleet_on_one_machine_comes_back_at_once(tmp_path: Path) -> None
     finally:
         await plane.stop()
         await store.aclose()
+
+
+async def test_a_refused_change_is_on_record_before_its_caller_hears_of_it(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the record takes."""
+    true = plane.store.commit
+
+    async def slow(changes: Any, *, at_us: int) -> Any:
+        await asyncio.sleep(0.3)
+        return await true(changes, at_us=at_us)
+
+    monkeypatch.setattr(plane.store, "commit", slow)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stubs.policies.RollbackPolicy(admin_policies_pb2.RollbackPolicyRequest(policy_set="none"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    (entry,) = await plane.store.entries("audit")
+    assert '"NOT_FOUND"' in entry.body

@@ -23,10 +23,14 @@ class EvilUpstream:
         self.resets = 0
         self.sent = 0
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepts = threading.Thread(target=self._accept, daemon=True)
+        self._accepts.start()
 
     def close(self) -> None:
         """End it with its connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepts.join(5)
         for raw in [self._listener, *self._open]:
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)

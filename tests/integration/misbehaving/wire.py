@@ -243,13 +243,15 @@ class Rude:
         self.conns: list[Conn] = []
         self.broken: list[BaseException] = []
         """What scripts raised that they should not have."""
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepts = threading.Thread(target=self._accept, daemon=True)
+        self._accepts.start()
 
     def close(self) -> None:
         """End it with its connections."""
         with suppress(OSError):
             # Wakes `accept`, which a mere close would not.
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepts.join(5)
         self._listener.close()
         for conn in self.conns:
             conn.close()

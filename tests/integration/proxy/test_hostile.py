@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import struct
@@ -233,10 +234,15 @@ class EvilUpstream:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepts = threading.Thread(target=self._accept, daemon=True)
+        self._accepts.start()
 
     def close(self) -> None:
-        """End it with its connections."""
+        """End it with its connections, also one that is being accepted right now."""
+        # Wakes `accept`, which a mere close would not.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepts.join(5)
         self._listener.close()
         for raw in self._open:
             raw.close()
