@@ -15,6 +15,7 @@ from seawall_control.api.errors import Context, answered
 from seawall_control.domain.analysis.detectors import Anomaly
 from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.settings import Settings
+from seawall_control.domain.events import MICROS
 from seawall_control.services.analysis.facts import policy_of
 from seawall_control.services.analysis.service import AnalysisService, Counted
 from seawall_control.services.edge import Clock
@@ -23,13 +24,11 @@ _MAX_AUTHOR: Final = 128
 
 
 def _at(seconds: float) -> Timestamp:
-    found = Timestamp()
-    found.FromMicroseconds(int(seconds * 1e6))
-    return found
+    return codec.timestamp(int(seconds * MICROS))
 
 
 def _seconds(duration: Duration) -> float:
-    return duration.ToNanoseconds() / 1e9
+    return codec.duration_us(duration) / MICROS
 
 
 def _shares(counted: Counted, total: int) -> list[pb.Share]:

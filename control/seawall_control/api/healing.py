@@ -7,13 +7,14 @@ from typing import Final
 
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import admin_healing_pb2 as pb
 from seawall.v1 import admin_healing_pb2_grpc
+from seawall_control.api import codec
 from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import CATALOGUE, Action
 from seawall_control.domain.healing.conditions import UNITS, Condition
 from seawall_control.domain.healing.engine import Case, State
@@ -34,18 +35,6 @@ _MAX_REASON: Final = 512
 _MAX_ACTOR: Final = 128
 
 
-def _duration(seconds: float) -> Duration:
-    found = Duration()
-    found.FromNanoseconds(int(seconds * 1e9))
-    return found
-
-
-def _moment(seconds: float) -> Timestamp:
-    found = Timestamp()
-    found.FromMicroseconds(int(seconds * 1e6))
-    return found
-
-
 def _mode(mode: Mode) -> pb.RunbookMode:
     return _MODE_NUMBERS[mode]
 
@@ -59,12 +48,12 @@ def runbook_message(kept: Kept) -> pb.Runbook:
         threshold=runbook.threshold,
         action=runbook.action.value,
         subject=runbook.subject,
-        lasting=_duration(runbook.lasting_s),
+        lasting=codec.seconds(runbook.lasting_s),
         mode=_mode(runbook.mode),
-        cooldown=_duration(runbook.cooldown_s),
+        cooldown=codec.seconds(runbook.cooldown_s),
         max_per_hour=runbook.max_per_hour,
-        verify_after=_duration(runbook.verify_after_s),
-        approval_ttl=_duration(runbook.approval_ttl_s),
+        verify_after=codec.seconds(runbook.verify_after_s),
+        approval_ttl=codec.seconds(runbook.approval_ttl_s),
         description=runbook.description,
         etag=kept.etag,
         built_in=kept.version == 0,
@@ -119,8 +108,8 @@ def case_message(case: Case) -> pb.HealingCase:
         action=case.runbook.action.value,
         subject=case.subject,
         state=case.state.value,
-        start_time=_moment(case.started_s),
-        change_time=_moment(case.changed_s),
+        start_time=codec.timestamp(int(case.started_s * MICROS)),
+        change_time=codec.timestamp(int(case.changed_s * MICROS)),
         evidence=case.evidence,
         value=case.value,
         outcome=case.outcome,

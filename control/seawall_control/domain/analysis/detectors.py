@@ -164,10 +164,11 @@ def spike(material: Material, settings: Settings) -> list[Anomaly]:
     """The newest bucket is far above those before."""
     found = []
     for subject, values in _each(material):
-        if len(values) - 1 not in spikes(values, settings) or not values:
+        flagged = spikes(values, settings)
+        if len(values) - 1 not in flagged:
             continue
-        before = spikes(values[:-1], settings)
-        middle, deviation = series.baseline(values[:-1], flagged=before)
+        # What comes later does not change what was found before, so these are those of the earlier ones.
+        middle, deviation = series.baseline(values[:-1], flagged=flagged)
         text = f"{values[-1]} events in the last {material.width} s, {middle:g} before"
         score = (values[-1] - middle) / deviation
         severity = Severity.HIGH if score >= 2 * settings.spike_deviations else Severity.MEDIUM

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final, Protocol
 
+from seawall_control.domain.fitting import fitted
+
 LEVEL: Final = 0.3
 TREND: Final = 0.1
 DAMPING: Final = 0.9
@@ -76,14 +78,7 @@ def time_to_reach(samples: Sequence[tuple[float, float]], limit: float) -> float
         return None
     if samples[-1][1] >= limit:
         return 0.0
-    size = len(samples)
-    mean_at = sum(at for at, _ in samples) / size
-    mean = sum(value for _, value in samples) / size
-    over = sum((at - mean_at) ** 2 for at, _ in samples)
-    both = sum((at - mean_at) * (value - mean) for at, value in samples)
-    spread = sum((value - mean) ** 2 for _, value in samples)
-    if over <= 0 or spread <= 0 or both <= 0 or both * both / (over * spread) < 0.5:
+    line = fitted(samples)
+    if line is None or line.slope <= 0 or line.fit < 0.5:
         return None
-    slope = both / over
-    at_end = mean + slope * (samples[-1][0] - mean_at)
-    return max(0.0, (limit - at_end) / slope)
+    return max(0.0, (limit - line.at(samples[-1][0])) / line.slope)

@@ -33,7 +33,6 @@ class PolicyFacts:
     """Codes that are tried again."""
     hedges: bool = False
     breaker: bool = False
-    open_for_s: float = 0.0
     open_multiplier: float = 1.0
     fallback: bool = False
     max_in_flight: int = 0

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from seawall_control.domain.fitting import fitted
+
 
 class Condition(StrEnum):
     """A kind of trouble. The words are stable: runbooks name them."""
@@ -128,19 +130,11 @@ class Growth:
 
     def observe(self, subject: str) -> Observation | None:
         """Return the growth; None while there are too few samples to tell."""
-        count = len(self._samples)
-        if count < self.MIN_SAMPLES:
+        line = fitted(self._samples)
+        if len(self._samples) < self.MIN_SAMPLES or line is None or line.mean <= 0:
             return None
-        mean_at = sum(at for at, _ in self._samples) / count
-        mean = sum(size for _, size in self._samples) / count
-        over = sum((at - mean_at) ** 2 for at, _ in self._samples)
-        spread = sum((size - mean) ** 2 for _, size in self._samples)
-        both = sum((at - mean_at) * (size - mean) for at, size in self._samples)
-        if over == 0 or mean <= 0:
-            return None
-        slope = both / over
-        fit = both * both / (over * spread) if spread > 0 else 0.0
-        value = slope * 3600 / mean if fit >= self.MIN_FIT and slope > 0 else 0.0
+        slope, mean = line.slope, line.mean
+        value = slope * 3600 / mean if line.fit >= self.MIN_FIT and slope > 0 else 0.0
         minutes = (self._samples[-1][0] - self._samples[0][0]) / 60
         return Observation(
             Condition.MEMORY_GROWTH,

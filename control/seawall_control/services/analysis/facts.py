@@ -32,7 +32,6 @@ def policy_facts(document: policy_pb2.PolicyDocument) -> Mapping[str, PolicyFact
             codes=frozenset(merged.retry.codes or ("UNAVAILABLE",)),
             hedges=merged.HasField("hedge"),
             breaker=merged.HasField("breaker") and merged.breaker.mode != policy_pb2.BREAKER_MODE_OFF,
-            open_for_s=merged.breaker.open_for.ToNanoseconds() / 1e9,
             open_multiplier=(
                 merged.breaker.open_multiplier if merged.breaker.HasField("open_multiplier") else 1.0
             ),

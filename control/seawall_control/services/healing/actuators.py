@@ -144,7 +144,7 @@ class Actuators:
 
     async def _operation(self, case: Case, action: pb.OperationAction, what: str) -> Done:
         """Do it at every proxy, also at those that connect before the time is over."""
-        seconds = float(str(checked(case.runbook.action, case.runbook.parameters)["duration_s"]))
+        seconds = _number(case, "duration_s")
         operation = await self._reach.operations.start(
             action, length_s=seconds, actor=ACTOR, reason=f"{case.id}: {case.evidence}"[:512]
         )
@@ -186,7 +186,7 @@ class Actuators:
         policy_set = str(parameters["policy_set"])
         newest = await self._reach.policies.revision(policy_set=policy_set)
         age_s = (self._reach.clock.now_us() - newest.create_time_us) / MICROS
-        if age_s > float(str(parameters["max_age_s"])):
+        if age_s > _number(case, "max_age_s"):
             raise PreconditionFailed(
                 f"{newest.name} is {age_s:.0f} s old, more than max_age_s; it is not blamed"
             )
@@ -207,7 +207,7 @@ class Actuators:
     async def _apply(self, case: Case) -> Done:
         parameters = checked(case.runbook.action, case.runbook.parameters)
         policy_set = str(parameters["policy_set"])
-        number = int(float(str(parameters["revision"])))
+        number = int(_number(case, "revision"))
         newest = await self._reach.policies.revision(policy_set=policy_set)
         made = await self._reach.policies.rollback(
             policy_set=policy_set,
@@ -225,7 +225,7 @@ class Actuators:
     # ----------------------------------------------------------------------------------------------- machine
 
     async def _clean(self, case: Case) -> Done:
-        wanted = float(str(checked(case.runbook.action, case.runbook.parameters)["free_share"]))
+        wanted = _number(case, "free_share")
         deleted = 0
         days = CLEAN_DAYS[0]
         free = await self._free_share()
@@ -277,7 +277,7 @@ class Actuators:
 
     async def _command(self, case: Case) -> Done:
         parameters = checked(case.runbook.action, case.runbook.parameters)
-        name, timeout_s = str(parameters["hook"]), float(str(parameters["timeout_s"]))
+        name, timeout_s = str(parameters["hook"]), _number(case, "timeout_s")
         command = self._reach.hooks.get(name)
         if command is None:
             raise PreconditionFailed(
@@ -309,6 +309,13 @@ class Actuators:
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         return Done(ok=code == 0, text=f"{name} ended with {code}: {said}".rstrip(": "))
+
+
+def _number(case: Case, name: str) -> float:
+    """Return a parameter that is a number."""
+    value = checked(case.runbook.action, case.runbook.parameters)[name]
+    assert isinstance(value, float)
+    return value
 
 
 async def _output(process: asyncio.subprocess.Process) -> str:

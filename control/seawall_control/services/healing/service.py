@@ -45,6 +45,7 @@ from seawall_control.store.port import RecordStore
 EVERY_S: Final = 10.0
 KIND: Final = "runbook"
 TOPIC: Final = "healing"
+TIDY_EVERY_S: Final = 3600.0
 KEEP_ENTRIES: Final = 5000
 _KEEP_US: Final = 90 * 86400 * MICROS
 _REMEMBERED: Final = 1000
@@ -140,6 +141,7 @@ class HealingService:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._recent: dict[str, Case] = {}
         self._acted = False
+        self._tidied_s = clock.monotonic_s()
         """Whether this control plane was the one that acts when it last looked."""
 
     # -------------------------------------------------------------------------------------------------- life
@@ -188,12 +190,17 @@ class HealingService:
             try:
                 if await self._takes_part():
                     await self.look()
-                    await self._store.trim(
-                        TOPIC, keep=KEEP_ENTRIES, before_us=self._clock.now_us() - _KEEP_US
-                    )
+                    await self._tidy()
             except ControlError as error:
                 _log.warning("healing could not look", extra={"fields": {"error": str(error)}})
             await asyncio.sleep(EVERY_S)
+
+    async def _tidy(self) -> None:
+        """Drop what is old, once an hour: trimming is a commit, which a plane at rest need not make."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._tidied_s >= TIDY_EVERY_S:
+            self._tidied_s = now_s
+            await self._store.trim(TOPIC, keep=KEEP_ENTRIES, before_us=self._clock.now_us() - _KEEP_US)
 
     async def _takes_part(self) -> bool:
         """Whether this control plane acts; whoever begins to reads first what the one before has done."""
