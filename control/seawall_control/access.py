@@ -148,8 +148,9 @@ class Access:
         """Return what has to run beside, by name."""
         found: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "enrolment-tidy": lambda: run_tidy(self.enrolment),
-            "audit-trim": lambda: self.audit.run_trim(days=self.settings.audit_days),
         }
+        if self.settings.audit_days > 0:
+            found["audit-trim"] = lambda: self.audit.run_trim(days=self.settings.audit_days)
         for number, followed in enumerate(self.protection.followed):
             found[f"tls-files-{number}"] = followed.run
         if self.protection.own_certificate is not None:

@@ -250,7 +250,9 @@ async def _run(settings: ControlSettings, style: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until a signal; return the exit code: 0 stopped, 2 cannot start, 3 the store failed."""
+    """Run until a signal; return the exit code: 0 stopped, 2 cannot start, 3 the store failed, 4 a part
+    of it ended.
+    """
     options = parser().parse_args(arguments)
     if wrong := access_options.mistake(options):
         parser().error(wrong)

@@ -298,7 +298,7 @@ def test_every_exit_code() -> None:
     page = read("reference/exit-codes.md")
     codes = {
         *(exits.OK, exits.FAILED, exits.USAGE),
-        *(main.EXIT_USAGE, main.EXIT_NOW, server.EXIT_OK, server.EXIT_STORE_FAILED),
+        *(main.EXIT_USAGE, main.EXIT_NOW, server.EXIT_OK, server.EXIT_STORE_FAILED, server.EXIT_PART_ENDED),
         *(proxy.EXIT_OK, proxy.EXIT_FAILED),
     }
     assert not [code for code in codes if f"\n| {code} |" not in page]

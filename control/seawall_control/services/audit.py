@@ -108,8 +108,8 @@ class AuditLog:
             last, head = page[-1].number, page[-1].chain
 
     async def run_trim(self, *, days: float) -> None:
-        """Delete old entries now and every day, until cancelled; 0 days means never."""
-        while days > 0:
+        """Delete old entries now and every day, until cancelled; `days` is more than 0."""
+        while True:
             # The store may be full or busy; tomorrow is soon enough.
             with contextlib.suppress(ControlError):
                 await self.trim(older_than_us=int(days * DAY_S * MICROS))

@@ -26,22 +26,31 @@ async def kept_going(
     again_s: float = AGAIN_S,
     longest_s: float = LONGEST_S,
 ) -> None:
-    """Run a loop until it returns or is cancelled. One that an error has ended is logged and begun anew after
-    a pause, which is short again once it has run for longer than the longest pause.
+    """Run a loop until it is cancelled. One that has ended otherwise (by an error, by a cancellation that was
+    none of ours, or by returning) is logged and begun anew after a pause, which is short again once it has
+    run for longer than the longest pause.
     """
+    task = asyncio.current_task()
     now = asyncio.get_running_loop().time
     wait_s = again_s
     while True:
         began_s = now()
+        error: BaseException | None = None
         try:
             await loop()
-        except Exception:  # noqa: BLE001 - whatever it was, the loop goes on
-            if now() - began_s > longest_s:
-                wait_s = again_s
-            _log.exception(
-                "a loop failed by our fault and begins anew", extra={"fields": {"loop": name, "in_s": wait_s}}
-            )
-            await asyncio.sleep(wait_s)
-            wait_s = min(longest_s, 2 * wait_s)
-        else:
-            return
+        except asyncio.CancelledError as cancelled:
+            if task is None or task.cancelling():
+                raise
+            # Something that the loop waited for was cancelled, which says nothing about the loop.
+            error = cancelled
+        except Exception as failed:  # noqa: BLE001 - whatever it was, the loop goes on
+            error = failed
+        if now() - began_s > longest_s:
+            wait_s = again_s
+        _log.error(
+            "a loop ended by our fault and begins anew",
+            exc_info=error,
+            extra={"fields": {"loop": name, "in_s": wait_s}},
+        )
+        await asyncio.sleep(wait_s)
+        wait_s = min(longest_s, 2 * wait_s)

@@ -83,7 +83,7 @@ async def test_standard_health_serves_every_service_and_drains(stubs: Stubs, pla
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await health.Check(health_pb2.HealthCheckRequest(service="nobody"))
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
-    await plane._grpc.drain()
+    await plane.listeners.drain()
     answer = await health.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
 

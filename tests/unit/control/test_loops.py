@@ -17,12 +17,40 @@ async def test_a_loop_that_fails_unexpectedly_begins_anew(caplog: pytest.LogCapt
         begun.append(len(begun))
         if len(begun) < 3:
             raise ZeroDivisionError("nobody expected this")
+        task.cancel()
+        await asyncio.Event().wait()
 
+    task = asyncio.create_task(kept_going("rules", work, again_s=0.001))
     async with asyncio.timeout(5):
-        await kept_going("rules", work, again_s=0.001)
+        await asyncio.wait({task})
     assert begun == [0, 1, 2]
     failed = [record for record in caplog.records if record.exc_info]
     assert [record.__dict__["fields"]["loop"] for record in failed] == ["rules", "rules"]
+
+
+@pytest.mark.parametrize("end", ["returns", "is cancelled by what it waits for"])
+async def test_a_loop_that_ends_in_silence_begins_anew(end: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither is an error, and nobody would see that it is gone."""
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            await asyncio.Event().wait()
+        elif end != "returns":
+            waited_for = asyncio.get_running_loop().create_future()
+            waited_for.cancel()
+            await waited_for
+
+    task = asyncio.create_task(kept_going("rules", work, again_s=0.001))
+    async with asyncio.timeout(5):
+        while begun < 3:  # noqa: ASYNC110 - the loop under test tells nobody
+            await asyncio.sleep(0.001)
+    assert [record.__dict__["fields"]["loop"] for record in caplog.records] == ["rules", "rules"]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_the_pause_grows_to_its_bound() -> None:

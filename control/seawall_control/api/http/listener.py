@@ -89,7 +89,11 @@ class HttpServer:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        await self._server.serve(sockets=[self._sock])
+        try:
+            await self._server.serve(sockets=[self._sock])
+        finally:
+            # uvicorn closes what it serves, unless it fails.
+            self._sock.close()
 
     def stop(self) -> None:
         """Finish what runs and end."""

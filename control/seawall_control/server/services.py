@@ -1,0 +1,127 @@
+"""The use cases, put together over one store: who is given whom."""
+
+from __future__ import annotations
+
+from seawall_control.access import Access
+from seawall_control.domain import operations as operations_domain
+from seawall_control.domain.flood import Gates, Pressure
+from seawall_control.domain.rollout import codec as rollout_codec
+from seawall_control.server.settings import ControlSettings
+from seawall_control.services.alerting.parts import Alerting, AlertSettings
+from seawall_control.services.analysis.assembly import analysis_service
+from seawall_control.services.background import Background
+from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
+from seawall_control.services.event_views import EventViews
+from seawall_control.services.events import EventService
+from seawall_control.services.feed import Feed
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.grouping import Grouping
+from seawall_control.services.groups import GroupService
+from seawall_control.services.healing import service as healing_runbooks
+from seawall_control.services.healing.assembly import healing_service
+from seawall_control.services.health import HealthService
+from seawall_control.services.leadership import Leadership
+from seawall_control.services.neighbours import Neighbours
+from seawall_control.services.notices import Notices
+from seawall_control.services.operations import FleetOperations
+from seawall_control.services.policies import PolicyService
+from seawall_control.services.retention import Retention
+from seawall_control.services.rollouts import Rollouts
+from seawall_control.services.tail import Hub
+from seawall_control.store.port import Store
+
+
+class Services:
+    """The use cases. Raise `TlsMistake` or `AuthorityUnusable` for credentials that cannot be."""
+
+    def __init__(self, settings: ControlSettings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        # A machine's own file and what depends on it; a shared database says nothing about this machine.
+        directory = None if settings.store_url else settings.data_dir
+        self.clock = clock = SystemClock()
+        ids = TimeOrderedIds()
+        self.background = Background()
+        self.hub = Hub()
+        self.feed = Feed(store, self.hub)
+        self.notices = Notices()
+        self.grouping = Grouping(store, clock)
+        pressure = Pressure()
+        self.gates = Gates(settings.flood, clock.monotonic_s, dice(), pressure)
+        self.events = EventService(
+            store, clock, ids, self.hub, self.notices, self.grouping, self.gates, pressure
+        )
+        self.event_views = EventViews(store, clock)
+        self.fleet = Fleet(store, self.events, clock, ids, self.background)
+        self.leads = Leadership(store)
+        self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
+        self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
+        self.policies = PolicyService(store, clock, self.rollouts)
+        self.health = HealthService(store, self.events, self.fleet, clock)
+        self.alerting = Alerting(
+            store,
+            self.fleet,
+            self.events,
+            self.hub,
+            self.notices,
+            self.background,
+            clock,
+            ids,
+            AlertSettings(
+                directory=settings.data_dir,
+                allowed=settings.alert_networks,
+                ca_file=settings.alert_ca_file,
+                apprise=settings.alert_apprise,
+            ),
+            stored=self.feed if settings.store_url else None,
+        )
+        self.groups = GroupService(store, clock)
+        self.healing = healing_service(
+            store,
+            self.fleet,
+            self.policies,
+            self.events,
+            self.operations,
+            self.groups,
+            self.alerting.asker.ask,
+            clock,
+            self.background,
+            directory=directory,
+            hooks=settings.hooks,
+            may_act=self.leads,
+        )
+        neighbours = Neighbours(store, self.fleet, self.background)
+        neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
+        neighbours.follow(operations_domain.KIND, self.operations.load)
+        neighbours.follow(healing_runbooks.KIND, self.healing.reload)
+        store.watch(neighbours.told)
+        self.access = Access(
+            settings.access,
+            store,
+            clock,
+            self.background,
+            data_dir=settings.data_dir,
+            grpc=settings.grpc_address,
+            http=settings.http_address,
+            dismiss=self.fleet.dismiss,
+        )
+        self.analysis = analysis_service(
+            store,
+            self.events,
+            self.fleet,
+            self.policies,
+            clock,
+            self.alerting.administration,
+            directory=directory,
+        )
+        self.retention = Retention(store, settings.keeping, clock)
+
+    async def load(self) -> None:
+        """Read from the store what is kept in memory, in the order in which one stands on the other."""
+        await self.grouping.load()
+        await self.fleet.load()
+        await self.leads.look()
+        await self.rollouts.load()
+        await self.healing.load()
+        await self.operations.load()
+        await self.alerting.evaluator.start()
