@@ -21,6 +21,8 @@ from seawall_control.services.analysis.service import AnalysisService, Counted
 from seawall_control.services.edge import Clock
 
 _MAX_AUTHOR: Final = 128
+_FAR_S: Final = 1e9
+"""What is used up later than in thirty years is told as then."""
 
 
 def _at(seconds: float) -> Timestamp:
@@ -141,10 +143,10 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
                         low=forecast.low[place],
                         high=forecast.high[place],
                     )
-            if found.disk_used is not None:
-                in_s = found.disk_full_in_s
-                at = None if in_s is None else _at(self._clock.now_us() / 1e6 + min(in_s, 1e9))
-                answer.exhaustions.add(resource="disk", used=found.disk_used, at=at)
+            now_s = self._clock.now_us() / MICROS
+            for one in found.exhaustions:
+                at = None if one.in_s is None else _at(now_s + min(one.in_s, _FAR_S))
+                answer.exhaustions.add(resource=one.resource, used=one.used, at=at)
             return answer
 
         return await answered(context, work())

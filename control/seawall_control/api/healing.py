@@ -14,12 +14,12 @@ from seawall_control.api import codec
 from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
-from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import CATALOGUE, Action
 from seawall_control.domain.healing.conditions import UNITS, Condition
 from seawall_control.domain.healing.engine import Case, State
 from seawall_control.domain.healing.runbooks import Mode, Runbook
-from seawall_control.services.healing.service import HealingService, Kept
+from seawall_control.services.healing.runbooks import Kept
+from seawall_control.services.healing.service import HealingService
 
 _MODES: Final[Mapping[pb.RunbookMode, Mode]] = {
     pb.RUNBOOK_MODE_UNSPECIFIED: Mode.DRY_RUN,
@@ -108,8 +108,8 @@ def case_message(case: Case) -> pb.HealingCase:
         action=case.runbook.action.value,
         subject=case.subject,
         state=case.state.value,
-        start_time=codec.timestamp(int(case.started_s * MICROS)),
-        change_time=codec.timestamp(int(case.changed_s * MICROS)),
+        start_time=codec.timestamp(case.started_us),
+        change_time=codec.timestamp(case.changed_us),
         evidence=case.evidence,
         value=case.value,
         outcome=case.outcome,
@@ -129,7 +129,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Return all runbooks."""
 
         async def work() -> pb.ListRunbooksResponse:
-            return pb.ListRunbooksResponse(runbooks=[runbook_message(k) for k in self._healing.runbooks()])
+            return pb.ListRunbooksResponse(runbooks=[runbook_message(k) for k in self._healing.books.all()])
 
         return await answered(context, work())
 
@@ -137,7 +137,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Return one runbook."""
 
         async def work() -> pb.GetRunbookResponse:
-            return pb.GetRunbookResponse(runbook=runbook_message(self._healing.runbook(request.name)))
+            return pb.GetRunbookResponse(runbook=runbook_message(self._healing.books.get(request.name)))
 
         return await answered(context, work())
 
@@ -145,7 +145,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Make or replace a runbook."""
 
         async def work() -> pb.SetRunbookResponse:
-            kept = await self._healing.put_runbook(
+            kept = await self._healing.books.put(
                 runbook_of(request.runbook), etag=request.runbook.etag, validate_only=request.validate_only
             )
             return pb.SetRunbookResponse(runbook=runbook_message(kept))
@@ -158,7 +158,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Delete a runbook."""
 
         async def work() -> pb.DeleteRunbookResponse:
-            await self._healing.delete_runbook(request.name, etag=request.etag)
+            await self._healing.books.delete(request.name, etag=request.etag)
             return pb.DeleteRunbookResponse()
 
         return await answered(context, work())

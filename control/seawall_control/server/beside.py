@@ -23,6 +23,6 @@ def loops(uses: Services) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         "store-watch": lambda: store_watch.run(uses.store, uses.notices, uses.clock),
         "alert-deliveries": uses.alerting.deliverer.run,
         "alert-rules": uses.alerting.evaluator.run,
-        "analysis": uses.analysis.run,
+        "machine": uses.machine.run,
         **uses.access.loops(),
     }

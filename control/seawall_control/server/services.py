@@ -17,10 +17,11 @@ from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.groups import GroupService
-from seawall_control.services.healing import service as healing_runbooks
+from seawall_control.services.healing import runbooks as healing_runbooks
 from seawall_control.services.healing.assembly import healing_service
 from seawall_control.services.health import HealthService
 from seawall_control.services.leadership import Leadership
+from seawall_control.services.machine import Machine
 from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.operations import FleetOperations
@@ -37,9 +38,9 @@ class Services:
     def __init__(self, settings: ControlSettings, store: Store) -> None:
         self.settings = settings
         self.store = store
-        # A machine's own file and what depends on it; a shared database says nothing about this machine.
-        directory = None if settings.store_url else settings.data_dir
         self.clock = clock = SystemClock()
+        # A machine's own file and what depends on it; a shared database says nothing about this machine.
+        self.machine = Machine(clock, None if settings.store_url else settings.data_dir)
         ids = TimeOrderedIds()
         self.background = Background()
         self.hub = Hub()
@@ -73,6 +74,7 @@ class Services:
                 ca_file=settings.alert_ca_file,
                 apprise=settings.alert_apprise,
             ),
+            self.machine,
             stored=self.feed if settings.store_url else None,
         )
         self.groups = GroupService(store, clock)
@@ -86,14 +88,14 @@ class Services:
             self.alerting.asker.ask,
             clock,
             self.background,
-            directory=directory,
+            machine=self.machine,
             hooks=settings.hooks,
             may_act=self.leads,
         )
         neighbours = Neighbours(store, self.fleet, self.background)
         neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
         neighbours.follow(operations_domain.KIND, self.operations.load)
-        neighbours.follow(healing_runbooks.KIND, self.healing.reload)
+        neighbours.follow(healing_runbooks.KIND, self.healing.books.load)
         store.watch(neighbours.told)
         self.access = Access(
             settings.access,
@@ -112,7 +114,7 @@ class Services:
             self.policies,
             clock,
             self.alerting.administration,
-            directory=directory,
+            machine=self.machine,
         )
         self.retention = Retention(store, settings.keeping, clock)
 

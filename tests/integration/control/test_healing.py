@@ -16,11 +16,12 @@ from seawall.errors import SeawallError
 from seawall.v1 import admin_events_pb2
 from seawall.v1 import admin_healing_pb2 as pb
 from seawall_control.domain.healing.actions import Action
+from seawall_control.domain.healing.codec import case_of
 from seawall_control.domain.healing.conditions import Condition
 from seawall_control.domain.healing.engine import State
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.services.healing.service import TOPIC, case_of
+from seawall_control.services.healing.service import TOPIC
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Stubs, document, event
 from tests.kit.stand import Stand
@@ -74,7 +75,7 @@ async def test_a_policy_that_is_blamed_is_taken_back_and_brought_back(
     """The condition holds on, so going back did not help, and the newer policy is the newest again."""
     for timeout_s in (1, 2):
         await plane.policies.apply(document(timeout_s), message=f"{timeout_s} s")
-    await plane.healing.put_runbook(ALWAYS)
+    await plane.healing.books.put(ALWAYS)
     await plane.healing.look()
     await states(plane, State.VERIFYING)
     newest = await plane.policies.revision()
@@ -89,7 +90,7 @@ async def test_a_policy_that_is_blamed_is_taken_back_and_brought_back(
 async def test_an_old_policy_is_not_blamed(plane: ControlPlane, stubs: Stubs) -> None:
     """Nor is there anything to go back to for the first one; both end as failed, with the reason."""
     await plane.policies.apply(document(1))
-    await plane.healing.put_runbook(ALWAYS)
+    await plane.healing.books.put(ALWAYS)
     await plane.healing.look()
     assert "only one revision" in (await states(plane, State.FAILED))[0]
 
@@ -119,7 +120,7 @@ async def test_hooks(tmp_path: Path) -> None:
             ("hang", State.FAILED, "hang did not end within 0.3 s"),
             ("none", State.FAILED, "start the control plane with --hook none=COMMAND"),
         ):
-            await plane.healing.put_runbook(
+            await plane.healing.books.put(
                 Runbook(
                     name=hook,
                     condition=Condition.BACKLOG,
@@ -161,7 +162,7 @@ async def test_a_breaker_is_held_open_on_every_proxy(
                     await asyncio.sleep(0.02)
             for _ in range(30):
                 await call(b"hello")
-        await plane.healing.put_runbook(
+        await plane.healing.books.put(
             Runbook(
                 name="hold",
                 condition=Condition.ERROR_RATE,
@@ -255,7 +256,7 @@ async def test_open_cases_survive_a_restart(tmp_path: Path) -> None:
     store = await open_store(settings.data_dir)
     plane = ControlPlane(settings, store)
     await plane.healing.load()
-    await plane.healing.put_runbook(book)
+    await plane.healing.books.put(book)
     await plane.healing.look()
     (case,) = plane.healing.open_cases
     await plane.stop()
@@ -265,7 +266,7 @@ async def test_open_cases_survive_a_restart(tmp_path: Path) -> None:
     plane = ControlPlane(settings, store)
     await plane.start()
     try:
-        assert plane.healing.runbook("ask").runbook == book
+        assert plane.healing.books.get("ask").runbook == book
         assert [c.id for c in plane.healing.open_cases] == [case.id]
         await plane.healing.approve(case.id, actor="ann")
         assert "MiB before" in (await states(plane, State.VERIFYING))[0]
@@ -293,7 +294,7 @@ async def test_a_runbook_for_one_known_problem(plane: ControlPlane, stubs: Stubs
     await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[known]))
     diagnosed = {d.observation.condition: d.observation for d in await plane.healing.diagnose()}
     subject = diagnosed[Condition.GROUP_EVENTS].subject
-    await plane.healing.put_runbook(
+    await plane.healing.books.put(
         Runbook(
             name="known",
             condition=Condition.GROUP_EVENTS,
@@ -339,7 +340,7 @@ async def test_an_endpoint_is_drained_and_a_group_is_muted(
             ("drain", drain, "drained for 300 s", "operation"),
             ("mute", mute, "muted until", "is open again"),
         ):
-            await plane.healing.put_runbook(
+            await plane.healing.books.put(
                 Runbook(
                     name=name,
                     condition=condition,
@@ -366,7 +367,7 @@ async def test_an_endpoint_is_drained_and_a_group_is_muted(
         async with asyncio.timeout(15):
             while not await alone():  # noqa: ASYNC110 - the proxy reports once a second
                 await asyncio.sleep(0.1)
-        await plane.healing.put_runbook(
+        await plane.healing.books.put(
             Runbook(
                 name="last",
                 condition=Condition.ENDPOINT_EJECTED,
@@ -387,7 +388,7 @@ async def test_an_endpoint_is_drained_and_a_group_is_muted(
             lasting_s=0.0,
             mode=Mode.AUTO,
         )
-        await plane.healing.put_runbook(wrong)
+        await plane.healing.books.put(wrong)
         await plane.healing.look()
         await last_outcome(plane, "is for endpoints, not for store")
     finally:
@@ -405,6 +406,6 @@ async def test_another_system_is_asked(plane: ControlPlane) -> None:
         lasting_s=0.0,
         mode=Mode.AUTO,
     )
-    await plane.healing.put_runbook(book)
+    await plane.healing.books.put(book)
     await plane.healing.look()
     assert "there is no channel nobody" in (await states(plane, State.FAILED))[0]

@@ -7,13 +7,13 @@ subject without an observation is unknown, neither ill nor healed.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from seawall_control.domain.fitting import fitted
+from seawall_control.domain.machine import GIB, MIB, Disk
 
 
 class Condition(StrEnum):
@@ -26,11 +26,11 @@ class Condition(StrEnum):
     BACKLOG = "backlog"
     """Changes that wait for the store, or events that a proxy has recorded and not delivered."""
     MEMORY_GROWTH = "memory_growth"
-    """Growth of the process over the last samples, as a share of its size an hour (`Growth`)."""
+    """Growth of the process over the last hour, as a share of its size an hour (`of_growth`)."""
     CPU = "cpu"
     """Processors that the process keeps busy; 1.0 is one of them."""
     DISK = "disk"
-    """Share of the disk, 0 to 1, that is in use."""
+    """Share of the disk, 0 to 1, that is in use (domain/machine.py says what that means)."""
     STORE_INTEGRITY = "store_integrity"
     """Findings of the store's own check; 0 when it is sound."""
     ENDPOINT_EJECTED = "endpoint_ejected"
@@ -100,48 +100,59 @@ def of_route(route: str, by_code: Sequence[int], *, window_s: float) -> tuple[Ob
     )
 
 
-def of_disk(path: str, *, used_bytes: int, total_bytes: int) -> Observation:
+def of_disk(path: str, disk: Disk) -> Observation:
     """Return how full a disk is."""
-    share = used_bytes / total_bytes if total_bytes > 0 else 1.0
-    free = max(0, total_bytes - used_bytes)
     return Observation(
-        Condition.DISK, f"disk/{path}", share, f"{share:.0%} of {path} is used, {free / 2**30:.1f} GiB free"
+        Condition.DISK,
+        f"disk/{path}",
+        disk.used_share,
+        f"{disk.used_share:.0%} of {path} is used, {disk.free_bytes / GIB:.1f} GiB free",
     )
 
 
-class Growth:
-    """Tells steady growth from a size that goes up and down.
+GROWTH_SAMPLES: Final = 60
+"""The newest samples that growth is told by; there is one a minute."""
+MIN_GROWTH_SAMPLES: Final = 12
+MIN_GROWTH_FIT: Final = 0.8
+
+
+def of_growth(subject: str, samples: Sequence[tuple[float, float]]) -> Observation | None:
+    """Tell steady growth from a size that goes up and down, by samples of (seconds, bytes); None while there
+    are too few to tell.
 
     Theory: a least-squares line through the samples. A leak is a line that explains most of the variation
     (r squared at least 0.8); the measure is its slope an hour relative to the mean. Caches that fill and
     stay, and sizes that swing, give a low r squared or a small slope.
     """
+    newest = samples[-GROWTH_SAMPLES:]
+    line = fitted(newest)
+    if len(newest) < MIN_GROWTH_SAMPLES or line is None or line.mean <= 0:
+        return None
+    value = line.slope * 3600 / line.mean if line.fit >= MIN_GROWTH_FIT and line.slope > 0 else 0.0
+    minutes = (newest[-1][0] - newest[0][0]) / 60
+    return Observation(
+        Condition.MEMORY_GROWTH,
+        subject,
+        value,
+        f"{line.mean / MIB:.0f} MiB, {line.slope * 3600 / MIB:+.1f} MiB an hour over {minutes:.0f} min",
+    )
 
-    SAMPLES: Final = 60
-    MIN_SAMPLES: Final = 12
-    MIN_FIT: Final = 0.8
 
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, float]] = deque(maxlen=self.SAMPLES)
+Watched: TypeAlias = Mapping[Condition, frozenset[str]] | None
+"""Conditions that somebody wants to know of, with patterns (`*` and `?`) of their subjects; None: all."""
 
-    def add(self, at_s: float, size: float) -> None:
-        """Keep a sample."""
-        self._samples.append((at_s, size))
 
-    def observe(self, subject: str) -> Observation | None:
-        """Return the growth; None while there are too few samples to tell."""
-        line = fitted(self._samples)
-        if len(self._samples) < self.MIN_SAMPLES or line is None or line.mean <= 0:
-            return None
-        slope, mean = line.slope, line.mean
-        value = slope * 3600 / mean if line.fit >= self.MIN_FIT and slope > 0 else 0.0
-        minutes = (self._samples[-1][0] - self._samples[0][0]) / 60
-        return Observation(
-            Condition.MEMORY_GROWTH,
-            subject,
-            value,
-            f"{mean / 2**20:.0f} MiB, {slope * 3600 / 2**20:+.1f} MiB an hour over {minutes:.0f} min",
-        )
+def wants(watched: Watched, *conditions: Condition) -> bool:
+    """Tell whether one of these conditions is watched."""
+    return watched is None or any(condition in watched for condition in conditions)
+
+
+def names_of(watched: Watched, condition: Condition) -> frozenset[str] | None:
+    """Return the subjects that are watched for a condition; None when they are not told one by one."""
+    if watched is None:
+        return None
+    patterns = watched.get(condition, frozenset())
+    return None if any("*" in p or "?" in p or "[" in p for p in patterns) else patterns
 
 
 def by_subject(observations: Iterable[Observation]) -> Mapping[tuple[Condition, str], Observation]:

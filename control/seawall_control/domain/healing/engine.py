@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import CATALOGUE
 from seawall_control.domain.healing.conditions import Condition, Observation
 from seawall_control.domain.healing.runbooks import Mode, Runbook
 
-HOUR_S: Final = 3600.0
+HOUR_US: Final = 3600 * MICROS
 MAX_CASES: Final = 1000
 """Most cases and waiting subjects at once; more are not begun, and counted."""
 
@@ -63,11 +64,11 @@ class Case:
     """As it was when the case began."""
     subject: str
     state: State
-    started_s: float
-    """Wall time in seconds since the epoch, as all times here: cases outlive the process."""
+    started_us: int
+    """Wall time in microseconds since the epoch, as all times here: cases outlive the process."""
     evidence: str
     value: float
-    changed_s: float
+    changed_us: int
     """When it came into this state."""
     outcome: str = ""
     """What the action said, or why it ended so."""
@@ -102,8 +103,12 @@ Step: TypeAlias = Run | Undo | Told
 _Key: TypeAlias = tuple[str, str]
 
 
+def _us(seconds: float) -> int:
+    return round(seconds * MICROS)
+
+
 class Engine:
-    """All cases. Not thread-safe; every method is told the wall time in seconds."""
+    """All cases. Not thread-safe; every method is told the wall time in microseconds."""
 
     def __init__(self, runbooks: tuple[Runbook, ...] = (), cases: tuple[Case, ...] = ()) -> None:
         """Begin with these runbooks and with the open cases of an earlier life.
@@ -112,21 +117,21 @@ class Engine:
         have been.
         """
         self._runbooks = {runbook.name: runbook for runbook in runbooks}
-        self._since: dict[_Key, float] = {}
-        self._rest: dict[_Key, float] = {}
-        self._starts: dict[str, deque[float]] = {}
+        self._since: dict[_Key, int] = {}
+        self._rest: dict[_Key, int] = {}
+        self._starts: dict[str, deque[int]] = {}
         self._cases: dict[_Key, Case] = {}
         self.not_begun = 0
         """Cases that there was no room for."""
         for case in cases:
             key = (case.runbook.name, case.subject)
             if case.state in ENDED:
-                self._rest[key] = max(self._rest.get(key, 0.0), case.changed_s + case.runbook.cooldown_s)
+                self._rest[key] = max(self._rest.get(key, 0), case.changed_us + _us(case.runbook.cooldown_s))
                 continue
             kept = replace(case, state=State.VERIFYING) if case.state is State.RUNNING else case
             self._cases[key] = kept
         for case in cases:
-            self._starts.setdefault(case.runbook.name, deque()).append(case.started_s)
+            self._starts.setdefault(case.runbook.name, deque()).append(case.started_us)
 
     def set_runbooks(self, runbooks: tuple[Runbook, ...]) -> None:
         """Take other runbooks; cases that are under way go on as they began."""
@@ -136,99 +141,115 @@ class Engine:
     @property
     def open_cases(self) -> tuple[Case, ...]:
         """Cases that have not ended, oldest first."""
-        return tuple(sorted(self._cases.values(), key=lambda case: (case.started_s, case.id)))
+        return tuple(sorted(self._cases.values(), key=lambda case: (case.started_us, case.id)))
+
+    @property
+    def watched(self) -> Mapping[Condition, frozenset[str]]:
+        """Conditions that matter now, with the patterns of the subjects that do: those of runbooks that are
+        not off, and of cases that are under way. Nothing else need be observed.
+        """
+        found: dict[Condition, set[str]] = {}
+        for runbook in self._runbooks.values():
+            if runbook.mode is not Mode.OFF:
+                found.setdefault(runbook.condition, set()).add(runbook.subject)
+        for case in self._cases.values():
+            found.setdefault(case.runbook.condition, set()).add(case.subject)
+        return {condition: frozenset(subjects) for condition, subjects in found.items()}
 
     def look(
-        self, observations: Mapping[tuple[Condition, str], Observation], now_s: float, *, first_id: int
+        self, observations: Mapping[tuple[Condition, str], Observation], now_us: int, *, first_id: int
     ) -> tuple[Step, ...]:
         """Return what follows from what is observed now. New cases are named `heal-N` from `first_id`."""
-        steps: list[Step] = [*self._verified(observations, now_s), *self._expired(observations, now_s)]
+        steps: list[Step] = [*self._verified(observations, now_us), *self._expired(observations, now_us)]
         number = first_id
         for runbook in self._runbooks.values():
             for one in observations.values():
                 if not runbook.matches(one):
                     continue
-                case = self._begun(runbook, one, now_s, f"heal-{number}")
+                case = self._begun(runbook, one, now_us, f"heal-{number}")
                 if case is not None:
                     number += 1
                     steps.append(Run(case) if case.state is State.RUNNING else Told(case))
         # A condition that is not observed any more does not last.
-        seen = {(runbook, one.subject) for runbook in self._runbooks for one in observations.values()}
-        self._since = {key: at for key, at in self._since.items() if key in seen}
-        self._rest = {key: until for key, until in self._rest.items() if until > now_s}
+        self._since = {
+            key: at
+            for key, at in self._since.items()
+            if (self._runbooks[key[0]].condition, key[1]) in observations
+        }
+        self._rest = {key: until for key, until in self._rest.items() if until > now_us}
         return tuple(steps)
 
-    def _begun(self, runbook: Runbook, one: Observation, now_s: float, case_id: str) -> Case | None:
+    def _begun(self, runbook: Runbook, one: Observation, now_us: int, case_id: str) -> Case | None:
         key = (runbook.name, one.subject)
         if runbook.mode is Mode.OFF or not runbook.holds(one):
             self._since.pop(key, None)
             return None
-        since = self._since.setdefault(key, now_s)
-        if now_s - since < runbook.lasting_s or key in self._cases or self._rest.get(key, 0.0) > now_s:
+        since = self._since.setdefault(key, now_us)
+        if now_us - since < _us(runbook.lasting_s) or key in self._cases or self._rest.get(key, 0) > now_us:
             return None
         starts = self._starts.setdefault(runbook.name, deque())
-        while starts and starts[0] <= now_s - HOUR_S:
+        while starts and starts[0] <= now_us - HOUR_US:
             starts.popleft()
         if len(starts) >= runbook.max_per_hour:
             return None
         if len(self._cases) >= MAX_CASES:
             self.not_begun += 1
             return None
-        starts.append(now_s)
+        starts.append(now_us)
         state = {Mode.DRY_RUN: State.DRY_RUN, Mode.APPROVE: State.PROPOSED}.get(runbook.mode, State.RUNNING)
         case = Case(
             id=case_id,
             runbook=runbook,
             subject=one.subject,
             state=state,
-            started_s=now_s,
+            started_us=now_us,
             evidence=one.text,
             value=one.value,
-            changed_s=now_s,
+            changed_us=now_us,
         )
         if state is State.DRY_RUN:
-            self._rest[key] = now_s + runbook.cooldown_s
+            self._rest[key] = now_us + _us(runbook.cooldown_s)
         else:
             self._cases[key] = case
         return case
 
-    def _verified(
-        self, observations: Mapping[tuple[Condition, str], Observation], now_s: float
-    ) -> list[Step]:
+    def _verified(self, observations: Mapping[tuple[Condition, str], Observation], now_us: int) -> list[Step]:
         steps: list[Step] = []
         for case in self.open_cases:
-            if case.state is not State.VERIFYING or now_s - case.changed_s < case.runbook.verify_after_s:
+            if case.state is not State.VERIFYING or now_us - case.changed_us < _us(
+                case.runbook.verify_after_s
+            ):
                 continue
             one = observations.get((case.runbook.condition, case.subject))
             if one is None:
-                steps.append(Told(self._end(case, State.UNCLEAR, "nothing is known of it any more", now_s)))
+                steps.append(Told(self._end(case, State.UNCLEAR, "nothing is known of it any more", now_us)))
             elif not case.runbook.holds(one):
-                steps.append(Told(self._end(case, State.HELPED, one.text, now_s)))
+                steps.append(Told(self._end(case, State.HELPED, one.text, now_us)))
             else:
-                ended = self._end(case, State.NOT_HELPED, one.text, now_s)
+                ended = self._end(case, State.NOT_HELPED, one.text, now_us)
                 can_undo = CATALOGUE[case.runbook.action].can_undo and ended.undo != ""
                 steps.append(Undo(ended) if can_undo else Told(ended))
         return steps
 
-    def _expired(self, observations: Mapping[tuple[Condition, str], Observation], now_s: float) -> list[Step]:
+    def _expired(self, observations: Mapping[tuple[Condition, str], Observation], now_us: int) -> list[Step]:
         steps: list[Step] = []
         for case in self.open_cases:
             if case.state is not State.PROPOSED:
                 continue
             one = observations.get((case.runbook.condition, case.subject))
             if one is not None and not case.runbook.holds(one):
-                steps.append(Told(self._end(case, State.EXPIRED, f"it went away: {one.text}", now_s)))
-            elif now_s - case.changed_s >= case.runbook.approval_ttl_s:
-                steps.append(Told(self._end(case, State.EXPIRED, "nobody answered in time", now_s)))
+                steps.append(Told(self._end(case, State.EXPIRED, f"it went away: {one.text}", now_us)))
+            elif now_us - case.changed_us >= _us(case.runbook.approval_ttl_s):
+                steps.append(Told(self._end(case, State.EXPIRED, "nobody answered in time", now_us)))
         return steps
 
-    def _end(self, case: Case, state: State, outcome: str, now_s: float, actor: str = "") -> Case:
+    def _end(self, case: Case, state: State, outcome: str, now_us: int, actor: str = "") -> Case:
         key = (case.runbook.name, case.subject)
         self._cases.pop(key, None)
         self._since.pop(key, None)
-        self._rest[key] = now_s + case.runbook.cooldown_s
+        self._rest[key] = now_us + _us(case.runbook.cooldown_s)
         said = f"{case.outcome}; {outcome}" if case.outcome and outcome else case.outcome or outcome
-        return replace(case, state=state, outcome=said, changed_s=now_s, actor=actor or case.actor)
+        return replace(case, state=state, outcome=said, changed_us=now_us, actor=actor or case.actor)
 
     def _open(self, case_id: str, state: State) -> Case:
         for case in self._cases.values():
@@ -236,16 +257,16 @@ class Engine:
                 return case
         raise KeyError(case_id)
 
-    def approve(self, case_id: str, actor: str, now_s: float) -> Run:
+    def approve(self, case_id: str, actor: str, now_us: int) -> Run:
         """Let a proposal run. Raise KeyError when there is no such proposal."""
         case = self._open(case_id, State.PROPOSED)
-        case = replace(case, state=State.RUNNING, changed_s=now_s, actor=actor)
+        case = replace(case, state=State.RUNNING, changed_us=now_us, actor=actor)
         self._cases[case.runbook.name, case.subject] = case
         return Run(case)
 
-    def reject(self, case_id: str, actor: str, reason: str, now_s: float) -> Told:
+    def reject(self, case_id: str, actor: str, reason: str, now_us: int) -> Told:
         """End a proposal. Raise KeyError when there is no such proposal."""
-        return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_s, actor))
+        return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_us, actor))
 
     def put_off(self, case_id: str) -> None:
         """Take it that the action of a running case was never begun. One that somebody has approved waits for
@@ -258,11 +279,11 @@ class Engine:
         else:
             del self._cases[key]
 
-    def done(self, case_id: str, *, ok: bool, outcome: str, undo: str, now_s: float) -> Told:
+    def done(self, case_id: str, *, ok: bool, outcome: str, undo: str, now_us: int) -> Told:
         """Take the end of an action. Raise KeyError when no such case is running."""
         case = self._open(case_id, State.RUNNING)
         if not ok:
-            return Told(self._end(case, State.FAILED, outcome, now_s))
-        case = replace(case, state=State.VERIFYING, outcome=outcome, undo=undo, changed_s=now_s)
+            return Told(self._end(case, State.FAILED, outcome, now_us))
+        case = replace(case, state=State.VERIFYING, outcome=outcome, undo=undo, changed_us=now_us)
         self._cases[case.runbook.name, case.subject] = case
         return Told(case)

@@ -29,6 +29,7 @@ from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.machine import Machine
 from seawall_control.services.notices import Notices
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import Store
@@ -39,7 +40,7 @@ class AlertSettings:
     """What alerting is told at the start of the process."""
 
     directory: Path
-    """For channels of files; its disk is the one that is watched."""
+    """For channels of files."""
     allowed: tuple[Network, ...] = ()
     """Networks that channels may reach though they are not of the internet."""
     ca_file: str = ""
@@ -67,7 +68,7 @@ class Alerting:
     then those that any of them stores.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is watched, and what is told
         self,
         store: Store,
         fleet: Fleet,
@@ -78,6 +79,7 @@ class Alerting:
         clock: Clock,
         ids: Ids,
         settings: AlertSettings,
+        machine: Machine,
         *,
         stored: StoredEvents | None,
     ) -> None:
@@ -121,7 +123,7 @@ class Alerting:
             notices,
             self.deliverer,
             clock,
-            settings.directory,
+            machine,
             feed=stored,
             planes=Planes(store, clock, ids.new()) if stored is not None else None,
         )

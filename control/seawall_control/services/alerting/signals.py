@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from seawall.v1 import stats_pb2
@@ -31,14 +29,13 @@ from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.edge import Clock
 from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.machine import Machine
 from seawall_control.services.notices import Notice, Notices
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import Store
 
 MAX_WAITING: Final = 50_000
 """Events that are set aside for the next second; more are counted, and the oldest go."""
-SLOW_S: Final = 10.0
-"""How often the disk is looked at."""
 _GROUP: Final = "group_"
 _OPEN: Final = frozenset(
     {
@@ -72,7 +69,7 @@ class Signals:
         notices: Notices,
         deliverer: Deliverer,
         clock: Clock,
-        directory: Path,
+        machine: Machine,
         *,
         feed: StoredEvents | None = None,
         planes: Planes | None = None,
@@ -81,14 +78,12 @@ class Signals:
         self._fleet = fleet
         self._deliverer = deliverer
         self._clock = clock
-        self._directory = directory
+        self._machine = machine
         self._events: deque[Event] = deque()
         self._notices: deque[Notice] = deque()
         self._samples: dict[str, Sample] = {}
         self._boots: dict[str, str] = {}
         self._started_us = clock.now_us()
-        self._disk = -1.0
-        self._disk_at_s = -SLOW_S
         self.missed = 0
         """Events that no rule has seen since there were too many at once."""
         self._feed = feed
@@ -234,7 +229,7 @@ class Signals:
     async def facts(self, watched: frozenset[str]) -> Facts:
         """Return how things are. Breakers that are closed are told only if they are among those watched."""
         report = await self._store.report_state()
-        await self._look_at_disk()
+        disk = (await self._machine.look()).disk
         proxies = list(self._own_proxies())
         breakers = list(self._breakers(watched))
         if self._planes is not None:
@@ -246,7 +241,7 @@ class Signals:
         return Facts(
             proxies=tuple(proxies),
             breakers=tuple(breakers),
-            disk_used=self._disk,
+            disk_used=disk.used_share if disk is not None else -1.0,
             queues={QUEUE_INGEST: report.queued, QUEUE_DELIVERIES: self._deliverer.pending},
             store_state=report.state,
             store_detail=report.detail,
@@ -272,20 +267,6 @@ class Signals:
                 is_open = status.state in _OPEN
                 if is_open or (watched and scrubbed(status.name) in watched):
                     yield BreakerFact(status.name, status.route, node, is_open, at_us)
-
-    async def _look_at_disk(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s - self._disk_at_s < SLOW_S:
-            return
-        self._disk_at_s = now_s
-        try:
-            # In a thread: a file system that hangs must not hang the control plane.
-            async with asyncio.timeout(1.0):
-                usage = await asyncio.to_thread(shutil.disk_usage, self._directory)
-            self._disk = 1.0 - usage.free / usage.total if usage.total else -1.0
-        except (OSError, TimeoutError) as error:
-            self._disk = -1.0
-            _log.warning("the disk cannot be looked at", extra={"fields": {"error": str(error)}})
 
 
 def restart_event(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from seawall_control.services.alerting.administration import AlertAdministration, Thresholds
@@ -11,6 +10,7 @@ from seawall_control.services.analysis.service import AnalysisService
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.machine import Machine
 from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
 
@@ -52,8 +52,8 @@ def analysis_service(
     clock: Clock,
     administration: AlertAdministration,
     *,
-    directory: Path | None,
+    machine: Machine,
 ) -> AnalysisService:
-    """Return the service; `directory` is where the store lies, None where it is not on this machine."""
+    """Return the service."""
     shared = RuleThresholds(administration)
-    return AnalysisService(store, events, fleet, policies, clock, shared, directory=directory)
+    return AnalysisService(store, events, fleet, policies, clock, shared, machine=machine)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Final, Protocol
 
 from seawall.v1 import policy_pb2, stats_pb2
@@ -17,6 +15,7 @@ from seawall_control.domain.analysis.recommend import PolicyFacts, Recommendatio
 from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest, NotFound
 from seawall_control.domain.events import MICROS, Category, EventKind, Severity
+from seawall_control.domain.machine import fills
 from seawall_control.domain.records import Put
 from seawall_control.domain.revisions import Revision
 from seawall_control.domain.rollups import OTHER, RollupQuery
@@ -27,7 +26,7 @@ from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.healing.machine import usage
+from seawall_control.services.machine import Machine
 from seawall_control.services.policies import Change, PolicyService, document_of
 from seawall_control.store.port import Store
 
@@ -38,7 +37,6 @@ CALLS_S: Final = 600.0
 TOP: Final = 20
 MOST_ROUTES: Final = 50
 """Routes whose counts are looked at one by one, those with most events."""
-SAMPLE_S: Final = 60.0
 KIND: Final = "analysis"
 _FIELDS: Final = frozenset({"route", "method", "code", "category", "severity", "kind", "outcome"})
 _CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
@@ -78,14 +76,24 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhaustion:
+    """When something is used up if it goes on as it did."""
+
+    resource: str
+    used: float
+    """Share, 0 to 1."""
+    in_s: float | None
+    """Seconds from now; None when it does not grow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Foretold:
     """What comes next."""
 
     window: Window
     model: str
     forecast: Forecast | None
-    disk_used: float | None
-    disk_full_in_s: float | None
+    exhaustions: Sequence[Exhaustion]
 
 
 class SharedThresholds(Protocol):
@@ -122,7 +130,7 @@ class AnalysisService:
         clock: Clock,
         shared: SharedThresholds,
         *,
-        directory: Path | None,
+        machine: Machine,
         models: Models | None = None,
     ) -> None:
         """`shared` are the numbers that are those of the built-in alert rules, too."""
@@ -131,19 +139,9 @@ class AnalysisService:
         self._fleet = fleet
         self._policies = policies
         self._clock = clock
-        self._directory = directory
+        self._machine = machine
         self._shared = shared
         self._models = models or Models()
-        self._disk: deque[tuple[float, float]] = deque(maxlen=24 * 60)
-
-    async def run(self) -> None:
-        """Sample the disk once a minute, until cancelled."""
-        while True:
-            used = await asyncio.to_thread(usage, self._directory)
-            if used.disk_total_bytes:
-                share = used.disk_used_bytes / used.disk_total_bytes
-                self._disk.append((self._clock.monotonic_s(), share))
-            await asyncio.sleep(SAMPLE_S)
 
     def _now(self) -> float:
         return self._clock.now_us() / MICROS
@@ -310,13 +308,14 @@ class AnalysisService:
         for start, _, events in await self._counts(window, (), route=route):
             values[(start - window.start) // window.width] += events
         found = await asyncio.to_thread(self._models.forecast, [float(v) for v in values], ahead or 10)
-        samples = list(self._disk)
         return Foretold(
             window,
             self._models.name,
             found,
-            samples[-1][1] if samples else None,
-            time_to_reach(samples, 1.0) if samples else None,
+            [
+                Exhaustion(fill.resource, fill.used, time_to_reach(fill.shares, 1.0))
+                for fill in fills(self._machine.samples)
+            ],
         )
 
     # -------------------------------------------------------------------------------------- recommendations

@@ -12,7 +12,6 @@ import shlex
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from seawall.v1 import admin_operations_pb2 as pb
@@ -22,13 +21,14 @@ from seawall_control.domain.events import MICROS, Json
 from seawall_control.domain.groups import Until
 from seawall_control.domain.healing.actions import Action, checked
 from seawall_control.domain.healing.engine import Case
+from seawall_control.domain.machine import MIB
 from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.groups import GroupService
-from seawall_control.services.healing.machine import usage
 from seawall_control.services.healing.signals import Signals
+from seawall_control.services.machine import Machine
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 
@@ -67,7 +67,7 @@ class Reach:
     ask: Ask
     signals: Signals
     clock: Clock
-    directory: Path | None
+    machine: Machine
     hooks: Mapping[str, str]
     """Commands by the name that runbooks call them; only whoever starts the process can add one."""
 
@@ -242,15 +242,15 @@ class Actuators:
         return Done(ok=True, text=text)
 
     async def _free_share(self) -> float:
-        used = await asyncio.to_thread(usage, self._reach.directory)
-        return 1 - used.disk_used_bytes / used.disk_total_bytes if used.disk_total_bytes else 0.0
+        disk = (await self._reach.machine.look(max_age_s=0)).disk
+        return 1 - disk.used_share if disk is not None else 0.0
 
     async def _free(self, case: Case) -> Done:
-        before = usage(None).resident_bytes
+        before = (await self._reach.machine.look(max_age_s=0)).resident_bytes
         await asyncio.to_thread(_give_back)
-        after = usage(None).resident_bytes
+        after = (await self._reach.machine.look(max_age_s=0)).resident_bytes
         return Done(
-            ok=True, text=f"{case.subject}: {before / 2**20:.0f} MiB before, {after / 2**20:.0f} after"
+            ok=True, text=f"{case.subject}: {before / MIB:.0f} MiB before, {after / MIB:.0f} MiB after"
         )
 
     async def _check(self, case: Case) -> Done:

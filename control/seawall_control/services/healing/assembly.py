@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -13,6 +12,7 @@ from seawall_control.services.groups import GroupService
 from seawall_control.services.healing.actuators import Actuators, Ask, Reach
 from seawall_control.services.healing.service import HealingService
 from seawall_control.services.healing.signals import Signals
+from seawall_control.services.machine import Machine
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
@@ -29,13 +29,11 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     clock: Clock,
     background: Background,
     *,
-    directory: Path | None,
+    machine: Machine,
     hooks: Mapping[str, str],
     may_act: Callable[[], bool],
 ) -> HealingService:
-    """Return the service; `directory` is where the store lies, None where it is not on this machine, and
-    `may_act` whether this control plane is the one that acts.
-    """
-    signals = Signals(store, fleet, clock, directory)
-    reach = Reach(fleet, policies, events, operations, groups, ask, signals, clock, directory, hooks)
+    """Return the service; `may_act` says whether this control plane is the one that acts."""
+    signals = Signals(store, fleet, clock, machine)
+    reach = Reach(fleet, policies, events, operations, groups, ask, signals, clock, machine, hooks)
     return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)

@@ -8,7 +8,6 @@ document of the same name takes their place.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,34 +15,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from seawall_control.domain import paging
-from seawall_control.domain.errors import (
-    ControlError,
-    EtagMismatch,
-    FieldProblem,
-    InvalidRequest,
-    NotFound,
-    PreconditionFailed,
-)
-from seawall_control.domain.events import MICROS, Json
-from seawall_control.domain.healing.conditions import Observation, by_subject
+from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
+from seawall_control.domain.events import MICROS
+from seawall_control.domain.healing.codec import case_of, case_text
+from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
 from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Undo
-from seawall_control.domain.healing.runbooks import (
-    BUILT_IN,
-    MAX_RUNBOOKS,
-    Mode,
-    Runbook,
-    of_plain,
-    plain,
-    problems,
-)
-from seawall_control.domain.records import Append, Delete, DocumentConflict, Put
+from seawall_control.domain.healing.runbooks import BUILT_IN, Mode
+from seawall_control.domain.records import Append, Entry
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.healing.actuators import Actuators
+from seawall_control.services.healing.runbooks import Runbooks
 from seawall_control.store.port import RecordStore
 
 EVERY_S: Final = 10.0
-KIND: Final = "runbook"
 TOPIC: Final = "healing"
 TIDY_EVERY_S: Final = 3600.0
 KEEP_ENTRIES: Final = 5000
@@ -52,19 +37,6 @@ _REMEMBERED: Final = 1000
 """Entries that are read at the start: an open case is among the newest."""
 
 _log = logging.getLogger("seawall.control.healing")
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A runbook and its version; 0 for a built-in one."""
-
-    runbook: Runbook
-    version: int
-
-    @property
-    def etag(self) -> str:
-        """What a change has to send."""
-        return str(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +64,19 @@ class CasePage:
     next_token: str
 
 
-def case_plain(case: Case) -> dict[str, Json]:
-    """Return a case as JSON."""
-    return {
-        "id": case.id,
-        "runbook": plain(case.runbook),
-        "subject": case.subject,
-        "state": case.state.value,
-        "started_s": case.started_s,
-        "evidence": case.evidence,
-        "value": case.value,
-        "changed_s": case.changed_s,
-        "outcome": case.outcome,
-        "undo": case.undo,
-        "actor": case.actor,
-    }
+def _read(entry: Entry) -> Case | None:
+    try:
+        return case_of(entry.body)
+    except ValueError as error:
+        _log.warning(
+            "an entry about healing cannot be read and is left out",
+            extra={"fields": {"entry": entry.number, "error": str(error)}},
+        )
+        return None
 
 
-def case_of(text: str) -> Case:
-    """Return the case of an entry."""
-    value = json.loads(text)
-    return Case(**{**value, "runbook": of_plain(value["runbook"]), "state": State(value["state"])})
+Observe = Callable[[Watched], Awaitable[list[Observation]]]
+"""Returns what is observed now of conditions and subjects; of everything when told None."""
 
 
 class HealingService:
@@ -122,7 +86,7 @@ class HealingService:
         self,
         store: RecordStore,
         clock: Clock,
-        observe: Callable[[], Awaitable[list[Observation]]],
+        observe: Observe,
         actuators: Actuators,
         background: Background,
         *,
@@ -131,31 +95,29 @@ class HealingService:
         """`may_act` says whether this control plane is the one that acts; others only show."""
         self._store = store
         self._clock = clock
+        self.books = Runbooks(store, clock, changed=self._changed)
         self._observe = observe
         self._actuators = actuators
         self._background = background
         self._may_act = may_act
         self._engine = Engine(BUILT_IN)
-        self._kept: dict[str, Kept] = {}
         self._next_id = 1
         self._counts: Counter[tuple[str, str]] = Counter()
         self._recent: dict[str, Case] = {}
         self._acted = False
-        self._tidied_s = clock.monotonic_s()
         """Whether this control plane was the one that acts when it last looked."""
+        self._tidied_s = clock.monotonic_s()
 
     # -------------------------------------------------------------------------------------------------- life
 
     async def load(self) -> None:
         """Read runbooks and open cases."""
-        await self._load_runbooks()
+        await self.books.load()
         newest: dict[str, Case] = {}
         for entry in await self._store.entries(TOPIC, limit=_REMEMBERED):
             self._next_id = max(self._next_id, entry.number + 1)
-            try:
-                case = case_of(entry.body)
-            except (ValueError, KeyError, TypeError):
-                _log.warning("an entry about healing cannot be read", extra={"fields": {"n": entry.number}})
+            case = _read(entry)
+            if case is None:
                 continue
             number = case.id.rpartition("-")[2]
             if number.isdecimal():
@@ -163,26 +125,9 @@ class HealingService:
             newest.setdefault(case.id, case)
         for case in newest.values():
             self._count(case)
-        cases = sorted(newest.values(), key=lambda case: case.started_s)
-        self._engine = Engine(self._runbooks(), tuple(cases))
+        cases = sorted(newest.values(), key=lambda case: case.started_us)
+        self._engine = Engine(self.books.values(), tuple(cases))
         self._acted = self._may_act()
-
-    async def reload(self) -> None:
-        """Read the runbooks again, which another control plane has changed."""
-        await self._load_runbooks()
-        self._engine.set_runbooks(self._runbooks())
-
-    async def _load_runbooks(self) -> None:
-        kept: dict[str, Kept] = {}
-        for document in await self._store.documents(KIND, limit=MAX_RUNBOOKS):
-            try:
-                kept[document.name] = Kept(of_plain(json.loads(document.body)), document.version)
-            except (ValueError, KeyError, TypeError) as error:
-                _log.warning(
-                    "a runbook cannot be read and is left out",
-                    extra={"fields": {"runbook": document.name, "error": str(error)}},
-                )
-        self._kept = kept
 
     async def run(self) -> None:
         """Look every ten seconds, until cancelled."""
@@ -210,10 +155,14 @@ class HealingService:
         self._acted = acts
         return acts
 
+    def _changed(self) -> None:
+        self._engine.set_runbooks(self.books.values())
+
     async def look(self) -> None:
-        """Look once and begin what follows."""
-        seen = by_subject(await self._observe())
-        steps = self._engine.look(seen, self._now(), first_id=self._next_id)
+        """Look once, at what a runbook or a case is about, and begin what follows."""
+        watched = self._engine.watched
+        seen = by_subject(await self._observe(watched)) if watched else {}
+        steps = self._engine.look(seen, self._clock.now_us(), first_id=self._next_id)
         self._next_id += len(steps)
         for step in steps:
             try:
@@ -261,7 +210,7 @@ class HealingService:
         done = await self._actuators.do(case)
         try:
             step = self._engine.done(
-                case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_s=self._now()
+                case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_us=self._clock.now_us()
             )
         except KeyError:
             # The cases were read anew meanwhile: another control plane acted in between, and judges this one.
@@ -274,12 +223,11 @@ class HealingService:
     async def _take_back(self, case: Case) -> None:
         done = await self._actuators.undo(case)
         said = f"taken back: {done.text}" if done.ok else f"could not be taken back: {done.text}"
-        await self._record(replace(case, outcome=f"{case.outcome}; {said}", changed_s=self._now()))
+        await self._record(replace(case, outcome=f"{case.outcome}; {said}", changed_us=self._clock.now_us()))
 
     async def _record(self, case: Case) -> None:
         self._count(case)
-        body = json.dumps(case_plain(case), ensure_ascii=False, separators=(",", ":"))
-        await self._store.commit([Append(TOPIC, body)], at_us=self._clock.now_us())
+        await self._store.commit([Append(TOPIC, case_text(case))], at_us=self._clock.now_us())
 
     def _count(self, case: Case) -> None:
         before = self._recent.get(case.id)
@@ -288,72 +236,6 @@ class HealingService:
         self._recent[case.id] = case
         while len(self._recent) > _REMEMBERED:
             del self._recent[next(iter(self._recent))]
-
-    def _now(self) -> float:
-        return self._clock.now_us() / MICROS
-
-    # ---------------------------------------------------------------------------------------------- runbooks
-
-    def _runbooks(self) -> tuple[Runbook, ...]:
-        found = {runbook.name: runbook for runbook in BUILT_IN}
-        found.update({name: kept.runbook for name, kept in self._kept.items()})
-        return tuple(found[name] for name in sorted(found))
-
-    def runbooks(self) -> list[Kept]:
-        """Return all runbooks by name."""
-        return [self._kept.get(runbook.name, Kept(runbook, 0)) for runbook in self._runbooks()]
-
-    def runbook(self, name: str) -> Kept:
-        """Return a runbook. Raise `NotFound`."""
-        for kept in self.runbooks():
-            if kept.runbook.name == name:
-                return kept
-        raise NotFound(f"there is no runbook {name[:64]!r}; `seawall heal runbooks` lists them")
-
-    async def put_runbook(self, runbook: Runbook, *, etag: str = "", validate_only: bool = False) -> Kept:
-        """Make or change a runbook. Raise `InvalidRequest` with every field that is wrong, `EtagMismatch`."""
-        found = problems(runbook)
-        if found:
-            raise InvalidRequest(
-                f"the runbook has {len(found)} mistakes; nothing was changed",
-                tuple(FieldProblem(f"runbook.{field}", message) for field, message in found),
-            )
-        if runbook.name not in self._kept and len(self._kept) >= MAX_RUNBOOKS:
-            raise PreconditionFailed(f"there are {MAX_RUNBOOKS} runbooks already; delete one first")
-        expected = self._expected(runbook.name, etag)
-        if validate_only:
-            return Kept(runbook, expected or 0)
-        body = json.dumps(plain(runbook), ensure_ascii=False)
-        try:
-            made = await self._store.commit(
-                [Put(KIND, runbook.name, body, expected)], at_us=self._clock.now_us()
-            )
-        except DocumentConflict as error:
-            raise EtagMismatch(str(error.expected), str(error.actual)) from None
-        self._kept[runbook.name] = Kept(runbook, made.documents[0].version)
-        self._engine.set_runbooks(self._runbooks())
-        return self._kept[runbook.name]
-
-    def _expected(self, name: str, etag: str) -> int | None:
-        if not etag:
-            return None
-        actual = self._kept[name].version if name in self._kept else 0
-        if etag != str(actual):
-            raise EtagMismatch(etag, str(actual))
-        return actual
-
-    async def delete_runbook(self, name: str, *, etag: str = "") -> None:
-        """Delete a runbook; a built-in one comes back as it was. Raise `NotFound`, `PreconditionFailed`."""
-        self.runbook(name)
-        if name not in self._kept:
-            raise PreconditionFailed(f"{name} is built in; switch it off with mode off instead")
-        expected = self._expected(name, etag)
-        try:
-            await self._store.commit([Delete(KIND, name, expected)], at_us=self._clock.now_us())
-        except DocumentConflict as error:
-            raise EtagMismatch(str(error.expected), str(error.actual)) from None
-        self._kept.pop(name, None)
-        self._engine.set_runbooks(self._runbooks())
 
     # ------------------------------------------------------------------------------------------------- cases
 
@@ -364,7 +246,7 @@ class HealingService:
         found = await self._store.entries(TOPIC, before=before, limit=limit + 1)
         page = found[:limit]
         more = paging.encode((page[-1].number,), ("healing",)) if len(found) > limit else ""
-        return CasePage([case_of(entry.body) for entry in page], more)
+        return CasePage([case for entry in page if (case := _read(entry)) is not None], more)
 
     @property
     def open_cases(self) -> tuple[Case, ...]:
@@ -375,7 +257,7 @@ class HealingService:
         """Let a proposal run. Raise `PreconditionFailed`."""
         self._check_acts()
         try:
-            step = self._engine.approve(case_id, actor, self._now())
+            step = self._engine.approve(case_id, actor, self._clock.now_us())
         except KeyError:
             raise self._no_proposal(case_id) from None
         await self._take(step)
@@ -385,7 +267,7 @@ class HealingService:
         """End a proposal. Raise `PreconditionFailed`."""
         self._check_acts()
         try:
-            step = self._engine.reject(case_id, actor, reason, self._now())
+            step = self._engine.reject(case_id, actor, reason, self._clock.now_us())
         except KeyError:
             raise self._no_proposal(case_id) from None
         await self._take(step)
@@ -407,13 +289,13 @@ class HealingService:
 
     async def diagnose(self) -> list[Diagnosis]:
         """Look at everything now and say what each runbook thinks of it; nothing is done."""
-        found = by_subject(await self._observe())
+        found = by_subject(await self._observe(None))
         return [
             Diagnosis(
                 one,
                 tuple(
                     Verdict(runbook.name, runbook.holds(one), runbook.mode)
-                    for runbook in self._runbooks()
+                    for runbook in self.books.values()
                     if runbook.matches(one)
                 ),
             )

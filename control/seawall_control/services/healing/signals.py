@@ -1,28 +1,36 @@
-"""Gathers what there is to observe, every time it is asked."""
+"""Gathers what there is to observe of what is asked for: what no runbook is about costs nothing."""
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Final
 
 from seawall_control.domain import group_filters
-from seawall_control.domain.errors import ControlError
+from seawall_control.domain.errors import ControlError, NotFound
 from seawall_control.domain.escalation import HOUR_US
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import is_drifted
 from seawall_control.domain.groups import Group
-from seawall_control.domain.healing.conditions import Condition, Growth, Observation, of_disk, of_route
+from seawall_control.domain.healing.conditions import (
+    Condition,
+    Observation,
+    Watched,
+    names_of,
+    of_disk,
+    of_growth,
+    of_route,
+    wants,
+)
+from seawall_control.domain.machine import Usage
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.healing.machine import Usage, usage
+from seawall_control.services.machine import Machine
 from seawall_control.store.port import GroupQuery, Store
 
 WINDOW_S: Final = 60.0
 """How far back a route's calls are looked at."""
-SAMPLE_S: Final = 60.0
-"""Time between two samples of the memory's size."""
 MAX_GROUPS: Final = 200
-"""Groups that are looked at, those with the newest events."""
+"""Groups that are looked at where a runbook is not about one by name: those with the newest events."""
 CHECK_EVERY_S: Final = 6 * 3600.0
 """Time between two checks of the store by itself."""
 
@@ -30,43 +38,48 @@ CHECK_EVERY_S: Final = 6 * 3600.0
 class Signals:
     """Everything that runbooks may be about."""
 
-    def __init__(self, store: Store, fleet: Fleet, clock: Clock, directory: Path | None) -> None:
+    def __init__(self, store: Store, fleet: Fleet, clock: Clock, machine: Machine) -> None:
         self._store = store
         self._fleet = fleet
         self._clock = clock
-        self._directory = directory
-        self._growth = Growth()
-        self._sampled_s = float("-inf")
+        self._machine = machine
         self._cpu: tuple[float, float] | None = None
         self._drifted: dict[str, float] = {}
         self._findings: tuple[str, ...] = ()
         self._checked_s = float("-inf")
 
-    async def observe(self) -> list[Observation]:
-        """Look at everything once."""
+    async def observe(self, watched: Watched = None) -> list[Observation]:
+        """Look once at what is watched; at everything when told None."""
         now = self._clock.monotonic_s()
-        found = [*self._routes(), *self._endpoints(), *self._proxies(now), *await self._groups()]
-        found += self._machine(await asyncio.to_thread(usage, self._directory), now)
-        report = await self._store.report_state()
-        found.append(
-            Observation(
-                Condition.BACKLOG,
-                "store",
-                float(report.queued),
-                f"{report.queued} changes wait for the store",
-            )
-        )
-        if now - self._checked_s >= CHECK_EVERY_S and report.state == "ok":
-            await self.check_store()
-        found.append(
-            Observation(
-                Condition.STORE_INTEGRITY,
-                "store",
-                float(len(self._findings)),
-                "; ".join(self._findings[:3])[:500] or "the last check found nothing",
-            )
-        )
+        # Since when a proxy lags behind is only known to whoever looks all the time.
+        found = self._proxies(now)
+        if wants(watched, Condition.ERROR_RATE, Condition.UPSTREAM_UNRESPONSIVE):
+            found += self._routes()
+        if wants(watched, Condition.ENDPOINT_EJECTED):
+            found += self._endpoints()
+        if wants(watched, Condition.GROUP_EVENTS):
+            found += await self._groups(names_of(watched, Condition.GROUP_EVENTS))
+        if wants(watched, Condition.DISK, Condition.CPU, Condition.MEMORY_GROWTH):
+            found += self._of_machine(await self._machine.look(), now)
+        if wants(watched, Condition.BACKLOG):
+            found.append(await self._backlog())
+        if wants(watched, Condition.STORE_INTEGRITY):
+            found.append(await self._integrity(now))
         return found
+
+    async def _backlog(self) -> Observation:
+        queued = (await self._store.report_state()).queued
+        return Observation(Condition.BACKLOG, "store", float(queued), f"{queued} changes wait for the store")
+
+    async def _integrity(self, now: float) -> Observation:
+        if now - self._checked_s >= CHECK_EVERY_S and (await self._store.report_state()).state == "ok":
+            await self.check_store()
+        return Observation(
+            Condition.STORE_INTEGRITY,
+            "store",
+            float(len(self._findings)),
+            "; ".join(self._findings[:3])[:500] or "the last check found nothing",
+        )
 
     async def check_store(self) -> tuple[str, ...]:
         """Check the store now and return what was found."""
@@ -118,23 +131,25 @@ class Signals:
                     return False
         return found
 
-    async def _groups(self) -> list[Observation]:
-        """Return the groups with events in this hour, the newest ones; there is no need of more."""
+    async def _groups(self, subjects: frozenset[str] | None) -> list[Observation]:
+        """Return the events in this hour of these groups; without names, of those that have any, the newest
+        first: there is no need of more.
+        """
         hour = self._clock.now_us() // HOUR_US
-        try:
-            groups = await self._store.groups(GroupQuery(group_filters.parse(""), MAX_GROUPS))
-        except ControlError:
-            return []
-        return [
-            Observation(
-                Condition.GROUP_EVENTS,
-                f"group/{group.id}",
-                float(group.hour_events),
-                events_text(group),
-            )
-            for group in groups
-            if group.hour == hour
-        ]
+        found: list[Observation] = []
+        if subjects is None:
+            since = datetime.fromtimestamp(hour * HOUR_US / MICROS, UTC).isoformat()
+            query = GroupQuery(group_filters.parse(f'last_seen >= "{since}"'), MAX_GROUPS)
+            found += [
+                _of_group(f"group/{group.id}", group, hour) for group in await self._store.groups(query)
+            ]
+        for subject in sorted(subjects or ()):
+            try:
+                group = await self._store.group(subject.removeprefix("group/"))
+            except NotFound:
+                continue
+            found.append(_of_group(subject, group, hour))
+        return found
 
     async def route_of(self, subject: str) -> str:
         """Return the route that a subject is about, or empty. Raise `NotFound` for a group that is gone."""
@@ -165,32 +180,33 @@ class Signals:
             )
         return found
 
-    def _machine(self, used: Usage, now: float) -> list[Observation]:
+    def _of_machine(self, used: Usage, now: float) -> list[Observation]:
         found: list[Observation] = []
-        if used.disk_total_bytes and self._directory is not None:
-            found.append(
-                of_disk(
-                    str(self._directory),
-                    used_bytes=used.disk_used_bytes,
-                    total_bytes=used.disk_total_bytes,
-                )
-            )
-        if used.resident_bytes and now - self._sampled_s >= SAMPLE_S:
-            self._sampled_s = now
-            self._growth.add(now, used.resident_bytes)
-        if (growth := self._growth.observe("process")) is not None:
+        if used.disk is not None:
+            found.append(of_disk(str(self._machine.directory), used.disk))
+        sizes = [
+            (s.at_s, float(s.usage.resident_bytes)) for s in self._machine.samples if s.usage.resident_bytes
+        ]
+        if (growth := of_growth("process", sizes)) is not None:
             found.append(growth)
-        if self._cpu is not None and now > self._cpu[0]:
+        if self._cpu is None:
+            self._cpu = (now, used.cpu_s)
+        elif now > self._cpu[0]:
             busy = (used.cpu_s - self._cpu[1]) / (now - self._cpu[0])
             found.append(
                 Observation(Condition.CPU, "process", busy, f"{busy:.2f} processors busy in this process")
             )
-        self._cpu = (now, used.cpu_s)
+            self._cpu = (now, used.cpu_s)
         return found
 
 
-def events_text(group: Group) -> str:
+def _of_group(subject: str, group: Group, hour: int) -> Observation:
+    events = group.hour_events if group.hour == hour else 0
+    return Observation(Condition.GROUP_EVENTS, subject, float(events), events_text(group, events))
+
+
+def events_text(group: Group, events: int) -> str:
     """Say how many events there were; what a fallback has covered is named, not the caller's OK."""
-    many = "1 event" if group.hour_events == 1 else f"{group.hour_events} events"
+    many = "1 event" if events == 1 else f"{events} events"
     what = group.error_type if group.code in ("", "OK") else group.code
     return f"{many} this hour: {what} on {group.route or group.component}"

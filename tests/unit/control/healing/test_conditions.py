@@ -10,11 +10,14 @@ from seawall_control.domain.healing.actions import CATALOGUE, Action, checked
 from seawall_control.domain.healing.conditions import (
     UNITS,
     Condition,
-    Growth,
     by_subject,
+    names_of,
     of_disk,
+    of_growth,
     of_route,
+    wants,
 )
+from seawall_control.domain.machine import GIB, MIB, Disk
 from seawall_control.services.healing.signals import events_text
 
 
@@ -30,9 +33,19 @@ def test_routes() -> None:
 
 
 def test_disk() -> None:
-    """A disk without a size is full."""
-    assert of_disk("/data", used_bytes=9, total_bytes=10).value == 0.9
-    assert of_disk("/data", used_bytes=0, total_bytes=0).value == 1.0
+    """What it says is what is left for us."""
+    found = of_disk("/data", Disk(9 * GIB, GIB))
+    assert (found.value, found.text) == (0.9, "90% of /data is used, 1.0 GiB free")
+
+
+def test_what_need_not_be_observed() -> None:
+    """Only what is watched; groups one by one where no pattern is about them."""
+    assert wants(None, Condition.CPU)
+    assert not wants({Condition.DISK: frozenset("*")}, Condition.CPU)
+    one = frozenset({"group/a"})
+    assert names_of({Condition.GROUP_EVENTS: one}, Condition.GROUP_EVENTS) == one
+    assert names_of({Condition.GROUP_EVENTS: frozenset({"group/*"})}, Condition.GROUP_EVENTS) is None
+    assert names_of(None, Condition.GROUP_EVENTS) is None
 
 
 @pytest.mark.parametrize(
@@ -48,18 +61,16 @@ def test_disk() -> None:
 )
 def test_growth(sizes: list[float], grows: bool) -> None:
     """Only a steady line counts as a leak."""
-    growth = Growth()
-    assert growth.observe("process") is None
-    for n, size in enumerate(sizes):
-        growth.add(n * 10.0, size * 2**20)
-    found = growth.observe("process")
+    samples = [(n * 10.0, size * MIB) for n, size in enumerate(sizes)]
+    assert of_growth("process", samples[:11]) is None
+    found = of_growth("process", samples)
     assert found is not None
     assert (found.value > 0.5) is grows
 
 
 def test_the_worst_of_a_subject_counts() -> None:
     """Two measures of one thing are one observation."""
-    found = by_subject([of_disk("/d", used_bytes=n, total_bytes=10) for n in (3, 8, 5)])
+    found = by_subject([of_disk("/d", Disk(n, 10 - n)) for n in (3, 8, 5)])
     assert found[Condition.DISK, "disk//d"].value == 0.8
 
 
@@ -109,4 +120,4 @@ def test_a_group_is_named_by_what_failed(code: str, events: int, text: str) -> N
         error_type="UNAVAILABLE",
         hour_events=events,
     )
-    assert events_text(group) == text
+    assert events_text(group, events) == text

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.conditions import Condition, Observation, by_subject
 from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Told, Undo
@@ -39,7 +40,7 @@ def seen(value: float, subject: str = "disk/a", condition: Condition = Condition
 
 def look(engine: Engine, now: float, *observations: Observation) -> tuple[Step, ...]:
     """Look, with ids that are new."""
-    return engine.look(by_subject(observations), now, first_id=int(now) + 1)
+    return engine.look(by_subject(observations), int(now * MICROS), first_id=int(now) + 1)
 
 
 def test_a_case_that_helps() -> None:
@@ -53,7 +54,7 @@ def test_a_case_that_helps() -> None:
     assert isinstance(step, Run)
     assert step.case.evidence == "it is 0.95"
     assert look(engine, 36, seen(0.95)) == (), "one case at a time"
-    told = engine.done(step.case.id, ok=True, outcome="7 events deleted", undo="", now_s=40)
+    told = engine.done(step.case.id, ok=True, outcome="7 events deleted", undo="", now_us=40 * MICROS)
     assert told.case.state is State.VERIFYING
     assert look(engine, 69, seen(0.5)) == ()
     (end,) = look(engine, 70, seen(0.5))
@@ -72,7 +73,7 @@ def test_what_did_not_help_is_taken_back() -> None:
         one = seen(1.0, "route/a", Condition.ERROR_RATE)
         look(engine, 0, one)
         (step,) = look(engine, 20, one)
-        engine.done(step.case.id, ok=True, outcome="held", undo=undo, now_s=20)
+        engine.done(step.case.id, ok=True, outcome="held", undo=undo, now_us=20 * MICROS)
         (end,) = look(engine, 50, one)
         assert type(end) is kind
         assert end.case.state is State.NOT_HELPED
@@ -85,7 +86,7 @@ def test_unknown_is_neither_helped_nor_ill() -> None:
     look(engine, 10)
     assert look(engine, 25, seen(0.95)) == ()
     (step,) = look(engine, 45, seen(0.95))
-    engine.done(step.case.id, ok=True, outcome="", undo="", now_s=45)
+    engine.done(step.case.id, ok=True, outcome="", undo="", now_us=45 * MICROS)
     (end,) = look(engine, 75)
     assert end.case.state is State.UNCLEAR
 
@@ -106,11 +107,11 @@ def test_approval() -> None:
     steps = look(engine, 0, *(seen(0.95, s) for s in "abc"))
     assert [type(s) for s in steps] == [Told] * 3
     ids = [s.case.id for s in steps]
-    run = engine.approve(ids[0], "ann", 5)
+    run = engine.approve(ids[0], "ann", 5 * MICROS)
     assert (run.case.state, run.case.actor) == (State.RUNNING, "ann")
     with pytest.raises(KeyError):
-        engine.approve(ids[0], "bob", 6)
-    assert engine.reject(ids[1], "bob", "known", 6).case.state is State.REJECTED
+        engine.approve(ids[0], "bob", 6 * MICROS)
+    assert engine.reject(ids[1], "bob", "known", 6 * MICROS).case.state is State.REJECTED
     (end,) = [s for s in look(engine, 3600, seen(0.95, "c")) if s.case.subject == "c"]
     assert end.case.outcome == "nobody answered in time"
     assert end.case.state is State.EXPIRED
@@ -139,7 +140,10 @@ def test_failed_action_rests() -> None:
     """What failed is not tried again at once."""
     engine = Engine((replace(BOOK, lasting_s=0),))
     (step,) = look(engine, 0, seen(0.95))
-    assert engine.done(step.case.id, ok=False, outcome="no", undo="", now_s=1).case.state is State.FAILED
+    assert (
+        engine.done(step.case.id, ok=False, outcome="no", undo="", now_us=1 * MICROS).case.state
+        is State.FAILED
+    )
     assert look(engine, 50, seen(0.95)) == ()
 
 
@@ -147,12 +151,23 @@ def test_after_a_restart() -> None:
     """Open cases go on, a running one is judged, and what ended still rests and counts."""
     engine = Engine((replace(BOOK, lasting_s=0),))
     (step,) = look(engine, 0, seen(0.95))
-    ended = replace(step.case, id="x", subject="disk/b", state=State.FAILED, changed_s=5)
+    ended = replace(step.case, id="x", subject="disk/b", state=State.FAILED, changed_us=5 * MICROS)
     again = Engine((replace(BOOK, lasting_s=0),), (step.case, ended))
     assert [c.state for c in again.open_cases] == [State.VERIFYING]
     assert look(again, 20, seen(0.95, "disk/b"), seen(0.95, "disk/c")) == (), "two starts in this hour"
     (end, *_) = look(again, 30, seen(0.5))
     assert end.case.state is State.HELPED
+
+
+def test_what_is_watched() -> None:
+    """What runbooks are about that are not off, and what cases that are under way are judged by."""
+    engine = Engine((BOOK, replace(UNDOABLE, mode=Mode.OFF)))
+    assert engine.watched == {Condition.DISK: {"*"}}
+    look(engine, 0, seen(0.95))
+    look(engine, 20, seen(0.95))
+    engine.set_runbooks((replace(BOOK, mode=Mode.OFF),))
+    assert engine.watched == {Condition.DISK: {"disk/a"}}
+    assert Engine((replace(BOOK, mode=Mode.OFF),)).watched == {}
 
 
 @pytest.mark.parametrize("book", BUILT_IN, ids=lambda b: b.name)
@@ -220,12 +235,12 @@ class AgainstReference(RuleBasedStateMachine):
             else:
                 self.held.setdefault(subject, self.now)
         seen_now = by_subject(seen(0.95 if bad else 0.1, s) for s, bad in values.items())
-        steps = self.engine.look(seen_now, self.now, first_id=self.id)
+        steps = self.engine.look(seen_now, self.now * MICROS, first_id=self.id)
         self.id += len(steps)
         expected = {
             s: State.UNCLEAR if s not in values else State.NOT_HELPED if values[s] else State.HELPED
             for s, c in self.open.items()
-            if c.state is State.VERIFYING and self.now - c.changed_s >= 4
+            if c.state is State.VERIFYING and self.now * MICROS - c.changed_us >= 4 * MICROS
         }
         told = {s.case.subject: s.case.state for s in steps if not isinstance(s, Run)}
         assert told == expected
@@ -249,7 +264,7 @@ class AgainstReference(RuleBasedStateMachine):
         case = self.open.get(subject)
         if case is None or case.state is not State.RUNNING:
             return
-        case = self.engine.done(case.id, ok=ok, outcome="", undo="", now_s=self.now).case
+        case = self.engine.done(case.id, ok=ok, outcome="", undo="", now_us=self.now * MICROS).case
         if ok:
             self.open[subject] = case
         else:

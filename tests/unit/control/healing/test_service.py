@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,15 @@ import pytest
 
 from seawall_control.domain.errors import PreconditionFailed, StoreUnavailable
 from seawall_control.domain.healing.actions import Action
-from seawall_control.domain.healing.conditions import Condition, Observation
+from seawall_control.domain.healing.codec import case_of, case_text
+from seawall_control.domain.healing.conditions import Condition, Observation, Watched
 from seawall_control.domain.healing.engine import Case, State
-from seawall_control.domain.healing.runbooks import Mode, Runbook
+from seawall_control.domain.healing.runbooks import Mode, Runbook, plain
+from seawall_control.domain.records import Append
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.healing.actuators import Done
-from seawall_control.services.healing.service import HealingService
+from seawall_control.services.healing.service import TOPIC, HealingService
 from seawall_control.store.memory import MemoryStore
 
 BOOK = Runbook(
@@ -67,14 +70,16 @@ class Plane:
     def __init__(self, store: Store, *, leads: bool = True) -> None:
         self.leads = leads
         self.hands = Hands()
+        self.watched: list[Watched] = []
         self.background = Background()
         hands: Any = self.hands
         self.healing = HealingService(
             store, SystemClock(), self.observe, hands, self.background, may_act=lambda: self.leads
         )
 
-    async def observe(self) -> list[Observation]:
+    async def observe(self, watched: Watched) -> list[Observation]:
         """See a full disk."""
+        self.watched.append(watched)
         return FULL
 
     async def look(self) -> None:
@@ -93,10 +98,10 @@ async def store() -> Store:
 async def with_book(store: Store, mode: Mode, *, leads: bool = True) -> Plane:
     """Return a plane that has the runbook and no other that matches."""
     plane = Plane(store, leads=leads)
-    await plane.healing.put_runbook(replace(BOOK, mode=mode))
-    for kept in plane.healing.runbooks():
+    await plane.healing.books.put(replace(BOOK, mode=mode))
+    for kept in plane.healing.books.all():
         if kept.runbook.name != "b" and kept.runbook.condition is Condition.DISK:
-            await plane.healing.put_runbook(replace(kept.runbook, mode=Mode.OFF))
+            await plane.healing.books.put(replace(kept.runbook, mode=Mode.OFF))
     await plane.healing.load()
     return plane
 
@@ -156,3 +161,42 @@ async def test_only_the_one_that_acts_takes_answers(store: Store) -> None:
         await second.healing.reject(case.id, actor="bob", reason="no")
     assert second.hands.done == []
     await first.background.aclose(5)
+
+
+async def test_what_no_runbook_is_about_is_not_looked_at(store: Store) -> None:
+    """Groups were read every ten seconds, whatever the runbooks; where all are off nothing is looked at."""
+    plane = await with_book(store, Mode.AUTO)
+    await plane.healing.look()
+    (watched,) = plane.watched
+    assert watched is not None
+    assert Condition.GROUP_EVENTS not in watched
+    await plane.background.aclose(5)
+    resting = Plane(Store())
+    for kept in resting.healing.books.all():
+        await resting.healing.books.put(replace(kept.runbook, mode=Mode.OFF))
+    await resting.healing.look()
+    assert resting.watched == []
+
+
+async def test_what_the_version_before_has_written_is_read(store: Store) -> None:
+    """Its times were in seconds; an entry that cannot be read at all is left out."""
+    plane = await with_book(store, Mode.APPROVE)
+    old = {
+        "id": "heal-7",
+        "runbook": plain(replace(BOOK, mode=Mode.APPROVE)),
+        "subject": "disk/a",
+        "state": "proposed",
+        "started_s": 1_700_000_000.25,
+        "evidence": "it is full",
+        "value": 0.95,
+        "changed_s": 1_700_000_001.5,
+        "outcome": "",
+        "undo": "",
+        "actor": "",
+    }
+    await store.commit([Append(TOPIC, json.dumps(old)), Append(TOPIC, "{}")], at_us=1)
+    await plane.healing.load()
+    (case,) = plane.healing.open_cases
+    assert (case.started_us, case.changed_us) == (1_700_000_000_250_000, 1_700_000_001_500_000)
+    assert [c.id for c in (await plane.healing.cases()).cases] == ["heal-7"]
+    assert case_of(case_text(case)) == case
