@@ -247,6 +247,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_events_waiting": ("", "The ring holds 10,000."),
     "seawall_spool_depth": ("", "Grows while the control plane is away."),
     "seawall_spool_bytes": ("", "At most 256 MiB."),
+    "seawall_spool_oldest_age_seconds": ("", "To a second; 0 when none waits."),
     "seawall_spool_acknowledged_total": ("", ""),
     "seawall_spool_dropped_total": (
         "reason",
@@ -301,7 +302,10 @@ def control_families() -> list[tuple[str, str, str, str]]:
         ),
         uptime_s=0.0,
     )
-    fleet = SimpleNamespace(numbers=FleetNumbers(), connected=0, known=list, refusing=list)
+    stats = SimpleNamespace(spooled=lambda _: (0, 0.0))
+    fleet = SimpleNamespace(
+        numbers=FleetNumbers(), connected=0, known=list, refusing=list, stats=stats, chosen=lambda _: []
+    )
 
     class _Hub:
         skipped = 0

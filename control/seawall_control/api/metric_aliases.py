@@ -33,8 +33,8 @@ ALIASES: Final = (
     ),
     (
         "error_recovery_queue_size",
-        "Changes that wait for the store.",
-        ("seawall_control_store_queued", "seawall_spool_depth"),
+        "Changes that wait for the store, and events that wait on disks of connected proxies.",
+        ("seawall_control_store_queued", "seawall_control_spooled_events"),
     ),
     (
         "error_recovery_alert_count",
@@ -82,7 +82,10 @@ def render(report: Report, fleet: Fleet, firing: Mapping[str, int]) -> str:
     values: dict[str, list[Sample]] = {
         "error_recovery_system_health": [({}, _SYSTEM[report.status])],
         "error_recovery_flow_health": _flows(fleet),
-        "error_recovery_queue_size": [({"flow": "control"}, store.queued)],
+        "error_recovery_queue_size": [
+            ({"flow": "control"}, store.queued),
+            ({"flow": "fleet"}, fleet.stats.spooled(fleet.chosen(""))[0]),
+        ],
         "error_recovery_alert_count": [({"flow": "fleet"}, sum(firing.values()))],
         "error_recovery_disk_usage_mb": [({"flow": "control"}, (store.size_bytes + store.wal_bytes) / 1e6)],
         "error_recovery_total_errors": [({}, report.counts.total)] if report.counts else [],

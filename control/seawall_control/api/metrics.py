@@ -128,6 +128,16 @@ def render(
         "Connected proxies that refused the newest policy.",
         len(fleet.refusing()),
     )
+    spooled, oldest_s = fleet.stats.spooled(fleet.chosen(""))
+    page.one(
+        "seawall_control_spooled_events", "gauge", "Events that wait on disks of connected proxies.", spooled
+    )
+    page.one(
+        "seawall_control_spool_oldest_age_seconds",
+        "gauge",
+        "For how long the oldest of them has waited.",
+        oldest_s,
+    )
     page.one(
         "seawall_control_policy_pushes_total", "counter", "Policies pushed to proxies.", fleet.numbers.pushes
     )

@@ -79,6 +79,8 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         message.events_dropped = report.events_dropped
         message.connections = report.connections
         message.endpoints.extend(report.endpoints)
+        if report.HasField("spool"):
+            message.spool.CopyFrom(report.spool)
         return message
 
     async def ListProxies(self, request: pb.ListProxiesRequest, context: Context) -> pb.ListProxiesResponse:

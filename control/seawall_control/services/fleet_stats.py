@@ -127,6 +127,12 @@ class FleetStats:
                 )
         return [(cluster, *found[cluster]) for cluster in sorted(found)]
 
+    def spooled(self, nodes: Sequence[str]) -> tuple[int, float]:
+        """Return how many events wait on the disks of these proxies, and seconds of the oldest's wait."""
+        found = [self.report_of(node).spool for node in nodes]
+        ages = (spool.oldest_age.ToTimedelta().total_seconds() for spool in found)
+        return sum(spool.depth for spool in found), max(ages, default=0.0)
+
     def breakers(self, nodes: Sequence[str]) -> list[stats_pb2.BreakerStatus]:
         """Return the breakers of these proxies by name, then proxy."""
         found = []

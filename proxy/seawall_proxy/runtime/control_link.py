@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Final, TypeAlias
 
 import grpc
@@ -31,6 +31,7 @@ from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.link_identity import IdentityTrouble, LinkSecurity
 from seawall_proxy.runtime.link_refused import RefusedFile
 from seawall_proxy.runtime.link_state import MAX_BATCH_BYTES, Backoff, Shipping, StatsClock
+from seawall_proxy.runtime.spool_report import spool_message
 from seawall_proxy.telemetry.spool import Batch
 
 log = logging.getLogger("seawall.control")
@@ -419,11 +420,18 @@ class ControlLink:
 
     def _stats_message(self) -> fleet_pb2.ConnectRequest | None:
         try:
-            return fleet_pb2.ConnectRequest(stats=self._stats())
+            return fleet_pb2.ConnectRequest(stats=self._report())
         except Exception:
             # Numbers that cannot be told must not keep events and answers from being told.
             log.exception("the statistics report failed")
             return None
+
+    def _report(self) -> fleet_pb2.StatsReport:
+        report = self._stats()
+        spool = spool_message(self._pump.spool_status(), self._pump.problem, time())
+        if spool is not None:
+            report.spool.CopyFrom(spool)
+        return report
 
     def _encode(self, batch: Batch) -> tuple[fleet_pb2.EventBatch, int]:
         """Return the message of a batch, and its first number."""
@@ -544,7 +552,7 @@ class ControlLink:
     def _answer_command(self, command_id: str, session: int, ok: bool, message: str) -> None:
         if session == self._session:
             # The statistics first: whoever reads them after the answer sees what the command did.
-            self._outbox.append(fleet_pb2.ConnectRequest(stats=self._stats()))
+            self._outbox.append(fleet_pb2.ConnectRequest(stats=self._report()))
             result = fleet_pb2.CommandResult(id=command_id, ok=ok, message=message)
             self._outbox.append(fleet_pb2.ConnectRequest(command_result=result))
             self._wake.set()

@@ -7,7 +7,7 @@ the parts are merged (workers/merge.py).
 from __future__ import annotations
 
 from http import HTTPStatus
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToDict
@@ -95,7 +95,7 @@ async def _metrics(server: ProxyServer) -> Page:
     page = prometheus.Exposition()
     if server.link is not None:
         page.family(names.CONTROL_CONNECTED, [((), float(server.link.connected))])
-    prometheus.add_spool(page, server.pump.spool_status(), len(server.recorder))
+    prometheus.add_spool(page, server.pump.spool_status(), len(server.recorder), time())
     build = build_info()
     labels = (("version", seawall.__version__), ("data_path", build.state))
     page.family(names.BUILD_INFO, [(labels, 1)])

@@ -215,6 +215,9 @@ SPOOL_DEPTH: Final = Metric(
     "seawall_spool_depth", "gauge", "Events on disk that the control plane has not acknowledged."
 )
 SPOOL_BYTES: Final = Metric("seawall_spool_bytes", "gauge", "Bytes of the event spool.")
+SPOOL_OLDEST_AGE: Final = Metric(
+    "seawall_spool_oldest_age_seconds", "gauge", "For how long the oldest spooled event has waited."
+)
 SPOOL_ACKED: Final = Metric(
     "seawall_spool_acknowledged_total", "counter", "Numbers of this spool that the control plane has."
 )

@@ -343,13 +343,16 @@ def add_access_log(page: Exposition, written: int, dropped: Mapping[str, int], w
     page.family(names.ACCESS_LOG_WAITING, [((), waiting)])
 
 
-def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int) -> None:
-    """Add how the record of events is doing; `spool` is None for a proxy without one."""
+def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int, now_s: float) -> None:
+    """Add how the record of events is doing; `spool` is None for a proxy without one, `now_s` wall-clock
+    seconds.
+    """
     page.family(names.EVENTS_WAITING, [((), waiting)])
     if spool is None:
         return
     page.family(names.SPOOL_DEPTH, [((), spool.depth)])
     page.family(names.SPOOL_BYTES, [((), spool.bytes)])
+    page.family(names.SPOOL_OLDEST_AGE, [((), spool.age_s(now_s))])
     page.family(names.SPOOL_ACKED, [((), spool.acked)])
     page.family(names.SPOOL_DEGRADED, [((), float(spool.degraded))])
     page.family(

@@ -28,6 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from seawall_proxy.telemetry.spool_ages import Ages
 from seawall_proxy.telemetry.spool_format import (
     ENTRY_BYTES,
     EVENT,
@@ -96,6 +97,7 @@ class Spool:
         self._mark: MarkFile = MarkFile(directory / "mark")
         self._state: MarkState = MarkState(spool_id=bytes(16))
         self._segments: deque[Segment] = deque()
+        self._ages: Ages = Ages()
         self._fd: int = -1
         """Of the last segment, while it is appended to."""
         self._unsynced: int = 0
@@ -165,14 +167,13 @@ class Spool:
 
     def status(self) -> SpoolStatus:
         """Return how the spool is doing."""
-        header = self._segments[0].header if self._segments else None
         return SpoolStatus(
             spool_id=self.spool_id,
             last=self._state.last,
             acked=self._state.acked,
             bytes=sum(segment.size for segment in self._segments),
             segments=len(self._segments),
-            oldest_s=header.created_s if header is not None else 0.0,
+            oldest_s=self._ages.oldest_s(self._state.acked),
             unsynced=self._unsynced,
             dropped=dict(self._dropped),
             sync_errors=self._sync_errors,
@@ -282,7 +283,7 @@ class Spool:
             self._reserve(start + wanted - 1)
             size = sum(map(len, payloads)) + ENTRY_BYTES * (len(payloads) + 2)
             segment = self._room_for(start, size, now_s)
-            written = self._write(segment, start, payloads, reason, count)
+            written = self._write(segment, start, payloads, reason, count, now_s)
         except OSError:
             self._write_errors += 1
             self._degraded = True
@@ -293,7 +294,9 @@ class Spool:
             self._drop_count(reason, count)
         return written
 
-    def _write(self, segment: Segment, start: int, payloads: list[bytes], reason: str, count: int) -> range:
+    def _write(
+        self, segment: Segment, start: int, payloads: list[bytes], reason: str, count: int, now_s: float
+    ) -> range:
         """Write the entries in one go; on failure nothing was given out, or the numbers are never used
         again.
         """
@@ -330,6 +333,7 @@ class Spool:
         self._untold = 0
         self._unsynced += len(parts)
         self._state = replace(self._state, last=seq - 1)
+        self._ages.given(seq - 1, now_s)
         try:
             self._mark.note(self._state)
         except OSError:
@@ -524,6 +528,8 @@ class Spool:
         self._state = replace(known, boot=boot, last=last, reserved=last, generation=known.generation + 1)
         self._mark.save(self._state)
         self._set_ends(found)
+        for segment in self._segments:
+            self._ages.given(segment.last, now_s if segment.header is None else segment.header.created_s)
         lost_from = max(found, known.acked, known.dropped_through) + 1
         if lost_from <= last:
             self._declare_lost(lost_from, last, now_s)
@@ -552,6 +558,7 @@ class Spool:
         segment.size += len(data)
         segment.last = last
         segment.skipped = last - first + 1
+        self._ages.given(last, now_s)
         self._unsynced += 1
         self._drop_count(LOST_IN_CRASH, last - first + 1)
 

@@ -72,7 +72,9 @@ class SpoolStatus:
     bytes: int
     segments: int
     oldest_s: float
-    """Wall-clock seconds at which the oldest segment was begun; 0 when there is none."""
+    """Wall-clock seconds since when the oldest number waits that is not acknowledged, to a second; of what an
+    earlier run left, when its segment was begun. 0 when none waits.
+    """
     unsynced: int
     dropped: dict[str, int]
     """Numbers that this run of the process has declared lost, by reason."""
@@ -84,3 +86,7 @@ class SpoolStatus:
     def depth(self) -> int:
         """Numbers that the control plane does not know yet."""
         return self.last - self.acked
+
+    def age_s(self, now_s: float) -> float:
+        """Return for how long the oldest number has waited; 0 when none does."""
+        return max(0.0, now_s - self.oldest_s) if self.oldest_s else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from seawall.v1 import fleet_pb2, stats_pb2
@@ -44,6 +46,35 @@ def test_proxies_and_breakers_are_listed_and_described(run: Run, proxies: Connec
     wrong = run("describe", "breaker", "x")
     assert (wrong.code, "Known breakers: r." in wrong.err) == (1, True)
     assert run("describe", "proxy", "p9").code == 1
+
+
+def test_what_waits_on_a_proxys_disk(run: Run, proxies: Connect) -> None:
+    """In every form of a proxy, in the metrics of the control plane, and in `check` when it does not move."""
+    proxy = proxies("p1")
+    assert run("get", "proxies", "-o", "json").json()["proxies"][0]["spool"] is None
+    assert "Spool" not in run("describe", "proxy", "p1").out
+    spool = fleet_pb2.SpoolStatus(depth=1234, bytes=2_500_000, dropped={"spool_full": 7})
+    spool.oldest_age.FromSeconds(95)
+    proxy.report(spool=spool)
+
+    def shown() -> Any:
+        return run("describe", "proxy", "p1", "-o", "json").json()["spool"]
+
+    assert wait_until(shown, "the spool is reported") == {
+        "depth": 1234,
+        "bytes": 2_500_000,
+        "oldest_age_s": 95.0,
+        "dropped": {"spool_full": 7},
+        "degraded": False,
+        "problem": "",
+    }
+    line = next(line for line in run("describe", "proxy", "p1").out.splitlines() if line.startswith("Spool"))
+    assert line.split(":", 1)[1].strip() == (
+        "1,234 events wait (2.5 MB on disk), the oldest for 1m35s; dropped: 7 spool_full"
+    )
+    assert "1234 events wait on disk for a minute or more: p1" in run("check", "--no-proxy").out
+    proxy.report(spool=fleet_pb2.SpoolStatus(problem="no event spool: read-only"))
+    wait_until(lambda: "no event spool: read-only" in run("describe", "proxy", "p1").out, "the problem")
 
 
 def test_a_breaker_is_reset_and_tripped_on_the_proxies(run: Run, proxies: Connect) -> None:

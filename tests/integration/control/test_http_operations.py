@@ -36,7 +36,8 @@ async def reporting(plane: ControlPlane, stubs: Stubs, node: str, *states: int, 
         hedges=5 * scale,
         hedges_won=1 * scale,
     )
-    await proxy.say(stats=fleet_pb2.StatsReport(routes=[counted], breakers=breakers))
+    spool = fleet_pb2.SpoolStatus(depth=12)
+    await proxy.say(stats=fleet_pb2.StatsReport(routes=[counted], breakers=breakers, spool=spool))
 
     async def reported() -> bool:
         return plane.fleet.stats.latest(node) is not None
@@ -168,6 +169,7 @@ async def test_metrics_under_the_names_of_an_older_system(plane: ControlPlane, s
         "error_recovery_system_health": 0.5,
         'error_recovery_flow_health{flow="pay"}': 0.0,
         'error_recovery_queue_size{flow="control"}': 0.0,
+        'error_recovery_queue_size{flow="fleet"}': 12.0,
         'error_recovery_alert_count{flow="fleet"}': 0.0,
         "error_recovery_total_errors": 1.0,
         'error_recovery_successful_recoveries{flow="fleet"}': 6.0,

@@ -251,6 +251,24 @@ async def test_each_event_is_stored_once(tmp_path: Path) -> None:
         assert await proxy.link.flush()
 
 
+async def test_what_waits_on_disk_is_reported(tmp_path: Path) -> None:
+    """How many, how large, since when; nothing waits once all is acknowledged, which also is told."""
+    async with control_plane() as plane, running(Proxy(plane.port, tmp_path)) as proxy:
+        plane.lose_acks = 1
+        proxy.fail_calls(5)
+        await until(lambda: any(report.spool.depth == 5 for report in plane.stats), "a report of what waits")
+        report = next(report for report in plane.stats if report.spool.depth == 5)
+        assert report.spool.bytes > 0
+        assert 0.0 <= report.spool.oldest_age.ToTimedelta().total_seconds() < LIMIT_S
+        await plane.stop()
+        plane.stats.clear()
+        await plane.start()
+        await until(lambda: proxy.spool().depth == 0, "the last acknowledgement")
+        await until(
+            lambda: any(not report.spool.HasField("oldest_age") for report in plane.stats), "nothing waits"
+        )
+
+
 async def test_lost_acknowledgements_cost_a_repetition_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -311,6 +311,34 @@ def test_levels() -> None:
     assert set(bench.phases()) == {"resolved"}
 
 
+def test_spools_of_proxies() -> None:
+    """Each proxy for itself, by number and by age; one that is away says nothing."""
+    bench = Bench(
+        rule(
+            Trigger(kind=TriggerKind.QUEUE, of=("spooled_events",), threshold=100.0),
+            Trigger(kind=TriggerKind.QUEUE, of=("spool_age",), threshold=60.0),
+        )
+    )
+    bench.facts = Facts(proxies=(ProxyFact("p1", True, 0, spooled=99, spool_age_s=59.9),))
+    bench.tick()
+    assert bench.phases() == []
+    bench.facts = Facts(
+        proxies=(
+            ProxyFact("p1", True, 0, spooled=100, spool_age_s=59.0),
+            ProxyFact("p2", True, 0, spooled=1, spool_age_s=90.0),
+            ProxyFact("p3", False, 0, spooled=500, spool_age_s=500.0),
+        )
+    )
+    bench.tick()
+    assert {(a.subject.proxy, a.text) for a in bench.alerts.values()} == {
+        ("p1", "proxy p1: 100 events wait on its disk (allowed less than 100)"),
+        ("p2", "proxy p2: its oldest event has waited on disk for 90 s (allowed less than 1 min)"),
+    }
+    bench.facts = Facts(proxies=(ProxyFact("p1", True, 0), ProxyFact("p2", True, 0)))
+    bench.tick()
+    assert set(bench.phases()) == {"resolved"}
+
+
 def test_pending_until_it_has_held() -> None:
     """A condition that is over before `hold` leaves nothing."""
     bench = Bench(rule(Trigger(kind=TriggerKind.DISK, threshold=0.9), hold_s=5.0))

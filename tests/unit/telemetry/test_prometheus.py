@@ -54,14 +54,14 @@ def page() -> Exposition:
         acked=4,
         bytes=100,
         segments=1,
-        oldest_s=0.0,
+        oldest_s=1000.0,
         unsynced=0,
         dropped={"spool_full": 2},
         sync_errors=0,
         write_errors=0,
         degraded=False,
     )
-    prometheus.add_spool(made, spool, 5)
+    prometheus.add_spool(made, spool, 5, 1090.0)
     return made
 
 

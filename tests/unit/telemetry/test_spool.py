@@ -450,3 +450,20 @@ def test_unknown_boot_equals_no_other() -> None:
     """Where the kernel does not say which boot it is, the reservation is trusted, not the note."""
     assert boot_digest("") == bytes(16)
     assert boot_digest("a") != boot_digest("b")
+
+
+def test_the_age_of_what_waits(tmp_path: Path) -> None:
+    """Of events, not of the file that they are in; also of those that an earlier run left."""
+    spool = open_spool(tmp_path)
+    assert spool.status().age_s(1000.0) == 0.0
+    spool.append([b"a"], 1000.0)
+    spool.append([b"b"], 1003.0)
+    assert spool.status().age_s(1090.0) == 90.0
+    spool.ack(1)
+    assert spool.status().age_s(1090.0) == 87.0
+    kill(spool)
+    spool = open_spool(tmp_path, now_s=1100.0)
+    assert spool.status().age_s(1100.0) == 100.0
+    spool.ack(2)
+    assert spool.status().age_s(1100.0) == 0.0
+    spool.close()

@@ -212,6 +212,18 @@ def endpoint(item: fleet_pb2.EndpointStatus) -> Shape:
     }
 
 
+def spool(item: fleet_pb2.SpoolStatus) -> Shape:
+    """What waits on a proxy's disk."""
+    return {
+        "depth": item.depth,
+        "bytes": item.bytes,
+        "oldest_age_s": seconds(item.oldest_age),
+        "dropped": dict(sorted(item.dropped.items())),
+        "degraded": item.degraded,
+        "problem": item.problem,
+    }
+
+
 def proxy(item: admin_fleet_pb2.Proxy) -> Shape:
     """A proxy."""
     return {
@@ -228,6 +240,7 @@ def proxy(item: admin_fleet_pb2.Proxy) -> Shape:
         "connections": item.connections,
         "events_produced": item.events_produced,
         "events_dropped": item.events_dropped,
+        "spool": spool(item.spool) if item.HasField("spool") else None,
         "admin_address": item.admin_address,
         "endpoints": [endpoint(one) for one in item.endpoints],
     }

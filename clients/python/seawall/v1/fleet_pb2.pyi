@@ -170,7 +170,7 @@ class EventRefusal(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StatsReport(_message.Message):
-    __slots__ = ("at", "routes", "breakers", "events_produced", "events_dropped", "connections", "endpoints", "clusters", "methods")
+    __slots__ = ("at", "routes", "breakers", "events_produced", "events_dropped", "connections", "endpoints", "clusters", "spool", "methods")
     AT_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     BREAKERS_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +179,7 @@ class StatsReport(_message.Message):
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    SPOOL_FIELD_NUMBER: _ClassVar[int]
     METHODS_FIELD_NUMBER: _ClassVar[int]
     at: _timestamp_pb2.Timestamp
     routes: _containers.RepeatedCompositeFieldContainer[_stats_pb2.RouteCounters]
@@ -188,8 +189,32 @@ class StatsReport(_message.Message):
     connections: int
     endpoints: _containers.RepeatedCompositeFieldContainer[EndpointStatus]
     clusters: _containers.RepeatedCompositeFieldContainer[_stats_pb2.ClusterCounters]
+    spool: SpoolStatus
     methods: _containers.RepeatedCompositeFieldContainer[_stats_pb2.MethodCounters]
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterCounters, _Mapping]]] = ..., methods: _Optional[_Iterable[_Union[_stats_pb2.MethodCounters, _Mapping]]] = ...) -> None: ...
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterCounters, _Mapping]]] = ..., spool: _Optional[_Union[SpoolStatus, _Mapping]] = ..., methods: _Optional[_Iterable[_Union[_stats_pb2.MethodCounters, _Mapping]]] = ...) -> None: ...
+
+class SpoolStatus(_message.Message):
+    __slots__ = ("depth", "bytes", "oldest_age", "dropped", "degraded", "problem")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_AGE_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    depth: int
+    bytes: int
+    oldest_age: _duration_pb2.Duration
+    dropped: _containers.ScalarMap[str, int]
+    degraded: bool
+    problem: str
+    def __init__(self, depth: _Optional[int] = ..., bytes: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., degraded: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class EndpointStatus(_message.Message):
     __slots__ = ("cluster", "address", "state", "in_flight", "last_error", "health", "zone", "priority", "weight", "latency", "outlier", "outlier_reason")

@@ -15,6 +15,8 @@ from seawall_control.domain.alerts.rules import (
     QUEUE_DELIVERIES,
     QUEUE_DROPPED,
     QUEUE_INGEST,
+    QUEUE_SPOOL_AGE,
+    QUEUE_SPOOLED,
     Filters,
     Rule,
     Trigger,
@@ -126,6 +128,9 @@ RULES: Final = (
             Trigger(kind=TriggerKind.QUEUE, of=(QUEUE_INGEST,), threshold=200),
             Trigger(kind=TriggerKind.QUEUE, of=(QUEUE_DELIVERIES,), threshold=500),
             Trigger(kind=TriggerKind.QUEUE, of=(QUEUE_DROPPED,), threshold=1),
+            # A proxy that is connected is at most a few seconds behind; these say that it does not catch up.
+            Trigger(kind=TriggerKind.QUEUE, of=(QUEUE_SPOOLED,), threshold=10_000),
+            Trigger(kind=TriggerKind.QUEUE, of=(QUEUE_SPOOL_AGE,), threshold=300),
         ),
         hold_s=10.0,
         keep_firing_s=60.0,

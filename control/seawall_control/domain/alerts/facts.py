@@ -25,6 +25,10 @@ class ProxyFact:
     events_dropped: int = 0
     """Since its start."""
     boot_id: str = ""
+    spooled: int = 0
+    """Events that wait on its disk, as of its newest report."""
+    spool_age_s: float = 0.0
+    """For how long the oldest of them has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,20 @@ ABSENT_PROXY: Final = "proxy"
 QUEUE_INGEST: Final = "ingest"
 QUEUE_DELIVERIES: Final = "deliveries"
 QUEUE_DROPPED: Final = "dropped_events"
+QUEUE_SPOOLED: Final = "spooled_events"
+"""On the disk of one proxy."""
+QUEUE_SPOOL_AGE: Final = "spool_age"
+"""Seconds that the oldest event on the disk of one proxy has waited."""
 
 SUBJECTS_OF: Final = {
     TriggerKind.ABSENCE: (ABSENT_EVENTS, ABSENT_CALLS, ABSENT_PROXY),
-    TriggerKind.QUEUE: (QUEUE_INGEST, QUEUE_DELIVERIES, QUEUE_DROPPED),
+    TriggerKind.QUEUE: (
+        QUEUE_INGEST,
+        QUEUE_DELIVERIES,
+        QUEUE_DROPPED,
+        QUEUE_SPOOLED,
+        QUEUE_SPOOL_AGE,
+    ),
     TriggerKind.GROUP: ("new", "regressed", "escalating", "unmuted"),
 }
 """What `Trigger.of` may name."""

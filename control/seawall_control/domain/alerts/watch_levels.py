@@ -91,9 +91,28 @@ class LevelWatch(Quiet):
         for name in self._of:
             if name == r.QUEUE_DROPPED:
                 yield from self._drops(facts, at_us)
+            elif name in (r.QUEUE_SPOOLED, r.QUEUE_SPOOL_AGE):
+                yield from self._spools(facts, name)
             elif (waiting := facts.queues.get(name, 0)) >= self._threshold:
                 text = f"{waiting} {_WAITING.get(name, name)} (allowed less than {self._threshold:g})"
                 yield self._reading(name, float(waiting), text)
+
+    def _spools(self, facts: Facts, name: str) -> Iterable[Reading]:
+        for proxy in facts.proxies:
+            value = proxy.spooled if name == r.QUEUE_SPOOLED else proxy.spool_age_s
+            # What a proxy that is away has on its disk nobody knows; that it is away is told by itself.
+            if not proxy.connected or value < max(self._threshold, 1.0):
+                continue
+            node = scrubbed(proxy.node)
+            subject = Subject(key=f"{name}/{node}", component=f"proxy/{node}", proxy=node)
+            if name == r.QUEUE_SPOOLED:
+                what = f"{proxy.spooled} events wait on its disk (allowed less than {self._threshold:g})"
+            else:
+                what = (
+                    f"its oldest event has waited on disk for {span(value)}"
+                    f" (allowed less than {span(self._threshold)})"
+                )
+            yield Reading(subject, float(value), self._threshold, f"proxy {node}: {what}")
 
     def _drops(self, facts: Facts, at_us: int) -> Iterable[Reading]:
         for proxy in facts.proxies:

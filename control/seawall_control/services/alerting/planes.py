@@ -45,7 +45,10 @@ class PlaneReport:
         return json.dumps(
             {
                 "at_us": self.at_us,
-                "proxies": [[p.node, p.last_seen_us, p.events_dropped, p.boot_id] for p in self.proxies],
+                "proxies": [
+                    [p.node, p.last_seen_us, p.events_dropped, p.boot_id, p.spooled, p.spool_age_s]
+                    for p in self.proxies
+                ],
                 "breakers": [[b.name, b.route, b.proxy, b.at_us] for b in self.breakers],
                 "calls": self.calls,
             },
@@ -58,9 +61,8 @@ class PlaneReport:
         data: Any = json.loads(text)
         return cls(
             int(data["at_us"]),
-            tuple(
-                ProxyFact(node, True, seen, dropped, boot) for node, seen, dropped, boot in data["proxies"]
-            ),
+            # A control plane of another version may say less, or more.
+            tuple(ProxyFact(node, True, *more[:5]) for node, *more in data["proxies"]),
             tuple(BreakerFact(name, route, proxy, True, at) for name, route, proxy, at in data["breakers"]),
             {route: (int(failed), int(total)) for route, (failed, total) in data["calls"].items()},
         )

@@ -249,12 +249,15 @@ class Signals:
 
     def _own_proxies(self) -> Iterator[ProxyFact]:
         for record in self._fleet.known():
+            report = self._fleet.stats.report_of(record.node)
             yield ProxyFact(
                 record.node,
                 self._fleet.is_connected(record.node),
                 record.last_seen_us,
-                self._fleet.stats.report_of(record.node).events_dropped,
+                report.events_dropped,
                 record.boot_id,
+                report.spool.depth,
+                report.spool.oldest_age.ToTimedelta().total_seconds(),
             )
 
     def _breakers(self, watched: frozenset[str]) -> Iterator[BreakerFact]:

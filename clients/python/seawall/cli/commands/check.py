@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Mark = Literal["ok", "warning", "failed"]
 
 _MARKS: Final = {"ok": ("✓", "green"), "warning": ("‼", "yellow"), "failed": ("×", "red")}
+SPOOL_LATE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,14 @@ def _proxies(seawall: Seawall) -> Iterator[Result]:
     if dropped:
         hint = "Events came faster than they could be kept; their number is exact, their content is lost."
         yield Result("events", "warning", f"{dropped} dropped since the proxies started", hint)
+    late = [p for p in connected if p.spool.oldest_age.ToTimedelta().total_seconds() >= SPOOL_LATE_S]
+    if late:
+        names = ", ".join(sorted(proxy.node for proxy in late)[:5])
+        message = (
+            f"{sum(proxy.spool.depth for proxy in late)} events wait on disk for a minute or more: {names}"
+        )
+        hint = "The control plane does not keep up, or its store is full: `seawall check` above, and its log."
+        yield Result("spool", "warning", message, hint)
 
 
 def _rollout(seawall: Seawall) -> Iterator[Result]:

@@ -253,6 +253,7 @@ def proxy(node: str, target: str, output: str) -> None:
                     "Events",
                     f"{render.count(item.events_produced)} made, {render.count(item.events_dropped)} dropped",
                 ),
+                ("Spool", _spool(shape["spool"])),
             ]
         )
         rows = [
@@ -275,6 +276,23 @@ def proxy(node: str, target: str, output: str) -> None:
 
     more = {"breakers": [shapes.breaker(one) for one in guards], "operations": under_way}
     emit(output, shape | more, text)
+
+
+def _spool(spool: dict[str, Any] | None) -> render.Cell | str:
+    """Return what waits on a proxy's disk; nothing for one that keeps nothing there."""
+    if spool is None:
+        return ""
+    if spool["problem"]:
+        return render.Cell(spool["problem"], "red")
+    text = f"{render.count(spool['depth'])} events wait ({spool['bytes'] / 1e6:.1f} MB on disk)"
+    if spool["depth"]:
+        text += f", the oldest for {render.span(spool['oldest_age_s'])}"
+    lost = ", ".join(f"{render.count(number)} {reason}" for reason, number in spool["dropped"].items())
+    if lost:
+        text += f"; dropped: {lost}"
+    if spool["degraded"]:
+        return render.Cell(f"{text}; the disk has refused a write", "yellow")
+    return text
 
 
 def _endpoint_state(state: str, outlier: str) -> render.Cell:
