@@ -28,7 +28,7 @@ part() { # name, pytest's arguments
     "$python" -m pytest "${@:2}" | tee -a "$record" || failed+=("$1")
 }
 
-waiting=(tests/conformance tests/integration/control tests/integration/cli)
+waiting=(tests/conformance tests/integration/control tests/integration/cli tests/faults)
 part "the tests that stand alone, $state, $cores at a time (1 of 4)" --numprocesses "$cores" "${apart[@]}"
 part "the control plane, the commands and the protocols, $state, $((2 * cores)) at a time (2 of 4)" \
     --numprocesses "$((2 * cores))" "${waiting[@]}"

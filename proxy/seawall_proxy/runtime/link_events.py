@@ -27,7 +27,17 @@ from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import EventBuilder
 from seawall_proxy.telemetry.recorder import EventRecorder
-from seawall_proxy.telemetry.spool import RING_FULL, Batch, Spool, SpoolBusy, SpoolLimits, SpoolStatus
+from seawall_proxy.telemetry.spool import (
+    LOST_IN_CRASH,
+    RING_FULL,
+    Batch,
+    Spool,
+    SpoolBusy,
+    SpoolLimits,
+    SpoolStatus,
+)
+from seawall_proxy.telemetry.spool_mark import boot_digest
+from seawall_proxy.telemetry.waiting_mark import WaitingMark
 
 log = logging.getLogger("seawall.events")
 
@@ -72,6 +82,7 @@ class EventPump:
         self._directory: Path | None = spool_directory
         self._limits: SpoolLimits = SpoolLimits() if limits is None else limits
         self._recent: deque[event_pb2.ErrorEvent] = deque(maxlen=RECENT)
+        self._waiting: WaitingMark | None = None
         self._disk: ThreadPoolExecutor | None = None
         self._status: SpoolStatus | None = None
         self._reopen_at: float = 0.0
@@ -134,6 +145,7 @@ class EventPump:
             self.held = True
             spool, self.spool = self.spool, None
             if spool is not None:
+                self._stop_waiting()
                 await self.on_disk(spool.close)
 
     def hold(self) -> None:
@@ -161,9 +173,11 @@ class EventPump:
             await self._open()
         self._builder.anchor = _anchor()
         payloads: list[bytes] = []
+        taken = 0
         room = int(MAX_EVENTS_PER_S * TICK_S)
         while room > 0 and (records := self._recorder.take(min(SLICE, room))):
             room -= len(records)
+            taken += len(records)
             for record in records:
                 try:
                     event = self._builder.build(record)
@@ -185,6 +199,7 @@ class EventPump:
                 self._wake()
         elif self._directory is not None:
             self._counters.events_dropped += len(payloads)
+        self._recorder.settled(taken + dropped)
 
     async def _hand_on(self, relay: Relay, payloads: list[bytes], dropped: int) -> None:
         try:
@@ -246,23 +261,41 @@ class EventPump:
         if now < self._reopen_at:
             return
         try:
-            self.spool = await self.on_disk(self._open_spool)
-            self._status = await self.on_disk(self.spool.status)
+            spool, waiting = await self.on_disk(self._open_spool)
+            self.spool, self._waiting = spool, waiting
+            self._recorder.tell(waiting.set)
+            self._status = await self.on_disk(spool.status)
             self.problem = ""
         except (OSError, SpoolBusy) as error:
             self._reopen_at = now + REOPEN_S
             self.problem = f"no event spool: {error}"
             log.error("%s; events are dropped and counted until it can be opened", self.problem)  # noqa: TRY400
 
-    def _open_spool(self) -> Spool:
+    def _open_spool(self) -> tuple[Spool, WaitingMark]:
         assert self._directory is not None
-        return Spool.open(
+        boot = _boot_id()
+        spool = Spool.open(
             self._directory,
             now_s=time(),
-            boot=_boot_id(),
+            boot=boot,
             random_bytes=self._random_bytes,
             limits=self._limits,
         )
+        try:
+            waiting, lost = WaitingMark.open(self._directory / "waiting", boot_digest(boot))
+        except BaseException:
+            spool.close()
+            raise
+        # What the process before this one recorded and had not numbered when it was killed.
+        spool.skip(lost, LOST_IN_CRASH, time())
+        return spool, waiting
+
+    def _stop_waiting(self) -> None:
+        """Leave the count of waiting records to whoever opens the spool next."""
+        self._recorder.tell(None)
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.close()
 
     async def _finish(self) -> None:
         try:
@@ -270,6 +303,7 @@ class EventPump:
                 await self.drain()
                 if self.spool is not None:
                     await self.on_disk(self.spool.close)
+                self._stop_waiting()
         except TimeoutError:
             log.warning(
                 "the event spool was not closed within %.0f s; it is recovered at the next start",

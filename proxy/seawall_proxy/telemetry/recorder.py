@@ -9,6 +9,7 @@ too (as a gap), so that produced = stored + declared gaps + still here holds at 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from seawall_proxy.call.ports import (
@@ -37,6 +38,8 @@ class EventRecorder(EventSink):
         self._capacity: int = capacity
         self._ring: deque[Record] = deque()
         self._dropped: int = 0
+        self._waiting: int = 0
+        self._told: Callable[[int], None] | None = None
 
     def __len__(self) -> int:
         return len(self._ring)
@@ -78,8 +81,23 @@ class EventRecorder(EventSink):
         self._dropped = 0
         return dropped
 
+    def tell(self, told: Callable[[int], None] | None) -> None:
+        """Have `told` called, now and whenever it changes, with how many records wait to be settled."""
+        self._told = told
+        if told is not None:
+            told(self._waiting)
+
+    def settled(self, count: int) -> None:
+        """Note that so many records that were taken, or dropped, have their numbers or were counted."""
+        self._waiting -= count
+        if self._told is not None:
+            self._told(self._waiting)
+
     def _add(self, record: Record) -> None:
         self._counters.events_produced += 1
+        self._waiting += 1
+        if self._told is not None:
+            self._told(self._waiting)
         if len(self._ring) >= self._capacity:
             self._dropped += 1
             self._counters.events_dropped += 1

@@ -1,0 +1,116 @@
+"""The load of a fault test: calls that fail on purpose, each with its own name, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from typing import Any, Self
+
+import grpc
+
+from tests.kit.history import Recorder
+from tests.kit.rpc import unary_unary
+
+DEADLINE_S = 5.0
+ASKED = "asked to fail"
+"""What the upstream says of a call that was to fail: its failure went through the proxy, which records it."""
+
+
+class Callers:
+    """Calls `rate` times a second until stopped. Every call fails at the server, and so becomes an event."""
+
+    def __init__(self, note: Recorder, address: str, *, rate: float = 150.0, name: str = "job") -> None:
+        self.address = address
+        self.answered = 0
+        self.failed_otherwise = 0
+        """Calls that ended with another status than the server's."""
+        self._note = note
+        self._rate = rate
+        self._name = name
+        self._numbers = itertools.count(1)
+        self._stopping = False
+        self._calls: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._channel: tuple[str, grpc.aio.Channel] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Begin no more calls, and wait for those under way."""
+        self._stopping = True
+        if self._task is not None:
+            await self._task
+        await asyncio.gather(*self._calls)
+        if self._channel is not None:
+            await self._channel[1].close()
+            self._channel = None
+
+    async def until(self, answered: int, limit_s: float = 30.0) -> None:
+        """Wait until the server has answered so many calls more."""
+        wanted = self.answered + answered
+        async with asyncio.timeout(limit_s):
+            while self.answered < wanted:  # noqa: ASYNC110 - other tasks count
+                await asyncio.sleep(0.01)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self._stopping:
+            task = asyncio.create_task(self._call(f"{self._name}-{next(self._numbers)}"))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+            # Late after a pause of the whole test: what was missed is not made up for.
+            due = max(due + 1.0 / self._rate, loop.time() - 0.05)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _reached(self) -> grpc.aio.Channel:
+        if self._channel is not None and self._channel[0] == self.address:
+            return self._channel[1]
+        old = self._channel
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200),
+                   ("grpc.initial_reconnect_backoff_ms", 50)]  # fmt: skip
+        channel = grpc.aio.insecure_channel(self.address, options=options)
+        self._channel = (self.address, channel)
+        if old is not None:
+            await old[1].close()
+        return channel
+
+    async def _call(self, job: str) -> None:
+        call = unary_unary(await self._reached(), "/any.Service/Unary")
+        metadata = (("x-job-id", job), ("fail", "13"))
+        self._note("began", job=job, deadline_s=DEADLINE_S, once=True)
+        code, stamps = "OK", []
+        try:
+            await call(b"x", timeout=DEADLINE_S, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            code = error.code().name
+            stamps = _stamps(error)
+            if error.code() is grpc.StatusCode.INTERNAL and ASKED in (error.details() or ""):
+                self.answered += 1
+                self._note("produced", job=job)
+            else:
+                self.failed_otherwise += 1
+        except asyncio.CancelledError:
+            # A closed channel cancels its calls; anybody else cancels us.
+            code = "CANCELLED"
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        finally:
+            with contextlib.suppress(OSError):
+                self._note("ended", job=job, code=code, stamps=stamps)
+
+
+def _stamps(error: grpc.aio.AioRpcError) -> list[str]:
+    """Return what the policy wrote into the call on its way there, and on its way back."""
+    found: list[str] = []
+    for metadata in (error.initial_metadata(), error.trailing_metadata()):
+        pairs: Any = metadata or ()
+        found += [str(value) for key, value in pairs if key in ("x-revision-back", "seen-x-revision")]
+    return found

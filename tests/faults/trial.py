@@ -1,0 +1,170 @@
+"""One fault test: a stand, a link with a witness, callers, and the verdict about the history at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psutil
+
+from seawall.client import AsyncSeawall
+from tests.faults.callers import Callers
+from tests.kit.history import Recorder, Verdict, check, read
+from tests.kit.history.sides import from_file, from_postgres, from_spool
+from tests.kit.link import Link
+from tests.kit.processes import Child, free_port, wait_until
+from tests.kit.stand import Control, Proxy, Stand
+
+KEEP_ALL = ("--group-rate", "0")
+"""Every event is stored: none is only counted, so each can be asked for."""
+
+
+def is_full() -> bool:
+    """Whether the whole matrix is to be run, not the part of every test run."""
+    return os.environ.get("SEAWALL_FAULTS") == "full"
+
+
+def times(quick: int, full: int) -> int:
+    """Return how often to do something."""
+    return full if is_full() else quick
+
+
+class Trial:
+    """What a fault test needs; closed by its fixture."""
+
+    def __init__(self, stand: Stand, name: str) -> None:
+        self.stand = stand
+        self.name = name
+        self.folder = stand.folder / "history"
+        self.note = Recorder(self.folder, "test")
+        self.control_port = free_port()
+        self.listen = f"127.0.0.1:{free_port()}"
+        self._callers = Recorder(self.folder, "caller")
+        self._wire = Recorder(self.folder, "wire")
+        self._links: list[Link] = []
+
+    def close(self) -> None:
+        """End links, close files."""
+        for link in self._links:
+            link.close()
+        for recorder in (self.note, self._callers, self._wire):
+            recorder.close()
+
+    # ------------------------------------------------------------------------------------------ the parts
+
+    def link(self, port: int | None = None) -> Link:
+        """Return a link to the control plane."""
+        link = Link(port or self.control_port, self._wire).start()
+        self._links.append(link)
+        return link
+
+    def callers(self, *, rate: float = 150.0, name: str = "job", address: str = "") -> Callers:
+        """Return callers of the proxy."""
+        return Callers(self._callers, address or self.listen, rate=rate, name=name)
+
+    def document(self, upstream: str, **policy: Any) -> dict[str, Any]:
+        """Return a policy document with one route, whose breaker stays out of the way."""
+        return {
+            "listeners": [{"name": "main", "address": self.listen}],
+            "clusters": [{"name": "up", "endpoints": [upstream], "outlier": {"mode": "off"}}],
+            "policies": {"p": {"timeout": "20s", "breaker": {"mode": "off"}, **policy}},
+            "routes": [{"name": "all", "match": {}, "cluster": "up", "policy": "p"}],
+        }
+
+    def control(self, *arguments: str, data: str = "control") -> Control:
+        """Start the control plane, always at the same address."""
+        return self.stand.control(*KEEP_ALL, *arguments, data=data, grpc=f"127.0.0.1:{self.control_port}")
+
+    def proxy(self, config: Path, link: Link, node: str = "one", data: str = "data", **more: Any) -> Proxy:
+        """Start a proxy behind a link."""
+        return self.stand.proxy(config, "--control", link.address, "--node", node, data=data, **more)
+
+    async def apply(self, policy: Path | dict[str, Any], **more: Any) -> int:
+        """Apply a policy and note what it became."""
+        async with AsyncSeawall(f"127.0.0.1:{self.control_port}") as seawall:
+            applied = await seawall.policies.apply(policy, **more)
+            self.published(applied.revision.revision, applied.revision.hash)
+            return int(applied.revision.revision)
+
+    def published(self, revision: int, content: str) -> None:
+        """Note a revision."""
+        self.note("published", revision=revision, hash=content)
+
+    async def in_force(self, proxy: Proxy, revision: int, limit_s: float = 30.0) -> None:
+        """Wait until a proxy has a revision in force."""
+        await asyncio.to_thread(
+            wait_until,
+            lambda: proxy.status()["policy"]["revision"] >= revision,
+            f"revision {revision} is in force",
+            limit_s,
+        )
+
+    async def delivered(self, proxy: Proxy, limit_s: float = 40.0) -> None:
+        """Wait until a proxy has nothing left to deliver."""
+
+        def done() -> bool:
+            spool = proxy.status()["control"]["spool"]
+            return spool is not None and spool["depth"] == 0
+
+        # What has just failed is on its way from the call to the spool.
+        await asyncio.sleep(0.4)
+        await asyncio.to_thread(wait_until, done, "all events are delivered", limit_s)
+
+    def fault(self, name: str) -> None:
+        """Note that something is broken now."""
+        self.note("fault", name=name)
+
+    def window(self, node: str, from_s: float, to_s: float | None = None) -> None:
+        """Note that what was produced in between may be lost without a word."""
+        self.note("window", node=node, from_s=from_s, to_s=monotonic() if to_s is None else to_s)
+
+    def resources(self, child: Child, when: str) -> None:
+        """Note what a process holds."""
+        process = psutil.Process(child.process.pid)
+        self.note(
+            "resources", process=child.name, when=when, files=process.num_fds(), threads=process.num_threads()
+        )
+
+    # --------------------------------------------------------------------------------------- the verdict
+
+    def collect(self, *nodes: str, control: Path | None = None, data: str = "data") -> None:
+        """Write down what the store and the spools hold, after everything has ended."""
+        from_file(self.folder, control or self.stand.folder / "control")
+        for node in nodes:
+            from_spool(self.folder, self.stand.folder / data, node)
+
+    async def collect_postgres(self, url: str, *nodes: str, data: str = "data") -> None:
+        """Do the same for a store in PostgreSQL."""
+        await from_postgres(self.folder, url)
+        for node in nodes:
+            from_spool(self.folder, self.stand.folder / data, node)
+
+    def verdict(self, *invariants: str) -> Verdict:
+        """Judge the history; raise AssertionError when anything is broken or one of these was not seen."""
+        found = check(read(self.folder))
+        keep(self.name, found)
+        return found.require(*invariants)
+
+
+def keep(name: str, found: Verdict) -> None:
+    """Keep a verdict for the page, when somebody writes one."""
+    folder = os.environ.get("SEAWALL_FAULTS_RESULTS")
+    if folder:
+        result = {
+            "test": name,
+            "figures": found.figures,
+            "findings": {key: asdict(value) for key, value in found.findings.items()},
+        }
+        safe = "".join(letter if letter.isalnum() else "-" for letter in name)
+        Path(folder, f"{safe}.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+async def eventually(check_: Callable[[], Any], what: str, limit_s: float = 20.0) -> Any:
+    """Wait, without standing in anybody's way, until something holds."""
+    return await asyncio.to_thread(wait_until, check_, what, limit_s)

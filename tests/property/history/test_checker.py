@@ -1,0 +1,232 @@
+"""The history checker finds every mistake that is planted in a history, and none in a good one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kit.history import Line, Recorder, check, read
+
+Write = Callable[..., None]
+
+
+class History:
+    """Writes lines with growing times."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+
+    def __call__(self, side: str, what: str, **more: Any) -> None:
+        self.lines.append({"at": float(len(self.lines)), "side": side, "what": what, **more})
+
+    def without(self, chosen: Callable[[Line], bool]) -> list[Line]:
+        """Return the lines but for the first one that is chosen."""
+        lines = list(self.lines)
+        lines.remove(next(line for line in lines if chosen(line)))
+        return lines
+
+
+def good(seed: int, calls: int) -> History:
+    """Return a history of two proxies in which everything is as it should be, whatever happens to be lost,
+    refused, sent again and left over.
+    """
+    dice = random.Random(seed)
+    say = History()
+    say("test", "published", revision=1, hash="h1")
+    for node in ("a", "b"):
+        say("wire", "hello", node=node, boot=f"{node}-1", revision=0, hash="", source="file")
+        say("wire", "pushed", node=node, revision=1, hash="h1")
+        say("wire", "answered", node=node, accepted=True, revision=1, hash="h1", applied=1)
+    given_out: dict[str, list[tuple[int, str, str]]] = {"a": [], "b": []}
+    for number in range(1, calls + 1):
+        node = dice.choice("ab")
+        job = f"job-{number}"
+        say("caller", "began", job=job, deadline_s=5.0 * calls, once=True)
+        say("server", "seen", job=job)
+        say("caller", "produced", job=job)
+        say("caller", "ended", job=job, code="INTERNAL", stamps=["1", "1"])
+        given_out[node].append((len(given_out[node]) + 1, f"id-{number}", job))
+    for node, events in given_out.items():
+        spool = f"spool-{node}"
+        gone = {n for n, _, _ in events if dice.random() < 0.1}
+        refused = {n for n, _, _ in events if dice.random() < 0.1} - gone
+        here = dice.randint(len(events) // 2, len(events))
+        sent = [list(event) for event in events if event[0] <= here and event[0] not in gone]
+        gaps = [[n, n, "spool_full"] for n in sorted(gone) if n <= here]
+        for _ in range(dice.randint(1, 3)):
+            say("wire", "sent", node=node, spool=spool, events=sent, gaps=gaps)
+        if here:
+            say("wire", "acked", node=node, spool=spool, through=here, refused=sorted(refused))
+        for stored in sent:
+            if stored[0] not in refused:
+                say("store", "stored", id=stored[1], job=stored[2], node=node, spool=spool, number=stored[0])
+        for first, last, reason in gaps:
+            say("store", "gap", node=node, spool=spool, first=first, last=last, reason=reason)
+        say("store", "mark", node=node, spool=spool, assumed=0)
+        left = [list(event) for event in events if event[0] > here and event[0] not in gone]
+        say(
+            "spool", "left", node=node, spool=spool, last=len(events), acked=here, events=left,
+            gaps=[[n, n, "spool_full"] for n in sorted(gone) if n > here],
+        )  # fmt: skip
+    say("test", "published", revision=2, hash="h2")
+    say("test", "published", revision=3, hash="h3")
+    say("wire", "pushed", node="b", revision=2, hash="h2")
+    say("wire", "answered", node="b", accepted=False, revision=2, hash="h2", applied=1)
+    say("test", "healed", revision=3, nodes=["a", "b"])
+    for node in ("a", "b"):
+        say("wire", "hello", node=node, boot=f"{node}-2", revision=1, hash="h1", source="last_good")
+        say("wire", "pushed", node=node, revision=3, hash="h3")
+        say("wire", "answered", node=node, accepted=True, revision=3, hash="h3", applied=3)
+        say("test", "booted", node=node, source="last_good", away=True, served=True, ready_s=1.0)
+        say("test", "resources", process=node, when="before", files=20, threads=5)
+        say("test", "resources", process=node, when="after", files=22, threads=5)
+    return say
+
+
+ALL = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "X5")
+histories = st.builds(good, st.integers(0, 2**32), st.integers(30, 60))
+
+
+@given(histories)
+def test_a_good_history_holds(history: History) -> None:
+    """Nothing is found in it, and every invariant was looked at."""
+    check(history.lines).require(*ALL)
+
+
+def is_stored(line: Line) -> bool:
+    """Tell whether a line is about a stored event."""
+    return bool(line["what"] == "stored")
+
+
+def altered(history: History, what: str, **more: Any) -> list[Line]:
+    """Return the lines with one that is another, the last of its kind."""
+    lines = list(history.lines)
+    at = max(n for n, line in enumerate(lines) if line["what"] == what)
+    lines[at] = {**lines[at], **more}
+    return lines
+
+
+def added(history: History, line: Line) -> list[Line]:
+    """Return the lines with one more."""
+    return [*history.lines, {"at": float(len(history.lines)), **line}]
+
+
+def again(history: History, what: str, **more: Any) -> list[Line]:
+    """Return the lines with the last one of a kind once more, changed."""
+    found = [line for line in history.lines if line["what"] == what][-1]
+    return added(history, {**found, **more, "at": float(len(history.lines))})
+
+
+PLANTED: dict[str, tuple[str, Callable[[History], list[Line]]]] = {
+    "an acknowledged event is lost": ("I1", lambda h: h.without(is_stored)),
+    "an event is stored twice": ("I1", lambda h: again(h, "stored")),
+    "a call's event is stored under a second id": ("I1", lambda h: again(h, "stored", id="x", number=9999)),
+    "an event of no call is stored": ("I2", lambda h: again(h, "stored", id="x", job="j", number=9999)),
+    "a stored event was never sent": ("I2", lambda h: altered(h, "stored", id="another")),
+    "a number has no end": ("I3", lambda h: altered(h, "left", acked=10_000, last=10_000)),
+    "a call's event is nowhere": (
+        "I3",
+        lambda h: added(
+            History(),
+            {"side": "caller", "what": "produced", "job": "lost"},
+        )
+        + [dict(line, at=line["at"] + 1) for line in h.lines if line["what"] not in ("gap", "left")]
+        + [{"at": 1e6, "side": "caller", "what": "produced", "job": f"gone-{n}"} for n in range(5)],
+    ),
+    "a number is stored and declared lost": (
+        "I3",
+        lambda h: added(
+            h,
+            next(
+                {"side": "store", "what": "gap", "node": line["node"], "spool": line["spool"],
+                 "first": line["number"], "last": line["number"], "reason": "corrupt"}
+                for line in h.lines
+                if is_stored(line)
+            ),
+        ),
+    ),
+    "the revision goes down": ("I4", lambda h: again(h, "answered", applied=2, accepted=True)),
+    "the revision goes down over a restart": ("I4", lambda h: again(h, "hello", revision=1)),
+    "a revision that nobody published": ("I4", lambda h: again(h, "answered", applied=77)),
+    "one number, two contents": ("I4", lambda h: again(h, "pushed", revision=3, hash="other")),
+    "two policies in one call": ("I5", lambda h: altered(h, "ended", stamps=["1", "2"])),
+    "a start from nothing": ("I6", lambda h: altered(h, "booted", source="none")),
+    "a start that serves nobody": ("I6", lambda h: altered(h, "booted", served=False)),
+    "a proxy that does not come back": ("I7", lambda h: altered(h, "healed", nodes=["a", "b", "c"])),
+    "a proxy that comes back late": (
+        "I7",
+        lambda h: [
+            {**line, "at": line["at"] + (100 if line["what"] == "answered" else 0)} for line in h.lines
+        ],
+    ),
+    "a call without an end": ("I8", lambda h: h.without(lambda line: line["what"] == "ended")),
+    "a call with two ends": ("I8", lambda h: again(h, "ended")),
+    "a call that is carried out twice": ("I8", lambda h: again(h, "seen")),
+    "a call that outlives its deadline": ("I8", lambda h: altered(h, "ended", at=1e9)),
+    "files that stay open": ("I9", lambda h: altered(h, "resources", files=200)),
+    "a refused policy is sent again": (
+        "X5",
+        lambda h: [
+            *(line for line in h.lines if line["what"] != "hello" or not line["boot"].endswith("2")),
+            {"at": 1e6, "side": "wire", "what": "pushed", "node": "b", "revision": 2, "hash": "h2"},
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+@settings(max_examples=20)
+@given(history=histories)
+def test_a_planted_mistake_is_found(name: str, history: History) -> None:
+    """Each of them, under its own invariant."""
+    invariant, plant = PLANTED[name]
+    found = check(plant(history)).findings[invariant]
+    assert found.broken and found.offenders, name
+
+
+def test_what_is_published_again_may_be_sent_again() -> None:
+    """An operator who applies refused content again asks again."""
+    history = good(1, 30)
+    history("test", "published", revision=4, hash="h2")
+    history("wire", "pushed", node="b", revision=4, hash="h2")
+    assert check(history.lines).holds
+
+
+def test_what_was_not_looked_at_is_no_proof() -> None:
+    """A test that watched nothing does not pass."""
+    with pytest.raises(AssertionError, match="not looked at: I1, I4"):
+        check([]).require("I1", "I4")
+
+
+def test_a_store_that_was_put_back_owes_what_it_declares() -> None:
+    """After a restore, acknowledged events may be missing below the mark that the store declares, and no
+    others.
+    """
+    history = good(3, 40)
+    lost = next(line for line in history.lines if is_stored(line))
+    lines = [line for line in history.lines if line is not lost]
+    assert not check(lines).holds
+    lines.append({"at": 1e6, "side": "test", "what": "restored"})
+    assert not check(lines).holds
+    declared = {"side": "store", "what": "mark", "node": lost["node"], "spool": lost["spool"]}
+    lines.append({"at": 1e6 + 1, **declared, "assumed": lost["number"]})
+    assert check(lines).holds
+
+
+def test_lines_of_several_files_are_joined_and_a_torn_one_is_left_out(tmp_path: Path) -> None:
+    """In the order in which they were written, whoever wrote them."""
+    one, two = Recorder(tmp_path, "caller"), Recorder(tmp_path, "wire")
+    one("began", job="1")
+    two("hello", node="a")
+    one("ended", job="1")
+    one.close()
+    two.close()
+    with (tmp_path / "wire.jsonl").open("a") as file:
+        file.write('{"at": 1, "what": "se')
+    assert [line["what"] for line in read(tmp_path)] == ["began", "hello", "ended"]
