@@ -63,10 +63,15 @@ class TextFormatter(logging.Formatter):
 
 
 def set_up(style: str, level: str, stream: TextIO | None = None) -> None:
-    """Send our log records to a stream (stderr by default) as `json` or `text`. For composition roots."""
+    """Send our log records to a stream (stderr by default) as `json` or `text`, and what libraries warn of in
+    the same form. For composition roots.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     root = logging.getLogger("seawall")
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     root.propagate = False
+    others = logging.getLogger()
+    others.handlers[:] = [handler]
+    others.setLevel(max(logging.WARNING, root.level))

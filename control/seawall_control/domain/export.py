@@ -17,7 +17,8 @@ from typing import Final
 from seawall_control.domain.events import MICROS, Event, Json, Severity
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RUN_BY_SPREADSHEETS: Final = ("=", "+", "-", "@", "\t", "\r")
+_RUN_BY_SPREADSHEETS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Those that OWASP names (CSV Injection); the last four are the full-width forms of the first."""
 
 
 class Format(IntEnum):

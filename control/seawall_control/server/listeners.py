@@ -47,6 +47,7 @@ class Listeners:
             ) from error
         self.parts = HttpParts(
             uses.events,
+            uses.event_views,
             uses.fleet,
             uses.health,
             uses.hub,

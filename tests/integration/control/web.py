@@ -43,7 +43,7 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
 async def read_chunk(reader: asyncio.StreamReader) -> bytes:
     """Return the next chunk of a chunked body; empty at its end."""
     async with asyncio.timeout(PATIENCE_S):
-        size = int(await reader.readline(), 16)
+        size = int(await reader.readuntil(b"\n"), 16)
         data = await reader.readexactly(size + 2)
     return data[:-2]
 

@@ -1,7 +1,8 @@
 """HTTP of the control plane.
 
 parts.py is what the endpoints use, app.py wraps the application, listener.py serves it. pages.py holds
-/health, /ready, /metrics and /status, events.py the error events. answers.py and reading.py are how all of
+/health, /ready, /metrics and /status, events.py the error events, export.py
+them as a file. answers.py and reading.py are how all of
 them fail and read, guard.py what stands in front: a Host header that names this listener (a page of another
 site must not reach it through DNS rebinding), and for changes JSON as content type from the same site.
 

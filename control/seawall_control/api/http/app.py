@@ -12,6 +12,7 @@ from seawall_control.api.http.alerts import Alerts
 from seawall_control.api.http.analysis import Analysis
 from seawall_control.api.http.answers import http_failure
 from seawall_control.api.http.events import Events
+from seawall_control.api.http.export import Export
 from seawall_control.api.http.guard import Guard
 from seawall_control.api.http.headers import CommonHeaders
 from seawall_control.api.http.healing import Healing
@@ -34,6 +35,7 @@ def routes(parts: HttpParts) -> list[BaseRoute]:
         *Healing(parts).routes(),
         *Alerts(parts).routes(),
         *Analysis(parts).routes(),
+        *Export(parts).routes(),
         *Events(parts).routes(),
         *Methods(parts).routes(),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ import uvicorn
 from seawall_control.api.http.app import application
 from seawall_control.api.http.connection import BoundedProtocol
 from seawall_control.api.http.parts import HttpParts
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of an answer that we have cut off; why is said where it was."""
+    return "returned without completing response" not in record.getMessage()
 
 
 class _Server(uvicorn.Server):
@@ -79,6 +85,7 @@ class HttpServer:
             h11_max_incomplete_event_size=64 * 1024,
         )
         config.load()
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         config.ssl = context
         self._server = _Server(config)
 

@@ -9,6 +9,7 @@ from seawall_control.api.gate import Gate
 from seawall_control.api.registry import Registry
 from seawall_control.domain.access import MethodAccess
 from seawall_control.services.edge import Clock
+from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
@@ -21,6 +22,7 @@ class HttpParts:
     """What the endpoints use."""
 
     events: EventService
+    event_views: EventViews
     fleet: Fleet
     health: HealthService
     hub: Hub

@@ -8,6 +8,7 @@ disconnected by the listener.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -18,6 +19,8 @@ HEARTBEAT_S: Final = 15.0
 """Below the idle limit of every common proxy."""
 PATIENCE_S: Final = 0.1
 
+_log = logging.getLogger("seawall.control.http")
+
 Emit = Callable[[bytes], Awaitable[None]]
 
 
@@ -25,7 +28,8 @@ class Streaming(Response):
     """An answer that is produced while it is sent.
 
     `produce` is given a function that sends a chunk and returns when it is written. What it raises before the
-    head is sent becomes `failed(error)`; afterwards it is `last_words(error)`, the last chunk.
+    head is sent becomes `failed(error)`; afterwards it is `last_words(error)`, the last chunk. An
+    answer that has no form for last words is cut off; its reader misses the last chunk (RFC 9112, 8).
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class Streaming(Response):
         *,
         media_type: str,
         failed: Callable[[Exception], Response],
-        last_words: Callable[[Exception], bytes],
+        last_words: Callable[[Exception], bytes] | None,
         heartbeat: Callable[[], bytes] | None = None,
         heartbeat_s: float = HEARTBEAT_S,
         headers: Mapping[str, str] | None = None,
@@ -94,7 +98,14 @@ class Streaming(Response):
             await self._failed(error)(scope, receive, send)
             return
         await begin()
-        last = self._last_words(error) if isinstance(error, Exception) else b""
+        last = b""
+        if isinstance(error, Exception):
+            if self._last_words is None:
+                _log.warning(
+                    "an answer was cut off", extra={"fields": {"path": scope["path"], "reason": str(error)}}
+                )
+                return
+            last = self._last_words(error)
         await send({"type": "http.response.body", "body": last, "more_body": False})
 
 

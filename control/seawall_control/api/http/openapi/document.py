@@ -197,7 +197,10 @@ def _by_hand(route: Route) -> dict[str, Any]:
                 *_TIMEOUTS,
             ],
             "responses": {
-                "200": {"description": text, "content": {ANSWERS.get(key, "application/json"): {}}},
+                "200": {
+                    "description": text,
+                    "content": {kind: {} for kind in ANSWERS.get(key, ("application/json",))},
+                },
                 "default": _ERROR,
             },
         }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seawall_control.api.http.events import FILTERS
+from seawall_control.api.http.export import MEDIA
+from seawall_control.api.http.export import PATHS as EXPORTS
 
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "number"}
@@ -34,6 +36,18 @@ QUERIES: Final[Mapping[str, Query]] = {
         ("limit", {"type": "integer"}, "Another name of `page_size`."),
         ("order_by", {"type": "string", "enum": ["timestamp desc", "timestamp"]}, "Default: newest first."),
     ),
+    **{
+        f"GET {path}": (
+            (
+                "format",
+                {"type": "string", "enum": ["ndjson", "csv", "json"]},
+                "Default: by `Accept`, else ndjson.",
+            ),
+            ("limit", {"type": "integer"}, "Most events; 0 means all."),
+            *_CONDITIONS,
+        )
+        for path in EXPORTS
+    },
     "DELETE /api/v1/errors": (
         ("older_than_days", _NUMBER, "Delete resolved events older than this."),
         ("validate_only", _SWITCH, "Count only."),
@@ -83,11 +97,12 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Schemas of bodies, by method and path."""
 
-ANSWERS: Final[Mapping[str, str]] = {
-    "GET /livez": "text/plain",
-    "GET /ready": "text/plain",
-    "GET /readyz": "text/plain",
-    "GET /metrics": "text/plain",
-    "GET /api/v1/errors/stream": "text/event-stream",
+ANSWERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "GET /livez": ("text/plain",),
+    "GET /ready": ("text/plain",),
+    "GET /readyz": ("text/plain",),
+    "GET /metrics": ("text/plain",),
+    "GET /api/v1/errors/stream": ("text/event-stream",),
+    **{f"GET {path}": tuple(kind.partition(";")[0] for kind in MEDIA.values()) for path in EXPORTS},
 }
 """What is not answered with JSON."""
