@@ -14,6 +14,7 @@ from seawall_control.api import codec
 from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
+from seawall_control.domain.healing import case_filters
 from seawall_control.domain.healing.actions import CATALOGUE, Action
 from seawall_control.domain.healing.conditions import UNITS, Condition
 from seawall_control.domain.healing.engine import Case, State
@@ -189,10 +190,17 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
 
         async def work() -> pb.ListHealingCasesResponse:
             if request.open:
+                wanted = case_filters.parse(request.filter)
                 return pb.ListHealingCasesResponse(
-                    cases=[case_message(case) for case in self._healing.open_cases]
+                    cases=[
+                        case_message(case)
+                        for case in self._healing.open_cases
+                        if case_filters.matches(wanted, case)
+                    ]
                 )
-            page = await self._healing.cases(size=request.page_size, token=request.page_token)
+            page = await self._healing.cases(
+                filter_text=request.filter, size=request.page_size, token=request.page_token
+            )
             return pb.ListHealingCasesResponse(
                 cases=[case_message(case) for case in page.cases], next_page_token=page.next_token
             )

@@ -16,6 +16,7 @@ from seawall_policy.durations import format_duration, parse_duration
 
 M = TypeVar("M", bound=Message)
 _DURATION = "google.protobuf.Duration"
+_ANYTHING = ("google.protobuf.Struct", "google.protobuf.Value")
 
 
 class Mistake(ValueError):
@@ -94,6 +95,8 @@ def _item(field: FieldDescriptor, value: object, place: str) -> Any:
         return value
     if field.message_type.full_name == _DURATION:
         return _duration(value, place)
+    if field.message_type.full_name in _ANYTHING:
+        return value
     if field.message_type.full_name.startswith("google.protobuf."):
         return str(value)
     return _json(value, field.message_type, place)

@@ -177,14 +177,16 @@ class ListHealingActionsResponse(_message.Message):
     def __init__(self, conditions: _Optional[_Iterable[_Union[HealingCondition, _Mapping]]] = ..., actions: _Optional[_Iterable[_Union[HealingAction, _Mapping]]] = ...) -> None: ...
 
 class ListHealingCasesRequest(_message.Message):
-    __slots__ = ("open", "page_size", "page_token")
+    __slots__ = ("open", "page_size", "page_token", "filter")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     open: bool
     page_size: int
     page_token: str
-    def __init__(self, open: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, open: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class ListHealingCasesResponse(_message.Message):
     __slots__ = ("cases", "next_page_token")

@@ -17,6 +17,7 @@ from typing import Final
 from seawall_control.domain import paging
 from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS
+from seawall_control.domain.healing import case_filters
 from seawall_control.domain.healing.codec import case_of, case_text
 from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
 from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Undo
@@ -34,7 +35,7 @@ TIDY_EVERY_S: Final = 3600.0
 KEEP_ENTRIES: Final = 5000
 _KEEP_US: Final = 90 * 86400 * MICROS
 _REMEMBERED: Final = 1000
-"""Entries that are read at the start: an open case is among the newest."""
+"""Entries that are read at once: at the start, since an open case is among the newest, and to find some."""
 
 _log = logging.getLogger("seawall.control.healing")
 
@@ -239,14 +240,26 @@ class HealingService:
 
     # ------------------------------------------------------------------------------------------------- cases
 
-    async def cases(self, *, size: int = 0, token: str = "") -> CasePage:
-        """Return changes of cases, newest first."""
+    async def cases(self, *, filter_text: str = "", size: int = 0, token: str = "") -> CasePage:
+        """Return changes of cases, newest first. Raise `InvalidFilter` or `InvalidPageToken`."""
+        wanted = case_filters.parse(filter_text)
         limit = paging.page_size(size, default=50, most=1000)
-        before = int(paging.decode(token, ("healing",))[0]) if token else 0
-        found = await self._store.entries(TOPIC, before=before, limit=limit + 1)
-        page = found[:limit]
-        more = paging.encode((page[-1].number,), ("healing",)) if len(found) > limit else ""
-        return CasePage([case for entry in page if (case := _read(entry)) is not None], more)
+        scope = ("healing", filter_text)
+        before = int(paging.decode(token, scope)[0]) if token else 0
+        found: list[Case] = []
+        while True:
+            entries = await self._store.entries(TOPIC, before=before, limit=_REMEMBERED)
+            for entry in entries:
+                case = _read(entry)
+                if case is None or not case_filters.matches(wanted, case):
+                    continue
+                if len(found) == limit:
+                    return CasePage(found, paging.encode((before,), scope))
+                found.append(case)
+                before = entry.number
+            if len(entries) < _REMEMBERED:
+                return CasePage(found, "")
+            before = entries[-1].number
 
     @property
     def open_cases(self) -> tuple[Case, ...]:

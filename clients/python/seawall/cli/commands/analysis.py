@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
 
-    from seawall.v1.admin_analysis_pb2 import Recommendation
+    from seawall.v1.admin_analysis_pb2 import Exhaustion, Recommendation
 
     R = TypeVar("R", bound=Message)
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
-_SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
 
 
 @click.group()
@@ -32,12 +31,6 @@ def analysis() -> None:
 def _send(target: str, method: str, request: Message, response: type[R]) -> R:
     with connect(target, timeout_s=30.0) as seawall:
         return seawall.call(f"/seawall.v1.AnalysisService/{method}", request, response)
-
-
-def _plain(message: Message) -> Any:
-    from google.protobuf import json_format
-
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
 
 
 def _duration(seconds: float | None) -> Duration | None:
@@ -72,6 +65,7 @@ def _window_option(command: Any) -> Any:
 @output_option
 def show(window: float | None, target: str, output: str) -> None:
     """Say everything about a window of time on one page."""
+    from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
     request = pb.GetAnalysisRequest(window=_duration(window))
@@ -83,8 +77,9 @@ def show(window: float | None, target: str, output: str) -> None:
                 f"{found.total_events} events ({found.events_per_minute:.1f} a minute), "
                 f"{found.events_before} in the window before"
             ),
-            sparkline([float(point.events) for point in found.trend]),
         ]
+        if found.total_events:
+            parts.append(sparkline([float(point.events) for point in found.trend]))
         rates = [
             f"{name} {getattr(found, field):.1%}"
             for name, field in (
@@ -108,7 +103,12 @@ def show(window: float | None, target: str, output: str) -> None:
                 parts.append(render.table([title, "EVENTS", "SHARE"], rows, right="EVENTS SHARE"))
         if found.anomalies:
             unusual: list[list[str | render.Cell]] = [
-                [a.kind, a.subject or "all", _SEVERITIES.get(a.severity, "-"), a.text]
+                [
+                    a.kind,
+                    a.subject or "all",
+                    render.severity(analysis_shapes.severity(a.severity)),
+                    a.text,
+                ]
                 for a in found.anomalies
             ]
             parts.append(render.table(["UNUSUAL", "SUBJECT", "SEVERITY", "WHAT"], unusual))
@@ -121,7 +121,7 @@ def show(window: float | None, target: str, output: str) -> None:
             parts.append(_recommended(found.recommendations))
         return "\n\n".join(parts)
 
-    emit(output, _plain(found), page)
+    emit(output, analysis_shapes.analysis(found), page)
 
 
 @analysis.command()
@@ -132,6 +132,7 @@ def show(window: float | None, target: str, output: str) -> None:
 @output_option
 def trend(window: float | None, by: str, route: str, target: str, output: str) -> None:
     """Draw counts over time, told apart by a field."""
+    from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
     request = pb.GetTrendRequest(window=_duration(window), by=by, route=route)
@@ -146,7 +147,7 @@ def trend(window: float | None, by: str, route: str, target: str, output: str) -
     ]
     emit(
         output,
-        _plain(found),
+        analysis_shapes.trend(found),
         lambda: (
             render.table([by.upper() or "EVENTS OF", "EVENTS", "OVER TIME"], rows, right="EVENTS")
             if rows
@@ -164,7 +165,8 @@ def trend(window: float | None, by: str, route: str, target: str, output: str) -
 @control_option
 @output_option
 def forecast(window: float | None, route: str, ahead: int, target: str, output: str) -> None:
-    """Say how many events are to be expected, and when the disk is full if it goes on like this."""
+    """Say how many events are to be expected, and when disk, memory or open files are used up."""
+    from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
     request = pb.GetForecastRequest(window=_duration(window), route=route, ahead=ahead)
@@ -181,23 +183,38 @@ def forecast(window: float | None, route: str, ahead: int, target: str, output: 
             for p in found.points
         ]
         parts = [render.table(["FROM (UTC)", "EVENTS", "LOW", "HIGH"], rows, right="EVENTS LOW HIGH")]
-        for one in found.exhaustions:
-            when = (
-                f"full at {one.at.ToDatetime(tzinfo=UTC):%Y-%m-%d %H:%M} UTC if it goes on like this"
-                if one.HasField("at")
-                else "not growing"
-            )
-            parts.append(f"{one.resource}: {one.used:.0%} used, {when}")
+        parts += [
+            f"{one.resource.replace('_', ' ')}: {one.used:.1%} used, {_when(one)}"
+            for one in found.exhaustions
+        ]
         return "\n\n".join(parts)
 
-    emit(output, _plain(found), page)
+    emit(output, analysis_shapes.forecast(found), page)
+
+
+def _when(one: Exhaustion) -> str:
+    if not one.HasField("at"):
+        return "not growing steadily"
+    at = one.at.ToDatetime(tzinfo=UTC)
+    if at - datetime.now(UTC) > timedelta(days=365):
+        return "not used up within a year"
+    return f"used up at {at:%Y-%m-%d %H:%M} UTC if it goes on like this"
 
 
 def _recommended(found: Sequence[Recommendation]) -> str:
-    rows: list[list[str | render.Cell]] = [
-        [r.id if r.policy_name else "(advice)", r.route, r.title, r.evidence, r.cost] for r in found
-    ]
-    return render.table(["RECOMMENDATION", "ROUTE", "WHAT", "WHY", "COST"], rows)
+    """Return a paragraph for each: a row would be wider than any terminal."""
+    return "\n\n".join(
+        f"{r.route}: {r.title}\n"
+        + render.fields(
+            [
+                ("Why", r.evidence),
+                ("Cost", r.cost),
+                ("Apply", f"seawall analysis apply {r.id}" if r.policy_name else "only you can"),
+            ],
+            indent=2,
+        )
+        for r in found
+    )
 
 
 @analysis.command()
@@ -207,12 +224,15 @@ def _recommended(found: Sequence[Recommendation]) -> str:
 @output_option
 def recommend(window: float | None, policy_set: str, target: str, output: str) -> None:
     """List what could be changed in the policies, with the evidence."""
+    from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
     request = pb.ListRecommendationsRequest(policy_set=policy_set, window=_duration(window))
     found = _send(target, "ListRecommendations", request, pb.ListRecommendationsResponse).recommendations
     emit(
-        output, {"recommendations": [_plain(r) for r in found]}, lambda: _recommended(found) if found else ""
+        output,
+        {"recommendations": [analysis_shapes.recommendation(r) for r in found]},
+        lambda: _recommended(found) if found else "",
     )
     if not found:
         say("Nothing stands out.")
@@ -236,6 +256,7 @@ def apply(
     output: str,
 ) -> None:
     """Show what recommendation ID changes, and with --yes make it a revision."""
+    from seawall.cli import analysis_shapes
     from seawall.client.calls import default_author
     from seawall.v1 import admin_analysis_pb2 as pb
 
@@ -248,7 +269,7 @@ def apply(
     )
     found = _send(target, "ApplyRecommendation", request, pb.ApplyRecommendationResponse)
     rows: list[list[str | render.Cell]] = [[c.field, c.before or "-", c.after or "-"] for c in found.changes]
-    emit(output, _plain(found), lambda: render.table(["FIELD", "BEFORE", "AFTER"], rows))
+    emit(output, analysis_shapes.applied(found), lambda: render.table(["FIELD", "BEFORE", "AFTER"], rows))
     if found.HasField("revision"):
         say(f"In effect as revision {found.revision.revision}; `seawall rollout undo` takes it back.")
     else:
@@ -262,6 +283,7 @@ def apply(
 @output_option
 def settings(values: tuple[str, ...], target: str, output: str) -> None:
     """Show the numbers that decide what is unusual, or change some: `error_rate=0.2`."""
+    from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
     wanted = pb.AnalysisSettings()
@@ -281,4 +303,8 @@ def settings(values: tuple[str, ...], target: str, output: str) -> None:
         ask = pb.GetAnalysisSettingsRequest()
         found = _send(target, "GetAnalysisSettings", ask, pb.GetAnalysisSettingsResponse).settings
     rows: list[list[str | render.Cell]] = [[f.name, f"{value:g}"] for f, value in found.ListFields()]
-    emit(output, _plain(found), lambda: render.table(["SETTING", "VALUE"], rows, right="VALUE"))
+    emit(
+        output,
+        analysis_shapes.settings(found),
+        lambda: render.table(["SETTING", "VALUE"], rows, right="VALUE"),
+    )

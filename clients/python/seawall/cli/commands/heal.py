@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from seawall.cli import render
-from seawall.cli.options import connect, control_option, emit, output_option, say
+from seawall.cli.commands.heal_runbooks import COMMANDS
+from seawall.cli.heal_calls import send
+from seawall.cli.options import control_option, emit, output_option, say
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from seawall.v1.admin_healing_pb2 import HealingCase
-
-    R = TypeVar("R", bound=Message)
 
 _COLOURS: Final = {
     "helped": "green",
@@ -37,112 +36,28 @@ def heal() -> None:
     """
 
 
-def _send(target: str, method: str, request: Message, response: type[R]) -> R:
-    with connect(target, timeout_s=150.0) as seawall:
-        return seawall.call(f"/seawall.v1.HealingService/{method}", request, response)
-
-
-def _plain(message: Message) -> Any:
-    from google.protobuf import json_format
-
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
-
-
-def _mode(number: int) -> str:
-    from seawall.v1 import admin_healing_pb2 as pb
-
-    return pb.RunbookMode.Name(pb.RunbookMode.ValueType(number)).removeprefix("RUNBOOK_MODE_").lower()
-
-
 def _ago(case: HealingCase) -> str:
     return render.ago(case.change_time.ToDatetime(tzinfo=UTC), datetime.now(UTC))
 
 
 @heal.command()
-@control_option
-@output_option
-def runbooks(target: str, output: str) -> None:
-    """List the runbooks, the built-in ones included."""
-    from seawall.v1 import admin_healing_pb2 as pb
-
-    found = _send(target, "ListRunbooks", pb.ListRunbooksRequest(), pb.ListRunbooksResponse).runbooks
-    rows: list[list[str | render.Cell]] = [
-        [
-            r.name,
-            _mode(r.mode),
-            f"{r.condition} >= {r.threshold:g}",
-            r.subject,
-            render.span(r.lasting.ToTimedelta().total_seconds()),
-            r.action,
-            "built in" if r.built_in else f"version {r.etag}",
-        ]
-        for r in found
-    ]
-    emit(
-        output,
-        {"runbooks": [_plain(r) for r in found]},
-        lambda: render.table(["RUNBOOK", "MODE", "WHEN", "SUBJECT", "FOR", "DOES", "FROM"], rows),
-    )
-
-
-@heal.command("set")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
-@click.option("--dry-run", is_flag=True, help="Check only.")
-@control_option
-@output_option
-def set_(file: Any, dry_run: bool, target: str, output: str) -> None:
-    """Make or replace a runbook from FILE (YAML or JSON; `-` is stdin).
-
-    The keys are those of `seawall heal runbooks -o yaml`; times are like `90s` there. With the etag that it
-    shows, a change of somebody else in between is noticed.
-    """
-    import yaml
-    from google.protobuf import json_format
-
-    from seawall.v1 import admin_healing_pb2 as pb
-
-    try:
-        value = yaml.safe_load(file)
-        if not isinstance(value, dict):
-            raise click.ClickException(f"{file.name}: a runbook is a mapping, such as `name: ...`")
-        mode = value.get("mode")
-        if isinstance(mode, str) and not mode.startswith("RUNBOOK_MODE_"):
-            value["mode"] = f"RUNBOOK_MODE_{mode.upper()}"
-        runbook = json_format.ParseDict(value, pb.Runbook())
-    except (yaml.YAMLError, json_format.ParseError) as error:
-        raise click.ClickException(f"{file.name}: {error}") from error
-    request = pb.SetRunbookRequest(runbook=runbook, validate_only=dry_run)
-    kept = _send(target, "SetRunbook", request, pb.SetRunbookResponse).runbook
-    emit(output, _plain(kept), lambda: "")
-    say(
-        f"{kept.name} is fine; nothing was changed."
-        if dry_run
-        else f"{kept.name} is in force, mode {_mode(kept.mode)}."
-    )
-
-
-@heal.command()
-@click.argument("name")
-@control_option
-def delete(name: str, target: str) -> None:
-    """Delete runbook NAME; a built-in one comes back as it was."""
-    from seawall.v1 import admin_healing_pb2 as pb
-
-    _send(target, "DeleteRunbook", pb.DeleteRunbookRequest(name=name), pb.DeleteRunbookResponse)
-    say(f"{name} is deleted.")
-
-
-@heal.command()
 @click.option("--open", "open_", is_flag=True, help="Only what has not ended.")
+@click.option(
+    "--filter",
+    "filter_",
+    default="",
+    help='Only these, such as `id = "heal-12"` or `runbook = "disk-nearly-full" AND state = "failed"`.',
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most to show.")
 @control_option
 @output_option
-def cases(open_: bool, limit: int, target: str, output: str) -> None:
+def cases(open_: bool, filter_: str, limit: int, target: str, output: str) -> None:
     """List what runbooks did, newest first; every state of a case is a line."""
+    from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    request = pb.ListHealingCasesRequest(open=open_, page_size=limit)
-    found = _send(target, "ListHealingCases", request, pb.ListHealingCasesResponse).cases
+    request = pb.ListHealingCasesRequest(open=open_, page_size=limit, filter=filter_)
+    found = send(target, "ListHealingCases", request, pb.ListHealingCasesResponse).cases
     rows: list[list[str | render.Cell]] = [
         [
             c.id,
@@ -156,11 +71,11 @@ def cases(open_: bool, limit: int, target: str, output: str) -> None:
     ]
     emit(
         output,
-        {"cases": [_plain(c) for c in found]},
+        {"cases": [heal_shapes.case(c) for c in found]},
         lambda: render.table(["CASE", "AGO", "RUNBOOK", "SUBJECT", "STATE", "WHAT"], rows) if rows else "",
     )
     if not found:
-        say("No open case." if open_ else "No runbook has acted yet.")
+        say("No open case." if open_ else "No such case." if filter_ else "No runbook has acted yet.")
 
 
 @heal.command()
@@ -172,7 +87,7 @@ def approve(case_id: str, target: str) -> None:
     from seawall.v1 import admin_healing_pb2 as pb
 
     request = pb.ApproveHealingCaseRequest(id=case_id, actor=default_author())
-    case = _send(target, "ApproveHealingCase", request, pb.ApproveHealingCaseResponse).case
+    case = send(target, "ApproveHealingCase", request, pb.ApproveHealingCaseResponse).case
     say(f"{case.id} runs: {case.action} for {case.subject}. See `seawall heal cases`.")
 
 
@@ -186,7 +101,7 @@ def reject(case_id: str, reason: str, target: str) -> None:
     from seawall.v1 import admin_healing_pb2 as pb
 
     request = pb.RejectHealingCaseRequest(id=case_id, actor=default_author(), reason=reason)
-    case = _send(target, "RejectHealingCase", request, pb.RejectHealingCaseResponse).case
+    case = send(target, "RejectHealingCase", request, pb.RejectHealingCaseResponse).case
     say(f"{case.id} is rejected.")
 
 
@@ -195,12 +110,13 @@ def reject(case_id: str, reason: str, target: str) -> None:
 @output_option
 def diagnose(target: str, output: str) -> None:
     """Look at everything now, and say which runbooks would care; nothing is done."""
+    from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    found = _send(target, "Diagnose", pb.DiagnoseRequest(), pb.DiagnoseResponse).observations
+    found = send(target, "Diagnose", pb.DiagnoseRequest(), pb.DiagnoseResponse).observations
     rows: list[list[str | render.Cell]] = []
     for one in found:
-        holds = [f"{v.runbook} ({_mode(v.mode)})" for v in one.verdicts if v.holds]
+        holds = [f"{v.runbook} ({heal_shapes.mode(v.mode)})" for v in one.verdicts if v.holds]
         rows.append(
             [
                 one.condition,
@@ -212,7 +128,7 @@ def diagnose(target: str, output: str) -> None:
         )
     emit(
         output,
-        {"observations": [_plain(one) for one in found]},
+        {"observations": [heal_shapes.observation(one) for one in found]},
         lambda: render.table(["CONDITION", "SUBJECT", "MEASURE", "RUNBOOKS THAT HOLD", "EVIDENCE"], rows),
     )
 
@@ -222,13 +138,14 @@ def diagnose(target: str, output: str) -> None:
 @output_option
 def stats(target: str, output: str) -> None:
     """Say how often what was done helped."""
+    from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    found = _send(target, "GetHealingStats", pb.GetHealingStatsRequest(), pb.GetHealingStatsResponse)
+    found = send(target, "GetHealingStats", pb.GetHealingStatsRequest(), pb.GetHealingStatsResponse)
     rows: list[list[str | render.Cell]] = [[c.action, c.state, str(c.cases)] for c in found.counts]
     emit(
         output,
-        _plain(found),
+        heal_shapes.stats(found),
         lambda: render.table(["ACTION", "ENDED", "CASES"], rows, right="CASES") if rows else "",
     )
     if found.HasField("effectiveness"):
@@ -242,9 +159,10 @@ def stats(target: str, output: str) -> None:
 @output_option
 def actions(target: str, output: str) -> None:
     """List what can be observed, and what can be done with which parameters."""
+    from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    found = _send(target, "ListHealingActions", pb.ListHealingActionsRequest(), pb.ListHealingActionsResponse)
+    found = send(target, "ListHealingActions", pb.ListHealingActionsRequest(), pb.ListHealingActionsResponse)
 
     def table() -> str:
         seen = render.table(["CONDITION", "MEASURE"], [[c.name, c.unit] for c in found.conditions])
@@ -252,8 +170,16 @@ def actions(target: str, output: str) -> None:
         for action in found.actions:
             rows.append([action.name, "yes" if action.can_undo else "no", action.help])
             for p in action.parameters:
-                default = f" (default {_plain(p.default_value)})" if p.HasField("default_value") else ""
+                default = (
+                    f" (default {json.dumps(heal_shapes.value_of(p.default_value))})"
+                    if p.HasField("default_value")
+                    else ""
+                )
                 rows.append([f"  {p.name}", "", p.help + default])
         return f"{seen}\n\n{render.table(['ACTION', 'CAN BE TAKEN BACK', 'WHAT'], rows)}"
 
-    emit(output, _plain(found), table)
+    emit(output, heal_shapes.vocabulary(found), table)
+
+
+for command in COMMANDS:
+    heal.add_command(command)
