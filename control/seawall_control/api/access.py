@@ -67,6 +67,10 @@ def _entry(entry: Entry, record: audit.AuditRecord) -> pb.AuditEntry:
         suppressed=record.suppressed,
         credential=record.credential,
         chain=entry.chain,
+        call=record.call,
+        step=record.step,
+        changes=[pb.AuditChange(what=c.what, before=c.before, after=c.after) for c in record.changes],
+        more_changes=record.more_changes,
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from seawall_control.domain.access import Caller
-from seawall_control.domain.audit import RESOURCE_FIELDS
+from seawall_control.domain.audit import RESOURCE_FIELDS, AuditRecord, record_of
+from seawall_control.services.audit_witness import CallWitness
+from seawall_control.store.witness import witnessed
 
 MAX_LISTED = 20
 """Items of a repeated field that an entry names."""
@@ -28,6 +32,25 @@ class ServedCall:
     result: dict[str, str] = field(default_factory=dict)
     request_id: str = ""
     dry_run: bool = False
+    id: str = ""
+    """Ties the entries of the call together."""
+    witness: CallWitness | None = None
+    """Writes down what the call changes; None: it changes nothing."""
+    carried: asyncio.Future[Any] | None = None
+    """The change that goes on to its end though its caller may be gone."""
+    failure: tuple[str, str] = ("", "")
+    """Name of the status, and reason, of the failure that is answered over HTTP."""
+
+    def record(self) -> AuditRecord:
+        """Return what the audit says of the call now."""
+        return record_of(
+            self.caller,
+            self.method,
+            resource=self.resource,
+            request_id=self.request_id,
+            result=self.result,
+            call=self.id,
+        )
 
     def asked(self, request: Message) -> None:
         """Learn what a request is about."""
@@ -48,7 +71,8 @@ def serving(call: ServedCall) -> Iterator[ServedCall]:
     """Make a call the current one of this task and of those that it starts."""
     token = _current.set(call)
     try:
-        yield call
+        with witnessed(call.witness):
+            yield call
     finally:
         _current.reset(token)
 
@@ -56,6 +80,13 @@ def serving(call: ServedCall) -> Iterator[ServedCall]:
 def current() -> ServedCall | None:
     """Return the call that is being served; None outside of one."""
     return _current.get()
+
+
+async def begun() -> None:
+    """Have it on record that something is about to be done that no transaction holds."""
+    call = _current.get()
+    if call is not None and call.witness is not None:
+        await call.witness.begun()
 
 
 def author(claimed: str) -> str:

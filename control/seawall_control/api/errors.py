@@ -118,6 +118,33 @@ def reason_of(error: BaseException) -> str:
     return error.reason if isinstance(error, e.ControlError) else "INTERNAL"
 
 
+class Aborted(Exception):
+    """The servicer has ended the call; `status` says how."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+    @property
+    def reason(self) -> str:
+        """Reason of the ErrorInfo; empty without one."""
+        info = error_details_pb2.ErrorInfo()
+        for detail in self.status.details:
+            if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+                return str(info.reason)
+        return ""
+
+
+def outcome_of(error: BaseException | None) -> tuple[str, str]:
+    """Return the name of the status and the reason with which an error is answered; `OK` without one."""
+    if error is None:
+        return "OK", ""
+    if isinstance(error, Aborted):
+        name = next((c.name for c in grpc.StatusCode if c.value[0] == error.status.code), "UNKNOWN")
+        return name, error.reason
+    return _row(error)[0].name, reason_of(error)
+
+
 def _details(error: BaseException) -> list[Message]:
     metadata = {}
     if isinstance(error, e.EtagMismatch):

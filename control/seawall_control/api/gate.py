@@ -5,11 +5,13 @@ often, and what the audit says of it.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from seawall_control.api.caller import ServedCall
+from seawall_control.api.errors import outcome_of
 from seawall_control.api.local_user import LocalUsers
 from seawall_control.domain import access as rules
 from seawall_control.domain.access import EVERY_ROLE, Caller, MethodAccess, Role
@@ -25,6 +27,7 @@ from seawall_control.domain.errors import (
 )
 from seawall_control.domain.tokens import API_PREFIX, ENROLMENT_PREFIX
 from seawall_control.services.audit import AuditLog
+from seawall_control.services.audit_witness import CallWitness
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.tokens import TokenService
@@ -37,6 +40,7 @@ MAX_KEYS: Final = 10_000
 RECHECK_S: Final = 3.0
 """How often an open stream's credential is looked at again."""
 MAX_CREDENTIAL_CHARS: Final = 256
+CALL_ID_BYTES: Final = 8
 
 T = TypeVar("T")
 
@@ -129,7 +133,11 @@ class Gate:
             await self._refused(error, caller, method, shown)
             raise
         self.numbers.callers[caller.kind] = self.numbers.callers.get(caller.kind, 0) + 1
-        return ServedCall(caller, method)
+        call = ServedCall(caller, method)
+        if access is not None and access.changes:
+            call.id = os.urandom(CALL_ID_BYTES).hex()
+            call.witness = CallWitness(self.audit, call.record)
+        return call
 
     async def identify(self, shown: Presented) -> Caller:
         """Return who calls. Raise `Unauthenticated`."""
@@ -191,30 +199,33 @@ class Gate:
                 f"too many refused calls from {from_address}; the last one: {error}", wait_s
             ) from error
 
-    async def finished(self, call: ServedCall, access: MethodAccess, outcome: str, reason: str = "") -> None:
-        """Write down a call that changes something, and its outcome, also while it is being cancelled."""
-        if not access.changes or (call.dry_run and outcome == "OK"):
+    async def finished(self, call: ServedCall, outcome: str, reason: str = "") -> None:
+        """Close the record of a call, also while it is being cancelled. A change that is still carried out
+        closes it itself, when it is known what came of it.
+        """
+        if call.witness is None:
             return
-        record = record_of(
-            call.caller,
-            call.method,
-            resource=call.resource,
-            request_id=call.request_id,
-            outcome=outcome,
-            reason=reason,
-            result=call.result,
-        )
-        writing = self.audit.write(record)
+        if call.carried is not None and not call.carried.done():
+            self._background.start(self._finished_later(call, call.carried), "seawall-audit")
+            return
+        writing = call.witness.close(outcome, reason, dry_run=call.dry_run)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             self._background.start(writing, "seawall-audit")
             return
         await asyncio.shield(asyncio.get_running_loop().create_task(writing, name="seawall-audit"))
 
-    async def carried_out(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _finished_later(self, call: ServedCall, carried: asyncio.Future[Any]) -> None:
+        await asyncio.wait({carried})
+        error = None if carried.cancelled() else carried.exception()
+        outcome, reason = ("CANCELLED", "") if carried.cancelled() else outcome_of(error)
+        if call.witness is not None:
+            await call.witness.close(outcome, reason, dry_run=call.dry_run)
+
+    async def carried_out(self, work: Coroutine[Any, Any, T], call: ServedCall | None = None) -> T:
         """Return what a change gives. It goes on to its end when its caller leaves, or has no time left: a
         change consists of several steps, and half of one (a revision that is stored and never handed out) is
-        what nobody asked for.
+        what nobody asked for. With `call`, the record of the call stays open until then.
         """
         box: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
@@ -233,6 +244,8 @@ class Gate:
         # Without room beside the calls it is a part of its call, as it would be without all this.
         if not self._background.start(carry(), "seawall-change"):
             return await work
+        if call is not None:
+            call.carried = box
         return await asyncio.shield(box)
 
     async def while_valid(self, caller: Caller, work: Awaitable[T]) -> T:

@@ -157,18 +157,17 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         if isinstance(request, Message):
             call.asked(request)
         with serving(call):
-            run = self._run(call, access, context, work)
+            run = self._run(call, context, work)
             return await (self._gate.carried_out(run) if ends_once and access.changes else run)
 
     async def _run(
         self,
         call: ServedCall,
-        access: MethodAccess,
         context: Context,
         work: Callable[[Context], Awaitable[Any]],
     ) -> Any:
         async def record(outcome: str, reason: str) -> None:
-            await self._gate.finished(call, access, outcome, reason)
+            await self._gate.finished(call, outcome, reason)
 
         try:
             shown = cast("Context", _Recorded(context, record))
@@ -177,12 +176,12 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             # Recorded before it was sent.
             raise
         except Exception as error:  # noqa: BLE001 - what a servicer lets through, and a credential that ended
-            await self._gate.finished(call, access, "UNKNOWN", type(error).__name__)
+            await self._gate.finished(call, "UNKNOWN", type(error).__name__)
             await abort(context, error)
         except BaseException:
-            await self._gate.finished(call, access, "CANCELLED")
+            await self._gate.finished(call, "CANCELLED")
             raise
         if isinstance(response, Message):
             call.answered(response)
-        await self._gate.finished(call, access, "OK")
+        await self._gate.finished(call, "OK")
         return response

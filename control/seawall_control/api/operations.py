@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from seawall.v1 import admin_fleet_pb2 as pb
 from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
 from seawall_control.api import codec, stats_codec
-from seawall_control.api.caller import author
+from seawall_control.api.caller import author, begun
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
@@ -167,6 +167,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                     actor=author(request.actor)[:_MAX_ACTOR],
                 )
             )
+            await begun()
             return pb.ResetBreakerResponse(
                 results=_results(await self._fleet.command(request.proxy, command))
             )
@@ -184,6 +185,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 reason=request.reason[:_MAX_REASON],
                 actor=author(request.actor)[:_MAX_ACTOR],
             )
+            await begun()
             return pb.TripBreakerResponse(
                 results=_results(
                     await self._fleet.command(request.proxy, fleet_pb2.Command(trip_breaker=trip))
@@ -205,6 +207,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 reason=request.reason[:_MAX_REASON],
                 actor=author(request.actor)[:_MAX_ACTOR],
             )
+            await begun()
             return pb.HoldBreakerResponse(
                 results=_results(
                     await self._fleet.command(request.proxy, fleet_pb2.Command(hold_breaker=hold))

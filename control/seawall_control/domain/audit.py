@@ -1,22 +1,31 @@
 """The audit journal: who changed what, from where, with which outcome.
 
-Entries are chained (domain/records.py), so that one that is changed or removed in the middle shows. They hold
-no secrets: of what was asked only the names of things, never a value.
+A change of the store and its entry are one transaction (store/witness.py); a call that changes the store
+several times leaves several entries of one `call`, numbered by `step`. What fails, and what changes nothing
+that is stored, leaves one entry when it is over. Entries are chained (domain/records.py), so that one that
+is changed or removed in the middle shows. They hold no secrets: of what was asked only the names of things,
+never a value.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from seawall_control.domain.access import Caller
-from seawall_control.domain.records import Entry
+from seawall_control.domain.records import Entry, Touched
 from seawall_control.domain.redaction import redact_text
 
 TOPIC: Final = "audit"
+BEGUN: Final = "BEGUN"
+"""Outcome of an entry that is written before something is done that no transaction holds, such as a command
+to a proxy; what came of it is the next entry of the call.
+"""
 MAX_FIELD_CHARS: Final = 512
+MAX_CHANGES: Final = 20
+"""Things that one entry names of those that its transaction changed."""
 RESOURCE_FIELDS: Final = (
     "name", "id", "ids", "policy_set", "revision", "node", "proxy", "breaker", "serial", "filter", "rollout",
     "silence", "rule", "runbook", "group", "channel", "route", "cluster", "endpoint", "reason", "state",
@@ -40,11 +49,31 @@ class AuditRecord:
     """`OK`, or the name of the status code."""
     reason: str = ""
     """The stable reason of a failure."""
-    result: Mapping[str, str] = field(default_factory=dict)
+    result: dict[str, str] = field(default_factory=dict)
     """What came of it: the number and the hash of a revision, for example."""
     suppressed: int = 0
     """How many refused calls since the entry before it were not written down each."""
     credential: str = ""
+    call: str = ""
+    """The same in all entries of one call; empty: it has one only."""
+    step: int = 0
+    """1 for the first change that the call made in the store, and so on; 0: this entry is of no change."""
+    changes: tuple[Touched, ...] = ()
+    """What was changed in the transaction that this entry was written in, with hashes before and after."""
+    more_changes: int = 0
+    """How many more were."""
+
+
+def with_changes(record: AuditRecord, touched: Sequence[Touched], step: int) -> AuditRecord:
+    """Return the record of a transaction that has changed something."""
+    named = touched[:MAX_CHANGES]
+    return replace(
+        record,
+        result=record.result | {key: _cut(value) for one in named for key, value in one.facts},
+        step=step,
+        changes=tuple(Touched(_cut(one.what), one.before, one.after) for one in named),
+        more_changes=max(0, len(touched) - MAX_CHANGES),
+    )
 
 
 def _cut(text: str) -> str:
@@ -62,6 +91,7 @@ def record_of(
     reason: str = "",
     result: Mapping[str, str] | None = None,
     suppressed: int = 0,
+    call: str = "",
 ) -> AuditRecord:
     """Return the record of a call, cut to size and without secrets."""
     return AuditRecord(
@@ -77,6 +107,7 @@ def record_of(
         result={key: _cut(value) for key, value in (result or {}).items()},
         suppressed=suppressed,
         credential=caller.credential if caller else "",
+        call=call,
     )
 
 
@@ -96,6 +127,10 @@ def encoded(record: AuditRecord) -> str:
             "reason": record.reason,
             "result": dict(record.result),
             "suppressed": record.suppressed,
+            "call": record.call,
+            "step": record.step,
+            "changes": [[one.what, one.before, one.after] for one in record.changes],
+            "more_changes": record.more_changes,
         },
         separators=(",", ":"),
         ensure_ascii=False,
@@ -118,8 +153,11 @@ def decoded(entry: Entry) -> AuditRecord:
         found = value.get(key)
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
+    def number(key: str) -> int:
+        found = value.get(key)
+        return found if isinstance(found, int) else 0
+
     roles = value.get("roles")
-    suppressed = value.get("suppressed")
     return AuditRecord(
         actor=text("actor"),
         kind=text("kind"),
@@ -131,6 +169,19 @@ def decoded(entry: Entry) -> AuditRecord:
         outcome=text("outcome"),
         reason=text("reason"),
         result=texts("result"),
-        suppressed=suppressed if isinstance(suppressed, int) else 0,
+        suppressed=number("suppressed"),
         credential=text("credential"),
+        call=text("call"),
+        step=number("step"),
+        changes=_touched(value.get("changes")),
+        more_changes=number("more_changes"),
+    )
+
+
+def _touched(found: object) -> tuple[Touched, ...]:
+    items = found if isinstance(found, list) else []
+    return tuple(
+        Touched(str(item[0]), str(item[1]), str(item[2]))
+        for item in items
+        if isinstance(item, list) and len(item) == 3
     )

@@ -5,18 +5,26 @@ people who change it at once are noticed. An entry of a journal is JSON text wit
 in its topic, chained to the entry before it: whoever changes or removes one in the middle breaks the chain.
 Alert rules, silences, tokens, rollouts, runbooks are documents; audit, alert history, healing history are
 journals.
+
+A journal may be sealed: its links are then made with a key that is not in the store, so that whoever can
+write to the store and does not have the key can not make a link that holds.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Longest text of a document or an entry, in UTF-8."""
 MAX_NAME_CHARS: Final = 200
+
+
+Facts: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values, none of them secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class Put:
     name: str
     body: str
     expected: int | None = None
+    facts: Facts = ()
+    """What the audit says of it beside its name and hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,21 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """A key for the links of a journal, and the name by which a link says that it was made with it."""
+
+    name: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """Add an entry to a journal."""
 
     topic: str
     body: str
+    seal: Seal | None = None
+    """None: the link takes no key."""
 
 
 Change: TypeAlias = Put | Delete | Append
@@ -92,6 +112,19 @@ class DocumentConflict(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """Something that a transaction changed, as the audit names it."""
+
+    what: str
+    """Such as `alert-rule/burn` or `policy_set/default`."""
+    before: str = ""
+    """Hash of what was there; empty: nothing was, or it has none."""
+    after: str = ""
+    """Hash of what is there now; empty: nothing is, or it has none."""
+    facts: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What a list of changes came to, in their order."""
 
@@ -99,6 +132,8 @@ class Committed:
     """One for each Put."""
     entries: tuple[Entry, ...] = ()
     """One for each Append."""
+    touched: tuple[Touched, ...] = ()
+    """What is different now: one for each change that made a difference."""
 
 
 def check(changes: Iterable[Change]) -> None:
@@ -118,31 +153,79 @@ def check_expected(change: Put | Delete, actual: int) -> None:
         raise DocumentConflict(change.kind, change.name, change.expected, actual)
 
 
-def chained(before: str, topic: str, number: int, time_us: int, body: str) -> str:
-    """Return the link of an entry: SHA-256 over the link before it and everything that the entry says."""
-    text = "\n".join((before, topic, str(number), str(time_us), body))
-    return sha256(text.encode()).hexdigest()
+def hash_of(body: str) -> str:
+    """Return the hash of a document, as the audit shows it: SHA-256 in hexadecimal."""
+    return sha256(body.encode()).hexdigest()
+
+
+def touched_by(change: Put | Delete | Entry, before: str | None) -> Touched | None:
+    """Return what a change made different; `before` is the body that was there. None: nothing."""
+    if isinstance(change, Entry):
+        return Touched(f"{change.topic}#{change.number}", "", change.chain)
+    name = f"{change.kind}/{change.name}"
+    was = "" if before is None else hash_of(before)
+    if isinstance(change, Delete):
+        return Touched(name, was, "") if was else None
+    return Touched(name, was, hash_of(change.body), change.facts)
+
+
+def chained(
+    before: str, topic: str, number: int, time_us: int, body: str, *, seal: Seal | None = None
+) -> str:
+    """Return the link of an entry: SHA-256 over the link before it and everything that the entry says, or
+    with a seal `NAME:` and the HMAC-SHA-256 of the same.
+    """
+    text = "\n".join((before, topic, str(number), str(time_us), body)).encode()
+    if seal is None:
+        return sha256(text).hexdigest()
+    return f"{seal.name}:{hmac.digest(seal.key, text, 'sha256').hex()}"
 
 
 def next_entry(last: Entry | None, append: Append, at_us: int) -> Entry:
     """Return the entry that follows the last one of its topic."""
     number = last.number + 1 if last else 1
-    link = chained(last.chain if last else "", append.topic, number, at_us, append.body)
+    link = chained(last.chain if last else "", append.topic, number, at_us, append.body, seal=append.seal)
     return Entry(append.topic, number, at_us, append.body, link)
 
 
-def broken_link(entries: Sequence[Entry]) -> Entry | None:
-    """Return the first of these entries, oldest first, that does not follow from the one before it.
+class Seals(Protocol):
+    """The seals that a journal may have been made with."""
 
-    The first one is taken as it is unless it is number 1: what was before it may have been trimmed.
+    def named(self, name: str) -> Seal | None:
+        """Return a seal; None when there is none of this name."""
+        ...
+
+    def is_due(self, number: int) -> bool:
+        """Tell whether an entry with this number must be sealed."""
+        ...
+
+
+def broken_link(entries: Sequence[Entry], seals: Seals | None = None) -> Entry | None:
+    """Return the first of these entries, oldest first, that does not follow from the one before it, or lacks
+    the seal that it must have.
+
+    The first one is not held against what was before it unless it is number 1: that may have been trimmed.
     """
     before: Entry | None = None
     for entry in entries:
+        seal = None
+        if seals is not None:
+            name, colon, _ = entry.chain.partition(":")
+            seal = seals.named(name) if colon else None
+            if (colon and seal is None) or (not colon and seals.is_due(entry.number)):
+                return entry
         if before is not None or entry.number == 1:
             link = chained(
-                before.chain if before else "", entry.topic, entry.number, entry.time_us, entry.body
+                before.chain if before else "",
+                entry.topic,
+                entry.number,
+                entry.time_us,
+                entry.body,
+                seal=seal,
             )
-            if link != entry.chain or (before is not None and entry.number != before.number + 1):
+            if not hmac.compare_digest(link, entry.chain) or (
+                before is not None and entry.number != before.number + 1
+            ):
                 return entry
         before = entry
     return None

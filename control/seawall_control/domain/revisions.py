@@ -7,7 +7,7 @@ with old content, so that the number in effect at a proxy never goes down (xDS r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from seawall_control.domain.errors import EtagMismatch, InvalidRequest
@@ -63,6 +63,10 @@ class Applied:
 
     revision: Revision
     changed: bool
+    before: str = field(default="", compare=False)
+    """Hash of the revision that was the newest one; empty: there was none, or nothing has changed."""
+    repeated: bool = field(default=False, compare=False)
+    """This is the answer that was given before to the same request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +127,4 @@ def next_revision(latest: Revision | None, draft: Draft) -> Applied:
         create_time_us=draft.create_time_us,
         rollback_of=draft.rollback_of,
     )
-    return Applied(made, changed=True)
+    return Applied(made, changed=True, before=latest.hash if latest else "")

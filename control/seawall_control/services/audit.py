@@ -13,9 +13,10 @@ from seawall_control.domain.audit import TOPIC, AuditRecord, encoded
 from seawall_control.domain.buckets import Buckets
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.records import Append, Entry, broken_link
+from seawall_control.domain.records import Append, Entry, Seal, broken_link
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import RecordStore
+from seawall_control.store.witness import witnessed
 
 PAGE: Final = 500
 DAY_S: Final = 86_400
@@ -58,17 +59,23 @@ class AuditLog:
     def __init__(self, store: RecordStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.seal: Seal | None = None
         self._refusals = Buckets(per_second=REFUSALS_PER_S, burst=REFUSALS_BURST, capacity=1)
         self._suppressed = 0
         self.numbers = AuditNumbers()
 
+    def now_us(self) -> int:
+        """Return the time for an entry."""
+        return self._clock.now_us()
+
     async def write(self, record: AuditRecord) -> None:
-        """Write an entry. What the store does not take is logged and counted: the change that it is about
-        has been made, and its caller must hear so.
+        """Write an entry of a call that has changed nothing in the store. What the store does not take is
+        logged and counted: the caller must hear what came of the call all the same.
         """
         body = encoded(record)
         try:
-            await self._store.commit([Append(TOPIC, body)], at_us=self._clock.now_us())
+            with witnessed(None):
+                await self._store.commit([Append(TOPIC, body, self.seal)], at_us=self._clock.now_us())
         except Exception as error:  # noqa: BLE001 - whatever it was, the entry goes to the log
             self.numbers.lost += 1
             _log.error("an audit entry could not be stored (%s): %s", error, body)

@@ -183,7 +183,7 @@ class EnrolmentService:
                 if serial in {"", record.serial} and not record.revoked_us:
                     body = enrolment.encoded_certificate(replace(record, revoked_us=now_us))
                     changes += [
-                        Put(CERTIFICATE_KIND, record.name, body),
+                        Put(CERTIFICATE_KIND, record.name, body, facts=(("revoked", record.serial),)),
                         Put(REVOKED_KIND, record.name, body),
                     ]
         return changes

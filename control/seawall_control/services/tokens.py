@@ -66,7 +66,9 @@ class TokenService:
                 f"there are {MAX_TOKENS} tokens already; revoke those that nobody uses (seawall tokens list)"
             )
         try:
-            await self._store.commit([Put(KIND, name, tokens.encoded(token), expected=0)], at_us=now_us)
+            facts = (("token.name", name), ("token.id", token.id))
+            put = Put(KIND, name, tokens.encoded(token), expected=0, facts=facts)
+            await self._store.commit([put], at_us=now_us)
         except DocumentConflict:
             raise AlreadyExists(
                 f"there is a token named {name!r}; choose another name, or revoke that one first"

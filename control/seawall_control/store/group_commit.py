@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.records import Append, Touched
+from seawall_control.store import witness as witnesses
 
 MAX_GROUP: Final = 500
 """Events in one commit; a change that has more by itself is committed by itself."""
 MAX_QUEUED: Final = 256
+JOURNAL_AREA: Final = "records"
+"""What the entry of a witness concerns."""
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -30,9 +34,11 @@ class Job(Generic[C, T]):
 
     work: Callable[[C], Awaitable[T]]
     weight: int
-    area: str
+    areas: tuple[str, ...]
     """What the change concerns, for adapters that lock."""
     done: asyncio.Future[T]
+    durable: Callable[[], None] | None = None
+    """Called once it is, also when its caller has gone."""
 
     def refuse(self, error: BaseException) -> None:
         """Tell the caller that nothing was changed, unless it has gone."""
@@ -40,7 +46,9 @@ class Job(Generic[C, T]):
             self.done.set_exception(error)
 
     def answer(self, result: T) -> None:
-        """Tell the caller that the change is durable, unless it has gone."""
+        """Tell that the change is durable, the caller too unless it has gone."""
+        if self.durable is not None:
+            self.durable()
         if not self.done.done():
             self.done.set_result(result)
 
@@ -71,20 +79,38 @@ class GroupCommit(ABC, Generic[C]):
     def _probe_in_s(self) -> float:
         """Return how long to wait, while the store is ill, before it is tried without anybody asking."""
 
+    @abstractmethod
+    async def _append(self, db: C, change: Append, at_us: int) -> Any:
+        """Add an entry to a journal within the transaction that is open, in the area `JOURNAL_AREA`."""
+
     @property
     def queued(self) -> int:
         """Changes that wait."""
         return self._queue.qsize()
 
-    async def do(self, work: Callable[[C], Awaitable[T]], *, weight: int = 1, area: str = "") -> T:
-        """Run a change and return its result once it is durable.
+    async def do(
+        self,
+        work: Callable[[C], Awaitable[T]],
+        *,
+        weight: int = 1,
+        area: str = "",
+        told: Callable[[T], Sequence[Touched]] = witnesses.touched,
+    ) -> T:
+        """Run a change and return its result once it is durable. `told` says what it made different, for the
+        entry of a witness (store/witness.py), which is committed with it.
 
         Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
         `StoreUnavailable`.
         """
         if self._closed or self.failed.is_set():
             raise StoreUnavailable(f"the store does not take changes: {self.detail}")
-        job: Job[C, T] = Job(work, weight, area, asyncio.get_running_loop().create_future())
+        areas = (area,) if area else ()
+        durable: Callable[[], None] | None = None
+        witness = witnesses.current()
+        if witness is not None:
+            taken = witnesses.Taken(work, witness, self._append, told)
+            work, durable, areas = taken.work, taken.durable, (*areas, JOURNAL_AREA)
+        job: Job[C, T] = Job(work, weight, areas, asyncio.get_running_loop().create_future(), durable)
         await self._queue.put(job)
         return await job.done
 
@@ -132,6 +158,6 @@ class GroupCommit(ABC, Generic[C]):
             async with asyncio.timeout(self._probe_in_s()):
                 return await self._queue.get()
         except TimeoutError:
-            probe: Job[C, None] = Job(self._probe, 1, "", asyncio.get_running_loop().create_future())
+            probe: Job[C, None] = Job(self._probe, 1, (), asyncio.get_running_loop().create_future())
             probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
             return probe

@@ -47,6 +47,10 @@ def audit_entry(item: admin_access_pb2.AuditEntry) -> Shape:
         "reason": item.reason,
         "result": dict(sorted(item.result.items())),
         "suppressed": item.suppressed,
+        "call": item.call,
+        "step": item.step,
+        "changes": [{"what": c.what, "before": c.before, "after": c.after} for c in item.changes],
+        "more_changes": item.more_changes,
         "chain": item.chain,
     }
 

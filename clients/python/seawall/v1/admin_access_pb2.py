@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dseawall/v1/admin_access.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18seawall/v1/options.proto\"\xe8\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.seawall.v1.Role\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02id\x18\x07 \x01(\t\"k\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.seawall.v1.Role\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x13\x43reateTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.seawall.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListTokensResponse\x12!\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.seawall.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13RevokeTokenResponse\"\xd1\x03\n\nAuditEntry\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x12\n\nactor_kind\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x0e\n\x06method\x18\x07 \x01(\t\x12\x36\n\x08resource\x18\x08 \x03(\x0b\x32$.seawall.v1.AuditEntry.ResourceEntry\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0f\n\x07outcome\x18\n \x01(\t\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x32\n\x06result\x18\x0c \x03(\x0b\x32\".seawall.v1.AuditEntry.ResultEntry\x12\x12\n\nsuppressed\x18\r \x01(\x03\x12\x12\n\ncredential\x18\x0e \x01(\t\x12\r\n\x05\x63hain\x18\x0f \x01(\t\x1a/\n\rResourceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bResultEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06method\x18\x04 \x01(\t\"\\\n\x18ListAuditEntriesResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.seawall.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12VerifyAuditRequest\"q\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\r\n\x05\x66irst\x18\x03 \x01(\x03\x12\x0c\n\x04last\x18\x04 \x01(\x03\x12\x0c\n\x04head\x18\x05 \x01(\t\x12\x0e\n\x06\x62roken\x18\x06 \x01(\x03\"S\n\x1b\x43reateEnrolmentTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"_\n\x1c\x43reateEnrolmentTokenResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x0fNodeCertificate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17ListCertificatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"f\n\x18ListCertificatesResponse\x12\x31\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32\x1b.seawall.v1.NodeCertificate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x19RevokeCertificatesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\"-\n\x1aRevokeCertificatesResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05\"\x15\n\x13GetAuthorityRequest\"@\n\x14GetAuthorityResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t2\xe6\x06\n\rAccessService\x12T\n\x0b\x43reateToken\x12\x1e.seawall.v1.CreateTokenRequest\x1a\x1f.seawall.v1.CreateTokenResponse\"\x04\x88\xb5\x18\x03\x12T\n\nListTokens\x12\x1d.seawall.v1.ListTokensRequest\x1a\x1e.seawall.v1.ListTokensResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x12T\n\x0bRevokeToken\x12\x1e.seawall.v1.RevokeTokenRequest\x1a\x1f.seawall.v1.RevokeTokenResponse\"\x04\x88\xb5\x18\x03\x12o\n\x14\x43reateEnrolmentToken\x12\'.seawall.v1.CreateEnrolmentTokenRequest\x1a(.seawall.v1.CreateEnrolmentTokenResponse\"\x04\x88\xb5\x18\x03\x12\x63\n\x10ListCertificates\x12#.seawall.v1.ListCertificatesRequest\x1a$.seawall.v1.ListCertificatesResponse\"\x04\x88\xb5\x18\x01\x12i\n\x12RevokeCertificates\x12%.seawall.v1.RevokeCertificatesRequest\x1a&.seawall.v1.RevokeCertificatesResponse\"\x04\x88\xb5\x18\x03\x12W\n\x0cGetAuthority\x12\x1f.seawall.v1.GetAuthorityRequest\x1a .seawall.v1.GetAuthorityResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10ListAuditEntries\x12#.seawall.v1.ListAuditEntriesRequest\x1a$.seawall.v1.ListAuditEntriesResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bVerifyAudit\x12\x1e.seawall.v1.VerifyAuditRequest\x1a\x1f.seawall.v1.VerifyAuditResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dseawall/v1/admin_access.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18seawall/v1/options.proto\"\xe8\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.seawall.v1.Role\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02id\x18\x07 \x01(\t\"k\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.seawall.v1.Role\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x13\x43reateTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.seawall.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListTokensResponse\x12!\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.seawall.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13RevokeTokenResponse\":\n\x0b\x41uditChange\x12\x0c\n\x04what\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xad\x04\n\nAuditEntry\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x12\n\nactor_kind\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x0e\n\x06method\x18\x07 \x01(\t\x12\x36\n\x08resource\x18\x08 \x03(\x0b\x32$.seawall.v1.AuditEntry.ResourceEntry\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0f\n\x07outcome\x18\n \x01(\t\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x32\n\x06result\x18\x0c \x03(\x0b\x32\".seawall.v1.AuditEntry.ResultEntry\x12\x12\n\nsuppressed\x18\r \x01(\x03\x12\x12\n\ncredential\x18\x0e \x01(\t\x12\r\n\x05\x63hain\x18\x0f \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x10 \x01(\t\x12\x0c\n\x04step\x18\x11 \x01(\x05\x12(\n\x07\x63hanges\x18\x12 \x03(\x0b\x32\x17.seawall.v1.AuditChange\x12\x14\n\x0cmore_changes\x18\x13 \x01(\x05\x1a/\n\rResourceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bResultEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06method\x18\x04 \x01(\t\"\\\n\x18ListAuditEntriesResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.seawall.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12VerifyAuditRequest\"q\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\r\n\x05\x66irst\x18\x03 \x01(\x03\x12\x0c\n\x04last\x18\x04 \x01(\x03\x12\x0c\n\x04head\x18\x05 \x01(\t\x12\x0e\n\x06\x62roken\x18\x06 \x01(\x03\"S\n\x1b\x43reateEnrolmentTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"_\n\x1c\x43reateEnrolmentTokenResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x0fNodeCertificate\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17ListCertificatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\"f\n\x18ListCertificatesResponse\x12\x31\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32\x1b.seawall.v1.NodeCertificate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x19RevokeCertificatesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\"-\n\x1aRevokeCertificatesResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05\"\x15\n\x13GetAuthorityRequest\"@\n\x14GetAuthorityResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t2\xe6\x06\n\rAccessService\x12T\n\x0b\x43reateToken\x12\x1e.seawall.v1.CreateTokenRequest\x1a\x1f.seawall.v1.CreateTokenResponse\"\x04\x88\xb5\x18\x03\x12T\n\nListTokens\x12\x1d.seawall.v1.ListTokensRequest\x1a\x1e.seawall.v1.ListTokensResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x12T\n\x0bRevokeToken\x12\x1e.seawall.v1.RevokeTokenRequest\x1a\x1f.seawall.v1.RevokeTokenResponse\"\x04\x88\xb5\x18\x03\x12o\n\x14\x43reateEnrolmentToken\x12\'.seawall.v1.CreateEnrolmentTokenRequest\x1a(.seawall.v1.CreateEnrolmentTokenResponse\"\x04\x88\xb5\x18\x03\x12\x63\n\x10ListCertificates\x12#.seawall.v1.ListCertificatesRequest\x1a$.seawall.v1.ListCertificatesResponse\"\x04\x88\xb5\x18\x01\x12i\n\x12RevokeCertificates\x12%.seawall.v1.RevokeCertificatesRequest\x1a&.seawall.v1.RevokeCertificatesResponse\"\x04\x88\xb5\x18\x03\x12W\n\x0cGetAuthority\x12\x1f.seawall.v1.GetAuthorityRequest\x1a .seawall.v1.GetAuthorityResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10ListAuditEntries\x12#.seawall.v1.ListAuditEntriesRequest\x1a$.seawall.v1.ListAuditEntriesResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bVerifyAudit\x12\x1e.seawall.v1.VerifyAuditRequest\x1a\x1f.seawall.v1.VerifyAuditResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,38 +70,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKETOKENREQUEST']._serialized_end=729
   _globals['_REVOKETOKENRESPONSE']._serialized_start=731
   _globals['_REVOKETOKENRESPONSE']._serialized_end=752
-  _globals['_AUDITENTRY']._serialized_start=755
-  _globals['_AUDITENTRY']._serialized_end=1220
-  _globals['_AUDITENTRY_RESOURCEENTRY']._serialized_start=1126
-  _globals['_AUDITENTRY_RESOURCEENTRY']._serialized_end=1173
-  _globals['_AUDITENTRY_RESULTENTRY']._serialized_start=1175
-  _globals['_AUDITENTRY_RESULTENTRY']._serialized_end=1220
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1222
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1317
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1319
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1411
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=1413
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=1433
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=1435
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=1548
-  _globals['_CREATEENROLMENTTOKENREQUEST']._serialized_start=1550
-  _globals['_CREATEENROLMENTTOKENREQUEST']._serialized_end=1633
-  _globals['_CREATEENROLMENTTOKENRESPONSE']._serialized_start=1635
-  _globals['_CREATEENROLMENTTOKENRESPONSE']._serialized_end=1730
-  _globals['_NODECERTIFICATE']._serialized_start=1733
-  _globals['_NODECERTIFICATE']._serialized_end=1927
-  _globals['_LISTCERTIFICATESREQUEST']._serialized_start=1929
-  _globals['_LISTCERTIFICATESREQUEST']._serialized_end=2007
-  _globals['_LISTCERTIFICATESRESPONSE']._serialized_start=2009
-  _globals['_LISTCERTIFICATESRESPONSE']._serialized_end=2111
-  _globals['_REVOKECERTIFICATESREQUEST']._serialized_start=2113
-  _globals['_REVOKECERTIFICATESREQUEST']._serialized_end=2170
-  _globals['_REVOKECERTIFICATESRESPONSE']._serialized_start=2172
-  _globals['_REVOKECERTIFICATESRESPONSE']._serialized_end=2217
-  _globals['_GETAUTHORITYREQUEST']._serialized_start=2219
-  _globals['_GETAUTHORITYREQUEST']._serialized_end=2240
-  _globals['_GETAUTHORITYRESPONSE']._serialized_start=2242
-  _globals['_GETAUTHORITYRESPONSE']._serialized_end=2306
-  _globals['_ACCESSSERVICE']._serialized_start=2309
-  _globals['_ACCESSSERVICE']._serialized_end=3179
+  _globals['_AUDITCHANGE']._serialized_start=754
+  _globals['_AUDITCHANGE']._serialized_end=812
+  _globals['_AUDITENTRY']._serialized_start=815
+  _globals['_AUDITENTRY']._serialized_end=1372
+  _globals['_AUDITENTRY_RESOURCEENTRY']._serialized_start=1278
+  _globals['_AUDITENTRY_RESOURCEENTRY']._serialized_end=1325
+  _globals['_AUDITENTRY_RESULTENTRY']._serialized_start=1327
+  _globals['_AUDITENTRY_RESULTENTRY']._serialized_end=1372
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1374
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1469
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1471
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1563
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=1565
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=1585
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=1587
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=1700
+  _globals['_CREATEENROLMENTTOKENREQUEST']._serialized_start=1702
+  _globals['_CREATEENROLMENTTOKENREQUEST']._serialized_end=1785
+  _globals['_CREATEENROLMENTTOKENRESPONSE']._serialized_start=1787
+  _globals['_CREATEENROLMENTTOKENRESPONSE']._serialized_end=1882
+  _globals['_NODECERTIFICATE']._serialized_start=1885
+  _globals['_NODECERTIFICATE']._serialized_end=2079
+  _globals['_LISTCERTIFICATESREQUEST']._serialized_start=2081
+  _globals['_LISTCERTIFICATESREQUEST']._serialized_end=2159
+  _globals['_LISTCERTIFICATESRESPONSE']._serialized_start=2161
+  _globals['_LISTCERTIFICATESRESPONSE']._serialized_end=2263
+  _globals['_REVOKECERTIFICATESREQUEST']._serialized_start=2265
+  _globals['_REVOKECERTIFICATESREQUEST']._serialized_end=2322
+  _globals['_REVOKECERTIFICATESRESPONSE']._serialized_start=2324
+  _globals['_REVOKECERTIFICATESRESPONSE']._serialized_end=2369
+  _globals['_GETAUTHORITYREQUEST']._serialized_start=2371
+  _globals['_GETAUTHORITYREQUEST']._serialized_end=2392
+  _globals['_GETAUTHORITYRESPONSE']._serialized_start=2394
+  _globals['_GETAUTHORITYRESPONSE']._serialized_end=2458
+  _globals['_ACCESSSERVICE']._serialized_start=2461
+  _globals['_ACCESSSERVICE']._serialized_end=3331
 # @@protoc_insertion_point(module_scope)

@@ -73,8 +73,18 @@ class RevokeTokenResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class AuditChange(_message.Message):
+    __slots__ = ("what", "before", "after")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    before: str
+    after: str
+    def __init__(self, what: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
+
 class AuditEntry(_message.Message):
-    __slots__ = ("number", "time", "actor", "actor_kind", "roles", "address", "method", "resource", "request_id", "outcome", "reason", "result", "suppressed", "credential", "chain")
+    __slots__ = ("number", "time", "actor", "actor_kind", "roles", "address", "method", "resource", "request_id", "outcome", "reason", "result", "suppressed", "credential", "chain", "call", "step", "changes", "more_changes")
     class ResourceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +114,10 @@ class AuditEntry(_message.Message):
     SUPPRESSED_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
     CHAIN_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    MORE_CHANGES_FIELD_NUMBER: _ClassVar[int]
     number: int
     time: _timestamp_pb2.Timestamp
     actor: str
@@ -119,7 +133,11 @@ class AuditEntry(_message.Message):
     suppressed: int
     credential: str
     chain: str
-    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., actor_kind: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., address: _Optional[str] = ..., method: _Optional[str] = ..., resource: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., result: _Optional[_Mapping[str, str]] = ..., suppressed: _Optional[int] = ..., credential: _Optional[str] = ..., chain: _Optional[str] = ...) -> None: ...
+    call: str
+    step: int
+    changes: _containers.RepeatedCompositeFieldContainer[AuditChange]
+    more_changes: int
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., actor_kind: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., address: _Optional[str] = ..., method: _Optional[str] = ..., resource: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., result: _Optional[_Mapping[str, str]] = ..., suppressed: _Optional[int] = ..., credential: _Optional[str] = ..., chain: _Optional[str] = ..., call: _Optional[str] = ..., step: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[AuditChange, _Mapping]]] = ..., more_changes: _Optional[int] = ...) -> None: ...
 
 class ListAuditEntriesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "actor", "method")

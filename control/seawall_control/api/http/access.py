@@ -101,7 +101,7 @@ class Access:
             await _refuse(error, scope, receive, send)
             return
         call.resource["path"] = str(scope["path"])
-        await self._serve(call, access or _ANY_ROLE, scope, receive, send)
+        await self._serve(call, scope, receive, send)
 
     def _wanted(self, scope: Scope) -> tuple[str, MethodAccess | None, bool]:
         """Return the name of what is called, what it asks, and whether it asks nothing."""
@@ -126,9 +126,7 @@ class Access:
         # there is.
         return name, _ANY_ROLE, False
 
-    async def _serve(
-        self, call: ServedCall, access: MethodAccess, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _serve(self, call: ServedCall, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0
         closed = False
 
@@ -137,8 +135,10 @@ class Access:
             if message["type"] == "http.response.start":
                 status = int(message["status"])
                 # Before the caller hears of it: a change that was answered is on record.
-                outcome = "OK" if status < HTTPStatus.BAD_REQUEST else status_name(status)
-                await self._gate.finished(call, access, outcome)
+                outcome, reason = call.failure
+                if not outcome:
+                    outcome = "OK" if status < HTTPStatus.BAD_REQUEST else status_name(status)
+                await self._gate.finished(call, outcome, reason)
             closed = closed or message["type"] == "websocket.close"
             await send(message)
 
@@ -154,7 +154,7 @@ class Access:
                     await _refuse(error, scope, receive, send)
             except BaseException:
                 if status == 0:
-                    await self._gate.finished(call, access, "CANCELLED")
+                    await self._gate.finished(call, "CANCELLED")
                 raise
 
 

@@ -20,7 +20,7 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import json_object, only
-from seawall_control.api.http.rpc.methods import called
+from seawall_control.api.http.rpc.carrying import called
 from seawall_control.api.http.rpc.reading import fill
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import Json
@@ -55,7 +55,7 @@ class Alerts:
         """Answer with the thresholds of the built-in rules."""
         only(request)
         asked = pb.GetThresholdsRequest()
-        answer: Any = await called(self._parts.served, request, "AlertService", "GetThresholds", asked)
+        answer: Any = await called(self._parts, request, "AlertService", "GetThresholds", asked)
         return json_answer(request, thresholds_json(answer.thresholds))
 
     async def change(self, request: Request) -> Response:
@@ -66,5 +66,5 @@ class Alerts:
             raise InvalidRequest("name a threshold: error_rate, specific_error_count, recovery_failure_rate")
         asked = pb.UpdateThresholdsRequest()
         fill(asked.thresholds, body)
-        answer: Any = await called(self._parts.served, request, "AlertService", "UpdateThresholds", asked)
+        answer: Any = await called(self._parts, request, "AlertService", "UpdateThresholds", asked)
         return json_answer(request, thresholds_json(answer.thresholds))

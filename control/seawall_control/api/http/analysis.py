@@ -21,7 +21,8 @@ from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.operations import breakers_json, recovery_json
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import number, only
-from seawall_control.api.http.rpc.methods import as_json, called
+from seawall_control.api.http.rpc.carrying import called
+from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import Json
 from seawall_control.domain.recovery import recovery_of
@@ -72,11 +73,15 @@ class Analysis:
         minutes = number(request, "window_minutes", 60.0)
         if not 5 <= minutes <= _LONGEST_MINUTES:
             raise InvalidRequest(f"window_minutes must be from 5 to {_LONGEST_MINUTES:g}")
-        served, fleet = self._parts.served, self._parts.fleet
+        fleet = self._parts.fleet
         asked = admin_analysis_pb2.GetAnalysisRequest(window=codec.seconds(minutes * 60))
-        found: Any = await called(served, request, "AnalysisService", "GetAnalysis", asked)
+        found: Any = await called(self._parts, request, "AnalysisService", "GetAnalysis", asked)
         healing = await called(
-            served, request, "HealingService", "GetHealingStats", admin_healing_pb2.GetHealingStatsRequest()
+            self._parts,
+            request,
+            "HealingService",
+            "GetHealingStats",
+            admin_healing_pb2.GetHealingStatsRequest(),
         )
         nodes = fleet.chosen("")
         lately = total_of(fleet.stats.lately(nodes, window_s=_RECENT_S).values())

@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
 from seawall_control.api import request_id
-from seawall_control.api.errors import DOMAIN, http_status, http_status_of, reason_of, status_of
-from seawall_control.api.http.rpc.context import Aborted
+from seawall_control.api.caller import current
+from seawall_control.api.errors import DOMAIN, Aborted, http_status, http_status_of, reason_of, status_of
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import Json
 
@@ -95,6 +95,9 @@ def _response(
             # A detail of a kind that this process does not know has no form in JSON.
             details.append({"@type": detail.type_url})
     code = _CODE_NAMES.get(status.code, grpc.StatusCode.UNKNOWN)
+    call = current()
+    if call is not None:
+        call.failure = (code.name, reason)
     response = JSONResponse(
         {
             "error": {

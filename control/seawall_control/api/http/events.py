@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from seawall.v1 import admin_events_pb2 as pb
 from seawall.v1 import event_pb2
 from seawall_control.api import codec
 from seawall_control.api.event_json import counts_json, event_json
@@ -18,6 +19,7 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of
+from seawall_control.api.http.rpc.carrying import changed
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS, EventChange
 
@@ -149,10 +151,10 @@ class Events:
     async def resolve(self, request: Request) -> Response:
         """Mark one event as dealt with."""
         body = await json_object(request)
-        event = await self._parts.events.update(
-            request.path_params["id"],
-            EventChange(resolved=True, resolution=text_of(body, "resolution") or None),
-        )
+        event_id = request.path_params["id"]
+        change = EventChange(resolved=True, resolution=text_of(body, "resolution") or None)
+        asked = pb.UpdateEventRequest(event=event_pb2.ErrorEvent(id=event_id))
+        event = await changed(self._parts.gate, asked, self._parts.events.update(event_id, change))
         return JSONResponse(event_json(event))
 
     async def resolve_many(self, request: Request) -> Response:
@@ -161,20 +163,28 @@ class Events:
         ids = body.get("ids", [])
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
             raise InvalidRequest("ids must be a list of strings")
-        count = await self._parts.events.resolve(
+        asked = pb.ResolveEventsRequest(
             ids=ids,
-            filter_text=text_of(body, "filter"),
+            filter=text_of(body, "filter"),
             resolution=text_of(body, "resolution"),
             validate_only=switch_of(body, "validate_only"),
         )
+        work = self._parts.events.resolve(
+            ids=ids,
+            filter_text=asked.filter,
+            resolution=asked.resolution,
+            validate_only=asked.validate_only,
+        )
+        count = await changed(self._parts.gate, asked, work)
         return JSONResponse({"resolved": count})
 
     async def delete(self, request: Request) -> Response:
         """Delete resolved events older than some days."""
         only(request, "older_than_days", "validate_only")
         days = number(request, "older_than_days", 0)
-        count = await self._parts.events.delete_resolved(
-            older_than_us=int(min(days, 1e6) * 86400 * MICROS),
-            validate_only=flag(request, "validate_only"),
+        asked = pb.DeleteResolvedEventsRequest(validate_only=flag(request, "validate_only"))
+        work = self._parts.events.delete_resolved(
+            older_than_us=int(min(days, 1e6) * 86400 * MICROS), validate_only=asked.validate_only
         )
+        count = await changed(self._parts.gate, asked, work)
         return JSONResponse({"deleted": count})

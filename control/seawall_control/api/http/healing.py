@@ -19,7 +19,8 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import json_object, only
-from seawall_control.api.http.rpc.methods import as_json, called
+from seawall_control.api.http.rpc.carrying import called
+from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.domain.errors import InvalidRequest
 
 _RPC: Final = "/seawall.v1.HealingService"
@@ -46,7 +47,7 @@ class Healing:
         """Answer with how many cases ended how."""
         only(request)
         asked = admin_healing_pb2.GetHealingStatsRequest()
-        answer = await called(self._parts.served, request, "HealingService", "GetHealingStats", asked)
+        answer = await called(self._parts, request, "HealingService", "GetHealingStats", asked)
         return json_answer(request, as_json(answer))
 
     async def diagnose(self, request: Request) -> Response:
@@ -55,5 +56,5 @@ class Healing:
         if await json_object(request, optional=True):
             raise InvalidRequest("diagnose takes no fields: it looks at everything")
         asked = admin_healing_pb2.DiagnoseRequest()
-        answer = await called(self._parts.served, request, "HealingService", "Diagnose", asked)
+        answer = await called(self._parts, request, "HealingService", "Diagnose", asked)
         return json_answer(request, as_json(answer))

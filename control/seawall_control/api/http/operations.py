@@ -23,7 +23,8 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import json_object, number, only, text_of
-from seawall_control.api.http.rpc.methods import as_json, called
+from seawall_control.api.http.rpc.carrying import called
+from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.api.operations import worst
 from seawall_control.domain.errors import InvalidRequest, NotFound
 from seawall_control.domain.events import Json
@@ -128,7 +129,7 @@ class Operations:
         asked = admin_fleet_pb2.ResetBreakerRequest(
             breaker=name, proxy=text_of(body, "proxy"), reason=text_of(body, "reason")
         )
-        answer = await called(self._parts.served, request, "OperationsService", "ResetBreaker", asked)
+        answer = await called(self._parts, request, "OperationsService", "ResetBreaker", asked)
         return json_answer(request, as_json(answer))
 
     async def recovery(self, request: Request) -> Response:

@@ -21,11 +21,13 @@ from seawall_control.domain.events import (
 )
 from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.groups import Group
 from seawall_control.domain.ingest import take_in
 from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
+from seawall_control.store import witness
 from seawall_control.store.memory.groups import MemoryGroups
 from seawall_control.store.memory.records import MemoryRecords
 from seawall_control.store.port import Elsewhere, EventQuery, StoreReport
@@ -51,7 +53,9 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         before = self._requests.get(draft.request_id) if draft.request_id else None
         if before is not None:
             check_repeat(before, draft)
-            return Applied(self._revisions[before.policy_set][before.revision - 1], before.changed)
+            return Applied(
+                self._revisions[before.policy_set][before.revision - 1], before.changed, repeated=True
+            )
         applied = next_revision(line[-1] if line else None, draft)
         if applied.changed:
             line.append(applied.revision)
@@ -59,7 +63,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             self._requests[draft.request_id] = Remembered(
                 draft.policy_set, draft.hash, draft.rollback_of, applied.revision.revision, applied.changed
             )
-        return applied
+        return self._seen(applied)
 
     async def answered(self, request_id: str) -> Applied | None:
         """See `PolicyStore.answered`."""
@@ -67,7 +71,9 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         return (
             None
             if before is None
-            else Applied(self._revisions[before.policy_set][before.revision - 1], before.changed)
+            else Applied(
+                self._revisions[before.policy_set][before.revision - 1], before.changed, repeated=True
+            )
         )
 
     async def revision(self, policy_set: str, number: int) -> Revision:
@@ -156,7 +162,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
         """See `EventStore.update_event`."""
         self._events[event_id] = changed(await self.event(event_id), change, at_us=at_us)
-        return self._events[event_id]
+        return self._seen(self._events[event_id])
 
     async def resolve(self, ids: Sequence[str] | Node, *, resolution: str, at_us: int, dry_run: bool) -> int:
         """See `EventStore.resolve`."""
@@ -170,6 +176,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
                 self._events[event.id] = changed(
                     event, EventChange(resolved=True, resolution=resolution), at_us=at_us
                 )
+            self._seen(len(chosen), witness.events)
         return len(chosen)
 
     async def counts(self, *, at_us: int) -> EventCounts:
@@ -191,7 +198,24 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         if not dry_run:
             for event_id in chosen:
                 del self._events[event_id]
+            self._seen(len(chosen), witness.events)
         return len(chosen)
+
+    async def change_group(self, group_id: str, change: Callable[[Group], Group]) -> Group:
+        """See `GroupStore.change_group`."""
+        return self._seen(await super().change_group(group_id, change))
+
+    async def merge_groups(
+        self, into: str, ids: Sequence[str], change: Callable[[Group, Sequence[Group]], Group]
+    ) -> Group:
+        """See `GroupStore.merge_groups`."""
+        return self._seen(await super().merge_groups(into, ids, change))
+
+    async def split_group(
+        self, group_id: str, prints: Sequence[str], change: Callable[[Group], Group]
+    ) -> Group:
+        """See `GroupStore.split_group`."""
+        return self._seen(await super().split_group(group_id, prints, change))
 
     async def remember(self, proxy: ProxyRecord) -> None:
         """See `FleetStore.remember`."""

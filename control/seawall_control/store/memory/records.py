@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Document, Entry, Put
+from seawall_control.domain.records import Append, Change, Committed, Document, Entry, Put, Touched
+from seawall_control.store import witness as witnesses
+
+T = TypeVar("T")
 
 
 class MemoryRecords:
@@ -22,22 +26,36 @@ class MemoryRecords:
         journals = {topic: list(entries) for topic, entries in self._journals.items()}
         put: list[Document] = []
         appended: list[Entry] = []
+        touched: list[Touched | None] = []
         for change in changes:
             if isinstance(change, Append):
                 journal = journals.setdefault(change.topic, [])
                 journal.append(records.next_entry(journal[-1] if journal else None, change, at_us))
                 appended.append(journal[-1])
+                touched.append(records.touched_by(journal[-1], None))
                 continue
             key = (change.kind, change.name)
             version = documents[key].version if key in documents else 0
             records.check_expected(change, version)
+            touched.append(records.touched_by(change, documents[key].body if key in documents else None))
             if isinstance(change, Put):
                 documents[key] = Document(*key, version + 1, change.body, at_us)
                 put.append(documents[key])
             else:
                 documents.pop(key, None)
         self._documents, self._journals = documents, journals
-        return Committed(tuple(put), tuple(appended))
+        return self._seen(Committed(tuple(put), tuple(appended), tuple(filter(None, touched))))
+
+    def _seen(self, result: T, told: Callable[[T], Sequence[Touched]] = witnesses.touched) -> T:
+        """Add the entry of a witness, if there is one and the change made a difference; return its result."""
+        witness = witnesses.current()
+        found = told(result) if witness is not None else ()
+        if witness is not None and found:
+            append = witness.entry(found)
+            journal = self._journals.setdefault(append.topic, [])
+            journal.append(records.next_entry(journal[-1] if journal else None, append, witness.now_us()))
+            witness.durable()
+        return result
 
     async def document(self, kind: str, name: str) -> Document | None:
         """See `RecordStore.document`."""

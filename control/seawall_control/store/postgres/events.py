@@ -14,7 +14,7 @@ from seawall_control.domain.recent import COUNTED
 from seawall_control.domain.rollups import Bound
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
-from seawall_control.store import group_sql
+from seawall_control.store import group_sql, witness
 from seawall_control.store import rows as r
 from seawall_control.store.filter_sql import numbered, to_sql
 from seawall_control.store.port import EventQuery
@@ -197,7 +197,9 @@ class PostgresEvents(Adapter):
                 row = await db.fetchrow(sql, *parameters, low, last, int64(at_us), resolution)
                 return (0, 0) if row is None else (row[0], row[1])
 
-            touched, at = await self._writer.do(work, area="events")
+            touched, at = await self._writer.do(
+                work, area="events", told=lambda done: witness.events(done[0])
+            )
             total += touched
             if touched < BULK:
                 return total
@@ -240,7 +242,7 @@ class PostgresEvents(Adapter):
                 await db.execute("DELETE FROM event_hours WHERE events = 0")
                 return int(touched)
 
-            touched = await self._writer.do(work, area="events")
+            touched = await self._writer.do(work, area="events", told=witness.events)
             total += touched
             if touched < BULK:
                 return total

@@ -43,7 +43,7 @@ class PostgresPolicies(Adapter):
                 made = await db.fetchrow(_ONE, before.policy_set, before.revision)
                 if made is None:
                     raise NotFound(f"policy set {before.policy_set} has no revision {before.revision}")
-                return Applied(r.revision_of(tuple(made)), before.changed)
+                return Applied(r.revision_of(tuple(made)), before.changed, repeated=True)
         latest = await db.fetchrow(_NEWEST, draft.policy_set)
         applied = next_revision(None if latest is None else r.revision_of(tuple(latest)), draft)
         new = applied.revision
@@ -79,7 +79,9 @@ class PostgresPolicies(Adapter):
         row = await self._readers.row(
             "SELECT policy_set, revision, changed FROM requests WHERE request_id = $1", request_id
         )
-        return None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]))
+        return (
+            None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]), repeated=True)
+        )
 
     async def revision(self, policy_set: str, number: int) -> Revision:
         """See `PolicyStore.revision`."""

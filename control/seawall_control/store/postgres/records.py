@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put
+from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put, Touched
 from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.journal import ENTRY, append
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.rows import int64
 
 _DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = $1"
-_ENTRY: Final = "SELECT topic, number, time_us, body, chain FROM journal WHERE topic = $1"
 
 
 class PostgresRecords(Adapter):
@@ -25,16 +25,23 @@ class PostgresRecords(Adapter):
         async def work(db: Connection) -> Committed:
             documents: list[Document] = []
             entries: list[Entry] = []
+            touched: list[Touched | None] = []
             for change in changes:
                 if isinstance(change, Append):
-                    entries.append(await _append(db, change, at_us))
+                    entries.append(await append(db, change, at_us))
+                    touched.append(records.touched_by(entries[-1], None))
                     continue
+                version, before = await _found(db, change)
+                records.check_expected(change, version)
+                touched.append(records.touched_by(change, before))
                 if isinstance(change, Put):
-                    documents.append(await _put(db, change, at_us))
+                    documents.append(await _put(db, change, version + 1, at_us))
                 else:
-                    await _delete(db, change)
+                    await db.execute(
+                        "DELETE FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
+                    )
                 await self._tell(db, kind=change.kind, name=change.name)
-            return Committed(tuple(documents), tuple(entries))
+            return Committed(tuple(documents), tuple(entries), tuple(filter(None, touched)))
 
         return await self._writer.do(work, weight=max(1, len(changes)), area="records")
 
@@ -55,7 +62,7 @@ class PostgresRecords(Adapter):
     ) -> Sequence[Entry]:
         """See `RecordStore.entries`."""
         found = await self._readers.rows(
-            f"{_ENTRY} AND number > $2 AND ($3::bigint = 0 OR number < $3) "
+            f"{ENTRY} AND number > $2 AND ($3::bigint = 0 OR number < $3) "
             f"ORDER BY number {'ASC' if oldest_first else 'DESC'} LIMIT $4",
             topic,
             int64(after),
@@ -81,17 +88,16 @@ class PostgresRecords(Adapter):
         return await self._writer.do(work, area="records")
 
 
-async def _version(db: Connection, change: Put | Delete) -> int:
-    version = await db.fetchval(
-        "SELECT version FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
+async def _found(db: Connection, change: Put | Delete) -> tuple[int, str | None]:
+    """Return version and body of the document that a change is about; 0 and None when there is none."""
+    row = await db.fetchrow(
+        "SELECT version, body FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
     )
-    return int(version or 0)
+    return (0, None) if row is None else (int(row[0]), str(row[1]))
 
 
-async def _put(db: Connection, change: Put, at_us: int) -> Document:
-    version = await _version(db, change)
-    records.check_expected(change, version)
-    made = Document(change.kind, change.name, version + 1, change.body, at_us)
+async def _put(db: Connection, change: Put, version: int, at_us: int) -> Document:
+    made = Document(change.kind, change.name, version, change.body, at_us)
     await db.execute(
         "INSERT INTO documents (kind, name, version, body, update_time_us) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, body = excluded.body, "
@@ -101,24 +107,5 @@ async def _put(db: Connection, change: Put, at_us: int) -> Document:
         made.version,
         made.body,
         made.update_time_us,
-    )
-    return made
-
-
-async def _delete(db: Connection, change: Delete) -> None:
-    records.check_expected(change, await _version(db, change))
-    await db.execute("DELETE FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name)
-
-
-async def _append(db: Connection, change: Append, at_us: int) -> Entry:
-    row = await db.fetchrow(f"{_ENTRY} ORDER BY number DESC LIMIT 1", change.topic)
-    made = records.next_entry(None if row is None else Entry(*row), change, at_us)
-    await db.execute(
-        "INSERT INTO journal (topic, number, time_us, body, chain) VALUES ($1, $2, $3, $4, $5)",
-        made.topic,
-        made.number,
-        made.time_us,
-        made.body,
-        made.chain,
     )
     return made

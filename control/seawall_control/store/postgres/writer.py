@@ -21,8 +21,9 @@ from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
+from seawall_control.domain.records import Append, Entry
 from seawall_control.store.group_commit import GroupCommit, Job
-from seawall_control.store.postgres import errors
+from seawall_control.store.postgres import errors, journal
 from seawall_control.store.postgres.opening import (
     AREAS,
     Server,
@@ -71,6 +72,9 @@ class Writer(GroupCommit[Connection]):
         if self._db is not None:
             await hang_up(self._db)
             self._db = None
+
+    async def _append(self, db: Connection, change: Append, at_us: int) -> Entry:
+        return await journal.append(db, change, at_us)
 
     def _probe_in_s(self) -> float:
         if self._db is not None and not self._db.is_closed():
@@ -147,7 +151,7 @@ class Writer(GroupCommit[Connection]):
         await db.execute("BEGIN")
         number = ""
         try:
-            areas = sorted({AREAS[job.area] for job in group if job.area})
+            areas = sorted({AREAS[area] for job in group for area in job.areas})
             number = str(await db.fetchval(_BEGIN, self.server.lock_class, areas))
             results = [await self._one(db, job, alone=len(group) == 1) for job in group]
         except BaseException as error:

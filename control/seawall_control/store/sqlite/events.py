@@ -16,7 +16,7 @@ from seawall_control.domain.recent import COUNTED
 from seawall_control.domain.rollups import Bound
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
-from seawall_control.store import group_sql
+from seawall_control.store import group_sql, witness
 from seawall_control.store import rows as r
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.group_sql import marks
@@ -212,7 +212,7 @@ class SqliteEvents(Adapter):
                     touched += cursor.rowcount
                 return len(numbers), numbers[-1] if numbers else low, touched
 
-            size, at, touched = await self._writer.do(work)
+            size, at, touched = await self._writer.do(work, told=lambda done: witness.events(done[2]))
             total += touched
             if size < _BULK:
                 return total
@@ -252,7 +252,7 @@ class SqliteEvents(Adapter):
                 self._writer.reclaim_soon()
                 return cursor.rowcount
 
-            touched = await self._writer.do(work)
+            touched = await self._writer.do(work, told=witness.events)
             total += touched
             if touched < _BULK:
                 return total

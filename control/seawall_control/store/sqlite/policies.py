@@ -33,7 +33,9 @@ class SqlitePolicies(Adapter):
                     before = Remembered(row[0], row[1], row[2], row[3], bool(row[4]))
                     check_repeat(before, draft)
                     return Applied(
-                        await self._revision_in(db, before.policy_set, before.revision), before.changed
+                        await self._revision_in(db, before.policy_set, before.revision),
+                        before.changed,
+                        repeated=True,
                     )
             latest = await self._latest_in(db, draft.policy_set)
             applied = next_revision(latest, draft)
@@ -74,7 +76,9 @@ class SqlitePolicies(Adapter):
         row = await self._readers.row(
             "SELECT policy_set, revision, changed FROM requests WHERE request_id = ?", (request_id,)
         )
-        return None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]))
+        return (
+            None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]), repeated=True)
+        )
 
     async def _revision_in(self, db: aiosqlite.Connection, policy_set: str, number: int) -> Revision:
         for row in await db.execute_fetchall(_ONE, (policy_set, number)):

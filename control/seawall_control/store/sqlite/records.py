@@ -8,12 +8,12 @@ from typing import Final
 import aiosqlite
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put
+from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put, Touched
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.adapter import Adapter
+from seawall_control.store.sqlite.journal import ENTRY, append
 
 _DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = ?"
-_ENTRY: Final = "SELECT topic, number, time_us, body, chain FROM journal WHERE topic = ?"
 
 
 class SqliteRecords(Adapter):
@@ -26,17 +26,22 @@ class SqliteRecords(Adapter):
         async def work(db: aiosqlite.Connection) -> Committed:
             documents: list[Document] = []
             entries: list[Entry] = []
+            touched: list[Touched | None] = []
             for change in changes:
                 if isinstance(change, Append):
-                    entries.append(await _append(db, change, at_us))
-                elif isinstance(change, Put):
-                    documents.append(await _put(db, change, at_us))
+                    entries.append(await append(db, change, at_us))
+                    touched.append(records.touched_by(entries[-1], None))
+                    continue
+                version, before = await _found(db, change)
+                records.check_expected(change, version)
+                touched.append(records.touched_by(change, before))
+                if isinstance(change, Put):
+                    documents.append(await _put(db, change, version + 1, at_us))
                 else:
-                    records.check_expected(change, await _version(db, change))
                     await db.execute(
                         "DELETE FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
                     )
-            return Committed(tuple(documents), tuple(entries))
+            return Committed(tuple(documents), tuple(entries), tuple(filter(None, touched)))
 
         return await self._writer.do(work, weight=len(changes))
 
@@ -57,7 +62,7 @@ class SqliteRecords(Adapter):
     ) -> Sequence[Entry]:
         """See `RecordStore.entries`."""
         found = await self._readers.rows(
-            f"{_ENTRY} AND number > ? AND (? = 0 OR number < ?) "
+            f"{ENTRY} AND number > ? AND (? = 0 OR number < ?) "
             f"ORDER BY number {'ASC' if oldest_first else 'DESC'} LIMIT ?",
             (topic, int64(after), int64(before), int64(before), limit),
         )
@@ -77,32 +82,19 @@ class SqliteRecords(Adapter):
         return await self._writer.do(work)
 
 
-async def _version(db: aiosqlite.Connection, change: Put | Delete) -> int:
+async def _found(db: aiosqlite.Connection, change: Put | Delete) -> tuple[int, str | None]:
+    """Return version and body of the document that a change is about; 0 and None when there is none."""
     for row in await db.execute_fetchall(
-        "SELECT version FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
+        "SELECT version, body FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
     ):
-        return int(row[0])
-    return 0
+        return int(row[0]), str(row[1])
+    return 0, None
 
 
-async def _put(db: aiosqlite.Connection, change: Put, at_us: int) -> Document:
-    version = await _version(db, change)
-    records.check_expected(change, version)
-    made = Document(change.kind, change.name, version + 1, change.body, at_us)
+async def _put(db: aiosqlite.Connection, change: Put, version: int, at_us: int) -> Document:
+    made = Document(change.kind, change.name, version, change.body, at_us)
     await db.execute(
         "INSERT OR REPLACE INTO documents (kind, name, version, body, update_time_us) VALUES (?, ?, ?, ?, ?)",
         (made.kind, made.name, made.version, made.body, made.update_time_us),
-    )
-    return made
-
-
-async def _append(db: aiosqlite.Connection, change: Append, at_us: int) -> Entry:
-    last = None
-    for row in await db.execute_fetchall(f"{_ENTRY} ORDER BY number DESC LIMIT 1", (change.topic,)):
-        last = Entry(*row)
-    made = records.next_entry(last, change, at_us)
-    await db.execute(
-        "INSERT INTO journal (topic, number, time_us, body, chain) VALUES (?, ?, ?, ?, ?)",
-        (made.topic, made.number, made.time_us, made.body, made.chain),
     )
     return made

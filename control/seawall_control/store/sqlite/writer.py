@@ -21,7 +21,9 @@ from typing import Any, Final, TypeAlias
 import aiosqlite
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
+from seawall_control.domain.records import Append, Entry
 from seawall_control.store.group_commit import GroupCommit, Job
+from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
 
 PROBE_S: Final = 5.0
@@ -52,6 +54,9 @@ class Writer(GroupCommit[aiosqlite.Connection]):
             return self._wal.stat().st_size
         except OSError:
             return 0
+
+    async def _append(self, db: aiosqlite.Connection, change: Append, at_us: int) -> Entry:
+        return await journal.append(db, change, at_us)
 
     def _probe_in_s(self) -> float:
         return PROBE_S

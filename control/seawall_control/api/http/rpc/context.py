@@ -9,10 +9,10 @@ from typing import Any, Final, Never
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from starlette.requests import Request
 
-from seawall_control.api.errors import DETAILS_KEY
+from seawall_control.api.errors import DETAILS_KEY, Aborted
 
 Sink = Callable[[Message], Awaitable[None]]
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -21,23 +21,6 @@ _NOT_METADATA: Final = frozenset(
     {"host", "connection", "content-length", "content-type", "transfer-encoding", "accept", "te", "upgrade"}
 )
 """Headers that are HTTP's own business."""
-
-
-class Aborted(Exception):
-    """The servicer has ended the call; `status` says how."""
-
-    def __init__(self, status: status_pb2.Status) -> None:
-        super().__init__(status.message)
-        self.status = status
-
-    @property
-    def reason(self) -> str:
-        """Reason of the ErrorInfo; empty without one."""
-        info = error_details_pb2.ErrorInfo()
-        for detail in self.status.details:
-            if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-                return str(info.reason)
-        return ""
 
 
 def metadata_of(request: Request) -> Metadata:

@@ -7,10 +7,8 @@ request that needs nobody's answer any more is cancelled, as gRPC cancels it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from google.protobuf import json_format, message_factory
@@ -24,7 +22,7 @@ from starlette.routing import Route
 
 from seawall.v1 import options_pb2
 from seawall_control.api.caller import current
-from seawall_control.api.gate import Gate
+from seawall_control.api.errors import Aborted
 from seawall_control.api.http.access import calls_by_path
 from seawall_control.api.http.answers import (
     CLIENT_GONE,
@@ -37,11 +35,11 @@ from seawall_control.api.http.answers import (
 from seawall_control.api.http.deadline import timeout_s
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import json_body, only
-from seawall_control.api.http.rpc.context import Aborted, HttpContext
+from seawall_control.api.http.rpc.carrying import clock, to_its_end, within
+from seawall_control.api.http.rpc.context import HttpContext
 from seawall_control.api.http.rpc.reading import fill, from_query, parse_json
 from seawall_control.api.http.streaming import Emit, Streaming, gone
-from seawall_control.api.registry import Registry
-from seawall_control.domain.errors import DeadlineExceeded, NotFound
+from seawall_control.domain.errors import NotFound
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """What gRPC takes: the largest policy document, and what surrounds it, twice."""
@@ -91,17 +89,6 @@ def _words(error: Exception) -> dict[str, Any]:
     return found
 
 
-async def called(served: Registry, request: Request, service: str, method: str, message: Message) -> Message:
-    """Return what an RPC of `seawall.v1` answers, for a path that is written by hand. Raise `Aborted`."""
-    handler: Any = served.services[f"seawall.v1.{service}"][method]
-    left_s = _clock(timeout_s(request.headers))
-    context = HttpContext(request, remaining_s=left_s)
-    async with _within(left_s):
-        answer: Message = await handler.unary_unary(message, context)
-    context.raise_set_code()
-    return answer
-
-
 class Methods:
     """The RPCs."""
 
@@ -142,7 +129,7 @@ class Methods:
                 405, f"{method.full_name} changes something: use POST", headers={"allow": allowed}
             )
         handler: Any = self._parts.served.services[method.containing_service.full_name][method.name]
-        left_s = _clock(timeout_s(request.headers))
+        left_s = clock(timeout_s(request.headers))
         message = await _message(request, method)
         served = current()
         if served is not None:
@@ -151,22 +138,8 @@ class Methods:
             return _stream(request, handler.unary_stream, message, left_s)
         servicer = handler.unary_unary
         if not changes_nothing(method):
-            servicer = _to_its_end(self._parts.gate, servicer)
+            servicer = to_its_end(self._parts.gate, servicer)
         return await _unary(request, servicer, message, left_s)
-
-
-def _to_its_end(gate: Gate, servicer: Callable[[Message, HttpContext], Any]) -> Callable[..., Any]:
-    """Return the servicer of an RPC that changes something; see `Gate.carried_out`."""
-    return lambda message, context: gate.carried_out(servicer(message, context))
-
-
-def _clock(limit_s: float) -> Callable[[], float | None]:
-    """Return a function that tells how much of the caller's time is left."""
-    if math.isinf(limit_s):
-        return lambda: None
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit_s
-    return lambda: max(0.0, end - loop.time())
 
 
 async def _message(request: Request, method: MethodDescriptor) -> Message:
@@ -192,7 +165,7 @@ async def _unary(
     context = HttpContext(request, remaining_s=left_s)
 
     async def work() -> bytes:
-        async with _within(left_s):
+        async with within(left_s):
             answer = await servicer(message, context)
         context.raise_set_code()
         served = current()
@@ -242,7 +215,7 @@ def _stream(
         context = HttpContext(request, remaining_s=left_s, sink=sink)
         finished = False
         try:
-            async with _within(left_s):
+            async with within(left_s):
                 answer = servicer(message, context)
                 if hasattr(answer, "__aiter__"):
                     async for item in answer:
@@ -265,16 +238,3 @@ def _stream(
         last_words=last_words,
         heartbeat=(lambda: b": still here\n\n") if events else None,
     )
-
-
-@contextlib.asynccontextmanager
-async def _within(left_s: Callable[[], float | None]) -> AsyncIterator[None]:
-    """Raise `DeadlineExceeded` when the caller's time is up."""
-    limit = asyncio.timeout(left_s())
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise DeadlineExceeded("the time that the request gave has passed") from None

@@ -1,0 +1,131 @@
+"""What is written down of a change in the transaction that makes it.
+
+While a call is served that the audit is to know of, whoever admits it names a witness. Every transaction that
+changes something from then on takes an entry of the witness with it: both are durable, or neither. Nothing on
+the way has to pass it on, so nothing on the way can forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import singledispatch
+from typing import Any, Generic, Protocol, TypeVar
+
+from seawall_control.domain.events import Event
+from seawall_control.domain.groups import Group
+from seawall_control.domain.records import Append, Committed, Touched
+from seawall_control.domain.revisions import Applied
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Witness(Protocol):
+    """Says what is written down."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is changed now still belongs to the call; work that outlives it does not."""
+        ...
+
+    def now_us(self) -> int:
+        """Return the time of the entry."""
+        ...
+
+    def entry(self, touched: Sequence[Touched]) -> Append:
+        """Return the entry for a transaction. Asked again when the transaction is run again."""
+        ...
+
+    def durable(self) -> None:
+        """Hear that a transaction with an entry is committed."""
+        ...
+
+
+_current: ContextVar[Witness | None] = ContextVar("seawall_witness", default=None)
+
+
+@contextmanager
+def witnessed(witness: Witness | None) -> Iterator[None]:
+    """Have changes of this task, and of those that it starts, witnessed."""
+    token = _current.set(witness)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current() -> Witness | None:
+    """Return who is to write down what is changed now."""
+    witness = _current.get()
+    return witness if witness is not None and witness.is_open else None
+
+
+@singledispatch
+def touched(result: Any) -> Sequence[Touched]:  # noqa: ARG001 - what others than those below return
+    """Return what a change has made different, by what it returns. Upkeep, which nobody calls for, returns
+    what says nothing: it is not written down.
+    """
+    return ()
+
+
+@touched.register
+def _(result: Committed) -> Sequence[Touched]:
+    return result.touched
+
+
+@touched.register
+def _(result: Applied) -> Sequence[Touched]:
+    if not result.changed or result.repeated:
+        return ()
+    made = result.revision
+    facts = (("revision.revision", str(made.revision)), ("revision.hash", made.hash))
+    return (Touched(f"policy_set/{made.policy_set}", result.before, made.hash, facts),)
+
+
+@touched.register
+def _(result: Event) -> Sequence[Touched]:
+    return (Touched(f"event/{result.id}"),)
+
+
+@touched.register
+def _(result: Group) -> Sequence[Touched]:
+    return (Touched(f"group/{result.id}"),)
+
+
+def events(number: int) -> Sequence[Touched]:
+    """Return the same for events that were changed or deleted in one go."""
+    return (Touched(f"events: {number}"),) if number else ()
+
+
+class Taken(Generic[C, T]):
+    """A change that takes its entry with it."""
+
+    def __init__(
+        self,
+        work: Callable[[C], Awaitable[T]],
+        witness: Witness,
+        append: Callable[[C, Append, int], Awaitable[Any]],
+        told: Callable[[T], Sequence[Touched]],
+    ) -> None:
+        self._work = work
+        self._witness = witness
+        self._append = append
+        self._told = told
+        self._written = False
+
+    async def work(self, db: C) -> T:
+        """Make the change and add its entry, if it made a difference."""
+        self._written = False
+        result = await self._work(db)
+        found = self._told(result)
+        if found:
+            await self._append(db, self._witness.entry(found), self._witness.now_us())
+            self._written = True
+        return result
+
+    def durable(self) -> None:
+        """Hear that the transaction is committed."""
+        if self._written:
+            self._witness.durable()

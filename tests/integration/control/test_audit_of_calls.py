@@ -1,0 +1,163 @@
+"""What calls leave in the audit, over gRPC and over paths that are written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from seawall.v1 import admin_alerts_pb2, admin_fleet_pb2, admin_policies_pb2
+from seawall_control.api import roles
+from seawall_control.api.gate import Presented
+from seawall_control.domain.audit import BEGUN, TOPIC, AuditRecord, decoded
+from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.events import Event, Severity
+from seawall_control.server import ControlPlane
+from tests.integration.control.kit import Stubs, document
+from tests.integration.control.test_abandoned_changes import until
+from tests.integration.control.web import ask
+
+pytestmark = pytest.mark.integration
+
+EVENT = "00000000-0000-4000-8000-000000000001"
+THRESHOLDS = "/api/v1/errors/alerts/thresholds"
+
+
+async def records(plane: ControlPlane) -> list[AuditRecord]:
+    """Return what the journal says, oldest first."""
+    return [decoded(entry) for entry in await plane.store.entries(TOPIC, limit=100, oldest_first=True)]
+
+
+def event() -> Event:
+    """Return an event."""
+    return Event(id=EVENT, timestamp_us=1, severity=Severity.LOW, component="c", message="m")
+
+
+async def test_every_method_that_changes_something_has_a_witness(plane: ControlPlane) -> None:
+    """All that a witness sees is written down with it (tests/conformance/store/test_witness.py)."""
+    host, _, port = plane.addresses.http.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    mine = writer.get_extra_info("sockname")
+    shown = Presented(host=mine[0], port=mine[1], server_port=int(port))
+    changing = 0
+    for path, access in roles.table(plane.served.services).items():
+        if access.role.label == "enrollee":
+            continue
+        call = await plane.access.gate.admit(path, access, shown)
+        assert (call.witness is not None) == access.changes, path
+        changing += access.changes
+    writer.close()
+    assert changing > 25
+    assert reader is not None
+
+
+async def test_an_apply_is_one_entry_in_its_transaction(plane: ControlPlane, stubs: Stubs) -> None:
+    """With the hash of what was and what is."""
+    first = await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(1)))
+    second = await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(2)))
+    await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(2)))
+    made, changed, same = await records(plane)
+    assert [made.step, changed.step, same.step] == [1, 1, 0]
+    assert [(c.what, c.before, c.after) for c in changed.changes] == [
+        ("policy_set/default", first.revision.hash, second.revision.hash)
+    ]
+    assert made.call != changed.call
+    assert (same.outcome, same.changes, same.result["revision.revision"]) == ("OK", (), "2")
+
+
+async def test_a_call_that_fails_after_its_change_says_both(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change is on record as made, and the failure as one."""
+    true = plane.store.apply
+
+    async def lost(draft: Any) -> Any:
+        await true(draft)
+        raise StoreUnavailable("lost")
+
+    monkeypatch.setattr(plane.store, "apply", lost)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(1)))
+    made, failed = await records(plane)
+    assert (made.outcome, made.step, failed.outcome, failed.step) == ("OK", 1, "UNAVAILABLE", 0)
+    assert made.call == failed.call
+
+
+async def test_commands_to_proxies_are_on_record_before_they_are_sent(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
+    """They change nothing that is stored, so nothing else would say that they were begun."""
+    await stubs.operations.ResetBreaker(admin_fleet_pb2.ResetBreakerRequest(breaker="b"))
+    begun, done = await records(plane)
+    assert (begun.outcome, done.outcome) == (BEGUN, "OK")
+    assert begun.call == done.call
+    assert begun.resource == done.resource == {"breaker": "b"}
+
+
+async def test_paths_written_by_hand_are_calls_like_others(plane: ControlPlane) -> None:
+    """Thresholds, an event, several, and old ones: what was changed, and what it was about."""
+    await plane.store.report([event()])
+    address = plane.addresses.http
+    assert (await ask(address, THRESHOLDS, method="PUT", body={"error_rate": 0.3})).status == 200
+    path = f"/api/v1/errors/{EVENT}/resolve"
+    assert (await ask(address, path, method="POST", body={"resolution": "fixed"})).status == 200
+    path = "/api/v1/errors/resolve"
+    assert (await ask(address, path, method="POST", body={"ids": [EVENT]})).status == 200
+    path = "/api/v1/errors?older_than_days=1&validate_only=true"
+    assert (await ask(address, path, method="DELETE")).status == 200
+    assert (await ask(address, "/api/v1/errors?older_than_days=1", method="DELETE")).status == 200
+    thresholds, one, none, deleted = await records(plane)
+    assert thresholds.method == "/seawall.v1.AlertService/UpdateThresholds"
+    assert [c.what.partition("#")[0] for c in thresholds.changes] == [
+        "alert-rule/builtin/error-rate",
+        "alerts",
+    ]
+    assert (one.step, [c.what for c in one.changes]) == (1, [f"event/{EVENT}"])
+    assert one.resource["event.id"] == EVENT
+    assert (none.step, none.outcome, none.resource["ids"]) == (0, "OK", EVENT)
+    assert [c.what for c in deleted.changes] == ["events: 1"]
+
+
+async def test_a_failure_over_http_has_its_own_reason(plane: ControlPlane) -> None:
+    """And not one that was guessed from the number of its status."""
+    answer = await ask(plane.addresses.http, THRESHOLDS, method="PUT", body={"error_rate": 7})
+    assert answer.status == 400
+    path = f"/api/v1/errors/{EVENT}/resolve"
+    assert (await ask(plane.addresses.http, path, method="POST", body={})).status == 404
+    refused, missing = await records(plane)
+    assert (refused.outcome, refused.reason) == ("INVALID_ARGUMENT", answer.json["error"]["reason"])
+    assert (missing.outcome, missing.reason) == ("NOT_FOUND", "NOT_FOUND")
+
+
+async def test_a_path_written_by_hand_is_carried_to_its_end(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thresholds that were stored and not in effect were what a caller who left made of them."""
+    true = plane.store.commit
+
+    async def late(*given: Any, **named: Any) -> Any:
+        found = await true(*given, **named)
+        await asyncio.sleep(0.5)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.store, "commit", late)
+        answer = await ask(
+            plane.addresses.http,
+            THRESHOLDS,
+            method="PUT",
+            body={"error_rate": 0.42},
+            headers={"seawall-timeout": "100ms"},
+        )
+        assert answer.status == 504
+        await until(
+            lambda: any(r.when[0].threshold == 0.42 for r in plane.alerting.evaluator._rules.values())
+        )
+    got = await stubs.alerts.GetThresholds(admin_alerts_pb2.GetThresholdsRequest())
+    assert got.thresholds.error_rate == pytest.approx(0.42)
+    async with asyncio.timeout(5):
+        while not (found := await records(plane)):  # noqa: ASYNC110 - what goes on tells nobody
+            await asyncio.sleep(0.02)
+    assert [record.outcome for record in found] == ["OK"]
