@@ -31,6 +31,10 @@ from seawall_control.services.authority import AuthorityUnusable
 
 EXIT_USAGE: Final = 2
 EXIT_NOW: Final = 130
+NOTHING_TO_READ: Final = (
+    "there is nothing to read again: files of certificates are followed all the time, options are read at "
+    "the start"
+)
 _FLOOD: Final = FloodLimits()
 
 _log = logging.getLogger("seawall.control")
@@ -228,7 +232,9 @@ def announce(style: str, addresses: Addresses) -> None:
 
 
 def install_signals(stop: asyncio.Event) -> None:
-    """Stop gracefully on the first SIGTERM or SIGINT, at once on the second."""
+    """Stop gracefully on the first SIGTERM or SIGINT, at once on the second. SIGHUP and SIGUSR2, which mean
+    something to proxies and to rotation of logs, end nothing.
+    """
 
     def stopped() -> None:
         if stop.is_set():
@@ -241,6 +247,9 @@ def install_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped)
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, _log.info, NOTHING_TO_READ)
 
 
 async def _run(settings: ControlSettings, style: str) -> int:

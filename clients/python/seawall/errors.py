@@ -91,9 +91,7 @@ class NotFound(SeawallError):
 
 
 class Conflict(SeawallError):
-    """Somebody else changed it first."""
-
-    default_remedy = "Look at the newest revision (`seawall diff FILE`) and apply again."
+    """Somebody else changed it first, or there is one of that name already."""
 
 
 class Invalid(SeawallError):
@@ -137,6 +135,12 @@ _BY_CODE: Final[Mapping[str, type[SeawallError]]] = {
 }
 
 
+_REMEDIES: Final[Mapping[str, str]] = {
+    "ETAG_MISMATCH": "Look at the newest revision (`seawall diff FILE`) and apply again.",
+}
+"""What to do, by reasons that mean one thing only."""
+
+
 def from_status(code: str, text: str, details: bytes | None, *, target: str) -> SeawallError:
     """Return the error for a status: its code's name, its text, and the serialized `google.rpc.Status` if
     there was one.
@@ -152,7 +156,7 @@ def from_status(code: str, text: str, details: bytes | None, *, target: str) -> 
         message = f"the control plane at {target} did not answer in time"
     elif cls is Failed and code == "UNIMPLEMENTED":
         message = f"{target} does not speak the Seawall API: {text}"
-    remedy = _tls_remedy(text) if cls is Unreachable else None
+    remedy = _tls_remedy(text) if cls is Unreachable else _REMEDIES.get(reason)
     return cls(message, code=code, reason=reason, violations=violations, metadata=metadata, remedy=remedy)
 
 

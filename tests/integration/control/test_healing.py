@@ -205,7 +205,7 @@ async def test_over_the_wire(plane: ControlPlane) -> None:
             f"{service}/SetRunbook", pb.SetRunbookRequest(runbook=good), pb.SetRunbookResponse
         )
         assert (kept.runbook.etag, kept.runbook.built_in) == ("1", False)
-        with pytest.raises(SeawallError, match="changed"):
+        with pytest.raises(SeawallError, match="the runbook ask is at version 1, not 0: somebody changed it"):
             await seawall.call(
                 f"{service}/SetRunbook", pb.SetRunbookRequest(runbook=good), pb.SetRunbookResponse
             )

@@ -174,6 +174,21 @@ async def test_taken_address_is_named(tmp_path: Path, processes: list[Process]) 
             processes.append(process)
             assert await process.end() == 2
             assert address in process.log
+            assert [line for line in process.lines if not line.startswith("{")] == []
+
+
+async def test_signals_that_mean_nothing_end_nothing(tmp_path: Path, processes: list[Process]) -> None:
+    """Rotation of logs sends SIGHUP, and a script that hands proxies over may reach us with SIGUSR2."""
+    process = await Process(tmp_path / "data").start()
+    processes.append(process)
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        process.process.send_signal(number)
+    async with asyncio.timeout(10):
+        while process.log.count("nothing to read again") < 2:  # noqa: ASYNC110 - lines of a pipe
+            await asyncio.sleep(0.02)
+    async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
+        await Stubs(channel).events.GetEventStats(events_pb.GetEventStatsRequest())
+    assert await process.end(signal.SIGTERM) == 0
 
 
 async def test_sigterm_drains_and_stores_what_was_sent(tmp_path: Path, processes: list[Process]) -> None:

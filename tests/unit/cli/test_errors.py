@@ -22,6 +22,24 @@ def _details(*messages: Message) -> bytes:
 
 
 @pytest.mark.parametrize(
+    ("code", "reason", "remedy"),
+    [
+        ("ABORTED", "ETAG_MISMATCH", "seawall diff FILE"),
+        ("ABORTED", "STALE_ETAG", ""),
+        ("ALREADY_EXISTS", "ALREADY_EXISTS", ""),
+    ],
+)
+def test_only_who_changed_a_policy_is_sent_to_the_newest_revision(
+    code: str, reason: str, remedy: str
+) -> None:
+    """A token of a name that is taken, or a runbook that somebody else changed, has none."""
+    raw = _details(error_details_pb2.ErrorInfo(reason=reason, domain="seawall"))
+    error = from_status(code, "text", raw, target="t:1")
+    assert isinstance(error, errors.Conflict)
+    assert (remedy in error.remedy) if remedy else error.remedy == ""
+
+
+@pytest.mark.parametrize(
     ("code", "cls"),
     [
         ("INVALID_ARGUMENT", errors.Invalid),

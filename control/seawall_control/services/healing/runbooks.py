@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from seawall_control.domain.errors import (
-    EtagMismatch,
     FieldProblem,
     InvalidRequest,
     NotFound,
     PreconditionFailed,
+    StaleEtag,
 )
 from seawall_control.domain.healing.runbooks import (
     BUILT_IN,
@@ -34,6 +34,10 @@ from seawall_control.store.port import RecordStore
 KIND: Final = "runbook"
 
 _log = logging.getLogger("seawall.control.healing")
+
+
+def _stale(name: str, expected: str, actual: int) -> StaleEtag:
+    return StaleEtag(f"the runbook {name}", expected, str(actual) if actual else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Runbooks:
         raise NotFound(f"there is no runbook {name[:64]!r}; `seawall heal runbooks` lists them")
 
     async def put(self, runbook: Runbook, *, etag: str = "", validate_only: bool = False) -> Kept:
-        """Make or change a runbook. Raise `InvalidRequest` with every field that is wrong, `EtagMismatch`."""
+        """Make or change a runbook. Raise `InvalidRequest` with every field that is wrong, `StaleEtag`."""
         found = problems(runbook)
         if found:
             raise InvalidRequest(
@@ -109,7 +113,7 @@ class Runbooks:
                 [Put(KIND, runbook.name, body, expected)], at_us=self._clock.now_us()
             )
         except DocumentConflict as error:
-            raise EtagMismatch(str(error.expected), str(error.actual)) from None
+            raise _stale(error.name, str(error.expected), error.actual) from None
         self._kept[runbook.name] = Kept(runbook, made.documents[0].version)
         self._changed()
         return self._kept[runbook.name]
@@ -119,11 +123,13 @@ class Runbooks:
             return None
         actual = self._kept[name].version if name in self._kept else 0
         if etag != str(actual):
-            raise EtagMismatch(etag, str(actual))
+            raise _stale(name, etag, actual)
         return actual
 
     async def delete(self, name: str, *, etag: str = "") -> None:
-        """Delete a runbook; a built-in one comes back as it was. Raise `NotFound`, `PreconditionFailed`."""
+        """Delete a runbook; a built-in one comes back as it was. Raise `NotFound`, `PreconditionFailed`,
+        `StaleEtag`.
+        """
         self.get(name)
         if name not in self._kept:
             raise PreconditionFailed(f"{name} is built in; switch it off with mode off instead")
@@ -131,6 +137,6 @@ class Runbooks:
         try:
             await self._store.commit([Delete(KIND, name, expected)], at_us=self._clock.now_us())
         except DocumentConflict as error:
-            raise EtagMismatch(str(error.expected), str(error.actual)) from None
+            raise _stale(error.name, str(error.expected), error.actual) from None
         self._kept.pop(name, None)
         self._changed()

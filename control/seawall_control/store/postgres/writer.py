@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
-from seawall_control.domain.records import Append, Entry
+from seawall_control.domain.records import Append, DocumentConflict, Entry
 from seawall_control.store.group_commit import GroupCommit, Job
 from seawall_control.store.postgres import errors, journal
 from seawall_control.store.postgres.opening import (
@@ -195,7 +195,8 @@ class Writer(GroupCommit[Connection]):
                 await db.execute("ROLLBACK TO change")
                 await db.execute("RELEASE change")
             told = errors.of_change(error)
-            if not isinstance(told, ControlError):
+            # A version that is not the expected one is an answer to who asked, as every `ControlError` is.
+            if not isinstance(told, ControlError | DocumentConflict):
                 _log.exception("a change failed")
             return job, None, told
         if not alone:

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 import aiosqlite
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
-from seawall_control.domain.records import Append, Entry
+from seawall_control.domain.records import Append, DocumentConflict, Entry
 from seawall_control.store.group_commit import GroupCommit, Job
 from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
@@ -177,7 +177,8 @@ class Writer(GroupCommit[aiosqlite.Connection]):
 
 
 def _refused(job: _Job, error: Exception) -> _Result:
-    if not isinstance(error, ControlError):
+    # A version that is not the expected one is an answer to who asked, as every `ControlError` is.
+    if not isinstance(error, ControlError | DocumentConflict):
         _log.error("a change failed", exc_info=error)
     return job, None, error
 

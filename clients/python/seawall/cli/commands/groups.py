@@ -12,6 +12,8 @@ from seawall.cli import render
 from seawall.cli.options import DURATION, connect, control_option, emit, output_option, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from seawall.v1.admin_groups_pb2 import GetGroupResponse, Group
@@ -163,7 +165,23 @@ def _told(group: Group, output: str) -> None:
     from seawall.cli import group_shapes
 
     shape = group_shapes.group(group)
-    emit(output, shape, lambda: f"{group.id} is {shape['state']}")
+    emit(output, shape, lambda: f"{group.id} is {stands(shape)}")
+
+
+def stands(shape: Mapping[str, Any]) -> str:
+    """Return where a group stands and whose it is, in words."""
+    muted = shape["muted_until"]
+    if muted is None:
+        found = str(shape["state"])
+    elif muted == "forever":
+        found = "muted for ever"
+    elif muted == "escalating":
+        found = "muted until it escalates"
+    elif isinstance(muted, int):
+        found = f"muted for {render.count(muted)} more events"
+    else:
+        found = f"muted until {muted}"
+    return f"{found}, assigned to {shape['assignee']}" if shape["assignee"] else found
 
 
 @groups.command()

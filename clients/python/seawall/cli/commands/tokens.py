@@ -110,7 +110,7 @@ def revoke(ctx: click.Context, names: Sequence[str], target: str) -> None:
             try:
                 seawall.access.revoke_token(name)
             except NotFound as error:
-                say(str(error))
+                say(f"error: {error}")
                 missing += 1
             else:
                 say(f"{name} is revoked.")
