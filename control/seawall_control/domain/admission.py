@@ -106,21 +106,36 @@ def _text(text: str, most_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return cut(redact_text(text), most_bytes)
 
 
-def _fit(names: tuple[str, ...]) -> bool:
-    """Tell whether `cut` would leave all these names as they are. May say no without need."""
-    joined = "".join(names)
-    return joined.isascii() and "\0" not in joined and max(map(len, names)) <= MAX_NAME_BYTES
+def _attempts(attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
+    return tuple(
+        [
+            AttemptSummary(
+                number=attempt.number,
+                endpoint=cut(attempt.endpoint, MAX_NAME_BYTES),
+                code=cut(attempt.code, MAX_NAME_BYTES),
+                latency_us=max(0, attempt.latency_us),
+                reason=cut(attempt.reason, MAX_NAME_BYTES),
+            )
+            for attempt in attempts[:MAX_ATTEMPTS]
+        ]
+    )
 
 
-def _attempt(attempt: AttemptSummary) -> AttemptSummary:
-    if attempt.latency_us >= 0 and _fit((attempt.endpoint, attempt.code, attempt.reason)):
-        return attempt
-    return AttemptSummary(
-        number=attempt.number,
-        endpoint=cut(attempt.endpoint, MAX_NAME_BYTES),
-        code=cut(attempt.code, MAX_NAME_BYTES),
-        latency_us=max(0, attempt.latency_us),
-        reason=cut(attempt.reason, MAX_NAME_BYTES),
+def _fit(names: Sequence[str], attempts: Sequence[AttemptSummary]) -> bool:
+    """Tell whether an event's names and attempts would stay as they are. May say no without need."""
+    if len(attempts) > MAX_ATTEMPTS:
+        return False
+    texts = [*names]
+    for attempt in attempts:
+        if attempt.latency_us < 0:
+            return False
+        texts += (attempt.endpoint, attempt.code, attempt.reason)
+    joined = "".join(texts)
+    # Nearly always there is room for all of them where there is for one.
+    return (
+        (len(joined) <= MAX_NAME_BYTES or max(map(len, texts)) <= MAX_NAME_BYTES)
+        and joined.isascii()
+        and "\0" not in joined
     )
 
 
@@ -165,8 +180,10 @@ def admitted(event: Event, *, proxy: str | None = None) -> Event:
         event.reason,
         event.proxy if proxy is None else proxy,
     )
-    if not _fit(names):
+    attempts = event.attempts
+    if not _fit(names, attempts):
         names = tuple(cut(name, MAX_NAME_BYTES) for name in names)
+        attempts = _attempts(attempts)
     component, error_type, route, method, code, endpoint, reason, proxy = names
     # Made in one go: this runs for every event, and `replace` takes three times as long.
     kept = Event(
@@ -187,7 +204,7 @@ def admitted(event: Event, *, proxy: str | None = None) -> Event:
         method=method,
         code=code,
         category=event.category,
-        attempts=tuple([_attempt(attempt) for attempt in event.attempts[:MAX_ATTEMPTS]]),
+        attempts=attempts,
         endpoint=endpoint,
         latency_us=max(0, event.latency_us),
         outcome=event.outcome,
