@@ -43,7 +43,7 @@ _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("github", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})")),
     ("seawall", re.compile(r"\bswe?_[A-Za-z0-9]{20,255}")),
     ("slack", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}")),
-    # A pattern that begins with a letter is looked for by that letter; with a boundary, it is tried everywhere.
+    # A pattern that begins with a letter is looked for by that letter; with a boundary, everywhere.
     ("stripe", re.compile(r"[rs](?<!\w.)k_(?:live|test)_[A-Za-z0-9]{10,255}")),
     (
         "assignment",
@@ -116,7 +116,7 @@ def redact_text(text: str) -> str:
 
 
 def _may_have_card(text: str) -> bool:
-    """Tell whether a text has enough digits for a card number, wherever they are; much cheaper than looking."""
+    """Tell whether a text has digits enough for a card number: much cheaper than looking for one."""
     if len(text) < _CARD_DIGITS:
         return False
     return not text.isascii() or len(text.encode().translate(None, _NO_DIGITS)) >= _CARD_DIGITS

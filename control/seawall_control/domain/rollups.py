@@ -93,23 +93,26 @@ def key_of(event: Event) -> Key:
     )
 
 
-def counted(events: Iterable[Event]) -> dict[tuple[int, Key], int]:
+def counted(events: Iterable[Event]) -> dict[int, dict[Key, int]]:
     """Return how many events there are by start of the minute (seconds) and key."""
-    found: dict[tuple[int, Key], int] = {}
+    found: dict[int, dict[Key, int]] = {}
     for event in events:
-        at = (event.timestamp_us // (60 * MICROS) * 60, key_of(event))
-        found[at] = found.get(at, 0) + 1
+        start = event.timestamp_us // (60 * MICROS) * 60
+        counts = found.get(start)
+        if counts is None:
+            counts = found[start] = {}
+        key = key_of(event)
+        counts[key] = counts.get(key, 0) + 1
     return found
 
 
-def widened(minutes: Mapping[tuple[int, Key], int], width: Width) -> dict[tuple[int, Key], int]:
+def widened(minutes: Mapping[int, Mapping[Key, int]], width: Width) -> dict[int, dict[Key, int]]:
     """Return the same counts by longer buckets."""
-    if width is Width.MINUTE:
-        return dict(minutes)
-    found: dict[tuple[int, Key], int] = {}
-    for (start, key), number in minutes.items():
-        at = (start - start % width, key)
-        found[at] = found.get(at, 0) + number
+    found: dict[int, dict[Key, int]] = {}
+    for start, counts in minutes.items():
+        wide = found.setdefault(start - start % width, {})
+        for key, number in counts.items():
+            wide[key] = wide.get(key, 0) + number
     return found
 
 
@@ -123,28 +126,29 @@ class Bound:
     BUCKETS: Final = 256
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[Width, int], set[Key]] = OrderedDict()
+        self._keys: OrderedDict[tuple[int, int], set[Key]] = OrderedDict()
 
-    def unknown(self, counts: Iterable[tuple[Width, int]]) -> list[tuple[Width, int]]:
-        """Return the buckets that have to be learned before they are counted in."""
-        return [bucket for bucket in dict.fromkeys(counts) if bucket not in self._keys]
+    def knows(self, width: Width, start: int) -> bool:
+        """Tell whether a bucket has been learned, which it has to be before it is counted in."""
+        return (int(width), start) in self._keys
 
     def learn(self, width: Width, start: int, keys: Iterable[Key]) -> None:
         """Take in what the store has of a bucket."""
-        self._keys[width, start] = set(keys)
+        self._keys[int(width), start] = set(keys)
         while len(self._keys) > self.BUCKETS:
             self._keys.popitem(last=False)
 
-    def bounded(self, width: Width, counts: Mapping[tuple[int, Key], int]) -> dict[tuple[int, Key], int]:
-        """Return the counts with what has no room under `_other`."""
-        found: dict[tuple[int, Key], int] = {}
-        for (start, key), number in counts.items():
-            keys = self._keys.get((width, start))
-            if keys is None:
-                keys = self._keys[width, start] = set()
+    def bounded(self, width: Width, start: int, counts: Mapping[Key, int]) -> Mapping[Key, int]:
+        """Return the counts of a bucket with what has no room under `_other`."""
+        keys = self._keys.setdefault((int(width), start), set())
+        if len(keys) + len(counts) <= MAX_KEYS:
+            keys.update(counts)
+            return counts
+        found: dict[Key, int] = {}
+        for key, number in counts.items():
             if key not in keys:
                 if len(keys) >= MAX_KEYS:
                     key = key.coarse()
                 keys.add(key)
-            found[start, key] = found.get((start, key), 0) + number
+            found[key] = found.get(key, 0) + number
         return found

@@ -4,6 +4,9 @@ Theory: a commit costs one wait for the disk whatever its size. While one commit
 by itself; no timer is needed, a single change is never held back, and under load groups grow to `MAX_GROUP`
 events. Futures are completed after COMMIT, never before: this is what an acknowledgement stands on. How a
 group is committed, and what an error means, is the adapter's.
+
+Changes of one kind that are in one group may be made together, as events are: every table is then asked and
+written once for all of them.
 """
 
 from __future__ import annotations
@@ -12,9 +15,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.errors import ControlError, StoreUnavailable
 from seawall_control.domain.records import Append, Touched
 from seawall_control.store import witness as witnesses
 
@@ -26,13 +29,19 @@ JOURNAL_AREA: Final = "records"
 
 T = TypeVar("T")
 C = TypeVar("C")
+P = TypeVar("P")
+
+Together: TypeAlias = Callable[[C, Sequence[P]], Awaitable[Sequence[T | ControlError]]]
+"""Makes several changes of one kind; returns a result for each, or why it was refused and changed nothing."""
 
 
 @dataclass(slots=True)
 class Job(Generic[C, T]):
-    """A change that waits."""
+    """A change that waits, to be made with others of its kind."""
 
-    work: Callable[[C], Awaitable[T]]
+    work: Together[C, Any, T]
+    part: Any
+    """What `work` is given for this change."""
     weight: int
     areas: tuple[str, ...]
     """What the change concerns, for adapters that lock."""
@@ -53,6 +62,50 @@ class Job(Generic[C, T]):
             self.done.set_result(result)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[C]):
+    """What became of a change."""
+
+    job: Job[C, Any]
+    result: Any = None
+    refused: BaseException | None = None
+
+    def tell(self) -> None:
+        """Tell the caller, once it is durable."""
+        if self.refused is not None:
+            self.job.refuse(self.refused)
+        else:
+            self.job.answer(self.result)
+
+
+def kinds(group: Sequence[Job[C, Any]]) -> list[list[Job[C, Any]]]:
+    """Return the changes of a group, those that are made together in one list. All of them wait at once, so
+    nobody can tell in which order they were asked for.
+    """
+    found: list[list[Job[C, Any]]] = []
+    for job in group:
+        for others in found:
+            if others[0].work == job.work:
+                others.append(job)
+                break
+        else:
+            found.append([job])
+    return found
+
+
+async def made(db: C, jobs: Sequence[Job[C, Any]]) -> list[Outcome[C]]:
+    """Make changes of one kind."""
+    results = await jobs[0].work(db, [job.part for job in jobs])
+    return [
+        Outcome(job, refused=result) if isinstance(result, ControlError) else Outcome(job, result)
+        for job, result in zip(jobs, results, strict=True)
+    ]
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
 class GroupCommit(ABC, Generic[C]):
     """Runs changes one after the other and commits them in groups. `C` is the connection they work on."""
 
@@ -65,6 +118,8 @@ class GroupCommit(ABC, Generic[C]):
         self.commit_seconds = 0.0
         self.failed: asyncio.Event = asyncio.Event()
         """Set when nothing may be written any more in this process."""
+        self.settled: Callable[[bool], None] = lambda _: None
+        """Called when a transaction, or a part of it that was undone, has ended: with whether it counts."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="seawall-store-writer")
 
     @abstractmethod
@@ -102,15 +157,27 @@ class GroupCommit(ABC, Generic[C]):
         Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
         `StoreUnavailable`.
         """
-        if self._closed or self.failed.is_set():
-            raise StoreUnavailable(f"the store does not take changes: {self.detail}")
         areas = (area,) if area else ()
         durable: Callable[[], None] | None = None
         witness = witnesses.current()
         if witness is not None:
             taken = witnesses.Taken(work, witness, self._append, told)
             work, durable, areas = taken.work, taken.durable, (*areas, JOURNAL_AREA)
-        job: Job[C, T] = Job(work, weight, areas, asyncio.get_running_loop().create_future(), durable)
+
+        async def alone(db: C, _: Sequence[None]) -> Sequence[T | ControlError]:
+            return [await work(db)]
+
+        return await self._waited(Job(alone, None, weight, areas, _future(), durable))
+
+    async def do_together(self, work: Together[C, P, T], part: P, *, weight: int = 1, area: str = "") -> T:
+        """Like `do`, for a change that is made with those others that wait and have the same `work`. It is of
+        a kind that no witness writes down.
+        """
+        return await self._waited(Job(work, part, weight, (area,) if area else (), _future()))
+
+    async def _waited(self, job: Job[C, T]) -> T:
+        if self._closed or self.failed.is_set():
+            raise StoreUnavailable(f"the store does not take changes: {self.detail}")
         await self._queue.put(job)
         return await job.done
 
@@ -158,6 +225,10 @@ class GroupCommit(ABC, Generic[C]):
             async with asyncio.timeout(self._probe_in_s()):
                 return await self._queue.get()
         except TimeoutError:
-            probe: Job[C, None] = Job(self._probe, 1, (), asyncio.get_running_loop().create_future())
+            probe: Job[C, None] = Job(self._probed, None, 1, (), _future())
             probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
             return probe
+
+    async def _probed(self, db: C, _: Sequence[None]) -> Sequence[None]:
+        await self._probe(db)
+        return [None]

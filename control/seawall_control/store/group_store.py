@@ -11,8 +11,8 @@ from seawall_control.domain.groups import Change, Group
 from seawall_control.domain.retention import Prune
 from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
 from seawall_control.store import group_sql
-from seawall_control.store.group_sql import Statements
 from seawall_control.store.port import GroupQuery
+from seawall_control.store.statements import Questions, Statements
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class SqlGroups(ABC):
     """The function that finds a text in another."""
 
     @abstractmethod
-    def _asking(self) -> Statements:
+    def _asking(self) -> Questions:
         """Return connections that only read."""
 
     @abstractmethod

@@ -26,7 +26,7 @@ from seawall_control.domain.flood import FloodLimits, Gates, Pressure
 from seawall_control.domain.retention import Prune
 from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.taking import Reception
-from seawall_control.store import group_sql
+from seawall_control.store import intake_sql
 from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import EventQuery, GroupQuery, Store
 from seawall_control.store.postgres import open_store as open_postgres
@@ -59,7 +59,7 @@ class Groups(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(g, "MAX_GROUPS", 3)
         self.patch.setattr(rollups, "MAX_KEYS", 2)
-        self.patch.setattr(group_sql, "MAX_COUNTED_IDS", 1000)
+        self.patch.setattr(intake_sql, "MAX_COUNTED_IDS", 1000)
         self.runner = asyncio.Runner()
         self.directory = Path(tempfile.mkdtemp(prefix="seawall-groups-"))
         self.memory: Store = MemoryStore()

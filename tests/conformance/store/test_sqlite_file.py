@@ -27,6 +27,7 @@ from seawall_control.store.port import EventQuery
 from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_row
 from seawall_control.store.sqlite import SqliteStore, open_store, readers, writer
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
+from seawall_control.store.sqlite.thread import SqliteStatements
 from tests.conformance.store.test_port import draft, event
 
 SCHEMA = Path(readers.__file__).with_name("schema.sql")
@@ -259,8 +260,8 @@ async def test_refused_change_leaves_the_others_of_its_group_alone(store: Sqlite
 async def test_change_that_fails_half_way_leaves_nothing(store: SqliteStore) -> None:
     """What a refused change wrote before it was refused is undone, while its neighbours stay."""
 
-    async def half(db: aiosqlite.Connection) -> None:
-        await db.execute("DELETE FROM events")
+    async def half(db: SqliteStatements) -> None:
+        await db.change("DELETE FROM events")
         raise PreconditionFailed("changed its mind")
 
     await store.report([event(1)])
@@ -274,8 +275,8 @@ async def test_change_that_fails_half_way_leaves_nothing(store: SqliteStore) -> 
 async def test_change_that_fails_half_way_alone_leaves_nothing(store: SqliteStore) -> None:
     """A refused change that has the commit to itself is undone too, and the writer goes on."""
 
-    async def half(db: aiosqlite.Connection) -> None:
-        await db.execute("DELETE FROM events")
+    async def half(db: SqliteStatements) -> None:
+        await db.change("DELETE FROM events")
         raise PreconditionFailed("changed its mind")
 
     await store.report([event(1)])

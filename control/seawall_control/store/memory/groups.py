@@ -78,8 +78,9 @@ class MemoryGroups:
                 self._add_hour(group_id, hour, number, flagged=flagged)
         minutes = counted(event for _, event in pairs)
         for width in Width:
-            for (start, key), number in self._bound.bounded(width, widened(minutes, width)).items():
-                self._rollups[width, start, key] = self._rollups.get((width, start, key), 0) + number
+            for start, counts in widened(minutes, width).items():
+                for key, number in self._bound.bounded(width, start, counts).items():
+                    self._rollups[width, start, key] = self._rollups.get((width, start, key), 0) + number
         return Received(stored, left, tuple(changes))
 
     def _add_hour(self, group_id: str, hour: int, number: int, *, flagged: bool) -> None:

@@ -15,10 +15,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from seawall_control.store.filter_sql import numbered
-from seawall_control.store.group_sql import marks
+from seawall_control.store.intake import INSERTED, Intake
 from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
+from seawall_control.store.statements import marks
 
 _TELL: Final = "SELECT pg_notify($1, $2)"
 
@@ -29,6 +30,8 @@ class Adapter:
     def __init__(self, writer: Writer, readers: Readers, instance: str) -> None:
         self._writer = writer
         self._readers = readers
+        self._intake = Intake()
+        writer.settled = self._intake.settle
         self._instance = instance
         """Names this process towards the others, so that nobody is told of its own changes."""
 
@@ -58,8 +61,24 @@ def _any_of(sql: str) -> str:
     return f"{sql.removesuffix('IN')}= ANY(?::text[])"
 
 
+_SMALL: Final = frozenset({"severity", "resolved", "kind", "category", "outcome"})
+_WIDE: Final = frozenset({"timestamp_us", "resolved_at_us", "latency_us", "policy_revision", "seq"})
+
+
+def _type(column: str) -> str:
+    return "smallint" if column in _SMALL else "bigint" if column in _WIDE else "text"
+
+
+# One statement whatever the number of events: a column is sent as one array.
+_INSERT: Final = (
+    f"INSERT INTO events ({', '.join(INSERTED)}) SELECT * FROM "
+    f"unnest({', '.join(f'${i}::{_type(column)}[]' for i, column in enumerate(INSERTED, start=1))}) "
+    "ON CONFLICT DO NOTHING"
+)
+
+
 class PostgresStatements:
-    """A connection within a transaction as `group_sql.Statements`."""
+    """A connection within a transaction as `Statements`."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -85,25 +104,21 @@ class PostgresStatements:
             # server run the statement once for each row.
             await self._db.execute(_unnested(sql, _kinds(rows[0])), *map(list, zip(*rows, strict=True)))
 
+    async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
+        """See `Receiving.insert_events`."""
+        await self._db.execute(_INSERT, *map(list, zip(*rows, strict=True)))
+
 
 class PostgresQuestions:
-    """The reading connections as `group_sql.Statements`."""
+    """The reading connections as `Questions`."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
 
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
-        """See `Statements.rows`."""
+        """See `Questions.rows`."""
         return [tuple(row) for row in await self._readers.rows(numbered(sql), *values)]
 
     async def among(self, sql: str, values: Sequence[str]) -> Sequence[Sequence[Any]]:
-        """See `Statements.among`."""
+        """See `Questions.among`."""
         return await self.rows(_any_of(sql), (values,))
-
-    async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Readers change nothing."""
-        raise NotImplementedError
-
-    async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Readers change nothing."""
-        raise NotImplementedError

@@ -6,143 +6,52 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from seawall_control.domain.changes import DAY_US, changed
-from seawall_control.domain.errors import InvalidRequest, NotFound
+from seawall_control.domain.errors import ControlError, NotFound
 from seawall_control.domain.events import MICROS, Batch, Event, EventChange, EventCounts
 from seawall_control.domain.filters import Node
-from seawall_control.domain.ingest import Intake, take_in
 from seawall_control.domain.recent import COUNTED
-from seawall_control.domain.rollups import Bound
-from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
-from seawall_control.store import group_sql, witness
 from seawall_control.store import rows as r
+from seawall_control.store import witness
 from seawall_control.store.filter_sql import numbered, to_sql
 from seawall_control.store.port import EventQuery
 from seawall_control.store.postgres.adapter import Adapter, PostgresStatements
-from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
-from seawall_control.store.postgres.writer import Writer
 from seawall_control.store.rows import int64
 
 BULK: Final = 2000
 """Rows changed in one transaction by a bulk change, so that others get their turn."""
-MAX_NOTES: Final = 10_000
-"""Remembered gaps and refusals; the oldest go first. They are for people, the marks do not need them."""
 _HOUR_US: Final = 3600 * MICROS
-_SMALL: Final = frozenset({"severity", "resolved", "kind", "category", "outcome"})
-_WIDE: Final = frozenset({"timestamp_us", "resolved_at_us", "latency_us", "policy_revision", "seq"})
-_COLUMNS: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
-
-
-def _type(column: str) -> str:
-    return "smallint" if column in _SMALL else "bigint" if column in _WIDE else "text"
-
-
-# One statement whatever the number of events: a column is sent as one array.
-_INSERT: Final = (
-    f"INSERT INTO events ({', '.join(_COLUMNS)}) SELECT * FROM "
-    f"unnest({', '.join(f'${i}::{_type(column)}[]' for i, column in enumerate(_COLUMNS, start=1))}) "
-    "ON CONFLICT DO NOTHING"
-)
 _UPDATE: Final = numbered(f"UPDATE events SET {', '.join(f'{c} = ?' for c in r.EVENT_COLUMNS)} WHERE id = ?")
-
-
-async def _receive(
-    db: Connection,
-    events: Sequence[tuple[Event, str | None, int | None]],
-    how: Reception,
-    bound: Bound,
-    *,
-    reported: bool,
-) -> Received:
-    """Store or count the events whose ids are new. The area's lock keeps others from coming between the look
-    and the insert.
-    """
-    first: dict[str, tuple[Event, str | None, int | None]] = {}
-    for event, spool_id, seq in events:
-        first.setdefault(event.id, (event, spool_id, seq))
-    said = PostgresStatements(db)
-    known = await group_sql.known_ids(said, list(first), reported=reported)
-    new = [event for event_id, (event, _, _) in first.items() if event_id not in known]
-
-    async def insert(kept: Sequence[Event]) -> None:
-        rows = [(*r.event_row(event), *first[event.id][1:]) for event in kept]
-        await db.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
-
-    return await group_sql.receive(said, new, how, bound, insert, reported=reported)
-
-
-async def _note(db: Connection, batch: Batch, intake: Intake) -> None:
-    if intake.gaps:
-        await db.executemany(
-            "INSERT INTO spool_gaps (proxy, spool_id, from_seq, to_seq, reason) VALUES ($1, $2, $3, $4, $5)",
-            [(batch.proxy, batch.spool_id, gap.from_seq, gap.to_seq, gap.reason) for gap in intake.gaps],
-        )
-        await db.execute(f"DELETE FROM spool_gaps WHERE n <= (SELECT max(n) FROM spool_gaps) - {MAX_NOTES}")
-    if intake.refusals:
-        await db.executemany(
-            "INSERT INTO spool_refusals (proxy, spool_id, seq, reason) VALUES ($1, $2, $3, $4)",
-            [(batch.proxy, batch.spool_id, refusal.seq, refusal.reason) for refusal in intake.refusals],
-        )
-        await db.execute(
-            f"DELETE FROM spool_refusals WHERE n <= (SELECT max(n) FROM spool_refusals) - {MAX_NOTES}"
-        )
 
 
 class PostgresEvents(Adapter):
     """Implements `EventStore`."""
 
-    def __init__(self, writer: Writer, readers: Readers, instance: str) -> None:
-        super().__init__(writer, readers, instance)
-        self._bound = Bound()
-
     async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""
-
-        async def work(db: Connection) -> Ingested:
-            row = await db.fetchrow(
-                "SELECT seen, assumed_through FROM spools WHERE proxy = $1 AND spool_id = $2",
-                batch.proxy,
-                batch.spool_id,
-            )
-            known = None if row is None else r.arrivals_of(tuple(row))
-            try:
-                intake = take_in(known, batch)
-            except TooManyIslands as error:
-                raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
-            events = [(event, batch.spool_id, seq) for seq, event in intake.events]
-            new = await _receive(db, events, how, self._bound, reported=False)
-            await _note(db, batch, intake)
-            if intake.arrivals != known:
-                await db.execute(
-                    "INSERT INTO spools (proxy, spool_id, seen, assumed_through) VALUES ($1, $2, $3, $4) "
-                    "ON CONFLICT (proxy, spool_id) DO UPDATE SET seen = excluded.seen, "
-                    "assumed_through = excluded.assumed_through",
-                    batch.proxy,
-                    batch.spool_id,
-                    *r.arrivals_row(intake.arrivals),
-                )
-            again = len(events) - len(new.stored) - len(new.counted)
-            return Ingested(
-                intake.arrivals.through,
-                new.stored,
-                intake.duplicates + again,
-                intake.assumed_through,
-                new.counted,
-                new.changes,
-            )
-
-        return await self._writer.do(work, weight=max(1, len(batch.events)), area="events")
+        return await self._writer.do_together(
+            self._batches, (batch, how), weight=max(1, len(batch.events)), area="events"
+        )
 
     async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
         """See `EventStore.report`."""
+        return await self._writer.do_together(
+            self._reports, (events, how), weight=max(1, len(events)), area="events"
+        )
 
-        async def work(db: Connection) -> Received:
-            return await _receive(
-                db, [(event, None, None) for event in events], how, self._bound, reported=True
-            )
+    async def _batches(
+        self, db: Connection, sent: Sequence[tuple[Batch, Reception]]
+    ) -> Sequence[Ingested | ControlError]:
+        # Other control planes change groups too.
+        self._intake.known.forget()
+        return await self._intake.batches(PostgresStatements(db), sent)
 
-        return await self._writer.do(work, weight=max(1, len(events)), area="events")
+    async def _reports(
+        self, db: Connection, sent: Sequence[tuple[Sequence[Event], Reception]]
+    ) -> Sequence[Received]:
+        self._intake.known.forget()
+        return await self._intake.reports(PostgresStatements(db), sent)
 
     async def event(self, event_id: str) -> Event:
         """See `EventStore.event`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar
 
-from seawall_control.store.group_sql import Statements
 from seawall_control.store.group_store import SqlGroups
 from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
 from seawall_control.store.postgres.target import Connection
+from seawall_control.store.statements import Questions, Statements
 
 T = TypeVar("T")
 
@@ -18,11 +18,12 @@ class PostgresGroups(Adapter, SqlGroups):
 
     _find: ClassVar[str] = "strpos"
 
-    def _asking(self) -> Statements:
+    def _asking(self) -> Questions:
         return PostgresQuestions(self._readers)
 
     async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
         async def change(db: Connection) -> T:
+            self._intake.known.forget()
             return await work(PostgresStatements(db))
 
         return await self._writer.do(change, area="events")

@@ -6,6 +6,10 @@ and so sees everything that was committed before it and never deadlocks with ano
 transaction, also when the control plane does; one that freezes in the middle is cut off by the server after
 `IDLE_LIMIT_S`.
 
+A change that is refused leaves the others of its group alone. Nearly none is, so a group is first run without
+savepoints, each of which costs two trips to the server; when one of several changes is refused, all are
+rolled back and run again, each in a savepoint of its own. A change may therefore be run twice.
+
 A connection that is lost before COMMIT was sent has changed nothing. One that is lost after it may have: the
 server is then asked what became of the transaction, by its number, before anybody is told anything. Lost
 connections are opened again, at once for the first change and with backoff from then on; nothing here ends
@@ -22,7 +26,7 @@ from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
 from seawall_control.domain.records import Append, DocumentConflict, Entry
-from seawall_control.store.group_commit import GroupCommit, Job
+from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
 from seawall_control.store.postgres import errors, journal
 from seawall_control.store.postgres.opening import (
     AREAS,
@@ -48,7 +52,7 @@ _BEGIN: Final = (
 _FATE: Final = "SELECT pg_xact_status($1::text::xid8)"
 
 _Job: TypeAlias = Job[Connection, Any]
-_Result: TypeAlias = tuple[_Job, Any, BaseException | None]
+_Outcome: TypeAlias = Outcome[Connection]
 
 _log = logging.getLogger("seawall.control.store")
 
@@ -127,8 +131,9 @@ class Writer(GroupCommit[Connection]):
         for attempt in range(_ATTEMPTS):
             try:
                 started = monotonic()
-                results = await self._transaction(await self._connected(), group)
+                outcomes = await self._transaction(await self._connected(), group)
             except Exception as error:  # noqa: BLE001 - whatever it was, no job of the group may be left waiting
+                self.settled(False)
                 if errors.is_worth_repeating(error) and attempt + 1 < _ATTEMPTS:
                     await asyncio.sleep(random.uniform(0.005, 0.05))
                     continue
@@ -139,37 +144,59 @@ class Writer(GroupCommit[Connection]):
             if self.state != "ok":
                 _log.warning("the store takes changes again")
             self.state, self.detail = "ok", "writing"
-            for job, result, refused in results:
-                if refused is not None:
-                    job.refuse(refused)
-                else:
-                    job.answer(result)
+            for outcome in outcomes:
+                outcome.tell()
             return
 
-    async def _transaction(self, db: Connection, group: list[_Job]) -> list[_Result]:
+    async def _transaction(self, db: Connection, group: list[_Job]) -> list[_Outcome]:
         """Run and commit a group. Raises with nothing changed, unless it says otherwise."""
-        await db.execute("BEGIN")
-        number = ""
+        number = await self._begun(db, group)
         try:
-            areas = sorted({AREAS[area] for job in group for area in job.areas})
-            number = str(await db.fetchval(_BEGIN, self.server.lock_class, areas))
-            results = [await self._one(db, job, alone=len(group) == 1) for job in group]
+            outcomes = [outcome for jobs in kinds(group) for outcome in await made(db, jobs)]
+        except Exception as error:
+            await self._roll_back(db, error)
+            self.settled(False)
+            if _ends_group(db, error):
+                raise
+            if len(group) == 1:
+                return [_refused(group[0], error)]
+            number, outcomes = await self._one_by_one(db, group)
         except BaseException as error:
             await self._roll_back(db, error)
             raise
-        if len(group) == 1 and results[0][2] is not None:
-            await self._roll_back(db, results[0][2])
-            return results
         try:
             done = await db.execute("COMMIT")
         except Exception as error:
             self._drop()
             if errors.is_lost(error) and await self._was_committed(number, error):
-                return results
+                self.settled(True)
+                return outcomes
             raise
         if done != "COMMIT":
             raise StoreUnavailable("the database rolled a change back; nothing of it was stored")
-        return results
+        self.settled(True)
+        return outcomes
+
+    async def _begun(self, db: Connection, group: list[_Job]) -> str:
+        """Begin a transaction that nobody comes between, and return its number."""
+        await db.execute("BEGIN")
+        try:
+            areas = sorted({AREAS[area] for job in group for area in job.areas})
+            return str(await db.fetchval(_BEGIN, self.server.lock_class, areas))
+        except BaseException as error:
+            await self._roll_back(db, error)
+            raise
+
+    async def _one_by_one(self, db: Connection, group: list[_Job]) -> tuple[str, list[_Outcome]]:
+        """Run the changes of a group of which one is refused, so that it leaves the others alone; return the
+        number of the transaction, too.
+        """
+        number = await self._begun(db, group)
+        try:
+            return number, [await self._one(db, job) for job in group]
+        except BaseException as error:
+            await self._roll_back(db, error)
+            raise
 
     async def _roll_back(self, db: Connection, error: BaseException) -> None:
         try:
@@ -180,28 +207,20 @@ class Writer(GroupCommit[Connection]):
         except Exception:  # noqa: BLE001 - the server rolls back what it has no connection for
             self._drop()
 
-    async def _one(self, db: Connection, job: _Job, *, alone: bool) -> _Result:
-        """Run a change in a savepoint, so that one that is refused leaves the others of its group alone.
-        One that is alone has nobody to leave alone.
-        """
-        if not alone:
-            await db.execute("SAVEPOINT change")
+    async def _one(self, db: Connection, job: _Job) -> _Outcome:
+        """Run a change in a savepoint."""
+        await db.execute("SAVEPOINT change")
         try:
-            result = await job.work(db)
+            outcome = (await made(db, [job]))[0]
         except Exception as error:
-            if errors.ends_group(error) or db.is_closed():
+            if _ends_group(db, error):
                 raise
-            if not alone:
-                await db.execute("ROLLBACK TO change")
-                await db.execute("RELEASE change")
-            told = errors.of_change(error)
-            # A version that is not the expected one is an answer to who asked, as every `ControlError` is.
-            if not isinstance(told, ControlError | DocumentConflict):
-                _log.exception("a change failed")
-            return job, None, told
-        if not alone:
+            await db.execute("ROLLBACK TO change")
             await db.execute("RELEASE change")
-        return job, result, None
+            self.settled(False)
+            return _refused(job, error)
+        await db.execute("RELEASE change")
+        return outcome
 
     async def _was_committed(self, number: str, error: BaseException) -> bool:
         """Ask a fresh connection what became of a transaction. Raise `StoreUnavailable` when nobody says."""
@@ -242,6 +261,18 @@ class Writer(GroupCommit[Connection]):
         )
         for job in group:
             job.refuse(outcome)
+
+
+def _ends_group(db: Connection, error: Exception) -> bool:
+    return errors.ends_group(error) or db.is_closed()
+
+
+def _refused(job: _Job, error: Exception) -> _Outcome:
+    told = errors.of_change(error)
+    # A version that is not the expected one is an answer to who asked, as every `ControlError` is.
+    if not isinstance(told, ControlError | DocumentConflict):
+        _log.error("a change failed", exc_info=error)
+    return Outcome(job, refused=told)
 
 
 async def hang_up(db: Connection) -> None:

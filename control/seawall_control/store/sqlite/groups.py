@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import aiosqlite
-
-from seawall_control.store.group_sql import Statements
 from seawall_control.store.group_store import SqlGroups
-from seawall_control.store.sqlite.adapter import Adapter, SqliteQuestions, SqliteStatements
+from seawall_control.store.sqlite.adapter import Adapter, SqliteQuestions
+from seawall_control.store.sqlite.thread import SqliteStatements
+from seawall_control.store.statements import Questions, Statements
 
 T = TypeVar("T")
 
@@ -17,13 +16,14 @@ T = TypeVar("T")
 class SqliteGroups(Adapter, SqlGroups):
     """Implements `GroupStore`."""
 
-    def _asking(self) -> Statements:
+    def _asking(self) -> Questions:
         return SqliteQuestions(self._readers)
 
     async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
-        async def change(db: aiosqlite.Connection) -> T:
+        async def change(db: SqliteStatements) -> T:
             if deletes:
                 self._writer.reclaim_soon()
-            return await work(SqliteStatements(db))
+            self._intake.known.forget()
+            return await work(db)
 
         return await self._writer.do(change)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import aiosqlite
-
 from seawall_control.domain.errors import NotFound
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.store import rows as r
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.adapter import Adapter
+from seawall_control.store.sqlite.thread import SqliteStatements
 
 _READ: Final = f"SELECT {r.REVISION_COLUMNS}, document FROM revisions WHERE policy_set = ?"
 _ONE: Final = f"{_READ} AND revision = ?"
@@ -27,9 +26,9 @@ class SqlitePolicies(Adapter):
     async def apply(self, draft: Draft) -> Applied:
         """See `PolicyStore.apply`."""
 
-        async def work(db: aiosqlite.Connection) -> Applied:
+        async def work(db: SqliteStatements) -> Applied:
             if draft.request_id:
-                for row in await db.execute_fetchall(_REQUEST, (draft.request_id,)):
+                for row in await db.rows(_REQUEST, (draft.request_id,)):
                     before = Remembered(row[0], row[1], row[2], row[3], bool(row[4]))
                     check_repeat(before, draft)
                     return Applied(
@@ -41,7 +40,7 @@ class SqlitePolicies(Adapter):
             applied = next_revision(latest, draft)
             made = applied.revision
             if applied.changed:
-                await db.execute(
+                await db.change(
                     f"INSERT INTO revisions ({r.REVISION_COLUMNS}, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         made.policy_set,
@@ -55,7 +54,7 @@ class SqlitePolicies(Adapter):
                     ),
                 )
             if draft.request_id:
-                await db.execute(
+                await db.change(
                     "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
                         draft.request_id,
@@ -80,13 +79,13 @@ class SqlitePolicies(Adapter):
             None if row is None else Applied(await self.revision(row[0], row[1]), bool(row[2]), repeated=True)
         )
 
-    async def _revision_in(self, db: aiosqlite.Connection, policy_set: str, number: int) -> Revision:
-        for row in await db.execute_fetchall(_ONE, (policy_set, number)):
+    async def _revision_in(self, db: SqliteStatements, policy_set: str, number: int) -> Revision:
+        for row in await db.rows(_ONE, (policy_set, number)):
             return r.revision_of(row)
         raise NotFound(f"policy set {policy_set} has no revision {number}")
 
-    async def _latest_in(self, db: aiosqlite.Connection, policy_set: str) -> Revision | None:
-        for row in await db.execute_fetchall(_NEWEST, (policy_set,)):
+    async def _latest_in(self, db: SqliteStatements, policy_set: str) -> Revision | None:
+        for row in await db.rows(_NEWEST, (policy_set,)):
             return r.revision_of(row)
         return None
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import aiosqlite
-
 from seawall_control.domain import records
 from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put, Touched
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.adapter import Adapter
 from seawall_control.store.sqlite.journal import ENTRY, append
+from seawall_control.store.sqlite.thread import SqliteStatements
 
 _DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = ?"
 
@@ -23,7 +22,7 @@ class SqliteRecords(Adapter):
         """See `RecordStore.commit`."""
         records.check(changes)
 
-        async def work(db: aiosqlite.Connection) -> Committed:
+        async def work(db: SqliteStatements) -> Committed:
             documents: list[Document] = []
             entries: list[Entry] = []
             touched: list[Touched | None] = []
@@ -38,7 +37,7 @@ class SqliteRecords(Adapter):
                 if isinstance(change, Put):
                     documents.append(await _put(db, change, version + 1, at_us))
                 else:
-                    await db.execute(
+                    await db.change(
                         "DELETE FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
                     )
             return Committed(tuple(documents), tuple(entries), tuple(filter(None, touched)))
@@ -71,29 +70,28 @@ class SqliteRecords(Adapter):
     async def trim(self, topic: str, *, keep: int, before_us: int) -> int:
         """See `RecordStore.trim`."""
 
-        async def work(db: aiosqlite.Connection) -> int:
-            done = await db.execute(
+        async def work(db: SqliteStatements) -> int:
+            return await db.change(
                 "DELETE FROM journal WHERE topic = ?1 AND time_us < ?2 "
                 "AND number <= (SELECT max(number) FROM journal WHERE topic = ?1) - ?3",
                 (topic, int64(before_us), max(1, keep)),
             )
-            return done.rowcount
 
         return await self._writer.do(work)
 
 
-async def _found(db: aiosqlite.Connection, change: Put | Delete) -> tuple[int, str | None]:
+async def _found(db: SqliteStatements, change: Put | Delete) -> tuple[int, str | None]:
     """Return version and body of the document that a change is about; 0 and None when there is none."""
-    for row in await db.execute_fetchall(
+    for row in await db.rows(
         "SELECT version, body FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
     ):
         return int(row[0]), str(row[1])
     return 0, None
 
 
-async def _put(db: aiosqlite.Connection, change: Put, version: int, at_us: int) -> Document:
+async def _put(db: SqliteStatements, change: Put, version: int, at_us: int) -> Document:
     made = Document(change.kind, change.name, version, change.body, at_us)
-    await db.execute(
+    await db.change(
         "INSERT OR REPLACE INTO documents (kind, name, version, body, update_time_us) VALUES (?, ?, ?, ?, ?)",
         (made.kind, made.name, made.version, made.body, made.update_time_us),
     )

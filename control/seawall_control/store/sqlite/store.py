@@ -8,12 +8,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import aiosqlite
-
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
-from seawall_control.store.group_sql import marks
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.checking import check_file
@@ -24,7 +21,9 @@ from seawall_control.store.sqlite.policies import SqlitePolicies
 from seawall_control.store.sqlite.positions import SqlitePositions
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.records import SqliteRecords
+from seawall_control.store.sqlite.thread import SqliteStatements, WritingConnection, writing_connection
 from seawall_control.store.sqlite.writer import Writer
+from seawall_control.store.statements import marks
 
 _log = logging.getLogger("seawall.control.store")
 
@@ -32,7 +31,7 @@ _log = logging.getLogger("seawall.control.store")
 class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, SqliteRecords):
     """Implements `Store` on one file. Made by `open_store`."""
 
-    def __init__(self, path: Path, lock: DirectoryLock, db: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, lock: DirectoryLock, db: WritingConnection) -> None:
         super().__init__(Writer(db, path), Readers())
         self._path = path
         self._lock = lock
@@ -51,9 +50,9 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
     async def remember(self, proxy: ProxyRecord) -> None:
         """See `FleetStore.remember`."""
 
-        async def work(db: aiosqlite.Connection) -> None:
+        async def work(db: SqliteStatements) -> None:
             row = r.proxy_row(proxy)
-            await db.execute(
+            await db.change(
                 f"INSERT OR REPLACE INTO proxies ({r.PROXY_COLUMNS}) VALUES ({marks(len(row))})", row
             )
 
@@ -62,8 +61,8 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
     async def forget(self, nodes: Sequence[str], *, unseen_since_us: int) -> None:
         """See `FleetStore.forget`."""
 
-        async def work(db: aiosqlite.Connection) -> None:
-            await db.executemany(
+        async def work(db: SqliteStatements) -> None:
+            await db.many(
                 "DELETE FROM proxies WHERE node = ? AND last_seen_us < ?",
                 [(node, int64(unseen_since_us)) for node in nodes],
             )
@@ -148,7 +147,7 @@ async def open_store(directory: Path) -> SqliteStore:
     lock = DirectoryLock(directory)
     try:
         path = await asyncio.to_thread(prepare_file, directory)
-        db = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+        db = await writing_connection(path)
     except BaseException:
         lock.release()
         raise

@@ -18,13 +18,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
-import aiosqlite
-
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
 from seawall_control.domain.records import Append, DocumentConflict, Entry
-from seawall_control.store.group_commit import GroupCommit, Job
+from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
 from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
+from seawall_control.store.sqlite.thread import SqliteStatements, WritingConnection, finished
 
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
@@ -34,14 +33,14 @@ _CHECK_WAL_EVERY: Final = 256
 
 _log = logging.getLogger("seawall.control.store")
 
-_Job: TypeAlias = Job[aiosqlite.Connection, Any]
-_Result: TypeAlias = tuple[_Job, Any, BaseException | None]
+_Job: TypeAlias = Job[SqliteStatements, Any]
+_Outcome: TypeAlias = Outcome[SqliteStatements]
 
 
-class Writer(GroupCommit[aiosqlite.Connection]):
+class Writer(GroupCommit[SqliteStatements]):
     """Runs changes one after the other and commits them in groups."""
 
-    def __init__(self, db: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, db: WritingConnection, path: Path) -> None:
         super().__init__()
         self._db = db
         self._wal = path.with_name(path.name + "-wal")
@@ -55,22 +54,23 @@ class Writer(GroupCommit[aiosqlite.Connection]):
         except OSError:
             return 0
 
-    async def _append(self, db: aiosqlite.Connection, change: Append, at_us: int) -> Entry:
+    async def _append(self, db: SqliteStatements, change: Append, at_us: int) -> Entry:
         return await journal.append(db, change, at_us)
 
     def _probe_in_s(self) -> float:
         return PROBE_S
 
-    async def _probe(self, db: aiosqlite.Connection) -> None:
+    async def _probe(self, db: SqliteStatements) -> None:
         # A page is written with what it says already: this takes as much room as a small change.
-        version = next(iter(await db.execute_fetchall("PRAGMA user_version")))[0]
-        await db.execute(f"PRAGMA user_version = {int(version)}")
+        version = (await db.rows("PRAGMA user_version"))[0][0]
+        await db.change(f"PRAGMA user_version = {int(version)}")
 
     async def _commit(self, group: list[_Job]) -> None:
         started = monotonic()
         try:
-            results = await self._transaction(group)
+            outcomes = await self._db.within(lambda db: self._transaction(db, group))
         except Exception as error:  # noqa: BLE001 - whatever it was, no job of the group may be left waiting
+            self.settled(False)
             await self._abort(group, error)
             return
         self.commits += 1
@@ -78,48 +78,46 @@ class Writer(GroupCommit[aiosqlite.Connection]):
         if self.state != "ok":
             _log.warning("the store takes changes again")
         self.state, self.detail = "ok", "writing"
-        for job, result, refused in results:
-            if refused is not None:
-                job.refuse(refused)
-            else:
-                job.answer(result)
+        for outcome in outcomes:
+            outcome.tell()
         if self._reclaim:
             await self._give_room_back()
         if self.commits % _CHECK_WAL_EVERY == 0:
             await self._shrink_wal()
 
-    async def _transaction(self, group: list[_Job]) -> list[_Result]:
-        """Run and commit a group. Raises what concerns all of it."""
-        await self._db.execute("BEGIN IMMEDIATE")
+    def _transaction(self, db: sqlite3.Connection, group: list[_Job]) -> list[_Outcome]:
+        """Run and commit a group, in the connection's thread. Raises what concerns all of it."""
+        said = SqliteStatements(db)
+        db.execute("BEGIN IMMEDIATE")
         try:
-            results: list[_Result] = [(job, await job.work(self._db), None) for job in group]
+            outcomes = [outcome for jobs in kinds(group) for outcome in finished(made(said, jobs))]
         except Exception as error:
-            if self._concerns_all(error):
+            if _concerns_all(db, error):
                 raise
-            await self._db.execute("ROLLBACK")
+            db.execute("ROLLBACK")
+            self.settled(False)
             if len(group) == 1:
                 return [_refused(group[0], error)]
-            await self._db.execute("BEGIN IMMEDIATE")
-            results = [await self._one(job) for job in group]
-        await self._db.execute("COMMIT")
-        return results
+            db.execute("BEGIN IMMEDIATE")
+            outcomes = [self._one(db, said, job) for job in group]
+        db.execute("COMMIT")
+        self.settled(True)
+        return outcomes
 
-    async def _one(self, job: _Job) -> _Result:
+    def _one(self, db: sqlite3.Connection, said: SqliteStatements, job: _Job) -> _Outcome:
         """Run a change in a savepoint."""
-        await self._db.execute("SAVEPOINT change")
+        db.execute("SAVEPOINT change")
         try:
-            result = await job.work(self._db)
+            outcome = finished(made(said, [job]))[0]
         except Exception as error:
-            if self._concerns_all(error):
+            if _concerns_all(db, error):
                 raise
-            await self._db.execute("ROLLBACK TO change")
-            await self._db.execute("RELEASE change")
+            db.execute("ROLLBACK TO change")
+            db.execute("RELEASE change")
+            self.settled(False)
             return _refused(job, error)
-        await self._db.execute("RELEASE change")
-        return job, result, None
-
-    def _concerns_all(self, error: Exception) -> bool:
-        return not self._db.in_transaction or _ends_group(error)
+        db.execute("RELEASE change")
+        return outcome
 
     async def _abort(self, group: list[_Job], error: Exception) -> None:
         try:
@@ -129,13 +127,13 @@ class Writer(GroupCommit[aiosqlite.Connection]):
             _log.exception("rolling back failed")
             self.failed.set()
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        outcome: ControlError
+        told: ControlError
         if code == sqlite3.SQLITE_FULL:
             self.state, self.detail = "full", "the disk is full; free some room, acknowledged events are safe"
-            outcome = StoreFull("the control plane's disk is full; nothing of this request was stored")
+            told = StoreFull("the control plane's disk is full; nothing of this request was stored")
         else:
             self.state, self.detail = "failed", str(error)[:300]
-            outcome = StoreUnavailable(f"the store failed: {str(error)[:300]}")
+            told = StoreUnavailable(f"the store failed: {str(error)[:300]}")
             if code in (
                 sqlite3.SQLITE_IOERR,
                 sqlite3.SQLITE_CORRUPT,
@@ -147,7 +145,7 @@ class Writer(GroupCommit[aiosqlite.Connection]):
             "a commit failed", exc_info=error, extra={"fields": {"state": self.state, "changes": len(group)}}
         )
         for job in group:
-            job.refuse(outcome)
+            job.refuse(told)
 
     def reclaim_soon(self) -> None:
         """Make the file smaller after this commit: pages were freed."""
@@ -176,11 +174,15 @@ class Writer(GroupCommit[aiosqlite.Connection]):
             await self._db.execute("PRAGMA busy_timeout = 5000")
 
 
-def _refused(job: _Job, error: Exception) -> _Result:
+def _refused(job: _Job, error: Exception) -> _Outcome:
     # A version that is not the expected one is an answer to who asked, as every `ControlError` is.
     if not isinstance(error, ControlError | DocumentConflict):
         _log.error("a change failed", exc_info=error)
-    return job, None, error
+    return Outcome(job, refused=error)
+
+
+def _concerns_all(db: sqlite3.Connection, error: Exception) -> bool:
+    return not db.in_transaction or _ends_group(error)
 
 
 def _ends_group(error: BaseException) -> bool:

@@ -1,0 +1,324 @@
+"""Takes new events in: what several callers sent, within one transaction and as if it were one batch.
+
+Each table is asked once and written once, however many waited. The rules are the domain's: which numbers of a
+spool are new (ingest.py), which group an event belongs to, what of it is stored and what is only counted
+(taking.py), what its group becomes (groups.py), and what it is counted by (rollups.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from seawall_control.domain import groups as g
+from seawall_control.domain.errors import ControlError, InvalidRequest
+from seawall_control.domain.escalation import HOUR_US
+from seawall_control.domain.events import Batch, Event
+from seawall_control.domain.groups import Arrival, Change
+from seawall_control.domain.ingest import Intake as Numbers
+from seawall_control.domain.ingest import take_in
+from seawall_control.domain.rollups import KEY_FIELDS, Bound, Key, Width, counted, widened
+from seawall_control.domain.sequences import TooManyIslands
+from seawall_control.domain.taking import (
+    Ingested,
+    Received,
+    Reception,
+    arrivals_of,
+    grouped_by,
+    prints_of,
+)
+from seawall_control.store import intake_sql as sql
+from seawall_control.store import rows as r
+from seawall_control.store.group_rows import (
+    GROUP_SELECT,
+    PUT_GROUP,
+    PUT_HOUR,
+    group_of,
+    group_row,
+    more_of,
+    says_the_same,
+)
+from seawall_control.store.known_groups import Known, KnownGroups
+from seawall_control.store.statements import Statements, marks
+
+INSERTED: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
+"""The columns of a new event's row."""
+
+_KEYS: Final = ", ".join(KEY_FIELDS)
+_PUT_ROLLUP: Final = (
+    f"INSERT INTO event_rollups (width, start, {_KEYS}, events) VALUES ({marks(len(KEY_FIELDS) + 3)}) "
+    f"ON CONFLICT (width, start, {_KEYS}) DO UPDATE SET events = event_rollups.events + excluded.events"
+)
+_PUT_SPOOL: Final = (
+    "INSERT INTO spools (proxy, spool_id, seen, assumed_through) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (proxy, spool_id) DO UPDATE SET seen = excluded.seen, "
+    "assumed_through = excluded.assumed_through"
+)
+_ALIASES: Final = "SELECT fingerprint, group_id FROM group_aliases WHERE fingerprint IN"
+_GROUPS: Final = f"SELECT {GROUP_SELECT} FROM event_groups WHERE id IN"
+
+
+class Receiving(Statements, Protocol):
+    """A connection within a transaction, with the engine's own way of writing many events."""
+
+    async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows of `INSERTED`. Their ids are new."""
+        ...
+
+
+class New(NamedTuple):
+    """An event as it came, before it is known whether it is new."""
+
+    event: Event
+    spool_id: str | None
+    seq: int | None
+
+
+class Intake:
+    """Takes events in. What it remembers of the store is only read and changed within transactions, which are
+    one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._bound = Bound()
+        self.known = KnownGroups()
+
+    def settle(self, committed: bool) -> None:
+        """Take in how a transaction ended; see `GroupCommit.settled`."""
+        self.known.settle(committed=committed)
+
+    # ---------------------------------------------------------------------------------------------- callers
+
+    async def batches(
+        self, db: Receiving, sent: Sequence[tuple[Batch, Reception]]
+    ) -> list[Ingested | ControlError]:
+        """Store or count the new part of each batch. One whose numbers have too many holes is refused and
+        changes nothing.
+        """
+        seen = await sql.arrivals_of_spools(db, [batch for batch, _ in sent])
+        before = dict(seen)
+        numbers: list[Numbers | ControlError] = []
+        for batch, _ in sent:
+            try:
+                found = take_in(seen.get((batch.proxy, batch.spool_id)), batch)
+            except TooManyIslands as error:
+                numbers.append(InvalidRequest(f"spool {batch.spool_id}: {error}"))
+                continue
+            numbers.append(found)
+            seen[batch.proxy, batch.spool_id] = found.arrivals
+        taken = [
+            (batch, found)
+            for (batch, _), found in zip(sent, numbers, strict=True)
+            if not isinstance(found, ControlError)
+        ]
+        received = iter(
+            await self._received(
+                db,
+                [[New(event, batch.spool_id, seq) for seq, event in found.events] for batch, found in taken],
+                [
+                    how
+                    for (_, how), found in zip(sent, numbers, strict=True)
+                    if not isinstance(found, ControlError)
+                ],
+                reported=False,
+            )
+        )
+        await sql.note(db, taken)
+        arrived = [(*spool, *r.arrivals_row(now)) for spool, now in seen.items() if now != before.get(spool)]
+        await db.many(_PUT_SPOOL, arrived)
+        return [
+            found if isinstance(found, ControlError) else _ingested(found, next(received))
+            for found in numbers
+        ]
+
+    async def reports(
+        self, db: Receiving, sent: Sequence[tuple[Sequence[Event], Reception]]
+    ) -> list[Received]:
+        """Store or count the events of each report whose ids are new."""
+        new = [[New(event, None, None) for event in events] for events, _ in sent]
+        return await self._received(db, new, [how for _, how in sent], reported=True)
+
+    async def _received(
+        self, db: Receiving, sent: Sequence[Sequence[New]], hows: Sequence[Reception], *, reported: bool
+    ) -> list[Received]:
+        """Receive what several callers sent, as one wherever they want it received the same way."""
+        found: list[Received] = []
+        start = 0
+        for end in range(1, len(sent) + 1):
+            if end < len(sent) and _alike(hows[start], hows[end]):
+                continue
+            together = hows[start:end]
+            at_us = max(how.at_us for how in together)
+            how = Reception(at_us, together[0].sieve, together[0].why)
+            found.extend(await self._receive(db, sent[start:end], how, reported=reported))
+            start = end
+        return found
+
+    # ------------------------------------------------------------------------------------------------ events
+
+    async def _receive(
+        self, db: Receiving, sent: Sequence[Sequence[New]], how: Reception, *, reported: bool
+    ) -> list[Received]:
+        first: dict[str, New] = {}
+        caller: dict[str, int] = {}
+        for number, some in enumerate(sent):
+            for new in some:
+                if new.event.id not in first:
+                    first[new.event.id] = new
+                    caller[new.event.id] = number
+        old = await sql.known_ids(db, list(first), reported=reported)
+        events = [new.event for event_id, new in first.items() if event_id not in old]
+        if not events:
+            return [Received()] * len(sent)
+        at_us = how.at_us or max(event.timestamp_us for event in events)
+        before, pairs = await self._assigned(db, events)
+        sifted = how.sieve.sift(pairs)
+        kept = sifted.stored
+        stored = [event for _, event in pairs if event.id in kept]
+        if stored:
+            await db.insert_events([(*r.event_row(event), *first[event.id][1:]) for event in stored])
+        # Only now: SQLite gives the number of the newest row again once that is gone, and readers go by it.
+        gone = await sql.evict(db, [event_id for _, event_id in sifted.evicted])
+        left = [event for _, event in pairs if event.id not in kept]
+        if reported and (left or gone):
+            await sql.remember_counted(db, [*(event.id for event in left), *gone])
+        changes = await self._advance(db, before, arrivals_of(pairs, sifted, gone), how, at_us)
+        await self._roll_up(db, [event for _, event in pairs])
+        return _shared_out(len(sent), caller, pairs, stored, left, changes)
+
+    async def _assigned(
+        self, db: Statements, events: Sequence[Event]
+    ) -> tuple[dict[str, Known], list[tuple[str, Event]]]:
+        """Return the groups that exist of those that the events belong to, and each event with its group."""
+        aliases: dict[str, str] = {}
+        before: dict[str, Known] = {}
+        unknown: list[str] = []
+        for fingerprint in prints_of(events):
+            found = self.known.of(fingerprint)
+            if found is None:
+                unknown.append(fingerprint)
+            else:
+                aliases[fingerprint], before[found[0]] = found
+        room = 0
+        if unknown:
+            aliases.update((row[0], row[1]) for row in await db.among(_ALIASES, unknown))
+            ids = {aliases.get(fingerprint, fingerprint) for fingerprint in unknown} - before.keys()
+            before.update(await self._read(db, sorted(ids)))
+            for fingerprint in unknown:
+                group = before.get(aliases.get(fingerprint, fingerprint))
+                if group is not None:
+                    self.known.learn(fingerprint, group)
+            if not ids <= before.keys():
+                number = (await db.rows("SELECT count(*) FROM event_groups"))[0][0]
+                room = max(0, g.MAX_GROUPS - number)
+        pairs = grouped_by(events, aliases, before, room)
+        if g.OVERFLOW not in before and any(group == g.OVERFLOW for group, _ in pairs):
+            before.update(await self._read(db, [g.OVERFLOW]))
+        return before, pairs
+
+    async def _read(self, db: Statements, ids: Sequence[str]) -> dict[str, Known]:
+        if not ids:
+            return {}
+        return {row[0]: Known(group_of(row), row[-1]) for row in await db.among(_GROUPS, ids)}
+
+    async def _advance(
+        self,
+        db: Statements,
+        before: Mapping[str, Known],
+        arrivals: Mapping[str, Arrival],
+        how: Reception,
+        at_us: int,
+    ) -> tuple[Change, ...]:
+        """Write what the groups become, and return what others should hear of."""
+        hour = at_us // HOUR_US
+        histories = await sql.histories_of(
+            db,
+            [one for one in arrivals if one in before and g.needs_history(before[one].group, at_us)],
+            hour,
+        )
+        changes: list[Change] = []
+        after: list[Known] = []
+        hours: list[Sequence[Any]] = []
+        for group_id, arrival in arrivals.items():
+            known = before.get(group_id)
+            taken = g.taken(
+                None if known is None else known.group,
+                group_id,
+                arrival,
+                at_us=at_us,
+                history=histories.get(group_id, ()),
+                parts=how.why(arrival.events[0]) if known is None else None,
+            )
+            group = taken.group
+            same = known is not None and says_the_same(group, known.group)
+            after.append(Known(group, known.more if known is not None and same else more_of(group)))
+            changes.extend(taken.changes)
+            hours.extend(
+                (group_id, at, number, int(taken.flagged and at == hour))
+                for at, number in arrival.hours.items()
+            )
+        await db.many(PUT_GROUP, [group_row(group, more) for group, more in after])
+        await db.many(PUT_HOUR, hours)
+        for one in after:
+            self.known.wrote(one)
+        return tuple(changes)
+
+    async def _roll_up(self, db: Statements, events: Sequence[Event]) -> None:
+        minutes = counted(events)
+        rows: list[Sequence[Any]] = []
+        for width in Width:
+            for start, counts in widened(minutes, width).items():
+                if not self._bound.knows(width, start):
+                    keys = await db.rows(
+                        f"SELECT {_KEYS} FROM event_rollups WHERE width = ? AND start = ?",
+                        (int(width), start),
+                    )
+                    self._bound.learn(width, start, (Key(*row) for row in keys))
+                bounded = self._bound.bounded(width, start, counts)
+                rows.extend((int(width), start, *key, number) for key, number in bounded.items())
+        await db.many(_PUT_ROLLUP, rows)
+
+
+def _alike(how: Reception, other: Reception) -> bool:
+    """Tell whether what two callers sent may be received as one."""
+    return how.sieve is other.sieve and how.why == other.why and bool(how.at_us) == bool(other.at_us)
+
+
+def _ingested(numbers: Numbers, new: Received) -> Ingested:
+    again = len(numbers.events) - len(new.stored) - len(new.counted)
+    return Ingested(
+        numbers.arrivals.through,
+        new.stored,
+        numbers.duplicates + again,
+        numbers.assumed_through,
+        new.counted,
+        new.changes,
+    )
+
+
+def _shared_out(
+    callers: int,
+    caller: Mapping[str, int],
+    pairs: Iterable[tuple[str, Event]],
+    stored: Sequence[Event],
+    left: Sequence[Event],
+    changes: tuple[Change, ...],
+) -> list[Received]:
+    """Return what became of the events of each caller. Changes of a group are the first one's that sent some
+    of it.
+    """
+    if callers == 1:
+        return [Received(tuple(stored), tuple(left), changes)]
+    first: dict[str, int] = {}
+    for group, event in pairs:
+        first.setdefault(group, caller[event.id])
+    kept: list[list[Event]] = [[] for _ in range(callers)]
+    over: list[list[Event]] = [[] for _ in range(callers)]
+    became: list[list[Change]] = [[] for _ in range(callers)]
+    for event in stored:
+        kept[caller[event.id]].append(event)
+    for event in left:
+        over[caller[event.id]].append(event)
+    for change in changes:
+        became[first[change.group.id]].append(change)
+    return [Received(tuple(a), tuple(b), tuple(c)) for a, b, c in zip(kept, over, became, strict=True)]
