@@ -97,13 +97,14 @@ class Trial:
         self.note("published", revision=revision, hash=content)
 
     async def in_force(self, proxy: Proxy, revision: int, limit_s: float = 30.0) -> None:
-        """Wait until a proxy has a revision in force."""
-        await asyncio.to_thread(
-            wait_until,
-            lambda: proxy.status()["policy"]["revision"] >= revision,
-            f"revision {revision} is in force",
-            limit_s,
-        )
+        """Wait until a proxy has a revision in force, and has said so."""
+
+        def done() -> bool:
+            if proxy.status()["policy"]["revision"] < revision:
+                return False
+            return any(link.applied.get(proxy.status()["node"], 0) >= revision for link in self._links)
+
+        await asyncio.to_thread(wait_until, done, f"revision {revision} is in force", limit_s)
 
     async def delivered(self, proxy: Proxy, limit_s: float = 40.0) -> None:
         """Wait until a proxy has nothing left to deliver."""

@@ -70,6 +70,8 @@ class Link:
         self.weather = Weather()
         self.port = 0
         self.accepted = 0
+        self.applied: dict[str, int] = {}
+        """The revision that each proxy has said last to have in effect."""
         self._to = port
         self._note = note
         self._dice = random.Random(seed)
@@ -140,7 +142,7 @@ class Link:
         except OSError:
             writer.transport.abort()
             return
-        tap = None if self._note is None else Tap(self._note)
+        tap = None if self._note is None else Tap(self._note, self.applied)
         pipe = _Pipe(writer, there)
         self._pipes.add(pipe)
         self._begin(lambda: self._carry("up", reader, there, pipe, tap))

@@ -62,8 +62,9 @@ class MessageReader:
 class Tap:
     """One connection: notes what each side says, as far as a history needs it."""
 
-    def __init__(self, note: Recorder) -> None:
+    def __init__(self, note: Recorder, applied: dict[str, int]) -> None:
         self._note = note
+        self._applied = applied
         self._up = MessageReader(has_preface=True)
         self._down = MessageReader(has_preface=False)
         self._node = ""
@@ -108,6 +109,7 @@ class Tap:
             case "policy_result":
                 result = message.policy_result
                 push = self._pushes.get(result.nonce)
+                self._applied[self._node] = result.applied_revision
                 self._note(
                     "answered",
                     node=self._node,

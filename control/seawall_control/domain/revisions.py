@@ -55,6 +55,10 @@ class Draft:
     """Hash that the newest revision must have; empty: any."""
     request_id: str = ""
     """Repeating it returns the first answer; empty: no such memory."""
+    above: int = 0
+    """The new revision's number is above this one as well: the highest that any proxy has had, which a store
+    that was restored from a copy may not know.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +116,17 @@ def check_repeat(before: Remembered, draft: Draft) -> None:
 
 
 def next_revision(latest: Revision | None, draft: Draft) -> Applied:
-    """Return what applying the draft on top of `latest` gives. Raise `EtagMismatch`."""
+    """Return what applying the draft on top of `latest` gives. Raise `EtagMismatch`.
+
+    Content that is the newest already makes no revision, unless proxies have had a higher number than it.
+    """
     if draft.etag and draft.etag != (latest.hash if latest else ""):
         raise EtagMismatch(draft.etag, latest.hash if latest else "")
-    if latest is not None and latest.hash == draft.hash:
+    if latest is not None and latest.hash == draft.hash and latest.revision >= draft.above:
         return Applied(latest, changed=False)
     made = Revision(
         policy_set=draft.policy_set,
-        revision=latest.revision + 1 if latest else 1,
+        revision=max(latest.revision if latest else 0, draft.above) + 1,
         hash=draft.hash,
         document=draft.document,
         author=draft.author[:MAX_AUTHOR],

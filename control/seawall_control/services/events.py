@@ -191,6 +191,15 @@ class EventService:
                 "a spool starts above what this store knows; another store has acknowledged what is below",
                 extra={"fields": {"proxy": proxy, "spool": spool_id, "through": result.assumed_through}},
             )
+            await self.report_own(
+                component=f"proxy/{proxy}",
+                error_type="events_elsewhere",
+                message=f"Events up to number {result.assumed_through} of proxy {proxy} were acknowledged by "
+                "another store, as before a restore; what this one has not got of them will not come",
+                severity=Severity.MEDIUM,
+                event_id=derived_id("events_elsewhere", proxy, spool_id, str(result.assumed_through)),
+                proxy=proxy,
+            )
         return Receipt(result.through_seq, batch.refusals)
 
     async def _ingested(self, batch: Batch) -> Ingested:

@@ -68,6 +68,8 @@ REMEMBER_S: Final = 3600.0
 """How often the record of a connected proxy is written though nothing has changed but when it was seen."""
 LOOK_S: Final = 15.0
 """How often the record is read for proxies that are connected to other control planes."""
+MAX_AHEAD: Final = 1_000_000
+"""A proxy that says it has a revision further ahead of the newest one is not believed."""
 FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
 """A proxy that has been away for so long is no part of the fleet; it is known again when it comes."""
 
@@ -153,9 +155,11 @@ class Fleet:
         if older is None and len(self._sessions) >= MAX_SESSIONS:
             raise TooManyStreams(f"{MAX_SESSIONS} proxies are connected already")
         policy_set = policy_set_name(hello.policy_set)
-        await self.newest(policy_set)
+        await self._look_for(policy_set, hello.applied_revision)
         older = self._sessions.get(node)
         before = self._known.get(node)
+        # Numbers of another set say nothing about this one.
+        has_moved = before is not None and before.policy_set != policy_set
         same_run = before is not None and before.boot_id == hello.boot_id and hello.boot_id != ""
         record = ProxyRecord(
             node=node,
@@ -166,7 +170,7 @@ class Fleet:
             admin_address=hello.admin_address[:256],
             start_time_us=hello.start_time_us,
             last_seen_us=self._clock.now_us(),
-            applied_revision=hello.applied_revision,
+            applied_revision=0 if has_moved else hello.applied_revision,
             applied_hash=hello.applied_hash[:128],
             policy_source=hello.policy_source[:32],
             last_verdict=before.last_verdict if before else Verdict.NONE,
@@ -247,6 +251,26 @@ class Fleet:
                 self._newest[policy_set] = latest
         return self._newest[policy_set]
 
+    async def _look_for(self, policy_set: str, revision: int) -> None:
+        """Know the newest revision of a set. When a proxy has a higher one, another control plane may have
+        made it a moment ago.
+        """
+        newest = await self.newest(policy_set)
+        if newest is None or revision <= newest.revision:
+            return
+        stored = await self._store.latest(policy_set)
+        if stored is not None and stored.revision > newest.revision:
+            self.published(stored)
+
+    def highest(self, policy_set: str) -> int:
+        """Return the highest revision of a set that any known proxy has had, or that is stored: what numbers
+        go on from, also after the store was restored from an older copy.
+        """
+        newest = self._newest.get(policy_set)
+        stored = newest.revision if newest is not None else 0
+        had = (p.applied_revision for p in self._known.values() if p.policy_set == policy_set)
+        return max([stored, *(number for number in had if number <= stored + MAX_AHEAD)])
+
     def policy_sets(self) -> frozenset[str]:
         """Return the sets of which a newest revision, or that there is none, is remembered here."""
         return frozenset(self._newest)
@@ -310,6 +334,11 @@ class Fleet:
 
     def _offer(self, session: Session) -> None:
         wanted = self.wanted(session.record)
+        if wanted is not None and wanted.revision < session.record.applied_revision <= self.highest(
+            session.record.policy_set
+        ):
+            # A restored store: what it has gets a number above the proxy's first.
+            return
         if wanted is not None:
             self._do(
                 session,

@@ -223,7 +223,7 @@ class PolicyService:
         if number == 0:
             # Whoever applies in between changes which one that is.
             etag = etag or latest.hash
-            number = self._publisher.stable(name) or latest.revision - 1
+            number = self._publisher.stable(name) or await self._before(latest)
             if number == 0:
                 raise PreconditionFailed(
                     f"policy set {name} has only one revision; there is none to go back to"
@@ -243,6 +243,13 @@ class PolicyService:
         # The way back is never barred: it ends a rollout that is under way.
         plan = Plan(supersede=True)
         return (await self._publisher.publish(draft, plan, validate_only=validate_only)).applied.revision
+
+    async def _before(self, latest: Revision) -> int:
+        """Return the newest revision with another content, 0 if there is none. A restored store may have the
+        same content under two numbers, and numbers that nobody has.
+        """
+        older = await self._store.revisions(latest.policy_set, before=latest.revision, limit=PAGE)
+        return next((r.revision for r in older if r.hash != latest.hash), 0)
 
     async def revision(self, *, policy_set: str = "", number: int = 0) -> Revision:
         """Return a revision with its document; 0 means the newest. Raise `NotFound`."""

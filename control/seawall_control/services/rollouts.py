@@ -186,9 +186,10 @@ class Rollouts:
             await asyncio.sleep(TICK_S)
             if not await self._leads():
                 continue
-            for policy_set in list(self._runs):
+            for policy_set in sorted({*self._runs, *self._fleet.policy_sets()}):
                 try:
                     async with self._lock(policy_set):
+                        await self._renumber(policy_set)
                         await self._tick(policy_set)
                 except ControlError as error:
                     # The store is full or away: the rollout stays as it is, and is looked at again.
@@ -281,6 +282,7 @@ class Rollouts:
             rollback_of=run.stable.revision,
             etag=after.hash,
             request_id=derived_id("rollout-back", after.name, str(after.create_time_us)),
+            above=self._fleet.highest(after.policy_set),
         )
         applied = await self._store.apply(draft)
         after = replace(after, back_as=applied.revision.revision)
@@ -328,6 +330,7 @@ class Rollouts:
         """See `Publisher.publish`."""
         strategy = checked_strategy(plan.strategy) if plan.strategy is not None else None
         async with self._lock(draft.policy_set):
+            draft = replace(draft, above=self._fleet.highest(draft.policy_set))
             if draft.request_id and not validate_only:
                 before = await self._store.answered(draft.request_id)
                 if before is not None:
@@ -338,6 +341,8 @@ class Rollouts:
                     if strategy is None and newest is not None:
                         self._fleet.published(newest)
                     return Publication(applied=applied)
+            if not validate_only:
+                await self._renumber(draft.policy_set)
             latest = await self._store.latest(draft.policy_set)
             would_be = next_revision(latest, draft)
             run = self._runs.get(draft.policy_set)
@@ -352,7 +357,7 @@ class Rollouts:
             stable = run.stable if run is not None else latest
             rollout = Rollout(
                 policy_set=draft.policy_set,
-                revision=latest.revision + 1,
+                revision=would_be.revision.revision,
                 hash=draft.hash,
                 stable_revision=stable.revision,
                 stable_hash=stable.hash,
@@ -364,6 +369,49 @@ class Rollouts:
             if validate_only:
                 return Publication(applied=would_be, rollout=rollout, targets=self._first(rollout))
             return await self._publish_staged(replace(draft, etag=latest.hash), rollout, stable, run)
+
+    async def _renumber(self, policy_set: str) -> None:
+        """Give the newest revision a number above all that proxies have had. They have had higher ones when
+        the store is a copy from an earlier day: its content is what counts, and its numbers go on from there.
+        A rollout that is under way in the copy is over: nobody knows how it went on.
+        """
+        above = self._fleet.highest(policy_set)
+        newest = await self._fleet.newest(policy_set)
+        if newest is None or newest.revision >= above:
+            return
+        latest = await self._store.latest(policy_set)
+        if latest is None or latest.revision >= above:
+            return
+        run = self._runs.get(policy_set)
+        base = run.stable if run is not None else latest
+        draft = Draft(
+            policy_set=policy_set,
+            hash=base.hash,
+            document=base.document,
+            author="seawall",
+            message=f"Revision {base.revision} again: proxies have had revision {above}, "
+            "which this store does not know",
+            create_time_us=self._clock.now_us(),
+            rollback_of=base.revision,
+            etag=latest.hash,
+            above=above,
+        )
+        published = await self._publish_at_once(draft, next_revision(latest, draft), run, validate_only=False)
+        made = published.applied.revision
+        _log.warning(
+            "a restored store's newest revision has a new number",
+            extra={"fields": {"set": policy_set, "was": base.revision, "revision": made.revision}},
+        )
+        await self._events.report_own(
+            component=f"policy/{policy_set}",
+            error_type="policy_renumbered",
+            message=f"Proxies have had revision {above} of policy set {policy_set}, and the store ends at "
+            f"{latest.revision}, as after a restore: revision {base.revision} is in effect again as "
+            f"{made.revision}. Apply the wanted policy if that is another one",
+            severity=Severity.HIGH,
+            event_id=derived_id("policy_renumbered", policy_set, str(made.revision), made.hash),
+            policy_revision=made.revision,
+        )
 
     def _check_free(self, run: _Run | None, plan: Plan, *, is_way_back: bool) -> None:
         if run is None or plan.supersede or is_way_back or not run.rollout.state.withholds:

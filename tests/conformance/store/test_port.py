@@ -47,6 +47,21 @@ async def test_revisions_are_kept_with_their_documents(store: Store) -> None:
             await store.revision("other", number)
 
 
+async def test_numbers_may_be_left_out(store: Store) -> None:
+    """A revision gets a number above the one that is asked for; those in between are nobody's."""
+    await store.apply(draft("a"))
+    again = await store.apply(draft("a", above=6, request_id="r"))
+    assert (again.changed, again.revision.revision) == (True, 7)
+    assert (await store.apply(draft("b", above=2))).revision.revision == 8
+    assert [r.revision for r in await store.revisions("default", before=0, limit=9)] == [8, 7, 1]
+    assert (await store.revision("default", 7)).hash == "a"
+    answered = await store.answered("r")
+    assert answered is not None and answered.revision == again.revision
+    for number in (2, 6, 9):
+        with pytest.raises(NotFound):
+            await store.revision("default", number)
+
+
 async def test_concurrent_changes_are_serialised(store: Store) -> None:
     """Of many changes with one etag one wins; numbers have no holes."""
     await store.apply(draft("0"))

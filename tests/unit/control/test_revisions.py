@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seawall_control.domain.errors import EtagMismatch, InvalidRequest
@@ -32,6 +34,19 @@ def test_revisions_count_from_one() -> None:
     second = next_revision(made(first), draft("b"))
     assert (made(first).revision, made(second).revision, second.changed) == (1, 2, True)
     assert next_revision(made(second), draft("b")) == Applied(made(second), changed=False)
+
+
+def test_numbers_go_on_above_what_proxies_have_had() -> None:
+    """A store that was restored does not know those numbers; its content gets one above them, also when it is
+    the newest already.
+    """
+    first = made(next_revision(None, draft("a")))
+    again = next_revision(first, replace(draft("a"), above=7))
+    assert (again.changed, made(again).revision) == (True, 8)
+    assert made(next_revision(first, replace(draft("b"), above=7))).revision == 8
+    assert made(next_revision(None, replace(draft("a"), above=7))).revision == 8
+    assert not next_revision(made(again), replace(draft("a"), above=8)).changed
+    assert made(next_revision(made(again), replace(draft("b"), above=3))).revision == 9
 
 
 def test_etag_must_be_the_newest_hash() -> None:

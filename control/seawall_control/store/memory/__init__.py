@@ -53,9 +53,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         before = self._requests.get(draft.request_id) if draft.request_id else None
         if before is not None:
             check_repeat(before, draft)
-            return Applied(
-                self._revisions[before.policy_set][before.revision - 1], before.changed, repeated=True
-            )
+            return Applied(self._numbered(before.policy_set, before.revision), before.changed, repeated=True)
         applied = next_revision(line[-1] if line else None, draft)
         if applied.changed:
             line.append(applied.revision)
@@ -71,18 +69,19 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         return (
             None
             if before is None
-            else Applied(
-                self._revisions[before.policy_set][before.revision - 1], before.changed, repeated=True
-            )
+            else Applied(self._numbered(before.policy_set, before.revision), before.changed, repeated=True)
         )
 
     async def revision(self, policy_set: str, number: int) -> Revision:
         """See `PolicyStore.revision`."""
         line = self._revisions.get(policy_set, [])
-        number = number or len(line)
-        if not 1 <= number <= len(line):
-            raise NotFound(f"policy set {policy_set} has no revision {number or ''}".rstrip())
-        return line[number - 1]
+        return self._numbered(policy_set, number or (line[-1].revision if line else 0))
+
+    def _numbered(self, policy_set: str, number: int) -> Revision:
+        for revision in self._revisions.get(policy_set, []):
+            if revision.revision == number:
+                return revision
+        raise NotFound(f"policy set {policy_set} has no revision {number or ''}".rstrip())
 
     async def latest(self, policy_set: str) -> Revision | None:
         """See `PolicyStore.latest`."""
