@@ -140,7 +140,10 @@ class EventService:
                 events.append(self._grouping.grouped(kept))
         if problems:
             raise InvalidRequest(
-                f"{len(problems)} problems in the events; nothing was stored", tuple(problems[:100])
+                f"{problems[0].field} {problems[0].message}"
+                + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
+                + "; nothing was stored",
+                tuple(problems[:100]),
             )
         new = len(await self._report(events))
         return [event.id for event in events], new

@@ -113,7 +113,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
                 "events_dropped",
                 "admin_address",
             ),
-            "endpoints",
+            *("endpoints", "spool"),
         },
     ),
     "route_stats": (

@@ -92,5 +92,80 @@ def test_an_empty_body_is_an_empty_request() -> None:
 )
 def test_values_that_do_not_fit(value: dict[str, Any]) -> None:
     """Whatever json_format raises is a wrong request, never our fault."""
-    with pytest.raises(InvalidRequest, match="cannot be read"):
+    with pytest.raises(InvalidRequest) as raised:
         fill(admin_events_pb2.ListEventsRequest(), value)
+    (problem,) = raised.value.problems
+    assert problem.field == next(iter(value))
+
+
+@pytest.mark.parametrize(
+    ("message", "value", "field", "words"),
+    [
+        (
+            admin_events_pb2.ListEventsRequest(),
+            {"page_size": "abc"},
+            "page_size",
+            'whole number .* not "abc"',
+        ),
+        (admin_events_pb2.ListEventsRequest(), {"page_size": 1.5}, "page_size", "whole number .* not 1.5"),
+        (admin_events_pb2.ListEventsRequest(), {"page_size": True}, "page_size", "not true"),
+        (admin_events_pb2.ListEventsRequest(), {"filter": {}}, "filter", "must be a string, not an object"),
+        (admin_events_pb2.ExportEventsRequest(), {"limit": -1}, "limit", "from 0 to 18446744073709551615"),
+        (admin_events_pb2.ExportEventsRequest(), {"format": "csv"}, "format", "one of .*EXPORT_FORMAT_CSV"),
+        (admin_events_pb2.ResolveEventsRequest(), {"validate_only": "yes"}, "validate_only", "true or false"),
+        (admin_events_pb2.ResolveEventsRequest(), {"ids": "a"}, "ids", 'must be a list, not "a"'),
+        (admin_events_pb2.ResolveEventsRequest(), {"ids": ["a", 1]}, "ids[1]", "must be a string, not 1"),
+        (admin_events_pb2.GetEventTimelineRequest(), {"window": 5}, "window", 'such as "1.5s", not 5'),
+        (admin_events_pb2.UpdateEventRequest(), {"event": 5}, "event", "object with fields of ErrorEvent"),
+        (admin_events_pb2.UpdateEventRequest(), {"update_mask": 5}, "update_mask", "names of fields"),
+        (
+            admin_events_pb2.ReportEventsRequest(),
+            {"events": [{"attempts": [{"number": "x"}]}]},
+            "events[0].attempts[0].number",
+            "whole number",
+        ),
+        (
+            admin_events_pb2.ReportEventsRequest(),
+            {"events": [{"timestamp": "yesterday"}]},
+            "events[0].timestamp",
+            "RFC 3339",
+        ),
+        (
+            admin_policies_pb2.ApplyPolicyRequest(),
+            {"document": {"policies": {"a": {"timeout": "x"}}}},
+            "document.policies['a'].timeout",
+            "length of time",
+        ),
+        (
+            admin_policies_pb2.ApplyPolicyRequest(),
+            {"document": {"policies": 5}},
+            "document.policies",
+            "object",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_with_its_place_and_what_belongs_there(
+    message: Any, value: dict[str, Any], field: str, words: str
+) -> None:
+    """In words of the contract, not of the library that reads it."""
+    with pytest.raises(InvalidRequest, match=words) as raised:
+        fill(message, value)
+    (problem,) = raised.value.problems
+    assert (problem.field, problem.code) == (field, "WRONG_TYPE")
+
+
+def test_what_proto3_json_allows_is_taken() -> None:
+    """Numbers as text, whole numbers as fractions, null for nothing, enumerations by number."""
+    message: Any = admin_events_pb2.ExportEventsRequest()
+    fill(message, {"limit": "7", "format": 2, "filter": None})
+    assert (message.limit, message.format) == (7, admin_events_pb2.EXPORT_FORMAT_CSV)
+    listed: Any = admin_events_pb2.ListEventsRequest()
+    fill(listed, {"pageSize": 7.0})
+    assert listed.page_size == 7
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe{", b'{"filter": "\xff"}', '{"filter": "a"}'.encode("utf-16")])
+def test_a_body_in_another_encoding_is_called_that(raw: bytes) -> None:
+    """JSON is UTF-8; what looks like UTF-16 was guessed at."""
+    with pytest.raises(InvalidRequest, match=r"not UTF-8: byte 0xf[ef] at"):
+        parse_json(raw)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from google.protobuf import json_format
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from seawall.v1 import admin_events_pb2, event_pb2
 from seawall.v1 import admin_events_pb2 as pb
-from seawall.v1 import event_pb2
 from seawall_control.api import codec
 from seawall_control.api.event_json import counts_json, event_json
 from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of
+from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of, whole
 from seawall_control.api.http.rpc.carrying import changed
+from seawall_control.api.http.rpc.reading import fill
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS, EventChange
 
@@ -45,7 +45,8 @@ def filter_of(query: QueryParams) -> str:
     return " AND ".join([f"({given})", *plain]) if plain else given
 
 
-def _event(raw: Mapping[str, Any]) -> event_pb2.ErrorEvent:
+def _spelled_out(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event with the prefixes of the contract, which people leave out: HIGH is SEVERITY_HIGH."""
     value = dict(raw)
     for key, prefix in (
         ("severity", "SEVERITY_"),
@@ -56,10 +57,7 @@ def _event(raw: Mapping[str, Any]) -> event_pb2.ErrorEvent:
         name = value.get(key)
         if isinstance(name, str) and not name.upper().startswith(prefix):
             value[key] = prefix + name.upper()
-    try:
-        return json_format.ParseDict(value, event_pb2.ErrorEvent())
-    except json_format.ParseError as error:
-        raise InvalidRequest(f"the event cannot be read: {error}") from None
+    return value
 
 
 class Events:
@@ -100,10 +98,10 @@ class Events:
         """Answer with a page of events."""
         only(request, "filter", *FILTERS, "page_size", "limit", "page_token", "order_by")
         query = request.query_params
-        size = number(request, "page_size", number(request, "limit", 0))
+        size = whole(query, "page_size", default=whole(query, "limit"))
         page = await self._parts.events.page(
             filter_text=filter_of(query),
-            size=int(max(-1.0, min(size, 1e6))),
+            size=size,
             token=query.get("page_token", ""),
             order_by=query.get("order_by", ""),
         )
@@ -118,7 +116,7 @@ class Events:
         task = request.path_params["task_id"]
         page = await self._parts.events.page(
             filter_text=f"job_id = {_quoted(task)}",
-            size=int(max(-1.0, min(number(request, "page_size", 0), 1e6))),
+            size=whole(request.query_params, "page_size"),
             token=request.query_params.get("page_token", ""),
             order_by="timestamp",
         )
@@ -137,7 +135,9 @@ class Events:
         raws = body.get("events", [body])
         if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
             raise InvalidRequest("events must be a list of objects")
-        ids, stored = await self._parts.events.report([codec.event_of(_event(raw)) for raw in raws])
+        message = admin_events_pb2.ReportEventsRequest()
+        fill(message, {"events": [_spelled_out(raw) for raw in raws]})
+        ids, stored = await self._parts.events.report([codec.event_of(event) for event in message.events])
         return JSONResponse({"ids": ids, "stored": stored}, 201 if stored else 200)
 
     async def stats(self, request: Request) -> Response:

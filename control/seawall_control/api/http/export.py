@@ -15,7 +15,7 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import error_response, guarded
 from seawall_control.api.http.events import FILTERS, filter_of
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import only
+from seawall_control.api.http.reading import only, whole
 from seawall_control.api.http.streaming import Emit, Streaming
 from seawall_control.domain import filters
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
@@ -50,7 +50,7 @@ class Export:
         """
         only(request, "format", "limit", "filter", *FILTERS)
         form = _format(request)
-        limit = _limit(request.query_params.get("limit", "0"))
+        limit = whole(request.query_params, "limit", most=MAX_LIMIT)
         filter_text = filter_of(request.query_params)
         filters.parse(filter_text)
         made = datetime.fromtimestamp(self._parts.clock.now_us() // MICROS, UTC)
@@ -88,10 +88,3 @@ def _format(request: Request) -> Format:
             if media.partition(";")[0] == kind:
                 return form
     return Format.NDJSON
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or int(text[:20]) > MAX_LIMIT:
-        problem = FieldProblem("limit", f"{text[:64]!r} is no whole number from 0 on; 0 means all")
-        raise InvalidRequest(f"limit: {problem.message}", (problem,))
-    return int(text)

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Final
 
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -32,7 +33,7 @@ from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import error_response, guarded
 from seawall_control.api.http.events import FILTERS, filter_of
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import number_of, only_known
+from seawall_control.api.http.reading import only_known, whole
 from seawall_control.api.http.streaming import HEARTBEAT_S, Emit, Streaming
 from seawall_control.domain import filters
 from seawall_control.domain.errors import ControlError, InvalidRequest
@@ -61,7 +62,7 @@ def _text(content: Mapping[str, Json]) -> str:
 
 
 def _backlog(query: QueryParams) -> int:
-    return int(max(0.0, min(number_of(query, "backlog", 0), MAX_BACKLOG)))
+    return whole(query, "backlog", most=MAX_BACKLOG)
 
 
 class Live:
@@ -74,8 +75,18 @@ class Live:
         """Return the table of routes."""
         return [
             Route("/api/v1/errors/stream", calls(_RPC, guarded(self.stream))),
+            Route("/api/v1/errors/ws", calls(_RPC, guarded(self.no_socket))),
             WebSocketRoute("/api/v1/errors/ws", calls(_RPC, partial(self.socket))),
         ]
+
+    async def no_socket(self, request: Request) -> Response:
+        """Say that this path wants a WebSocket, with 426 as RFC 9110 has it."""
+        raise HTTPException(
+            426,
+            "this path is a WebSocket: ask for it with `upgrade: websocket`; the same events over plain HTTP "
+            "are at /api/v1/errors/stream",
+            headers={"upgrade": "websocket", "connection": "upgrade"},
+        )
 
     async def stream(self, request: Request) -> Response:
         """Answer with events as they are stored, from a position on."""

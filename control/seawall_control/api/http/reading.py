@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.errors import FieldProblem, InvalidRequest
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
@@ -30,6 +30,18 @@ async def json_body(request: Request, *, most: int = MAX_BODY_BYTES) -> bytes:
     return bytes(raw)
 
 
+def json_text(raw: bytes) -> str:
+    """Return the text of a body, an empty object for an empty one. Raise `InvalidRequest`: JSON that programs
+    exchange is UTF-8 (RFC 8259, 8.1).
+    """
+    try:
+        return raw.decode("utf-8") or "{}"
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"the body is not UTF-8: byte {raw[error.start]:#04x} at {error.start}"
+        ) from None
+
+
 async def json_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """Return the JSON object of the body; where it is optional, no body at all is an empty one. Raise
     `InvalidRequest`, or HTTPException 413 and 415.
@@ -38,7 +50,7 @@ async def json_object(request: Request, *, optional: bool = False) -> dict[str, 
     if optional and "transfer-encoding" not in said and said.get("content-length", "0") == "0":
         return {}
     try:
-        found = json.loads(await json_body(request) or b"{}")
+        found = json.loads(json_text(await json_body(request)))
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
@@ -83,6 +95,19 @@ def only_known(query: QueryParams, *known: str) -> None:
             raise InvalidRequest(f"there is no parameter {key[:64]!r} here; {known_here}")
         if len(query.getlist(key)) > 1:
             raise InvalidRequest(f"the parameter {key!r} may be given once")
+
+
+def whole(query: QueryParams, key: str, *, default: int = 0, most: int = 1_000_000) -> int:
+    """Return a whole number of the query, `most` for more. Raise `InvalidRequest` for any other, also for
+    negative ones.
+    """
+    text = query.get(key, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal()):
+        problem = FieldProblem(key, f"must be a whole number from 0 on, not {text[:64]!r}", "WRONG_TYPE")
+        raise InvalidRequest(f"{key}: {problem.message}", (problem,))
+    return min(int(text[:20]), most)
 
 
 def number(request: Request, key: str, default: float) -> float:

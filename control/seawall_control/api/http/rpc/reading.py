@@ -1,8 +1,4 @@
-"""Reads the request message of an RPC from JSON or from a query.
-
-Nothing is passed over: an unknown field is refused with its path and the names that there are, since a
-misspelt condition or a switch that nobody reads does something else than what was asked.
-"""
+"""Reads the request message of an RPC from JSON or from a query; checking.py says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -15,56 +11,13 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from seawall_control.api.http.reading import json_text
+from seawall_control.api.http.rpc.checking import MAX_NESTING, cut, field_of, has_own_json, mistakes
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 
-MAX_NESTING: Final = 100
 MAX_PROBLEMS: Final = 20
-_SHOWN: Final = 64
-_PLACE: Final = re.compile(r" at (?P<root>\w+)(?P<path>[.\[][^ ]*?)?\.+$")
+_PLACE: Final = re.compile(r" at (?P<root>\w+)(?P<path>[.\[][^ ]*?)?\.*$")
 """The end of json_format's messages: where it was."""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _field(descriptor: Descriptor, key: str) -> FieldDescriptor | None:
-    found = descriptor.fields_by_name.get(key) or descriptor.fields_by_camelcase_name.get(key)
-    return found or next((field for field in descriptor.fields if field.json_name == key), None)
-
-
-def _has_own_json(descriptor: Descriptor) -> bool:
-    """Whether a message is no object of its fields in JSON: times, durations, masks, structs, Any."""
-    return descriptor.full_name.startswith("google.protobuf.") and descriptor.name != "Empty"
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    message: Descriptor | None = field.message_type
-    return message is not None and bool(message.GetOptions().map_entry)
-
-
-def unknown_fields(value: object, descriptor: Descriptor, path: str = "") -> Iterable[FieldProblem]:
-    """Return a problem for each field of a JSON object that the message does not have."""
-    if not isinstance(value, dict) or _has_own_json(descriptor) or path.count(".") > MAX_NESTING:
-        return
-    for key, item in value.items():
-        place = f"{path}.{_cut(key)}" if path else _cut(key)
-        field = _field(descriptor, key)
-        if field is None:
-            known = ", ".join(sorted(descriptor.fields_by_name)) or "none"
-            yield FieldProblem(place, f"{descriptor.name} has no such field; it has {known}", "UNKNOWN_FIELD")
-        elif field.message_type is None:
-            continue
-        elif _is_map(field):
-            inner = field.message_type.fields_by_name["value"].message_type
-            if inner is not None and isinstance(item, dict):
-                for name, entry in item.items():
-                    yield from unknown_fields(entry, inner, f"{place}[{_cut(name)!r}]")
-        elif isinstance(item, list):
-            for index, entry in enumerate(item):
-                yield from unknown_fields(entry, field.message_type, f"{place}[{index}]")
-        else:
-            yield from unknown_fields(item, field.message_type, place)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,7 +25,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         again = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f"the body has the field {_cut(again)!r} twice in one object")
+        raise InvalidRequest(f"the body has the field {cut(again)!r} twice in one object")
     return found
 
 
@@ -83,7 +36,7 @@ def _no_number(word: str) -> float:
 def parse_json(raw: bytes) -> dict[str, Any]:
     """Return the JSON object of a body; an empty body is an empty object. Raise `InvalidRequest`."""
     try:
-        found = json.loads(raw or b"{}", object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(json_text(raw), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
@@ -92,12 +45,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 
 
 def fill(message: Message, value: dict[str, Any]) -> None:
-    """Fill a message from a JSON object. Raise `InvalidRequest` that names every unknown field, or the place
-    of a value that does not fit.
+    """Fill a message from a JSON object. Raise `InvalidRequest` with every field that is unknown or does not
+    fit, and its place.
     """
     problems: list[FieldProblem] = []
     descriptor: Any = message.DESCRIPTOR
-    for problem in unknown_fields(value, descriptor):
+    for problem in mistakes(value, descriptor):
         problems.append(problem)
         if len(problems) == MAX_PROBLEMS:
             break
@@ -124,27 +77,27 @@ def from_query(descriptor: Descriptor, pairs: Iterable[tuple[str, str]]) -> dict
         place, within = found, descriptor
         *outer, last = name.split(".")
         for part in outer:
-            field = _field(within, part)
+            field = field_of(within, part)
             inner = field.message_type if field is not None and not field.is_repeated else None
-            if field is None or inner is None or _has_own_json(inner):
+            if field is None or inner is None or has_own_json(inner):
                 raise InvalidRequest(
-                    f"there is no parameter {_cut(name)!r} here", (FieldProblem(_cut(name), "unknown"),)
+                    f"there is no parameter {cut(name)!r} here", (FieldProblem(cut(name), "unknown"),)
                 )
             place, within = place.setdefault(field.name, {}), inner
-        field = _field(within, last)
+        field = field_of(within, last)
         if field is None:
             known = ", ".join(sorted(within.fields_by_name)) or "none"
             raise InvalidRequest(
-                f"there is no parameter {_cut(name)!r} here; known are {known}",
-                (FieldProblem(_cut(name), "unknown", "UNKNOWN_FIELD"),),
+                f"there is no parameter {cut(name)!r} here; known are {known}",
+                (FieldProblem(cut(name), "unknown", "UNKNOWN_FIELD"),),
             )
-        if field.message_type is not None and not _has_own_json(field.message_type):
-            raise InvalidRequest(f"{_cut(name)} is a message: name its fields, or send the request with POST")
+        if field.message_type is not None and not has_own_json(field.message_type):
+            raise InvalidRequest(f"{cut(name)} is a message: name its fields, or send the request with POST")
         value = _scalar(field, name, text)
         if field.is_repeated:
             place.setdefault(field.name, []).append(value)
         elif field.name in place:
-            raise InvalidRequest(f"the parameter {_cut(name)!r} may be given once")
+            raise InvalidRequest(f"the parameter {cut(name)!r} may be given once")
         else:
             place[field.name] = value
     return found
@@ -154,5 +107,5 @@ def _scalar(field: FieldDescriptor, name: str, text: str) -> object:
     if field.type != FieldDescriptor.TYPE_BOOL:
         return text
     if text not in {"true", "false"}:
-        raise InvalidRequest(f"{_cut(name)} must be true or false")
+        raise InvalidRequest(f"{cut(name)} must be true or false")
     return text == "true"
