@@ -25,7 +25,7 @@ from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.retention import Keeping
 from seawall_control.listening import ListenRefused
 from seawall_control.logs import set_up
-from seawall_control.server import Addresses, AddressInUse, ControlSettings, StoreRefused, run_control
+from seawall_control.server import Addresses, AddressInUse, ControlSettings, Stop, StoreRefused, run_control
 from seawall_control.services.alerting.channels.addresses import Network, parse_networks
 from seawall_control.services.authority import AuthorityUnusable
 
@@ -231,29 +231,30 @@ def announce(style: str, addresses: Addresses) -> None:
     sys.stderr.flush()
 
 
-def install_signals(stop: asyncio.Event) -> None:
+def install_signals(stop: Stop) -> None:
     """Stop gracefully on the first SIGTERM or SIGINT, at once on the second. SIGHUP and SIGUSR2, which mean
     something to proxies and to rotation of logs, end nothing.
     """
 
-    def stopped() -> None:
+    def stopped(number: signal.Signals) -> None:
         if stop.is_set():
             # Threads of the store do not let go of a stuck disk; what was acknowledged is safe already.
             os._exit(EXIT_NOW)
         _log.info("stopping; a second signal stops at once")
+        stop.reason = number.name
         stop.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stopped)
+            loop.add_signal_handler(number, stopped, number)
     for number in (signal.SIGHUP, signal.SIGUSR2):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, _log.info, NOTHING_TO_READ)
 
 
 async def _run(settings: ControlSettings, style: str) -> int:
-    stop = asyncio.Event()
+    stop = Stop()
     install_signals(stop)
     return await run_control(settings, ready=lambda addresses: announce(style, addresses), stop=stop)
 

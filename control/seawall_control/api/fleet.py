@@ -50,6 +50,7 @@ def _hello(message: pb.Hello) -> HelloFacts:
         policy_source=message.policy_source,
         start_time_us=codec.time_us(message.start_time),
         admin_address=message.admin_address,
+        says_goodbye=message.says_goodbye,
     )
 
 
@@ -192,6 +193,8 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                 self._stats(session, message.stats)
             elif kind == "command_result":
                 self._fleet.command_answered(session, message.command_result)
+            elif kind == "goodbye":
+                session.goodbye = message.goodbye.reason
             elif kind == "hello":
                 raise InvalidRequest("a stream has one Hello, at its start")
             # Anything else is of a newer version and is no reason to lose the stream.

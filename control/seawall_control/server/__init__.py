@@ -8,7 +8,7 @@ plane.py starts and stops it all, running.py is its life in a process.
 from seawall_control.domain.errors import StoreRefused
 from seawall_control.server.listeners import AddressInUse
 from seawall_control.server.plane import ControlPlane
-from seawall_control.server.running import EXIT_OK, EXIT_PART_ENDED, EXIT_STORE_FAILED, run_control
+from seawall_control.server.running import EXIT_OK, EXIT_PART_ENDED, EXIT_STORE_FAILED, Stop, run_control
 from seawall_control.server.settings import Addresses, ControlSettings, version
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Addresses",
     "ControlPlane",
     "ControlSettings",
+    "Stop",
     "StoreRefused",
     "run_control",
     "version",

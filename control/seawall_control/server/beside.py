@@ -24,5 +24,6 @@ def loops(uses: Services) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         "alert-deliveries": uses.alerting.deliverer.run,
         "alert-rules": uses.alerting.evaluator.run,
         "machine": uses.machine.run,
+        "runs": lambda: uses.runs.run(uses.leads),
         **uses.access.loops(),
     }

@@ -63,8 +63,8 @@ class ControlPlane(Services):
         )
         self.failed.set()
 
-    async def stop(self) -> None:
-        """Drain and end everything but the store."""
+    async def stop(self, reason: str = "", *, clean: bool = True) -> None:
+        """Drain and end everything but the store. `reason` is told, with the next start too."""
         self._stopping = True
         self.health.draining = True
         await self.listeners.drain()
@@ -77,6 +77,7 @@ class ControlPlane(Services):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runs.end(reason, clean=clean)
         if self._started:
             await self.alerting.evaluator.aclose()
         await self.background.aclose(self.settings.grace_s)

@@ -23,6 +23,15 @@ EXIT_PART_ENDED: Final = 4
 _log = logging.getLogger("seawall.control")
 
 
+class Stop(asyncio.Event):
+    """Set to end a control plane."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason = ""
+        """Why, such as `SIGTERM`; it is told."""
+
+
 async def run_control(
     settings: ControlSettings,
     *,
@@ -31,11 +40,11 @@ async def run_control(
 ) -> int:
     """Run the control plane until `stop` is set; return the exit code.
 
-    `ready` is called once with the addresses when everything is served. Raises `StoreRefused`,
-    `ListenRefused`, `TlsMistake`, `AuthorityUnusable` and `AddressInUse` before anything is served.
-    Cancelling drains as `stop` does. Signals are the caller's business (main.py).
+    `ready` is called once with the addresses when everything is served. A `Stop` may say why. Raises
+    `StoreRefused`, `ListenRefused`, `TlsMistake`, `AuthorityUnusable` and `AddressInUse` before anything is
+    served. Cancelling drains as `stop` does. Signals are the caller's business (main.py).
     """
-    stop = stop or asyncio.Event()
+    stop = stop or Stop()
     check_listeners(settings.access, settings.grpc_address, settings.http_address)
     store = await open_store(settings.data_dir, settings.store_url)
     try:
@@ -46,7 +55,9 @@ async def run_control(
                 ready(plane.addresses)
             await _first_of(stop, store.failed, plane.failed)
         finally:
-            await plane.stop()
+            clean = not (store.failed.is_set() or plane.failed.is_set())
+            reason = stop.reason if isinstance(stop, Stop) else ""
+            await plane.stop(reason if clean else "a part of it ended", clean=clean)
     finally:
         await store.aclose()
     if store.failed.is_set():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 from seawall_control.access import Access
 from seawall_control.domain import operations as operations_domain
 from seawall_control.domain.flood import Gates, Pressure
 from seawall_control.domain.rollout import codec as rollout_codec
-from seawall_control.server.settings import ControlSettings
+from seawall_control.server.settings import ControlSettings, version
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.analysis.assembly import analysis_service
 from seawall_control.services.background import Background
@@ -28,6 +30,7 @@ from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
 from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
+from seawall_control.services.runs import Runs
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import Store
 
@@ -53,7 +56,17 @@ class Services:
             store, clock, ids, self.hub, self.notices, self.grouping, self.gates, pressure
         )
         self.event_views = EventViews(store, clock)
-        self.fleet = Fleet(store, self.events, clock, ids, self.background)
+        run_id = ids.new()
+        self.runs = Runs(
+            store,
+            self.events,
+            clock,
+            self.background,
+            name=_name(settings, run_id),
+            run_id=run_id,
+            version=version(),
+        )
+        self.fleet = Fleet(store, self.events, clock, ids, self.background, self.runs)
         self.leads = Leadership(store)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
@@ -127,3 +140,14 @@ class Services:
         await self.healing.load()
         await self.operations.load()
         await self.alerting.evaluator.start()
+        await self.runs.begin()
+
+
+def _name(settings: ControlSettings, run_id: str) -> str:
+    """Return what this control plane is called among others on its store: its machine and port. One that has
+    the store for itself needs no name of its own, and a port that was picked says nothing at the next start.
+    """
+    if not settings.store_url:
+        return "control"
+    address = settings.grpc_address
+    return f"{socket.gethostname()}/{run_id if address.endswith(':0') else address}"[:128]

@@ -265,12 +265,13 @@ class EventService:
         severity: Severity,
         kind: EventKind = EventKind.SYSTEM,
         event_id: str = "",
+        reason: str = "",
         proxy: str = "",
         policy_revision: int = 0,
         details: dict[str, Json] | None = None,
     ) -> None:
-        """Record a mishap of the control plane itself. Never raises: what cannot be stored is logged and
-        counted.
+        """Record a mishap of the control plane itself. With a `reason` all of a component are one group,
+        whatever the message says. Never raises: what cannot be stored is logged and counted.
         """
         event = Event(
             id=event_id or self._ids.new(),
@@ -281,6 +282,7 @@ class EventService:
             message=message,
             details=details,
             kind=kind,
+            reason=reason,
             proxy=proxy,
             policy_revision=policy_revision,
         )

@@ -53,6 +53,7 @@ from seawall_control.services.events import EventService
 from seawall_control.services.fleet_stats import FleetStats
 from seawall_control.services.policies import document_of
 from seawall_control.services.proxy_saver import ProxySaver
+from seawall_control.services.runs import Runs
 from seawall_control.services.session import Session
 from seawall_control.store.port import Store
 
@@ -90,6 +91,7 @@ class HelloFacts:
     policy_source: str = ""
     start_time_us: int = 0
     admin_address: str = ""
+    says_goodbye: bool = False
 
 
 @dataclass(slots=True)
@@ -116,8 +118,15 @@ class Fleet:
     """All proxies, connected and remembered."""
 
     def __init__(
-        self, store: Store, events: EventService, clock: Clock, ids: Ids, background: Background
+        self,
+        store: Store,
+        events: EventService,
+        clock: Clock,
+        ids: Ids,
+        background: Background,
+        runs: Runs,
     ) -> None:
+        self._runs = runs
         self._store = store
         self._events = events
         self._clock = clock
@@ -183,11 +192,14 @@ class Fleet:
             applied_revision=record.applied_revision, applied_hash=record.applied_hash, refused=record.refused
         )
         session = Session(record, subscription, since_s=self._clock.monotonic_s())
+        session.says_goodbye = hello.says_goodbye
         self._sessions[node] = session
         self._known[node] = record
         self.stats.connected(node, same_run=same_run)
         if older is not None:
             self._supersede(older, record)
+        if older is None or same_run:
+            self._runs.proxy_began(before, record)
         self._remember(record)
         _log.info(
             "proxy connected",
@@ -221,6 +233,7 @@ class Fleet:
 
     def detach(self, session: Session) -> None:
         """Forget a stream that has ended."""
+        heard = session.goodbye is not None or not (self._closing or session.is_closed)
         session.close(ShuttingDown("the stream has ended"))
         for future in session.waiting_commands.values():
             if not future.done():
@@ -229,6 +242,8 @@ class Fleet:
             del self._sessions[session.node]
             self._known[session.node] = session.record
             self._remember(session.record)
+            if heard and (session.says_goodbye or session.goodbye is not None):
+                self._runs.proxy_ended(session.record, session.goodbye)
             _log.info("proxy disconnected", extra={"fields": {"node": session.node}})
 
     def heard(self, session: Session) -> None:
@@ -573,6 +588,7 @@ class Fleet:
             self._background.start(
                 self._store.forget(gone, unseen_since_us=oldest_us), "seawall-forget-proxies"
             )
+            self._runs.proxy_forgotten(gone)
 
     def _remember_again(self, now: float) -> None:
         """Keep it on record that proxies are there which have nothing new to say: whoever reads the record

@@ -58,6 +58,10 @@ class Session:
         self.since_s = since_s
         self.remembered_s = since_s
         """When its record was last written for that alone."""
+        self.says_goodbye = False
+        """Whether this run of the proxy says so when it ends in order."""
+        self.goodbye: str | None = None
+        """Why the proxy ends, once it has said so."""
         self.waiting_commands: dict[str, asyncio.Future[fleet_pb2.CommandResult]] = {}
         self._push: SendPush | None = None
         self._acks: dict[str, SendAck] = {}
@@ -68,6 +72,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session of {self.record.node}: {self.subscription!r}>"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is we who ended it."""
+        return self._closed.done()
 
     @property
     def node(self) -> str:

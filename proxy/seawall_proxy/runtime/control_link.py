@@ -41,6 +41,7 @@ STABLE_S: Final = 5.0
 """A stream that lasted this long counts as a success for the back-off."""
 WRITE_LIMIT_S: Final = 30.0
 FLUSH_LIMIT_S: Final = 3.0
+GOODBYE_LIMIT_S: Final = 1.0
 RENEW_LOOK_S: Final = 60.0
 MAX_MESSAGE_BYTES: Final = 16 << 20
 MAX_REASONS: Final = 50
@@ -135,6 +136,9 @@ class ControlLink:
         self._session: int = 0
         self._welcomed: bool = False
         self._in_flight: Batch | None = None
+        self._leaving: str | None = None
+        """Why the process ends, once it does."""
+        self._left: asyncio.Event = asyncio.Event()
 
         self._since: float = 0.0
         self._contact: float = -inf
@@ -189,6 +193,20 @@ class ControlLink:
             self._wake.set()
             await asyncio.sleep(0.02)
         return False
+
+    async def goodbye(self, reason: str, limit_s: float = GOODBYE_LIMIT_S) -> None:
+        """Say that the process ends in order, finish the stream and open no other; waits until the control
+        plane has heard it, at most `limit_s`.
+        """
+        self._leaving = reason
+        if not self._welcomed:
+            return
+        self._wake.set()
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._left.wait()
+        except TimeoutError:
+            log.info("the control plane has not heard within %g s that this process ends", limit_s)
 
     def status(self) -> dict[str, object]:
         """Return what /status says about the link and the spool."""
@@ -252,6 +270,9 @@ class ControlLink:
                 log.exception("the stream to the control plane failed")
                 error = f"{type(failure).__name__}: {failure}"
             self._ended(error)
+            if self._leaving is not None:
+                self._left.set()
+                await asyncio.Event().wait()  # until cancelled: nobody is to be connected to any more
             spool = self._pump.spool_status()
             waiting = spool is not None and spool.depth > 0
             await asyncio.sleep(self._backoff.next_delay(events_waiting=waiting))
@@ -263,7 +284,10 @@ class ControlLink:
             if now - self._since >= STABLE_S:
                 self._backoff.reset()
             self._contact = self._since = now
-            log.warning("lost the control plane at %s: %s", self._target, error)
+            if self._leaving is not None:
+                log.info("left the control plane at %s", self._target)
+            else:
+                log.warning("lost the control plane at %s: %s", self._target, error)
         elif error != self._last_error:
             log.warning("cannot reach the control plane at %s: %s", self._target, error)
         self._welcomed = False
@@ -329,6 +353,7 @@ class ControlLink:
             start_time=start,
             schema_version=who.schema_version,
             admin_address=who.admin_address,
+            says_goodbye=True,
         )
 
     # ---------------------------------------------------------------------------------------- the stream
@@ -390,6 +415,12 @@ class ControlLink:
                 async with asyncio.timeout(WRITE_LIMIT_S):
                     await stream.write(message)
                 continue
+            if self._leaving is not None:
+                async with asyncio.timeout(WRITE_LIMIT_S):
+                    goodbye = fleet_pb2.Goodbye(reason=self._leaving)
+                    await stream.write(fleet_pb2.ConnectRequest(goodbye=goodbye))
+                    await stream.done_writing()
+                await asyncio.Event().wait()  # until the reader has seen the end
             wait_s = min(self._clock.next_deadline(), self._shipping.next_deadline()) - monotonic()
             try:
                 async with asyncio.timeout(None if wait_s == inf else max(wait_s, 0.0)):
@@ -401,6 +432,8 @@ class ControlLink:
         """Return what to say next: answers first, then statistics, then events."""
         if self._outbox:
             return self._outbox.popleft()
+        if self._leaving is not None:
+            return None
         now = monotonic()
         if self._clock.take(now):
             return self._stats_message()

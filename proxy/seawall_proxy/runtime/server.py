@@ -120,6 +120,8 @@ class ProxyServer:
         """Until when a person has taken the proxy out of service, in monotonic seconds."""
         self.stop: asyncio.Event = asyncio.Event()
         self.hurry: asyncio.Event = asyncio.Event()
+        self.stop_reason: str = ""
+        """Why it stops: the signal's name, or `handover`; the control plane is told."""
         self._inherited: Inherited = Inherited() if inherited is None else inherited
         self._admin_wanted: str = ""
         self._admin_socket: socket.socket | None = None
@@ -310,13 +312,14 @@ class ProxyServer:
             self._track(self._link_task)
 
     def _install_signals(self) -> None:
-        def stop() -> None:
+        def stop(number: signal.Signals) -> None:
             if self.stop.is_set():
                 self.hurry.set()
+            self.stop_reason = self.stop_reason or number.name
             self.stop.set()
 
-        self.loop.add_signal_handler(signal.SIGTERM, stop)
-        self.loop.add_signal_handler(signal.SIGINT, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, stop, number)
         self.loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.file.reload("SIGHUP")))
         self.loop.add_signal_handler(signal.SIGUSR2, lambda: self._spawn(self._hand_over()))
 
@@ -409,6 +412,7 @@ class ProxyServer:
         self.plane.stop_accepting()
         if self.link is not None and self._link_task is not None:
             await self.link.flush()
+            await self.link.goodbye("handover")
             self._link_task.cancel()
             await asyncio.gather(self._link_task, return_exceptions=True)
         await self.pump.release()
@@ -422,8 +426,10 @@ class ProxyServer:
         """Ship what is recorded, if the control plane listens; the rest stays in the spool."""
         await self.pump.drain()
         await self.breakers.flush()
-        if self.link is not None and self._successor is None and not self.hurry.is_set():
-            await self.link.flush()
+        if self.link is not None and self._successor is None:
+            if not self.hurry.is_set():
+                await self.link.flush()
+            await self.link.goodbye(self.stop_reason)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

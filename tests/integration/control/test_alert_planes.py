@@ -12,8 +12,12 @@ import pytest
 
 from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import admin_events_pb2
+from seawall_control.domain.events import MICROS, Severity
+from seawall_control.domain.records import Put
+from seawall_control.domain.runs import Ending, Run
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.alerting.channels.addresses import parse_networks
+from seawall_control.services.runs import CONTROL
 from seawall_control.store.opening import open_store
 from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import breaker_event, webhook
@@ -153,3 +157,23 @@ async def test_a_silence_made_at_the_other(planes: list[ControlPlane]) -> None:
             return [a.quiet_by for a in answer.alerts] == [f"silence {made.id}"]
 
         await until(quiet, what="it is quiet")
+
+
+async def test_a_control_plane_that_is_missed_is_told_once(planes: list[ControlPlane]) -> None:
+    """One that did not say that it stops, by whoever looks; one that did is not missed."""
+    at_us = planes[0].clock.now_us()
+    runs = {
+        "gone/10.0.0.1:9090": Run(id="r1", seen_us=at_us - 90 * MICROS),
+        "stopped/10.0.0.2:9090": Run(id="r2", seen_us=at_us - 90 * MICROS, ending=Ending.CLEAN),
+        "here/10.0.0.3:9090": Run(id="r3", seen_us=at_us - 10 * MICROS),
+    }
+    puts = [Put(CONTROL, name, run.to_text()) for name, run in runs.items()]
+    await planes[0].store.commit(puts, at_us=at_us)
+    await asyncio.gather(*(plane.runs.look_around() for plane in planes for _ in range(3)))
+    page = await planes[1].events.page(filter_text="error_type = control_plane_lost")
+    assert [(event.component, event.severity) for event in page.events] == [
+        ("control/gone/10.0.0.1:9090", Severity.MEDIUM)
+    ]
+    await planes[0].runs.end("SIGTERM")
+    page = await planes[1].events.page(filter_text="error_type = control_plane_stopped")
+    assert [event.reason for event in page.events] == ["CONTROL_PLANE_STOPPED"]

@@ -25,18 +25,20 @@ POLICY_VERDICT_ACK: PolicyVerdict
 POLICY_VERDICT_NACK: PolicyVerdict
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("hello", "policy_result", "events", "stats", "command_result")
+    __slots__ = ("hello", "policy_result", "events", "stats", "command_result", "goodbye")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     POLICY_RESULT_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     STATS_FIELD_NUMBER: _ClassVar[int]
     COMMAND_RESULT_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     policy_result: PolicyResult
     events: EventBatch
     stats: StatsReport
     command_result: CommandResult
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., policy_result: _Optional[_Union[PolicyResult, _Mapping]] = ..., events: _Optional[_Union[EventBatch, _Mapping]] = ..., stats: _Optional[_Union[StatsReport, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ...) -> None: ...
+    goodbye: Goodbye
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., policy_result: _Optional[_Union[PolicyResult, _Mapping]] = ..., events: _Optional[_Union[EventBatch, _Mapping]] = ..., stats: _Optional[_Union[StatsReport, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class ConnectResponse(_message.Message):
     __slots__ = ("welcome", "policy", "event_ack", "command")
@@ -51,7 +53,7 @@ class ConnectResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., policy: _Optional[_Union[PolicyPush, _Mapping]] = ..., event_ack: _Optional[_Union[EventAck, _Mapping]] = ..., command: _Optional[_Union[Command, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("node", "labels", "boot_id", "version", "policy_set", "applied_revision", "applied_hash", "policy_source", "start_time", "schema_version", "admin_address")
+    __slots__ = ("node", "labels", "boot_id", "version", "policy_set", "applied_revision", "applied_hash", "policy_source", "start_time", "schema_version", "admin_address", "says_goodbye")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +72,7 @@ class Hello(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     ADMIN_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    SAYS_GOODBYE_FIELD_NUMBER: _ClassVar[int]
     node: str
     labels: _containers.ScalarMap[str, str]
     boot_id: str
@@ -81,7 +84,14 @@ class Hello(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     schema_version: int
     admin_address: str
-    def __init__(self, node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., boot_id: _Optional[str] = ..., version: _Optional[str] = ..., policy_set: _Optional[str] = ..., applied_revision: _Optional[int] = ..., applied_hash: _Optional[str] = ..., policy_source: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schema_version: _Optional[int] = ..., admin_address: _Optional[str] = ...) -> None: ...
+    says_goodbye: bool
+    def __init__(self, node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., boot_id: _Optional[str] = ..., version: _Optional[str] = ..., policy_set: _Optional[str] = ..., applied_revision: _Optional[int] = ..., applied_hash: _Optional[str] = ..., policy_source: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schema_version: _Optional[int] = ..., admin_address: _Optional[str] = ..., says_goodbye: _Optional[bool] = ...) -> None: ...
+
+class Goodbye(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("version", "latest_revision", "stats_interval")

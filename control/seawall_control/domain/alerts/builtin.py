@@ -23,6 +23,7 @@ from seawall_control.domain.alerts.rules import (
     TriggerKind,
 )
 from seawall_control.domain.events import Severity
+from seawall_control.domain.runs import RESTARTS
 
 ERROR_RATE: Final = f"{BUILTIN}error-rate"
 SPECIFIC_ERROR: Final = f"{BUILTIN}specific-error"
@@ -30,9 +31,6 @@ RECOVERY_FAILURES: Final = f"{BUILTIN}recovery-failures"
 DEFAULT_ERROR_RATE: Final = 0.15
 DEFAULT_SPECIFIC_ERROR_COUNT: Final = 20
 DEFAULT_RECOVERY_FAILURE_RATE: Final = 0.25
-
-RESTARTED: Final = ("proxy_restarted", "control_plane_started")
-"""Types of the events that tell of a restart."""
 
 RULES: Final = (
     Rule(
@@ -100,10 +98,17 @@ RULES: Final = (
     Rule(
         name=f"{BUILTIN}restart",
         title="A proxy or the control plane started anew",
-        severity=Severity.LOW,
+        # That of the event: LOW after an end in order, MEDIUM after another.
         when=(Trigger(kind=TriggerKind.EVENT, window_s=60.0),),
-        filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTED)),
+        filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTS)),
         notify_resolved=False,
+    ),
+    Rule(
+        name=f"{BUILTIN}restart-loop",
+        title="A proxy or the control plane starts again and again",
+        severity=Severity.HIGH,
+        when=(Trigger(kind=TriggerKind.EVENT_COUNT, threshold=3, window_s=900.0),),
+        filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTS)),
     ),
     Rule(
         name=f"{BUILTIN}store",

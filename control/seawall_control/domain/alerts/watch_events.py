@@ -12,6 +12,7 @@ from seawall_control.domain.alerts.subject import Subject, of_event, scrubbed
 from seawall_control.domain.alerts.watch import Quiet, percent, route_subject, span
 from seawall_control.domain.alerts.windows import MAX_KEYS, CallSeries, EventWindow
 from seawall_control.domain.events import MICROS, Event, EventKind, Severity
+from seawall_control.domain.runs import summary_of
 
 
 class EventCountWatch(Quiet):
@@ -101,7 +102,9 @@ class OccurrenceWatch(Quiet):
             away = event.details.get("downtime_s") if event.details else None
             after = f", away for {span(away)}" if isinstance(away, int | float) else ""
             severity = subject.severity.name.lower()
-            self._hold(subject, f"{subject.error_type or 'event'}{where} ({severity}){after}", at_us)
+            more = summary_of(event.error_type, event.details) if event.kind is EventKind.SYSTEM else ""
+            text = f"{subject.error_type or 'event'}{where} ({severity}){after}{scrubbed(more)}"
+            self._hold(subject, text, at_us)
 
     def notice(self, notice: GroupNotice, at_us: int) -> None:
         if self._trigger.kind is not TriggerKind.GROUP or notice.state not in self._trigger.of:

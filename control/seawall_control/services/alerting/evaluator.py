@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Final
 
 from seawall_control.domain.alerts import codec, messages, outbox
-from seawall_control.domain.alerts.builtin import RESTARTED
 from seawall_control.domain.alerts.channels import Channel
 from seawall_control.domain.alerts.engine import Engine, News, Notification, Outcome
 from seawall_control.domain.alerts.lifecycle import Alert, Phase
@@ -37,7 +36,7 @@ from seawall_control.services.alerting.records import (
     entry,
     in_parts,
 )
-from seawall_control.services.alerting.signals import Signals, restart_event
+from seawall_control.services.alerting.signals import Signals
 from seawall_control.services.edge import Clock, Ids
 from seawall_control.store.port import Elsewhere
 
@@ -102,7 +101,6 @@ class Evaluator:
     async def _take_up(self) -> None:
         async with self._changing:
             await self._load()
-            await self._note_start(self._clock.now_us())
         before = await self._runtime()
         fresh = self._clock.now_us() - int(before.get("alive_us", 0)) < MAX_CATCH_UP_US
         self._signals.begin(str(before.get("position", "")) if fresh else "")
@@ -143,13 +141,6 @@ class Evaluator:
     async def _load_channels(self) -> None:
         self._channels = {channel.name: channel for channel, _ in await self._records.channels()}
         self._deliverer.set_channels(self._channels.values())
-
-    async def _note_start(self, at_us: int) -> None:
-        alive_us = int((await self._runtime()).get("alive_us", 0))
-        # Where another one was alive since we are, we take over, and nothing has started.
-        if 0 < alive_us < self._started_us:
-            away_s = max(0, at_us - alive_us) / MICROS
-            self._engine.event(restart_event(RESTARTED[1], "control", at_us, downtime_s=away_s), at_us)
 
     async def _runtime(self) -> dict[str, int | str]:
         document = await self._records.store.document(*RUNTIME)
@@ -296,7 +287,7 @@ class Evaluator:
             watched = frozenset(a.subject.breaker for a in self._engine.active() if a.subject.breaker)
             facts = await self._signals.facts(watched)
             at_us = self._clock.now_us()
-            for event in [*self._signals.events(), *self._signals.restarts()]:
+            for event in self._signals.events():
                 self._engine.event(event, at_us)
             for notice in self._signals.groups():
                 self._engine.notice(notice, at_us)

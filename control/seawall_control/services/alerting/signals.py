@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from seawall.v1 import stats_pb2
-from seawall_control.domain.alerts.builtin import RESTARTED
 from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice, ProxyFact, failures_of
 from seawall_control.domain.alerts.rules import QUEUE_DELIVERIES, QUEUE_INGEST
 from seawall_control.domain.alerts.subject import scrubbed
 from seawall_control.domain.errors import ControlError
-from seawall_control.domain.events import MICROS, Event, EventKind, Severity
+from seawall_control.domain.events import MICROS, Event
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.positions import Position, parse_position
 from seawall_control.domain.statistics import Counters, Sample
@@ -82,7 +81,6 @@ class Signals:
         self._events: deque[Event] = deque()
         self._notices: deque[Notice] = deque()
         self._samples: dict[str, Sample] = {}
-        self._boots: dict[str, str] = {}
         self._started_us = clock.now_us()
         self.missed = 0
         """Events that no rule has seen since there were too many at once."""
@@ -172,23 +170,6 @@ class Signals:
         self._notices.clear()
         return taken
 
-    def restarts(self) -> list[Event]:
-        """Return an event for each proxy that has started anew since the last time. They are not stored: a
-        restart is news, not an error.
-        """
-        found = []
-        now_us = self._clock.now_us()
-        for record in self._fleet.known():
-            before = self._boots.get(record.node)
-            if record.boot_id:
-                self._boots[record.node] = record.boot_id
-            if before is not None and record.boot_id not in ("", before):
-                found.append(restart_event(RESTARTED[0], f"proxy/{record.node}", now_us, proxy=record.node))
-        if len(self._boots) > 2 * len(self._fleet.known()) + 100:
-            known = {record.node for record in self._fleet.known()}
-            self._boots = {node: boot for node, boot in self._boots.items() if node in known}
-        return found
-
     # ------------------------------------------------------------------------------------------------- calls
 
     def calls(self) -> Iterator[RouteCalls]:
@@ -270,23 +251,6 @@ class Signals:
                 is_open = status.state in _OPEN
                 if is_open or (watched and scrubbed(status.name) in watched):
                     yield BreakerFact(status.name, status.route, node, is_open, at_us)
-
-
-def restart_event(
-    error_type: str, component: str, at_us: int, *, proxy: str = "", downtime_s: float = 0.0
-) -> Event:
-    """Return the event that tells of a restart."""
-    details = {"downtime_s": round(downtime_s, 1)} if downtime_s > 0 else None
-    return Event(
-        id="",
-        timestamp_us=at_us,
-        severity=Severity.LOW,
-        component=component,
-        error_type=error_type,
-        kind=EventKind.SYSTEM,
-        proxy=proxy,
-        details=details,
-    )
 
 
 def _grown(newer: Counters, older: Counters | None) -> tuple[int, int]:
