@@ -115,6 +115,7 @@ def case_message(case: Case) -> pb.HealingCase:
         value=case.value,
         outcome=case.outcome,
         actor=case.actor,
+        plan=case.plan,
     )
 
 
@@ -228,6 +229,20 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
                 request.id, actor=author(request.actor)[:_MAX_ACTOR], reason=request.reason[:_MAX_REASON]
             )
             return pb.RejectHealingCaseResponse(case=case_message(case))
+
+        return await answered(context, work())
+
+    async def RunRunbook(self, request: pb.RunRunbookRequest, context: Context) -> pb.RunRunbookResponse:
+        """Do now what a runbook does."""
+
+        async def work() -> pb.RunRunbookResponse:
+            case = await self._healing.run_now(
+                request.name,
+                subject=request.subject,
+                actor=author(request.actor)[:_MAX_ACTOR],
+                validate_only=request.validate_only,
+            )
+            return pb.RunRunbookResponse(case=case_message(case))
 
         return await answered(context, work())
 

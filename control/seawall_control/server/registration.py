@@ -5,6 +5,7 @@ from __future__ import annotations
 from seawall.v1 import (
     admin_alerts_pb2_grpc,
     admin_analysis_pb2_grpc,
+    admin_archives_pb2_grpc,
     admin_events_pb2_grpc,
     admin_fleet_pb2_grpc,
     admin_groups_pb2_grpc,
@@ -16,6 +17,7 @@ from seawall.v1 import (
 )
 from seawall_control.api.alerts import AlertServicer
 from seawall_control.api.analysis import AnalysisServicer
+from seawall_control.api.archives import ArchiveServicer
 from seawall_control.api.events import EventServicer
 from seawall_control.api.fleet import FleetServicer, serialised
 from seawall_control.api.fleet_operations import FleetOperationServicer
@@ -61,6 +63,10 @@ def register(uses: Services, version: str) -> Registry:
         OperationsServicer(uses.fleet, uses.health, version),
     )
     found.add(admin_healing_pb2_grpc.add_HealingServiceServicer_to_server, HealingServicer(uses.healing))
+    found.add(
+        admin_archives_pb2_grpc.add_ArchiveServiceServicer_to_server,
+        ArchiveServicer(uses.archives, uses.clock),
+    )
     found.add(
         admin_alerts_pb2_grpc.add_AlertServiceServicer_to_server,
         AlertServicer(uses.alerting.administration, uses.alerting.reading, uses.clock),

@@ -11,6 +11,7 @@ from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.server.settings import ControlSettings, version
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.analysis.assembly import analysis_service
+from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
 from seawall_control.services.event_views import EventViews
@@ -91,14 +92,15 @@ class Services:
             stored=self.feed if settings.store_url else None,
         )
         self.groups = GroupService(store, clock)
+        self.archives = Archives(settings.data_dir / "archives", store, clock)
         self.healing = healing_service(
             store,
             self.fleet,
             self.policies,
-            self.events,
+            self.archives,
             self.operations,
             self.groups,
-            self.alerting.asker.ask,
+            self.alerting.asker,
             clock,
             self.background,
             machine=self.machine,

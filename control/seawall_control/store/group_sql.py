@@ -204,6 +204,18 @@ async def prune_events(db: Statements, prune: Prune) -> int:
     return deleted
 
 
+async def delete_events(db: Statements, ids: Sequence[str]) -> int:
+    """Delete those of these events that are resolved; return how many there were."""
+    deleted = 0
+    for part in slices(list(dict.fromkeys(ids))):
+        deleted += await db.change(
+            f"DELETE FROM events WHERE resolved = 1 AND id IN ({marks(len(part))})", tuple(part)
+        )
+    if deleted:
+        await db.change("DELETE FROM event_hours WHERE events = 0")
+    return deleted
+
+
 async def prune_counts(db: Statements, keeping: Mapping[Width, int], at_us: int) -> int:
     """Delete rollups that are older than they are kept, and hours of groups, some buckets at once; return how
     many rows.

@@ -8,9 +8,10 @@ from typing import ClassVar, TypeVar
 
 from seawall_control.domain.escalation import History
 from seawall_control.domain.groups import Change, Group
+from seawall_control.domain.records import Touched
 from seawall_control.domain.retention import Prune
 from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
-from seawall_control.store import group_sql
+from seawall_control.store import group_sql, witness
 from seawall_control.store.port import GroupQuery
 from seawall_control.store.statements import Questions, Statements
 
@@ -28,8 +29,16 @@ class SqlGroups(ABC):
         """Return connections that only read."""
 
     @abstractmethod
-    async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
-        """Run a change in a transaction of its own; `deletes`: it frees room."""
+    async def _change_groups(
+        self,
+        work: Callable[[Statements], Awaitable[T]],
+        *,
+        deletes: bool = False,
+        told: Callable[[T], Sequence[Touched]] = witness.touched,
+    ) -> T:
+        """Run a change in a transaction of its own. `deletes`: it frees room; `told`: what the audit says of
+        it (store/witness.py).
+        """
 
     async def group(self, group_id: str) -> Group:
         """See `GroupStore.group`."""
@@ -74,6 +83,12 @@ class SqlGroups(ABC):
     async def prune_events(self, prune: Prune) -> int:
         """See `GroupStore.prune_events`."""
         return await self._change_groups(lambda db: group_sql.prune_events(db, prune), deletes=True)
+
+    async def delete_events(self, ids: Sequence[str]) -> int:
+        """See `EventStore.delete_events`."""
+        return await self._change_groups(
+            lambda db: group_sql.delete_events(db, ids), deletes=True, told=witness.events
+        )
 
     async def prune_counts(self, kept_s: Mapping[Width, int], *, at_us: int) -> int:
         """See `GroupStore.prune_counts`."""

@@ -146,6 +146,10 @@ class EventStore(Protocol):
         """Delete resolved events with a timestamp before this, and return how many there were."""
         ...
 
+    async def delete_events(self, ids: Sequence[str]) -> int:
+        """Delete those of some thousand events that are resolved, at once; return how many there were."""
+        ...
+
 
 class GroupStore(Protocol):
     """Groups of events and counts over time. Both are written with the events themselves."""

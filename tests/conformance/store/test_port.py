@@ -161,6 +161,17 @@ async def test_counts_forget_what_is_deleted(store: Store) -> None:
     assert counts.by_severity[Severity.LOW] == 13
 
 
+async def test_only_resolved_events_are_deleted_by_id(store: Store) -> None:
+    """What was opened again since somebody looked stays, and what is not there is not counted."""
+    await store.report([event(i, resolved=i % 2 == 0) for i in range(2000)])
+    ids = [event(i).id for i in range(1500)]
+    assert await store.delete_events([*ids, *ids[:10], event(9999).id]) == 750
+    counts = await store.counts(at_us=NOW_US)
+    assert (counts.total, counts.unresolved) == (1250, 1000)
+    assert await store.delete_events(ids) == 0
+    assert await store.delete_events([]) == 0
+
+
 async def test_bulk_changes_reach_every_row(store: Store) -> None:
     """Thousands of events are resolved and deleted, not only the first part of them."""
     for start in range(0, 5000, 500):

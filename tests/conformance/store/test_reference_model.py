@@ -161,6 +161,10 @@ class Pair(RuleBasedStateMachine):
     def delete(self, half_days: int, dry_run: bool) -> None:
         self.both(lambda s: s.delete_resolved(before_us=half_days * 43_200_000_000, dry_run=dry_run))
 
+    @rule(ids=st.lists(st.integers(1, 7).map(event_id), max_size=5))
+    def delete_by_id(self, ids: list[str]) -> None:
+        self.both(lambda s: s.delete_events(ids))
+
     @rule(half_days=st.integers(0, 7), more=st.integers(-2, 2))
     def count(self, half_days: int, more: int) -> None:
         self.both(lambda s: s.counts(at_us=half_days * 43_200_000_000 + more))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,57 @@ def test_what_is_wrong_with_a_file_is_said(run: Run, tmp_path: Path) -> None:
     ran = run("heal", "set", book(tmp_path, cooldown="1s", max_per_hour=1000))
     assert "cooldown_s" in ran.err
     assert "max_per_hour" in ran.err
+
+
+def test_a_runbook_is_tried_and_run_by_hand(run: Run, tmp_path: Path) -> None:
+    """First what it would do, then it does it."""
+    good(run("heal", "set", book(tmp_path, mode="off")))
+    tried = good(run("heal", "try", "note", "-o", "json")).json()
+    assert (tried["id"], tried["subject"]) == ("", "store")
+    assert tried["plan"].startswith("would run ")
+    assert "would collect garbage" in good(run("heal", "try", "memory-grows", "--subject", "process")).out
+    assert "nothing is measured" in run("heal", "try", "memory-grows").err
+    ask = book(tmp_path, name="ask", action="webhook", parameters={"channel": "x"}, mode="off")
+    good(run("heal", "set", ask))
+    assert "would fail: there is no channel x" in good(run("heal", "try", "ask")).out
+    case = good(run("heal", "run", "note", "-o", "json")).json()
+    assert (case["state"], case["action"]) == ("running", "command")
+    wanted = f'id = "{case["id"]}" AND state = "verifying"'
+    wait_until(
+        lambda: run("heal", "cases", "--filter", wanted, "-o", "json").json()["cases"], "the hook has ended"
+    )
+
+
+def test_archives(run: Run, seawall: Seawall, tmp_path: Path) -> None:
+    """Old resolved events move to a file that is listed, read, checked and deleted."""
+    assert "No archive" in good(run("archive", "list")).err
+    seawall.events.report([some_event(number) for number in range(20)])
+    seawall.events.resolve(filter='message != "event 7"')
+    dry = good(run("archive", "events", "--older-than", "0s", "--dry-run", "-o", "json")).json()
+    assert (dry["events"], dry["archives"]) == (19, [])
+    assert dry["store_bytes"] > 0
+    done = good(run("archive", "events", "--older-than", "0s", "--reason", "room", "-o", "json")).json()
+    (archive,) = done["archives"]
+    assert (archive["events"], archive["removed"], archive["reason"]) == (19, True, "room")
+    assert Path(archive["path"]).stat().st_size == archive["size_bytes"]
+    assert seawall.events.stats().total == 1
+    listed = good(run("archive", "list", "-o", "json")).json()
+    assert (listed["archives"], listed["total"]) == ([archive], 1)
+    assert archive["name"] in good(run("archive", "list")).out
+    assert archive["sha256"] in good(run("archive", "show", archive["name"])).out
+    read = good(run("archive", "read", archive["name"], "--filter", 'message = "event 3"'))
+    assert [json.loads(line)["message"] for line in read.out.splitlines()] == ["event 3"]
+    file = tmp_path / "out.csv"
+    good(run("archive", "read", archive["name"], "--format", "csv", "--out", str(file)))
+    assert len(file.read_text().splitlines()) == 20
+    assert "is sound" in good(run("archive", "verify", archive["name"])).err
+    Path(archive["path"]).write_bytes(b"nothing")
+    damaged = run("archive", "verify", archive["name"], "-o", "json")
+    assert (damaged.code, "check sum" in damaged.json()["fault"]) == (1, True)
+    assert "Nothing was deleted" in good(run("archive", "delete", archive["name"])).err
+    good(run("archive", "delete", archive["name"], "--yes"))
+    assert run("archive", "show", archive["name"]).code == 1
+    assert run("archive", "show", "../seawall.db").code == 1
 
 
 def test_diagnose(run: Run) -> None:

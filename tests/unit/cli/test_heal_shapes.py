@@ -28,7 +28,7 @@ KEYS: dict[str, tuple[Any, Message, str]] = {
     "case": (
         heal_shapes.case,
         healing.HealingCase(),
-        "id runbook action subject state start_time change_time evidence value outcome actor",
+        "id runbook action subject state start_time change_time evidence value plan outcome actor",
     ),
     "observation": (
         heal_shapes.observation,

@@ -80,6 +80,7 @@ def case(item: pb.HealingCase) -> Shape:
         "change_time": time(item.change_time),
         "evidence": item.evidence,
         "value": item.value,
+        "plan": item.plan,
         "outcome": item.outcome,
         "actor": item.actor,
     }

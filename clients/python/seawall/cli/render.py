@@ -124,6 +124,19 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def size(number: int) -> str:
+    """Return a size with three digits at most: `0 B`, `850 B`, `12.3 KiB`, `4.56 MiB`, `120 GiB`."""
+    value, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1000:
+            break
+        value, unit = value / 1024, larger
+    if unit == "B":
+        return f"{number} B"
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
 def span(seconds: float) -> str:
     """Return a length of time in one or two units: `0.4s`, `12s`, `3m20s`, `2h5m`, `4d3h`."""
     if seconds < 10:

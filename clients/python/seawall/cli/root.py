@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "events": ("events:events", "List, show, resolve, count or follow error events."),
     "groups": ("groups:groups", "See, assign, mute, resolve and merge groups of events: one problem each."),
     "export": ("export:export", "Write events to a file."),
+    "archive": ("archive:archive", "Move old resolved events to files; list, read and check those."),
     "alerts": ("alerts:alerts", "See what fires; set rules, channels and silences."),
     "analysis": (
         "analysis:analysis",

@@ -61,7 +61,7 @@ class Runbook(_message.Message):
     def __init__(self, name: _Optional[str] = ..., condition: _Optional[str] = ..., threshold: _Optional[float] = ..., action: _Optional[str] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., subject: _Optional[str] = ..., lasting: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., mode: _Optional[_Union[RunbookMode, str]] = ..., cooldown: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_per_hour: _Optional[int] = ..., verify_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., approval_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., description: _Optional[str] = ..., etag: _Optional[str] = ..., built_in: _Optional[bool] = ...) -> None: ...
 
 class HealingCase(_message.Message):
-    __slots__ = ("id", "runbook", "action", "subject", "state", "start_time", "change_time", "evidence", "value", "outcome", "actor")
+    __slots__ = ("id", "runbook", "action", "subject", "state", "start_time", "change_time", "evidence", "value", "outcome", "actor", "plan")
     ID_FIELD_NUMBER: _ClassVar[int]
     RUNBOOK_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class HealingCase(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     id: str
     runbook: str
     action: str
@@ -84,7 +85,8 @@ class HealingCase(_message.Message):
     value: float
     outcome: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., runbook: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ..., state: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evidence: _Optional[str] = ..., value: _Optional[float] = ..., outcome: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    plan: str
+    def __init__(self, id: _Optional[str] = ..., runbook: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ..., state: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evidence: _Optional[str] = ..., value: _Optional[float] = ..., outcome: _Optional[str] = ..., actor: _Optional[str] = ..., plan: _Optional[str] = ...) -> None: ...
 
 class ListRunbooksRequest(_message.Message):
     __slots__ = ()
@@ -221,6 +223,24 @@ class RejectHealingCaseRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RejectHealingCaseResponse(_message.Message):
+    __slots__ = ("case",)
+    CASE_FIELD_NUMBER: _ClassVar[int]
+    case: HealingCase
+    def __init__(self, case: _Optional[_Union[HealingCase, _Mapping]] = ...) -> None: ...
+
+class RunRunbookRequest(_message.Message):
+    __slots__ = ("name", "subject", "validate_only", "actor")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    subject: str
+    validate_only: bool
+    actor: str
+    def __init__(self, name: _Optional[str] = ..., subject: _Optional[str] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class RunRunbookResponse(_message.Message):
     __slots__ = ("case",)
     CASE_FIELD_NUMBER: _ClassVar[int]
     case: HealingCase

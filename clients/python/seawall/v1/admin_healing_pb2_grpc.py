@@ -75,6 +75,11 @@ class HealingServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseResponse.FromString,
                 _registered_method=True)
+        self.RunRunbook = channel.unary_unary(
+                '/seawall.v1.HealingService/RunRunbook',
+                request_serializer=seawall_dot_v1_dot_admin__healing__pb2.RunRunbookRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__healing__pb2.RunRunbookResponse.FromString,
+                _registered_method=True)
         self.Diagnose = channel.unary_unary(
                 '/seawall.v1.HealingService/Diagnose',
                 request_serializer=seawall_dot_v1_dot_admin__healing__pb2.DiagnoseRequest.SerializeToString,
@@ -147,6 +152,14 @@ class HealingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunRunbook(self, request, context):
+        """Do now what a runbook does, whatever its mode, threshold and rest; or only say what that would be. An action that does not
+        help is taken back as always.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Diagnose(self, request, context):
         """Look at everything now; nothing is done.
         """
@@ -203,6 +216,11 @@ def add_HealingServiceServicer_to_server(servicer, server):
                     servicer.RejectHealingCase,
                     request_deserializer=seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseResponse.SerializeToString,
+            ),
+            'RunRunbook': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunRunbook,
+                    request_deserializer=seawall_dot_v1_dot_admin__healing__pb2.RunRunbookRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__healing__pb2.RunRunbookResponse.SerializeToString,
             ),
             'Diagnose': grpc.unary_unary_rpc_method_handler(
                     servicer.Diagnose,
@@ -432,6 +450,33 @@ class HealingService:
             '/seawall.v1.HealingService/RejectHealingCase',
             seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseRequest.SerializeToString,
             seawall_dot_v1_dot_admin__healing__pb2.RejectHealingCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunRunbook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.HealingService/RunRunbook',
+            seawall_dot_v1_dot_admin__healing__pb2.RunRunbookRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__healing__pb2.RunRunbookResponse.FromString,
             options,
             channel_credentials,
             insecure,

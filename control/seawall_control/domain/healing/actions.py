@@ -17,6 +17,7 @@ class Action(StrEnum):
     RESET_BREAKER = "reset_breaker"
     DRAIN_ENDPOINT = "drain_endpoint"
     ARCHIVE_GROUP = "archive_group"
+    ARCHIVE_EVENTS = "archive_events"
     ROLL_BACK_POLICY = "roll_back_policy"
     APPLY_REVISION = "apply_revision"
     CLEAN_DISK = "clean_disk"
@@ -77,6 +78,15 @@ CATALOGUE: Final[Mapping[Action, Spec]] = {
             can_undo=True,
         ),
         Spec(
+            Action.ARCHIVE_EVENTS,
+            "move old resolved events to compressed files, which `seawall archive` lists and reads",
+            (
+                Parameter(
+                    "older_than_days", float, "age from which they are moved, in days", 14.0, 0.0, 36500.0
+                ),
+            ),
+        ),
+        Spec(
             Action.ROLL_BACK_POLICY,
             "make the revision before the newest one the newest again, if that is younger than max_age_s",
             (
@@ -98,7 +108,7 @@ CATALOGUE: Final[Mapping[Action, Spec]] = {
         ),
         Spec(
             Action.CLEAN_DISK,
-            "delete resolved events, the oldest first, until so much of the disk is free",
+            "delete resolved events, the oldest and least severe first, until so much of the disk is free",
             (_FREE_SHARE,),
         ),
         Spec(Action.FREE_MEMORY, "drop caches and give memory back to the system"),

@@ -23,6 +23,7 @@ def case_text(case: Case) -> str:
             "outcome": case.outcome,
             "undo": case.undo,
             "actor": case.actor,
+            "plan": case.plan,
         }
     )
 
@@ -46,6 +47,7 @@ def case_of(text: str) -> Case:
         outcome=data.text("outcome"),
         undo=data.text("undo"),
         actor=data.text("actor"),
+        plan=data.text("plan") if "plan" in data.data else "",
     )
 
 

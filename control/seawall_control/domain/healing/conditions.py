@@ -31,6 +31,8 @@ class Condition(StrEnum):
     """Processors that the process keeps busy; 1.0 is one of them."""
     DISK = "disk"
     """Share of the disk, 0 to 1, that is in use (domain/machine.py says what that means)."""
+    STORE_SIZE = "store_size"
+    """Size of the store in MiB (2**20 bytes)."""
     STORE_INTEGRITY = "store_integrity"
     """Findings of the store's own check; 0 when it is sound."""
     ENDPOINT_EJECTED = "endpoint_ejected"
@@ -50,6 +52,7 @@ UNITS: Final[Mapping[Condition, str]] = {
     Condition.MEMORY_GROWTH: "share of its size an hour",
     Condition.CPU: "processors",
     Condition.DISK: "share of the disk, 0 to 1",
+    Condition.STORE_SIZE: "MiB",
     Condition.STORE_INTEGRITY: "findings",
     Condition.ENDPOINT_EJECTED: "share of proxies, 0 to 1",
     Condition.POLICY_DRIFT: "seconds",

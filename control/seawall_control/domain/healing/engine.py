@@ -75,7 +75,9 @@ class Case:
     undo: str = ""
     """What the action left to take it back with; empty when there is nothing."""
     actor: str = ""
-    """Who approved or rejected it."""
+    """Who approved, rejected or began it; empty for what the runbook did by itself."""
+    plan: str = ""
+    """What the action would do, found out before anybody decides; empty where nobody is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,38 @@ class Engine:
                 return case
         raise KeyError(case_id)
 
+    def planned(self, case: Case, plan: str) -> Case:
+        """Note what the action of a case would do, and return the case."""
+        known = replace(case, plan=plan)
+        key = (case.runbook.name, case.subject)
+        if key in self._cases and self._cases[key].id == case.id:
+            self._cases[key] = known
+        return known
+
+    def begin(self, runbook: Runbook, one: Observation, case_id: str, *, actor: str, now_us: int) -> Run:
+        """Begin a case because somebody says so, whatever the runbook's mode, threshold and rest; it counts
+        toward the hourly limit. Raise ValueError with the reason when that cannot be.
+        """
+        key = (runbook.name, one.subject)
+        if key in self._cases:
+            raise ValueError(f"{self._cases[key].id} is under way for {one.subject}; wait for its end")
+        if len(self._cases) >= MAX_CASES:
+            raise ValueError(f"{MAX_CASES} cases are under way; wait until some have ended")
+        self._starts.setdefault(runbook.name, deque()).append(now_us)
+        case = Case(
+            id=case_id,
+            runbook=runbook,
+            subject=one.subject,
+            state=State.RUNNING,
+            started_us=now_us,
+            evidence=one.text,
+            value=one.value,
+            changed_us=now_us,
+            actor=actor,
+        )
+        self._cases[key] = case
+        return Run(case)
+
     def approve(self, case_id: str, actor: str, now_us: int) -> Run:
         """Let a proposal run. Raise KeyError when there is no such proposal."""
         case = self._open(case_id, State.PROPOSED)
@@ -269,12 +303,12 @@ class Engine:
         return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_us, actor))
 
     def put_off(self, case_id: str) -> None:
-        """Take it that the action of a running case was never begun. One that somebody has approved waits for
-        an answer again; any other begins anew while its condition holds.
+        """Take it that the action of a running case was never begun. One that was proposed waits for an
+        answer again; any other is gone, and begins anew while its condition holds.
         """
         case = self._open(case_id, State.RUNNING)
         key = (case.runbook.name, case.subject)
-        if case.actor:
+        if case.actor and case.runbook.mode is Mode.APPROVE and case.plan:
             self._cases[key] = replace(case, state=State.PROPOSED, actor="")
         else:
             del self._cases[key]

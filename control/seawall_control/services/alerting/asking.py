@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 
-from seawall_control.domain.alerts.channels import ChannelKind
+from seawall_control.domain.alerts.channels import Channel, ChannelKind
 from seawall_control.domain.errors import NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS, Json
 from seawall_control.services.alerting.channels.port import NotSent
@@ -23,13 +23,18 @@ class Asker:
         self._sender = sender
         self._clock = clock
 
-    async def ask(self, name: str, message_id: str, document: Mapping[str, Json]) -> None:
-        """Return once the receiver has accepted it. Raise `NotFound` and `PreconditionFailed`."""
+    async def channel(self, name: str) -> Channel:
+        """Return a channel that can be asked. Raise `NotFound` and `PreconditionFailed`."""
         channel = next((one for one, _ in await self._records.channels() if one.name == name), None)
         if channel is None:
             raise NotFound(f"there is no channel {name[:128]}; `seawall alerts channels` lists them")
         if channel.kind is not ChannelKind.WEBHOOK or channel.disabled:
             raise PreconditionFailed(f"channel {name[:128]} is no webhook that is in use")
+        return channel
+
+    async def ask(self, name: str, message_id: str, document: Mapping[str, Json]) -> None:
+        """Return once the receiver has accepted it. Raise `NotFound` and `PreconditionFailed`."""
+        channel = await self.channel(name)
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(channel.timeout_s):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from seawall_control.services.alerting.asking import Asker
+from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
-from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.groups import GroupService
-from seawall_control.services.healing.actuators import Actuators, Ask, Reach
+from seawall_control.services.healing.actions.base import Reach
+from seawall_control.services.healing.actuators import Actuators
 from seawall_control.services.healing.service import HealingService
 from seawall_control.services.healing.signals import Signals
 from seawall_control.services.machine import Machine
@@ -22,10 +24,10 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     store: Store,
     fleet: Fleet,
     policies: PolicyService,
-    events: EventService,
+    archives: Archives,
     operations: FleetOperations,
     groups: GroupService,
-    ask: Ask,
+    asker: Asker,
     clock: Clock,
     background: Background,
     *,
@@ -35,5 +37,5 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
 ) -> HealingService:
     """Return the service; `may_act` says whether this control plane is the one that acts."""
     signals = Signals(store, fleet, clock, machine)
-    reach = Reach(fleet, policies, events, operations, groups, ask, signals, clock, machine, hooks)
+    reach = Reach(store, fleet, policies, operations, groups, archives, asker, signals, clock, machine, hooks)
     return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)

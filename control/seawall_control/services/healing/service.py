@@ -12,16 +12,23 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final
 
 from seawall_control.domain import paging
-from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
+from seawall_control.domain.errors import (
+    ControlError,
+    FieldProblem,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+)
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing import case_filters
 from seawall_control.domain.healing.codec import case_of, case_text
 from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
-from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Undo
-from seawall_control.domain.healing.runbooks import BUILT_IN, Mode
+from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Told, Undo
+from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.domain.records import Append, Entry
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -167,13 +174,19 @@ class HealingService:
         self._next_id += len(steps)
         for step in steps:
             try:
-                await self._take(step)
+                await self._take(await self._with_plan(step))
             except ControlError as error:
                 # The others of this look are as much under way as this one.
                 _log.warning(
                     "a change of a case could not be recorded",
                     extra={"fields": {"case": step.case.id, "error": str(error)}},
                 )
+
+    async def _with_plan(self, step: Step) -> Step:
+        """Return the step, with what would be done where somebody is to decide or to read about it."""
+        if not isinstance(step, Told) or step.case.state not in (State.PROPOSED, State.DRY_RUN):
+            return step
+        return Told(self._engine.planned(step.case, await self._actuators.preview(step.case)))
 
     async def _take(self, step: Step) -> None:
         """Record a step, then do it. What could not be recorded is not begun; but it is taken back."""
@@ -197,6 +210,7 @@ class HealingService:
                     "subject": case.subject,
                     "state": case.state.value,
                     "evidence": case.evidence,
+                    "plan": case.plan,
                     "outcome": case.outcome,
                 }
             },
@@ -285,6 +299,68 @@ class HealingService:
             raise self._no_proposal(case_id) from None
         await self._take(step)
         return step.case
+
+    async def run_now(
+        self, name: str, *, subject: str = "", actor: str = "", validate_only: bool = False
+    ) -> Case:
+        """Do what a runbook does now, whatever its mode and threshold; or only say what that would be. The
+        subject may be left out where one is observed. Raise `NotFound`, `InvalidRequest`,
+        `PreconditionFailed`.
+        """
+        runbook = self.books.get(name).runbook
+        one = await self._chosen(runbook, subject)
+        if validate_only:
+            now_us = self._clock.now_us()
+            case = Case(
+                id="",
+                runbook=runbook,
+                subject=one.subject,
+                state=State.DRY_RUN,
+                started_us=now_us,
+                evidence=one.text,
+                value=one.value,
+                changed_us=now_us,
+                actor=actor,
+            )
+            return replace(case, plan=await self._actuators.preview(case))
+        self._check_acts()
+        try:
+            step = self._engine.begin(
+                runbook, one, f"heal-{self._next_id}", actor=actor, now_us=self._clock.now_us()
+            )
+        except ValueError as error:
+            raise PreconditionFailed(str(error)) from None
+        self._next_id += 1
+        await self._take(step)
+        return step.case
+
+    async def _chosen(self, runbook: Runbook, subject: str) -> Observation:
+        if subject and not fnmatchcase(subject, runbook.subject):
+            raise InvalidRequest(
+                f"{runbook.name} is for {runbook.subject}, not for {subject[:200]}",
+                (FieldProblem("subject", f"must match {runbook.subject}"),),
+            )
+        wanted = frozenset({subject or runbook.subject})
+        seen = [
+            one
+            for one in by_subject(await self._observe({runbook.condition: wanted})).values()
+            if runbook.matches(one) and subject in ("", one.subject)
+        ]
+        if len(seen) == 1:
+            return seen[0]
+        if subject:
+            return Observation(
+                runbook.condition, subject, 0.0, "begun by hand; nothing is measured of it now"
+            )
+        if not seen:
+            raise PreconditionFailed(
+                f"nothing is measured now that {runbook.name} is about; name the subject, such as route/NAME"
+            )
+        some = ", ".join(sorted(one.subject for one in seen)[:10])
+        raise InvalidRequest(
+            f"{runbook.name} is about {len(seen)} subjects now; name one of them: {some}",
+            (FieldProblem("subject", "must be given where there are several"),),
+        )
 
     def _check_acts(self) -> None:
         # What another one has proposed, begun or ended is not known here: an action might run twice.

@@ -21,7 +21,7 @@ from seawall_control.domain.healing.conditions import (
     of_route,
     wants,
 )
-from seawall_control.domain.machine import Usage
+from seawall_control.domain.machine import MIB, Usage
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.machine import Machine
@@ -61,15 +61,24 @@ class Signals:
             found += await self._groups(names_of(watched, Condition.GROUP_EVENTS))
         if wants(watched, Condition.DISK, Condition.CPU, Condition.MEMORY_GROWTH):
             found += self._of_machine(await self._machine.look(), now)
-        if wants(watched, Condition.BACKLOG):
-            found.append(await self._backlog())
+        if wants(watched, Condition.BACKLOG, Condition.STORE_SIZE):
+            found += await self._store_state()
         if wants(watched, Condition.STORE_INTEGRITY):
             found.append(await self._integrity(now))
         return found
 
-    async def _backlog(self) -> Observation:
-        queued = (await self._store.report_state()).queued
-        return Observation(Condition.BACKLOG, "store", float(queued), f"{queued} changes wait for the store")
+    async def _store_state(self) -> list[Observation]:
+        report = await self._store.report_state()
+        size = (report.size_bytes + report.wal_bytes) / MIB
+        return [
+            Observation(
+                Condition.BACKLOG,
+                "store",
+                float(report.queued),
+                f"{report.queued} changes wait for the store",
+            ),
+            Observation(Condition.STORE_SIZE, "store", size, f"the store is {size:.1f} MiB large"),
+        ]
 
     async def _integrity(self, now: float) -> Observation:
         if now - self._checked_s >= CHECK_EVERY_S and (await self._store.report_state()).state == "ok":

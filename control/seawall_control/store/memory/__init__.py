@@ -216,6 +216,13 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         """See `GroupStore.split_group`."""
         return self._seen(await super().split_group(group_id, prints, change))
 
+    async def delete_events(self, ids: Sequence[str]) -> int:
+        """See `EventStore.delete_events`."""
+        chosen = [i for i in dict.fromkeys(ids) if i in self._events and self._events[i].resolved]
+        for event_id in chosen:
+            del self._events[event_id]
+        return self._seen(len(chosen), witness.events)
+
     async def remember(self, proxy: ProxyRecord) -> None:
         """See `FleetStore.remember`."""
         self._proxies[proxy.node] = proxy

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeVar
 
+from seawall_control.domain.records import Touched
+from seawall_control.store import witness
 from seawall_control.store.group_store import SqlGroups
 from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
 from seawall_control.store.postgres.target import Connection
@@ -21,9 +23,15 @@ class PostgresGroups(Adapter, SqlGroups):
     def _asking(self) -> Questions:
         return PostgresQuestions(self._readers)
 
-    async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
+    async def _change_groups(
+        self,
+        work: Callable[[Statements], Awaitable[T]],
+        *,
+        deletes: bool = False,
+        told: Callable[[T], Sequence[Touched]] = witness.touched,
+    ) -> T:
         async def change(db: Connection) -> T:
             self._intake.known.forget()
             return await work(PostgresStatements(db))
 
-        return await self._writer.do(change, area="events")
+        return await self._writer.do(change, area="events", told=told)

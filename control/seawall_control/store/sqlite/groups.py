@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from seawall_control.domain.records import Touched
+from seawall_control.store import witness
 from seawall_control.store.group_store import SqlGroups
 from seawall_control.store.sqlite.adapter import Adapter, SqliteQuestions
 from seawall_control.store.sqlite.thread import SqliteStatements
@@ -19,11 +21,17 @@ class SqliteGroups(Adapter, SqlGroups):
     def _asking(self) -> Questions:
         return SqliteQuestions(self._readers)
 
-    async def _change_groups(self, work: Callable[[Statements], Awaitable[T]], *, deletes: bool = False) -> T:
+    async def _change_groups(
+        self,
+        work: Callable[[Statements], Awaitable[T]],
+        *,
+        deletes: bool = False,
+        told: Callable[[T], Sequence[Touched]] = witness.touched,
+    ) -> T:
         async def change(db: SqliteStatements) -> T:
             if deletes:
                 self._writer.reclaim_soon()
             self._intake.known.forget()
             return await work(db)
 
-        return await self._writer.do(change)
+        return await self._writer.do(change, told=told)

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from seawall_control.domain.errors import PreconditionFailed, StoreUnavailable
+from seawall_control.domain.errors import (
+    InvalidPageToken,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    StoreUnavailable,
+)
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.codec import case_of, case_text
 from seawall_control.domain.healing.conditions import Condition, Observation, Watched
@@ -18,7 +24,7 @@ from seawall_control.domain.healing.runbooks import Mode, Runbook, plain
 from seawall_control.domain.records import Append
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
-from seawall_control.services.healing.actuators import Done
+from seawall_control.services.healing.actions.base import Done
 from seawall_control.services.healing.service import TOPIC, HealingService
 from seawall_control.store.memory import MemoryStore
 
@@ -53,6 +59,10 @@ class Hands:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+
+    async def preview(self, case: Case) -> str:
+        """Say it."""
+        return f"would heal {case.subject}"
 
     async def do(self, case: Case) -> Done:
         """Note it."""
@@ -200,3 +210,80 @@ async def test_what_the_version_before_has_written_is_read(store: Store) -> None
     assert (case.started_us, case.changed_us) == (1_700_000_000_250_000, 1_700_000_001_500_000)
     assert [c.id for c in (await plane.healing.cases()).cases] == ["heal-7"]
     assert case_of(case_text(case)) == case
+
+
+async def test_whoever_decides_is_told_what_would_be_done(store: Store) -> None:
+    """A proposal and a dry run say it; what acts by itself says what it did."""
+    plane = await with_book(store, Mode.APPROVE)
+    await plane.look()
+    (case,) = plane.healing.open_cases
+    assert case.plan == "would heal disk/a"
+    (told,) = (await plane.healing.cases()).cases
+    assert told == case
+    dry = await with_book(Store(), Mode.DRY_RUN)
+    await dry.look()
+    (told,) = (await dry.healing.cases()).cases
+    assert (told.state, told.plan) == (State.DRY_RUN, "would heal disk/a")
+    assert dry.hands.done == []
+
+
+async def test_a_runbook_is_run_by_hand(store: Store) -> None:
+    """Whatever its mode; first only to see what it would do. One at a time for each subject."""
+    plane = await with_book(store, Mode.OFF)
+    await plane.healing._takes_part()
+    tried = await plane.healing.run_now("b", validate_only=True, actor="ann")
+    assert (tried.id, tried.plan, tried.subject) == ("", "would heal disk/a", "disk/a")
+    assert (await plane.healing.cases()).cases == []
+    case = await plane.healing.run_now("b", actor="ann")
+    assert (case.state, case.actor, case.evidence) == (State.RUNNING, "ann", "it is full")
+    with pytest.raises(PreconditionFailed, match="is under way for disk/a"):
+        await plane.healing.run_now("b", actor="bob")
+    await plane.background.aclose(5)
+    assert plane.hands.done == [case.id]
+    other = await plane.healing.run_now("b", subject="disk/none", validate_only=True)
+    assert "nothing is measured" in other.evidence
+    with pytest.raises(NotFound):
+        await plane.healing.run_now("none")
+    await plane.healing.books.put(replace(BOOK, mode=Mode.OFF, subject="disk/x"))
+    with pytest.raises(InvalidRequest, match="is for disk/x"):
+        await plane.healing.run_now("b", subject="disk/a")
+    with pytest.raises(PreconditionFailed, match="name the subject"):
+        await plane.healing.run_now("b")
+    plane.leads = False
+    with pytest.raises(PreconditionFailed, match="another control plane"):
+        await plane.healing.run_now("b", subject="disk/x")
+
+
+async def test_what_was_begun_by_hand_and_not_recorded_is_gone(store: Store) -> None:
+    """Whoever asked for it was told; it is no proposal that somebody else could approve."""
+    plane = await with_book(store, Mode.OFF)
+    await plane.healing._takes_part()
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        await plane.healing.run_now("b", actor="ann")
+    assert plane.healing.open_cases == ()
+
+
+async def test_cases_are_filtered_page_by_page(store: Store) -> None:
+    """Every case that matches is there once, whatever the size of the pages."""
+    plane = await with_book(store, Mode.DRY_RUN)
+    for number in range(7):
+        subject = f"disk/{'ab'[number % 2]}"
+        case = replace(
+            (await plane.healing.run_now("b", subject=subject, validate_only=True)), id=f"heal-{number}"
+        )
+        await store.commit([Append(TOPIC, case_text(case))], at_us=1)
+    wanted = 'subject = "disk/a"'
+    found: list[str] = []
+    token = ""
+    while True:
+        page = await plane.healing.cases(filter_text=wanted, size=2, token=token)
+        found += [case.id for case in page.cases]
+        token = page.next_token
+        if not token:
+            break
+    assert found == ["heal-6", "heal-4", "heal-2", "heal-0"]
+    with pytest.raises(InvalidPageToken):
+        await plane.healing.cases(
+            size=2, token=(await plane.healing.cases(filter_text=wanted, size=2)).next_token
+        )

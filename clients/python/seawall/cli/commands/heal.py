@@ -65,7 +65,7 @@ def cases(open_: bool, filter_: str, limit: int, target: str, output: str) -> No
             c.runbook,
             c.subject,
             render.Cell(c.state, _COLOURS.get(c.state, "")) if c.state in _COLOURS else c.state,
-            c.outcome or c.evidence,
+            c.outcome or c.plan or c.evidence,
         ]
         for c in found
     ]

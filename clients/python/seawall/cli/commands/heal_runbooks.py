@@ -152,4 +152,54 @@ def delete(name: str, target: str) -> None:
     say(f"{name} is deleted.")
 
 
-COMMANDS: Final = (runbooks, show, set_, mode, delete)
+def _run(target: str, name: str, subject: str, *, validate_only: bool) -> pb.HealingCase:
+    from seawall.client.calls import default_author
+    from seawall.v1 import admin_healing_pb2 as pb
+
+    request = pb.RunRunbookRequest(
+        name=name, subject=subject, validate_only=validate_only, actor=default_author()
+    )
+    return send(target, "RunRunbook", request, pb.RunRunbookResponse).case
+
+
+_SUBJECT: Final = click.option(
+    "--subject",
+    default="",
+    help="What it is about, such as `route/checkout`; may be left out where just one thing is measured.",
+)
+
+
+@click.command("try")
+@click.argument("name")
+@_SUBJECT
+@control_option
+@output_option
+def try_(name: str, subject: str, target: str, output: str) -> None:
+    """Say what runbook NAME would do now; nothing is done."""
+    from seawall.cli import heal_shapes
+
+    case = _run(target, name, subject, validate_only=True)
+    emit(
+        output,
+        heal_shapes.case(case),
+        lambda: render.fields(
+            [("Subject", case.subject), ("Measured", case.evidence), (case.action, case.plan)]
+        ),
+    )
+
+
+@click.command("run")
+@click.argument("name")
+@_SUBJECT
+@control_option
+@output_option
+def run(name: str, subject: str, target: str, output: str) -> None:
+    """Do now what runbook NAME does, whatever its mode and threshold; it is judged as always."""
+    from seawall.cli import heal_shapes
+
+    case = _run(target, name, subject, validate_only=False)
+    emit(output, heal_shapes.case(case), lambda: "")
+    say(f"{case.id} runs: {case.action} for {case.subject}. See `seawall heal cases`.")
+
+
+COMMANDS: Final = (runbooks, show, set_, mode, delete, try_, run)

@@ -1,0 +1,365 @@
+"""Writes old resolved events to files before they leave the record, and reads those files.
+
+Order of an archive, so that no event is lost whenever the process ends: the file is written under another
+name and synced, then renamed, then its manifest is written and synced with the directory; only then are its
+events removed from the record, and the manifest says so. A life that ended in between is made up for by the
+next archive. What is unresolved, or was changed to be so meanwhile, is never removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import io
+import logging
+import os
+import zlib
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Final
+
+from seawall_control.domain import export, filters
+from seawall_control.domain.archives import (
+    MANIFEST,
+    SUFFIX,
+    Archive,
+    archive_of,
+    checked_name,
+    event_of,
+    manifest_text,
+    name_of,
+)
+from seawall_control.domain.errors import NotFound, PreconditionFailed
+from seawall_control.domain.events import MICROS, Event
+from seawall_control.domain.export import Format
+from seawall_control.domain.filters import EVERYTHING, Node, matches
+from seawall_control.services.edge import Clock
+from seawall_control.services.machine import disk_at
+from seawall_control.store.port import EventQuery, Store
+
+PAGE: Final = 1000
+PART_EVENTS: Final = 50_000
+"""Events of one file; what is more goes to further ones."""
+PART_BYTES: Final = 64 * 2**20
+"""Bytes of text after which a file is full."""
+MIN_FREE_BYTES: Final = 2 * PART_BYTES
+"""With less room than this no archive is begun: the store needs the rest."""
+PAUSE_S: Final = 0.02
+"""Between two removals, so that others get their turn at the store."""
+CHUNK_BYTES: Final = 256 * 1024
+_PART: Final = ".part"
+_DAMAGED: Final = (OSError, EOFError, ValueError, zlib.error)
+
+_log = logging.getLogger("seawall.control.archives")
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What one run has done."""
+
+    archives: tuple[Archive, ...]
+    events: int
+    size_bytes: int
+    """Of the files."""
+    text_bytes: int
+    """Of what is in them."""
+
+
+class Archives:
+    """The archives of a control plane. They lie on its own machine, also where its store does not."""
+
+    def __init__(self, directory: Path, store: Store, clock: Clock) -> None:
+        self.directory = directory
+        self._store = store
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    # ------------------------------------------------------------------------------------------------ writing
+
+    async def preview(self, *, before_us: int) -> tuple[int, int]:
+        """Return how many events would be archived now, and about how many bytes of the store they take."""
+        events = await self._store.delete_resolved(before_us=before_us, dry_run=True)
+        return events, events * await bytes_per_event(self._store, self._clock)
+
+    async def archive(self, *, before_us: int, actor: str, reason: str) -> Archived:
+        """Move the resolved events with a timestamp before this into archives. Raise `PreconditionFailed`
+        where there is no room for them; what is archived already stays so.
+        """
+        if self._lock.locked():
+            raise PreconditionFailed("events are being archived already; wait until that is done")
+        async with self._lock:
+            await self._make_up_for()
+            made: list[Archive] = []
+            wanted = filters.parse(f'resolved = true AND timestamp < "{_rfc3339(before_us)}"')
+            after: tuple[int, str] | None = None
+            while True:
+                archive, ids, after = await self._write(wanted, after, actor=actor, reason=reason)
+                if archive is None:
+                    break
+                made.append(await self._remove(archive, ids))
+            return Archived(
+                tuple(made),
+                sum(one.events for one in made),
+                sum(one.size_bytes for one in made),
+                sum(one.text_bytes for one in made),
+            )
+
+    async def _write(
+        self, wanted: Node, after: tuple[int, str] | None, *, actor: str, reason: str
+    ) -> tuple[Archive | None, list[str], tuple[int, str] | None]:
+        """Write one file, of the events after a place; return the place that it ends at."""
+        found = await self._store.events(EventQuery(wanted, PAGE, descending=False, after=after))
+        if not found:
+            return None, [], after
+        await asyncio.to_thread(self._prepare)
+        writer = _Writer(self.directory / f"{self._clock.now_us():x}{_PART}")
+        try:
+            ids: list[str] = []
+            first_us = found[0].timestamp_us
+            while found:
+                await asyncio.to_thread(writer.add, found)
+                ids += [event.id for event in found]
+                after = (found[-1].timestamp_us, found[-1].id)
+                if len(ids) >= PART_EVENTS or writer.text_bytes >= PART_BYTES:
+                    break
+                found = await self._store.events(EventQuery(wanted, PAGE, descending=False, after=after))
+            assert after is not None
+            now_us = self._clock.now_us()
+            name = name_of(first_us, after[0], now_us)
+            size, digest = await asyncio.to_thread(writer.finish, self.directory / f"{name}{SUFFIX}")
+            archive = Archive(
+                name=name,
+                events=len(ids),
+                first_us=first_us,
+                last_us=after[0],
+                size_bytes=size,
+                text_bytes=writer.text_bytes,
+                sha256=digest,
+                create_time_us=now_us,
+                actor=actor,
+                reason=reason,
+            )
+            await asyncio.to_thread(self._keep, archive)
+        except OSError as error:
+            raise PreconditionFailed(
+                f"the archive cannot be written: {error}; nothing of it left the record"
+            ) from error
+        finally:
+            writer.discard()
+        _log.info("events archived", extra={"fields": {"archive": name, "events": len(ids), "bytes": size}})
+        return archive, ids, after
+
+    def _prepare(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self.directory.glob(f"*{_PART}"):
+            left.unlink(missing_ok=True)
+        free = disk_at(self.directory).free_bytes
+        if free < MIN_FREE_BYTES:
+            raise PreconditionFailed(
+                f"{free / 2**20:.0f} MiB are free, an archive needs {MIN_FREE_BYTES / 2**20:.0f} MiB; move "
+                f"archives from {self.directory} elsewhere, or delete old ones"
+            )
+
+    def _keep(self, archive: Archive) -> None:
+        """Write the manifest, whole or not at all."""
+        path = self.directory / f"{archive.name}{MANIFEST}"
+        temporary = path.with_suffix(_PART)
+        with _opened(temporary) as file:
+            file.write(manifest_text(archive).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_directory(self.directory)
+
+    async def _remove(self, archive: Archive, ids: Sequence[str]) -> Archive:
+        for start in range(0, len(ids), PAGE):
+            await self._store.delete_events(ids[start : start + PAGE])
+            await asyncio.sleep(PAUSE_S)
+        removed = replace(archive, is_removed=True)
+        await asyncio.to_thread(self._keep, removed)
+        return removed
+
+    async def _make_up_for(self) -> None:
+        """Remove from the record what an earlier life has archived and not removed any more."""
+        for archive in await self.all():
+            if archive.is_removed:
+                continue
+            if (await self.verify(archive.name))[1]:
+                continue
+            ids = [event.id async for part in self._events(archive.name, EVERYTHING) for event in part]
+            await self._remove(archive, ids)
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    async def all(self) -> list[Archive]:
+        """Return the archives, the newest first."""
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> list[Archive]:
+        found: list[Archive] = []
+        for path in self.directory.glob(f"events-*{MANIFEST}"):
+            try:
+                found.append(archive_of(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError) as error:
+                _log.warning(
+                    "a manifest cannot be read", extra={"fields": {"path": str(path), "error": str(error)}}
+                )
+        return sorted(found, key=lambda one: (-one.create_time_us, one.name))
+
+    async def get(self, name: str) -> Archive:
+        """Return an archive. Raise `NotFound` or `InvalidRequest`."""
+        wanted = checked_name(name)
+        for archive in await self.all():
+            if archive.name == wanted:
+                return archive
+        raise NotFound(
+            f"there is no archive {wanted} on this control plane; `seawall archive list` shows them"
+        )
+
+    async def read(
+        self, name: str, *, filter_text: str = "", form: Format = Format.NDJSON
+    ) -> AsyncGenerator[tuple[bytes, int], None]:
+        """Yield the events of an archive that match, oldest first, as a file in parts, each with its number
+        of events. Raise `NotFound`, `InvalidFilter`, or `PreconditionFailed` for a file that is damaged.
+        """
+        wanted = filters.parse(filter_text)
+        await self.get(name)
+        first = True
+        async for part in self._events(name, wanted):
+            yield export.chunk(part, form, first=first, last=False).encode(), len(part)
+            first = False
+        end = export.chunk([], form, first=first, last=True).encode()
+        if end:
+            yield end, 0
+
+    async def _events(self, name: str, wanted: Node) -> AsyncGenerator[Sequence[Event], None]:
+        parts = _parts(self.directory / f"{name}{SUFFIX}", wanted)
+        try:
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                if part:
+                    yield part
+        except _DAMAGED as error:
+            raise PreconditionFailed(
+                f"archive {name} is damaged ({error}); `seawall archive verify {name}` says more"
+            ) from error
+        finally:
+            # Whoever is cancelled leaves a thread that reads on for a moment.
+            with suppress(ValueError):
+                parts.close()
+
+    async def verify(self, name: str) -> tuple[Archive, str]:
+        """Read an archive's file whole; return what is wrong with it, or an empty text. Raise `NotFound`."""
+        archive = await self.get(name)
+        return archive, await asyncio.to_thread(_fault, self.directory / f"{name}{SUFFIX}", archive)
+
+    async def delete(self, name: str) -> Archive:
+        """Delete an archive. Raise `NotFound`, and `PreconditionFailed` while its events are in the record as
+        well.
+        """
+        archive = await self.get(name)
+        if not archive.is_removed:
+            raise PreconditionFailed(f"{name} is being written; its events are not out of the record yet")
+        await asyncio.to_thread(self._delete, name)
+        return archive
+
+    def _delete(self, name: str) -> None:
+        # The manifest first: a file without one is no archive.
+        (self.directory / f"{name}{MANIFEST}").unlink(missing_ok=True)
+        (self.directory / f"{name}{SUFFIX}").unlink(missing_ok=True)
+        _sync_directory(self.directory)
+
+
+async def bytes_per_event(store: Store, clock: Clock) -> int:
+    """Return about how many bytes of the store an event takes, with its share of the indexes."""
+    report = await store.report_state()
+    total = (await store.counts(at_us=clock.now_us())).total
+    return report.size_bytes // total if total else 0
+
+
+class _Writer:
+    """A compressed file of events that becomes visible when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] = _opened(path)
+        # No name and no time in the header: the same events make the same file.
+        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
+        self.text_bytes = 0
+
+    def add(self, events: Sequence[Event]) -> None:
+        text = export.chunk(events, Format.NDJSON, first=False, last=False).encode()
+        self._gzip.write(text)
+        self.text_bytes += len(text)
+
+    def finish(self, path: Path) -> tuple[int, str]:
+        """Sync the file and give it its name; return its size and check sum."""
+        self._gzip.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        size, digest = _sum(self._path)
+        self._path.replace(path)
+        _sync_directory(path.parent)
+        return size, digest
+
+    def discard(self) -> None:
+        """Leave nothing behind of what was not finished."""
+        with suppress(OSError):
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _sync_directory(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sum(path: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            digest.update(data)
+            size += len(data)
+    return size, digest.hexdigest()
+
+
+def _parts(path: Path, wanted: Node) -> Generator[list[Event], None, None]:
+    """Yield the events that match, some hundred lines at a time; a part may be empty."""
+    with gzip.open(path, "rb") as packed, io.TextIOWrapper(packed, encoding="utf-8") as file:
+        part: list[Event] = []
+        for number, line in enumerate(file, start=1):
+            event = event_of(line)
+            if matches(wanted, event):
+                part.append(event)
+            if number % 500 == 0:
+                yield part
+                part = []
+        yield part
+
+
+def _fault(path: Path, archive: Archive) -> str:
+    try:
+        size, digest = _sum(path)
+        if digest != archive.sha256:
+            return f"the check sum is {digest}, it should be {archive.sha256} ({size} bytes)"
+        events = sum(len(part) for part in _parts(path, EVERYTHING))
+    except FileNotFoundError:
+        return "the file is gone"
+    except _DAMAGED as error:
+        return f"the file cannot be read: {error}"
+    return "" if events == archive.events else f"{events} events are in it, it should be {archive.events}"
+
+
+def _rfc3339(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / MICROS, UTC).isoformat(timespec="microseconds")

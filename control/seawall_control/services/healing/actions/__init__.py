@@ -1,0 +1,1 @@
+"""What runbooks do, one kind of thing a file; actuators.py lists them."""

@@ -1,0 +1,95 @@
+"""What every action has: doing, saying beforehand what it would do, and taking back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from seawall_control.domain.errors import PreconditionFailed
+from seawall_control.domain.healing.actions import checked
+from seawall_control.domain.healing.engine import Case
+from seawall_control.services.alerting.asking import Asker
+from seawall_control.services.archives import Archives
+from seawall_control.services.edge import Clock
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.groups import GroupService
+from seawall_control.services.healing.signals import Signals
+from seawall_control.services.machine import Machine
+from seawall_control.services.operations import FleetOperations
+from seawall_control.services.policies import PolicyService
+from seawall_control.store.port import Store
+
+ACTOR: Final = "seawall-healing"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an action."""
+
+    ok: bool
+    text: str
+    undo: str = ""
+    """What it is taken back with; empty where there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What actions may lay hands on."""
+
+    store: Store
+    fleet: Fleet
+    policies: PolicyService
+    operations: FleetOperations
+    groups: GroupService
+    archives: Archives
+    asker: Asker
+    signals: Signals
+    clock: Clock
+    machine: Machine
+    hooks: Mapping[str, str]
+    """Commands by the name that runbooks call them; only whoever starts the process can add one."""
+
+
+class Handler:
+    """One action. What it raises (`ControlError`, OSError, ValueError) is why it could not be done."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def preview(self, case: Case) -> str:
+        """Say what would be done now, without doing it: `would ...`. Raise what doing it would raise."""
+        raise NotImplementedError
+
+    async def do(self, case: Case) -> Done:
+        """Do it."""
+        raise NotImplementedError
+
+    async def undo(self, case: Case) -> Done:
+        """Take it back."""
+        raise PreconditionFailed(f"{case.runbook.action} cannot be taken back")
+
+
+def number(case: Case, name: str) -> float:
+    """Return a parameter that is a number."""
+    value = checked(case.runbook.action, case.runbook.parameters)[name]
+    assert isinstance(value, float)
+    return value
+
+
+def text(case: Case, name: str) -> str:
+    """Return a parameter that is a text."""
+    return str(checked(case.runbook.action, case.runbook.parameters)[name])
+
+
+def reason(case: Case) -> str:
+    """Return why it is done, for the record of whoever is told."""
+    return f"{case.id}: {case.evidence}"[:500]
+
+
+def subject_of(case: Case, kind: str) -> str:
+    """Return the name of a subject of a kind. Raise `PreconditionFailed` for one of another kind."""
+    found, _, name = case.subject.partition("/")
+    if found != kind or not name:
+        raise PreconditionFailed(f"{case.runbook.action} is for {kind}s, not for {case.subject}")
+    return name

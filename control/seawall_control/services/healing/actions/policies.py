@@ -1,0 +1,86 @@
+"""Actions on policies: a revision taken back, or one put in effect that was prepared."""
+
+from __future__ import annotations
+
+from seawall_control.domain.errors import PreconditionFailed
+from seawall_control.domain.events import MICROS
+from seawall_control.domain.healing.engine import Case
+from seawall_control.domain.revisions import Revision
+from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, number, reason, text
+
+
+class _Revisions(Handler):
+    async def undo(self, case: Case) -> Done:
+        """See `Handler.undo`."""
+        policy_set, _, revision = case.undo.rpartition("/")
+        made = await self._reach.policies.rollback(
+            policy_set=policy_set,
+            revision=int(revision),
+            author=ACTOR,
+            message=f"{case.id}: {case.runbook.name} did not help",
+        )
+        return Done(ok=True, text=f"back to the content of revision {revision} as revision {made.revision}")
+
+
+class RollBackPolicy(_Revisions):
+    """Takes a young revision back."""
+
+    async def _blamed(self, case: Case) -> Revision:
+        newest = await self._reach.policies.revision(policy_set=text(case, "policy_set"))
+        age_s = (self._reach.clock.now_us() - newest.create_time_us) / MICROS
+        if age_s > number(case, "max_age_s"):
+            raise PreconditionFailed(
+                f"{newest.name} is {age_s:.0f} s old, more than max_age_s; it is not blamed"
+            )
+        if newest.rollback_of:
+            raise PreconditionFailed(f"{newest.name} is a way back already; there is no further one")
+        return newest
+
+    async def preview(self, case: Case) -> str:
+        """See `Handler.preview`."""
+        newest = await self._blamed(case)
+        if newest.revision < 2:
+            raise PreconditionFailed("there is only one revision, and nothing to go back to")
+        return f"would take {newest.name} of {newest.author or 'nobody known'} back"
+
+    async def do(self, case: Case) -> Done:
+        """See `Handler.do`."""
+        newest = await self._blamed(case)
+        made = await self._reach.policies.rollback(
+            policy_set=newest.policy_set, etag=newest.hash, author=ACTOR, message=reason(case)
+        )
+        return Done(
+            ok=True,
+            text=f"revision {newest.revision} was taken back by revision {made.revision}",
+            undo=f"{newest.policy_set}/{newest.revision}",
+        )
+
+
+class ApplyRevision(_Revisions):
+    """Puts a revision in effect that was prepared for the case."""
+
+    async def preview(self, case: Case) -> str:
+        """See `Handler.preview`."""
+        policy_set, wanted = text(case, "policy_set"), int(number(case, "revision"))
+        newest = await self._reach.policies.revision(policy_set=policy_set)
+        prepared = await self._reach.policies.revision(policy_set=policy_set, number=wanted)
+        if prepared.hash == newest.hash:
+            return f"would change nothing: the content of revision {wanted} is in effect"
+        return f"would put the content of revision {wanted} in effect instead of {newest.name}"
+
+    async def do(self, case: Case) -> Done:
+        """See `Handler.do`."""
+        policy_set, wanted = text(case, "policy_set"), int(number(case, "revision"))
+        newest = await self._reach.policies.revision(policy_set=policy_set)
+        made = await self._reach.policies.rollback(
+            policy_set=policy_set,
+            revision=wanted,
+            etag=newest.hash,
+            author=ACTOR,
+            message=reason(case),
+        )
+        return Done(
+            ok=True,
+            text=f"the content of revision {wanted} is in effect as revision {made.revision}",
+            undo=f"{policy_set}/{newest.revision}" if made.revision != newest.revision else "",
+        )
