@@ -23,18 +23,35 @@ def limits_control() -> str:
         subscription,
         tokens,
     )
+    from seawall_control.domain import inheritance as followers
     from seawall_control.domain import operations as fleet_operations
     from seawall_control.domain.rollout import strategy as rollout_strategy
-    from seawall_control.services import audit, commands, events, feed, policies, rollout_book, session, tail
+    from seawall_control.services import (
+        audit,
+        commands,
+        events,
+        feed,
+        inheritance,
+        rollout_book,
+        session,
+        tail,
+    )
     from seawall_control.services import fleet as fleet_service
     from seawall_control.services import operations as operations_service
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
+    from seawall_policy.compile import layers
 
     return table(
         ("limit", "value", "what happens beyond it"),
         [
-            ("policy document", size(policies.MAX_DOCUMENT_BYTES), "`INVALID_REQUEST`"),
+            ("policy document", size(inheritance.MAX_DOCUMENT_BYTES), "`INVALID_REQUEST`"),
+            ("policy sets that extend each other in a row", count(layers.MAX_LAYERS), "`INVALID_REQUEST`"),
+            (
+                "policy sets that change with one that they extend",
+                count(followers.MAX_FOLLOWERS),
+                "`INVALID_REQUEST`",
+            ),
             ("gRPC message", size(grpc_server.MAX_RECEIVE_BYTES), "RESOURCE_EXHAUSTED"),
             ("connected proxies", count(fleet_service.MAX_SESSIONS), "`TOO_MANY_STREAMS`"),
             ("time for a proxy's Hello", length(fleet_api.HELLO_LIMIT_S), "`HELLO_MISSING`"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from seawall_proxy.config import lint_text, render_violations
+from seawall_policy.compile import codes
+from seawall_proxy.config import lint_loaded, load_text, render_violations
 from tests.docs.pages import DOCS, ROOT, Block, anchors, blocks, links, pages, script
 
 
@@ -65,10 +66,17 @@ DOCUMENTS = [block for block in blocks("yaml") if block.page != "reference/polic
 
 @pytest.mark.parametrize("block", DOCUMENTS, ids=lambda block: block.name)
 def test_policies_lint(block: Block) -> None:
-    """Every policy that a page shows has neither mistakes nor warnings."""
-    report = lint_text(block.text, path=block.name, env={})
+    """Every policy that a page shows has neither mistakes nor warnings; one that extends another is judged
+    with the block before it, which may be without routes then.
+    """
+    here = [one for one in DOCUMENTS if one.page == block.page]
+    before = here[here.index(block) - 1]
+    is_base = any("\nextends: " in one.text for one in here[here.index(block) + 1 :])
+    base = load_text(before.text, env={}).document if "\nextends: " in block.text else None
+    report = lint_loaded(load_text(block.text, path=block.name, env={}), base=base)
     assert report.ok, render_violations(report)
-    assert not report.warnings, render_violations(report)
+    warnings = [one for one in report.warnings if not (is_base and one.violation.code == codes.NO_ROUTES)]
+    assert not warnings, render_violations(report)
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.name)

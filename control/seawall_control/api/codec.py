@@ -208,9 +208,11 @@ def event_message(event: Event) -> event_pb2.ErrorEvent:
 
 
 def revision_message(
-    revision: Revision, document: policy_pb2.PolicyDocument | None = None
+    revision: Revision,
+    document: policy_pb2.PolicyDocument | None = None,
+    own: policy_pb2.PolicyDocument | None = None,
 ) -> admin_policies_pb2.Revision:
-    """Encode a revision, with its document if given."""
+    """Encode a revision, with its documents if given."""
     return admin_policies_pb2.Revision(
         name=revision.name,
         revision=revision.revision,
@@ -221,6 +223,9 @@ def revision_message(
         message=revision.message,
         create_time=timestamp(revision.create_time_us),
         rollback_of=revision.rollback_of,
+        base=revision.base,
+        base_revision=revision.base_revision,
+        own_document=own,
     )
 
 

@@ -10,7 +10,19 @@ from seawall_control.api.errors import Context, answered
 from seawall_control.api.rollout_codec import rollout_message, strategy_of
 from seawall_control.domain.fleet import Standing
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.policies import Plan, PolicyService, document_of
+from seawall_control.services.inheritance import document_of, own_document_of
+from seawall_control.services.policies import PolicyService
+from seawall_control.services.rollout_publishing import Plan, Publication
+
+
+def _made(one: Publication) -> pb.PolicyFollower:
+    """Encode what became of a set that changed."""
+    rollout = one.rollout
+    return pb.PolicyFollower(
+        revision=codec.revision_message(one.applied.revision),
+        rollout=None if rollout is None else rollout_message(rollout, rollout.create_time_us),
+        targets=one.targets,
+    )
 
 
 class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
@@ -26,7 +38,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
         """Check a document."""
 
         async def work() -> pb.ValidatePolicyResponse:
-            violations = self._policies.validate(request.document)
+            violations = await self._policies.validate(request.document, policy_set=request.policy_set)
             return pb.ValidatePolicyResponse(violations=[codec.violation_message(v) for v in violations])
 
         return await answered(context, work())
@@ -49,13 +61,14 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                     allow_shrink=request.allow_shrink,
                 ),
             )
-            rollout = result.rollout
+            made = _made(result.publication)
             return pb.ApplyPolicyResponse(
-                revision=codec.revision_message(result.applied.revision),
-                changed=result.applied.changed,
+                revision=made.revision,
+                changed=result.publication.applied.changed,
                 violations=[codec.violation_message(v) for v in result.warnings],
-                rollout=None if rollout is None else rollout_message(rollout, rollout.create_time_us),
-                targets=result.targets,
+                rollout=made.rollout if made.HasField("rollout") else None,
+                targets=made.targets,
+                followers=[_made(one) for one in result.publication.followers],
             )
 
         return await answered(context, work())
@@ -80,7 +93,10 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
 
         async def work() -> pb.GetRevisionResponse:
             revision = await self._policies.revision(policy_set=request.policy_set, number=request.revision)
-            return pb.GetRevisionResponse(revision=codec.revision_message(revision, document_of(revision)))
+            own = own_document_of(revision) if revision.base else None
+            return pb.GetRevisionResponse(
+                revision=codec.revision_message(revision, document_of(revision), own)
+            )
 
         return await answered(context, work())
 
@@ -105,7 +121,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
         """Bring an older revision's content back."""
 
         async def work() -> pb.RollbackPolicyResponse:
-            revision = await self._policies.rollback(
+            found = await self._policies.rollback(
                 policy_set=request.policy_set,
                 revision=request.revision,
                 etag=request.etag,
@@ -114,7 +130,36 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 author=author(request.author),
                 message=request.message,
             )
-            return pb.RollbackPolicyResponse(revision=codec.revision_message(revision))
+            return pb.RollbackPolicyResponse(
+                revision=codec.revision_message(found.applied.revision),
+                followers=[_made(one) for one in found.followers],
+            )
+
+        return await answered(context, work())
+
+    async def DescribePolicy(
+        self, request: pb.DescribePolicyRequest, context: Context
+    ) -> pb.DescribePolicyResponse:
+        """Return a document with everything that it extends written out."""
+
+        async def work() -> pb.DescribePolicyResponse:
+            found = await self._policies.describe(
+                policy_set=request.policy_set,
+                number=request.revision,
+                document=request.document if request.HasField("document") else None,
+            )
+            return pb.DescribePolicyResponse(
+                document=found.document,
+                layers=[
+                    pb.PolicyLayer(policy_set=one.policy_set, revision=one.revision) for one in found.layers
+                ],
+                settings=[
+                    pb.PolicySetting(field=one.field, value=one.value, layer=one.layer)
+                    for one in found.settings
+                ],
+                extended_by=found.extended_by,
+                behind=found.behind,
+            )
 
         return await answered(context, work())
 

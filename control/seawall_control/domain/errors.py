@@ -121,6 +121,24 @@ class StoreUnavailable(ControlError):
     retry_after_s: ClassVar[float] = 1.0
 
 
+class BaseMoved(StoreUnavailable):
+    """What a policy set extends, or who extends it, changed before it was written; compute anew."""
+
+    reason = "BASE_MOVED"
+
+    def __init__(self, policy_set: str) -> None:
+        super().__init__(
+            f"what policy set {policy_set} extends, or a set that extends it, was changed by somebody else "
+            "at this moment; nothing was stored, try again"
+        )
+
+
+class ChangedElsewhere(StoreUnavailable):
+    """Another control plane has written the same thing since this one read it; look at it, and try again."""
+
+    reason = "CHANGED_ELSEWHERE"
+
+
 class StoreBusy(ControlError):
     """A query took longer than the store allows; narrow the filter."""
 

@@ -2,15 +2,20 @@
 
 Content is compared by hash; an unchanged document makes no revision; a rollback is a new, higher revision
 with old content, so that the number in effect at a proxy never goes down (xDS rule X18, invariant I4).
+
+A document may extend another set (domain/inheritance.py). A revision then holds both: what was applied, and
+what that comes to with the base's newest revision written out, which is what its hash is of and what proxies
+get. It names the base's revision, so it never changes afterwards, whatever becomes of the base.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
-from seawall_control.domain.errors import EtagMismatch, InvalidRequest
+from seawall_control.domain.errors import BaseMoved, EtagMismatch, InvalidRequest
 
 DEFAULT_SET: Final = "default"
 _SET_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
@@ -32,7 +37,13 @@ class Revision:
     message: str
     create_time_us: int
     rollback_of: int = 0
+    base: str = ""
+    """The policy set that it extends; empty: none."""
+    base_revision: int = 0
+    """The revision of that set which is written out in the document; 0: none."""
     document: bytes = b""
+    own: bytes = b""
+    """The document as it was applied; empty where nothing is extended, and where a list leaves it out."""
 
     @property
     def name(self) -> str:
@@ -59,6 +70,19 @@ class Draft:
     """The new revision's number is above this one as well: the highest that any proxy has had, which a store
     that was restored from a copy may not know.
     """
+    base: str = ""
+    base_revision: int = 0
+    own: bytes = b""
+    """See `Revision`."""
+    after: int = 0
+    """Number that the newest revision must have, or `BaseMoved` is raised; 0: any. Equal content does not
+    show that the own document is the same, so this is asked of those who follow a base.
+    """
+
+    @property
+    def asked_hash(self) -> str:
+        """What the caller asked for, whatever has become of the base between two askings."""
+        return sha256(self.own).hexdigest() if self.own and not self.rollback_of else self.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +130,7 @@ def check_repeat(before: Remembered, draft: Draft) -> None:
     """Raise `InvalidRequest` when a request id comes back with another request."""
     if (before.policy_set, before.asked_hash, before.rollback_of) != (
         draft.policy_set,
-        draft.hash,
+        draft.asked_hash,
         draft.rollback_of,
     ):
         raise InvalidRequest(
@@ -115,14 +139,23 @@ def check_repeat(before: Remembered, draft: Draft) -> None:
         )
 
 
+def is_same(latest: Revision, draft: Draft) -> bool:
+    """Tell whether a draft changes nothing. Another base or another own document is a change even where both
+    come to the same today.
+    """
+    return (latest.hash, latest.base, latest.own) == (draft.hash, draft.base, draft.own)
+
+
 def next_revision(latest: Revision | None, draft: Draft) -> Applied:
-    """Return what applying the draft on top of `latest` gives. Raise `EtagMismatch`.
+    """Return what applying the draft on top of `latest` gives. Raise `EtagMismatch` or `BaseMoved`.
 
     Content that is the newest already makes no revision, unless proxies have had a higher number than it.
     """
+    if draft.after and draft.after != (latest.revision if latest else 0):
+        raise BaseMoved(draft.policy_set)
     if draft.etag and draft.etag != (latest.hash if latest else ""):
         raise EtagMismatch(draft.etag, latest.hash if latest else "")
-    if latest is not None and latest.hash == draft.hash and latest.revision >= draft.above:
+    if latest is not None and is_same(latest, draft) and latest.revision >= draft.above:
         return Applied(latest, changed=False)
     made = Revision(
         policy_set=draft.policy_set,
@@ -133,5 +166,8 @@ def next_revision(latest: Revision | None, draft: Draft) -> Applied:
         message=draft.message[:MAX_MESSAGE],
         create_time_us=draft.create_time_us,
         rollback_of=draft.rollback_of,
+        base=draft.base,
+        base_revision=draft.base_revision,
+        own=draft.own,
     )
     return Applied(made, changed=True, before=latest.hash if latest else "")

@@ -51,7 +51,7 @@ from seawall_control.services.commands import CommandOutcome, Commands, unanswer
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet_stats import FleetStats
-from seawall_control.services.policies import document_of
+from seawall_control.services.inheritance import document_of
 from seawall_control.services.proxy_saver import ProxySaver
 from seawall_control.services.runs import Runs
 from seawall_control.services.session import Session

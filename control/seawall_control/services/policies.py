@@ -6,35 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
-
-from google.protobuf.message import DecodeError
+from typing import Any, Final
 
 from seawall.v1 import policy_pb2
 from seawall_control.domain import paging
 from seawall_control.domain.errors import (
-    FieldProblem,
+    BaseMoved,
     InvalidRequest,
     NotFound,
     PolicyInvalid,
     PreconditionFailed,
 )
-from seawall_control.domain.revisions import (
-    Applied,
-    Draft,
-    Revision,
-    checked_request_id,
-    policy_set_name,
-)
-from seawall_control.domain.rollout.machine import Rollout
-from seawall_control.domain.rollout.strategy import Strategy
+from seawall_control.domain.revisions import Draft, Revision, checked_request_id, policy_set_name
 from seawall_control.services.edge import Clock
+from seawall_control.services.inheritance import Description, Inheritance, Whole, document_of, encoded
+from seawall_control.services.rollout_publishing import AT_ONCE, TRIES, Plan, Publication, Publisher
 from seawall_control.store.port import PolicyStore
-from seawall_policy.compile.document import compile_document, digest
+from seawall_policy.compile.document import digest
 from seawall_policy.compile.report import Violation
 from seawall_policy.diff import changes
 
-MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 SHRINK_ROUTES: Final = 10
 """Routes that a set must have before the loss of more than half of them is suspicious."""
 PAGE: Final = 50
@@ -43,13 +34,10 @@ MAX_PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The newest revision after a change, how it is rolled out, and the warnings about its document."""
+    """What became of a change, and the warnings about its document."""
 
-    applied: Applied
+    publication: Publication
     warnings: tuple[Violation, ...]
-    rollout: Rollout | None = None
-    targets: tuple[str, ...] = ()
-    """Connected proxies that get the revision now, or would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,57 +65,6 @@ class RevisionPage:
     next_token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a change is to reach the proxies."""
-
-    strategy: Strategy | None = None
-    """None: everybody at once."""
-    supersede: bool = False
-    """Take the place of a rollout that is under way, instead of being refused."""
-    allow_shrink: bool = False
-    """More than half of the routes may go."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """What became of a change."""
-
-    applied: Applied
-    rollout: Rollout | None = None
-    targets: tuple[str, ...] = ()
-    """Connected proxies that get the revision now, or would."""
-
-
-AT_ONCE: Final = Plan()
-
-
-class Publisher(Protocol):
-    """Makes revisions and hands them to the proxies."""
-
-    def stable(self, policy_set: str) -> int:
-        """Return the revision that a rollout under way would go back to; 0 when none is."""
-        ...
-
-    async def publish(self, draft: Draft, plan: Plan, *, validate_only: bool) -> Publication:
-        """Make a draft the newest revision of its set, for everybody or by stages.
-
-        Raises `EtagMismatch`, `InvalidRequest`, and `PreconditionFailed` while a rollout is under way that is
-        not to be superseded.
-        """
-        ...
-
-
-def document_of(revision: Revision) -> policy_pb2.PolicyDocument:
-    """Return the document of a revision that was read with it."""
-    document = policy_pb2.PolicyDocument()
-    try:
-        document.ParseFromString(revision.document)
-    except DecodeError as error:
-        raise PreconditionFailed(f"the stored document of {revision.name} cannot be read: {error}") from error
-    return document
-
-
 class PolicyService:
     """The use cases of policies."""
 
@@ -135,10 +72,37 @@ class PolicyService:
         self._store = store
         self._clock = clock
         self._publisher = publisher
+        self._inheritance = Inheritance(store, clock)
 
-    def validate(self, document: policy_pb2.PolicyDocument) -> tuple[Violation, ...]:
-        """Return all mistakes and warnings of a document."""
-        return compile_document(document, wall_s=self._clock.now_us() / 1e6).violations
+    async def validate(
+        self, document: policy_pb2.PolicyDocument, *, policy_set: str = ""
+    ) -> tuple[Violation, ...]:
+        """Return all mistakes and warnings of a document with what it extends, and the mistakes of the sets
+        that extend this one and would change with it. Raise `InvalidRequest`.
+        """
+        name = policy_set_name(policy_set)
+        whole = await self._inheritance.whole(document, name)
+        if whole.problems:
+            return whole.violations
+        try:
+            await self._inheritance.followers(self._draft(whole, name))
+        except PolicyInvalid as error:
+            broken = tuple(Violation(p.field, p.message, p.code) for p in error.problems)
+            return (*whole.violations, *broken)
+        return whole.violations
+
+    def _draft(self, whole: Whole, policy_set: str, **more: Any) -> Draft:
+        base = whole.base
+        return Draft(
+            policy_set=policy_set,
+            hash=digest(whole.document),
+            document=encoded(whole.document),
+            create_time_us=self._clock.now_us(),
+            base="" if base is None else base.policy_set,
+            base_revision=0 if base is None else base.revision,
+            own=b"" if base is None else encoded(whole.own),
+            **more,
+        )
 
     async def apply(
         self,
@@ -152,37 +116,28 @@ class PolicyService:
         message: str = "",
         plan: Plan = AT_ONCE,
     ) -> Application:
-        """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch`, `InvalidRequest` or
-        `PreconditionFailed`.
+        """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch`, `InvalidRequest`,
+        `PreconditionFailed`, or `BaseMoved` when others change what it extends all the time.
         """
         name = policy_set_name(policy_set)
-        violations = self.validate(document)
-        mistakes = tuple(v for v in violations if not v.warning)
-        if mistakes:
-            raise PolicyInvalid(
-                f"the policy has mistakes ({len(mistakes)}); nothing was changed",
-                tuple(FieldProblem(v.field, v.message, v.code) for v in mistakes),
-            )
-        if not plan.allow_shrink:
-            await self._check_shrink(name, document)
-        raw = document.SerializeToString(deterministic=True)
-        if len(raw) > MAX_DOCUMENT_BYTES:
-            raise InvalidRequest(
-                f"the document has {len(raw)} bytes; at most {MAX_DOCUMENT_BYTES} are allowed"
-            )
-        draft = Draft(
-            policy_set=name,
-            hash=digest(document),
-            document=raw,
-            author=author,
-            message=message,
-            create_time_us=self._clock.now_us(),
-            etag=etag,
-            request_id=checked_request_id(request_id),
-        )
-        found = await self._publisher.publish(draft, plan, validate_only=validate_only)
-        warnings = tuple(v for v in violations if v.warning)
-        return Application(found.applied, warnings, found.rollout, found.targets)
+        request_id = checked_request_id(request_id)
+        for tried in range(TRIES):
+            whole = await self._inheritance.whole(document, name)
+            if problems := whole.problems:
+                raise PolicyInvalid(
+                    f"the policy has mistakes ({len(problems)}); nothing was changed", problems
+                )
+            if not plan.allow_shrink:
+                await self._check_shrink(name, whole.document)
+            draft = self._draft(whole, name, author=author, message=message, etag=etag, request_id=request_id)
+            try:
+                found = await self._publisher.publish(draft, plan, validate_only=validate_only)
+            except BaseMoved:
+                if tried == TRIES - 1:
+                    raise
+            else:
+                return Application(found, tuple(v for v in whole.violations if v.warning))
+        raise AssertionError("unreachable")
 
     async def _check_shrink(self, policy_set: str, document: policy_pb2.PolicyDocument) -> None:
         """Raise `PreconditionFailed` for a document that takes most routes away, as half a file does."""
@@ -207,7 +162,7 @@ class PolicyService:
         request_id: str = "",
         author: str = "",
         message: str = "",
-    ) -> Revision:
+    ) -> Publication:
         """Make an older revision's content the newest revision; 0 means the one before the newest, or the one
         that a rollout under way would go back to.
         """
@@ -217,7 +172,7 @@ class PolicyService:
             # "The one before the newest" is another one by now; the first answer stands.
             if before.revision.policy_set != name or not before.revision.rollback_of:
                 raise InvalidRequest(f"request_id {request_id} was used for another change; use a new UUID")
-            return before.revision
+            return Publication(applied=before)
         latest = await self._store.revision(name, 0)
         number = revision
         if number == 0:
@@ -239,10 +194,34 @@ class PolicyService:
             rollback_of=number,
             etag=etag,
             request_id=request_id,
+            base=old.base,
+            base_revision=old.base_revision,
+            own=old.own,
         )
         # The way back is never barred: it ends a rollout that is under way.
         plan = Plan(supersede=True)
-        return (await self._publisher.publish(draft, plan, validate_only=validate_only)).applied.revision
+        for tried in range(TRIES):
+            try:
+                return await self._publisher.publish(draft, plan, validate_only=validate_only)
+            except BaseMoved:
+                if tried == TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def describe(
+        self,
+        *,
+        policy_set: str = "",
+        number: int = 0,
+        document: policy_pb2.PolicyDocument | None = None,
+    ) -> Description:
+        """Return what a revision (0: the newest), or a document that is to be applied, is made of. Raise
+        `NotFound`, `InvalidRequest` or `PolicyInvalid`.
+        """
+        name = policy_set_name(policy_set)
+        if document is not None:
+            return await self._inheritance.describe(name, document)
+        return await self._inheritance.describe(name, await self._store.revision(name, number))
 
     async def _before(self, latest: Revision) -> int:
         """Return the newest revision with another content, 0 if there is none. A restored store may have the
@@ -273,7 +252,9 @@ class PolicyService:
         to_revision: int = 0,
         document: policy_pb2.PolicyDocument | None = None,
     ) -> Comparison:
-        """Compare a revision with another or with a document. Raise `NotFound`."""
+        """Compare a revision with another or with a document, each with what it extends written out. Raise
+        `NotFound`, `InvalidRequest` or `PolicyInvalid`.
+        """
         name = policy_set_name(policy_set)
         if (to_revision != 0) == (document is not None):
             raise InvalidRequest("compare either with to_revision or with a document")
@@ -285,9 +266,13 @@ class PolicyService:
         except NotFound:
             if from_revision or document is None:
                 raise
-        right = (
-            document if document is not None else document_of(await self._store.revision(name, to_revision))
-        )
+        if document is None:
+            right = document_of(await self._store.revision(name, to_revision))
+        else:
+            whole = await self._inheritance.whole(document, name)
+            if whole.base is None and document.extends:
+                raise PolicyInvalid("what the document extends cannot be written out", whole.problems)
+            right = whole.document
         return Comparison(
             tuple(Change(c.field, c.before, c.after) for c in changes(left, right)), left_number
         )

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.errors import ChangedElsewhere
 from seawall_control.domain.records import Append, Change, DocumentConflict, Put
 from seawall_control.domain.rollout import codec
 from seawall_control.domain.rollout.codec import KIND, TOPIC, Saved
@@ -34,7 +34,7 @@ class RolloutBook:
     async def keep(self, saved: Saved, what: str = "", *, actor: str = "") -> None:
         """Make a rollout durable, and note in the journal `what` happened, if anything did.
 
-        Raise `StoreUnavailable` where another control plane has written it since this one did: what was said
+        Raise `ChangedElsewhere` where another control plane has written it since this one did: what was said
         there (to pause, to go back) must not be undone by what is known here. An end is written in any case:
         it has happened.
         """
@@ -67,10 +67,10 @@ class RolloutBook:
             raise self._changed_elsewhere(name)
         return document.version
 
-    def _changed_elsewhere(self, name: str) -> StoreUnavailable:
+    def _changed_elsewhere(self, name: str) -> ChangedElsewhere:
         # Once, so that it is taken in meanwhile; a rollout must not stand still for good.
         self._written.pop(name, None)
-        return StoreUnavailable(
+        return ChangedElsewhere(
             f"rollout {name} was changed at another control plane at this moment; look at it and try again"
         )
 

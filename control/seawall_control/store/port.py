@@ -77,6 +77,19 @@ class PolicyStore(Protocol):
         """
         ...
 
+    async def apply_all(self, drafts: Sequence[Draft]) -> Sequence[Applied]:
+        """Make each draft the newest revision of its set, all or none; only the first may have a request id.
+
+        Raises what `apply` does, and `BaseMoved` unless every draft that extends a set has the newest
+        revision of that written out (a rollback need not), and every set whose newest revision extends a
+        changed one is among the drafts.
+        """
+        ...
+
+    async def extending(self, policy_set: str) -> Sequence[str]:
+        """Return the sets whose newest revision extends this one, by name."""
+        ...
+
     async def answered(self, request_id: str) -> Applied | None:
         """Return what was answered to the request with this id; None when it is new."""
         ...

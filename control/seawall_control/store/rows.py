@@ -30,7 +30,11 @@ EVENT_COLUMNS: Final = (
     "latency_us", "outcome", "reason", "trace_id", "fingerprint", "policy_revision", "proxy", "resolution",
 )  # fmt: skip
 EVENT_SELECT: Final = ", ".join(EVENT_COLUMNS)
-REVISION_COLUMNS: Final = "policy_set, revision, hash, author, message, create_time_us, rollback_of"
+REVISION_COLUMNS: Final = (
+    "policy_set, revision, hash, author, message, create_time_us, rollback_of, base, base_revision"
+)
+REVISION_BODIES: Final = "document, own"
+"""What a list of revisions leaves out."""
 PROXY_COLUMNS: Final = (
     "node, boot_id, labels, version, policy_set, admin_address, start_time_us, last_seen_us, "
     "applied_revision, applied_hash, policy_source, last_verdict, reasons, answered_us, refused"
@@ -109,9 +113,27 @@ def event_of(row: Sequence[Any]) -> Event:
     )
 
 
+def revision_row(revision: Revision) -> tuple[Any, ...]:
+    """Return the values of `REVISION_COLUMNS` and `REVISION_BODIES`."""
+    return (
+        revision.policy_set,
+        revision.revision,
+        revision.hash,
+        revision.author,
+        revision.message,
+        revision.create_time_us,
+        revision.rollback_of,
+        revision.base,
+        revision.base_revision,
+        revision.document,
+        revision.own,
+    )
+
+
 def revision_of(row: Sequence[Any]) -> Revision:
-    """Return the revision of a row of `REVISION_COLUMNS`, with the document if the row has it too."""
-    policy_set, revision, hash_, author, message, create_time_us, rollback_of, *document = row
+    """Return the revision of a row of `REVISION_COLUMNS`, with `REVISION_BODIES` if the row has them too."""
+    policy_set, revision, hash_, author, message, create_time_us, rollback_of, base, number, *bodies = row
+    document, own = bodies or (b"", b"")
     return Revision(
         policy_set=policy_set,
         revision=revision,
@@ -120,7 +142,10 @@ def revision_of(row: Sequence[Any]) -> Revision:
         message=message,
         create_time_us=create_time_us,
         rollback_of=rollback_of,
-        document=document[0] if document else b"",
+        base=base,
+        base_revision=number,
+        document=document,
+        own=own,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -92,6 +93,12 @@ def _(result: Event) -> Sequence[Touched]:
 @touched.register
 def _(result: Group) -> Sequence[Touched]:
     return (Touched(f"group/{result.id}"),)
+
+
+def applied(results: Sequence[Applied]) -> Sequence[Touched]:
+    """Return the same for policy sets that change together; what the entry says came of it is the first's."""
+    found = [one for result in results for one in touched(result)]
+    return [*found[:1], *(replace(one, facts=()) for one in found[1:])]
 
 
 def events(number: int) -> Sequence[Touched]:

@@ -41,6 +41,7 @@ METHOD_MISFIT: Final = "SW0152"
 BAD_KEY: Final = "SW0153"
 BAD_TIME: Final = "SW0157"
 BAD_PATTERN: Final = "SW0158"
+NOT_WRITTEN_OUT: Final = "SW0159"
 LIMIT_RANGE: Final = "SW0148"
 SHARES_TOO_LARGE: Final = "SW0149"
 BAD_RATE_KEY: Final = "SW0150"
@@ -155,6 +156,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     BAD_NAME: (
         "Malformed name",
         "Names are keys of metrics and events: letters, digits, `_`, `-`, `.` and `/`, at most 128.",
+    ),
+    NOT_WRITTEN_OUT: (
+        "The document extends another",
+        "Only with what it extends is it whole; a control plane and `seawall lint --base FILE` write it out.",
     ),
     MISSING: ("Missing setting", "The setting has no default that could be right."),
     EXCLUSIVE: ("Settings that exclude each other", "Keep one of them."),

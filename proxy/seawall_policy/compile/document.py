@@ -133,6 +133,13 @@ def _check_top(top: Scope, document: policy_pb2.PolicyDocument) -> None:
         )
         (top / "version").error(codes.BAD_VERSION, f"{said}write `version: {VERSION}`")
     _check_newer(top.report, "", document)
+    if document.extends:
+        (top / "extends").error(
+            codes.NOT_WRITTEN_OUT,
+            f"the document extends policy set {quoted(document.extends)}, which a control plane writes out: "
+            "apply it there (`seawall apply`), or check it with `seawall lint --base FILE`; a proxy's own "
+            "file must be whole",
+        )
     if document.HasField("admin"):
         learned = document.admin.max_methods if document.admin.HasField("max_methods") else None
         (top / "admin" / "max_methods").integer(learned, 0, MAX_METHODS, 500)

@@ -11,21 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
-
 from seawall.v1 import policy_pb2
 from seawall_policy import fieldpath
 from seawall_policy.builtin import builtin_policies
 from seawall_policy.compile import codes
+from seawall_policy.compile.overlay import overlay
 from seawall_policy.compile.report import Report
 from seawall_policy.compile.retries import with_preset
 from seawall_policy.suggest import did_you_mean, quoted
 
 MAX_DEPTH: Final = 16
 """Longest line of policies that extend each other; nobody could follow a longer one."""
-
-_ATOMIC: Final = frozenset({"google.protobuf.Duration", "google.protobuf.Value"})
 
 
 class Lineage:
@@ -58,7 +54,7 @@ def resolve(own: Mapping[str, policy_pb2.Policy], report: Report) -> dict[str, L
         chain = _chain(name, known, report)
         merged = policy_pb2.Policy()
         for ancestor in reversed(chain):
-            _overlay(merged, known[ancestor])
+            overlay(merged, known[ancestor])
         merged.ClearField("extends")
         attempts = with_preset(policy.retry).max_attempts
         resolved[name] = Lineage(name, chain, merged, attempts, policy.HasField("hedge"))
@@ -96,30 +92,3 @@ def _chain(name: str, known: Mapping[str, policy_pb2.Policy], report: Report) ->
             return tuple(chain)
         chain.append(parent)
         seen.add(parent)
-
-
-def _drop_alternative(base: Message, top: Message) -> None:
-    """Forget what a setting of `top` replaces under another name."""
-    if isinstance(base, policy_pb2.Hedge) and isinstance(top, policy_pb2.Hedge):
-        if top.HasField("delay"):
-            base.ClearField("percentile")
-        elif top.HasField("percentile"):
-            base.ClearField("delay")
-
-
-def _overlay(base: Message, top: Message) -> None:
-    """Write every setting of `top` over `base`."""
-    for field, value in top.ListFields():
-        if field.is_repeated:
-            base.ClearField(field.name)
-            getattr(base, field.name).MergeFrom(value)
-        elif field.type == FieldDescriptor.TYPE_MESSAGE:
-            target = getattr(base, field.name)
-            if value.DESCRIPTOR.full_name in _ATOMIC:
-                target.CopyFrom(value)
-            else:
-                target.SetInParent()
-                _drop_alternative(target, value)
-                _overlay(target, value)
-        else:
-            setattr(base, field.name, value)

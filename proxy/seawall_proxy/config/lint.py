@@ -7,14 +7,15 @@ mistake, not also a route without one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seawall.v1 import policy_pb2
 from seawall_policy import fieldpath
 from seawall_policy.compile import CompileResult, Violation, codes, compile_document
+from seawall_policy.compile.layers import merged, placed
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.model import Snapshot
 from seawall_proxy.config.load import LoadedDocument, load_file, load_text
@@ -83,11 +84,12 @@ def lint_file(
     *,
     env: Mapping[str, str] | None = None,
     wall_s: float | None = None,
+    base: policy_pb2.PolicyDocument | None = None,
 ) -> LintReport:
     """Read and compile a policy file; never raises for what the file holds. With the time in Unix seconds,
-    what is over or far ahead is told as well.
+    what is over or far ahead is told as well. A file that extends another is judged together with `base`.
     """
-    return lint_loaded(load_file(path, env=env), descriptors, wall_s=wall_s)
+    return lint_loaded(load_file(path, env=env), descriptors, wall_s=wall_s, base=base)
 
 
 def lint_text(
@@ -103,10 +105,19 @@ def lint_text(
 
 
 def lint_loaded(
-    loaded: LoadedDocument, descriptors: DescriptorSource | None = None, *, wall_s: float | None = None
+    loaded: LoadedDocument,
+    descriptors: DescriptorSource | None = None,
+    *,
+    wall_s: float | None = None,
+    base: policy_pb2.PolicyDocument | None = None,
 ) -> LintReport:
     """Compile a document that has been read, and put both lists of mistakes together."""
-    result = compile_document(loaded.document, descriptors=descriptors, wall_s=wall_s)
+    own = loaded.document
+    if base is None or not own.extends:
+        result = compile_document(own, descriptors=descriptors, wall_s=wall_s)
+    else:
+        result = compile_document(merged(base, own), descriptors=descriptors, wall_s=wall_s)
+        result = replace(result, violations=_in_file(base, own, result.violations))
     broken = tuple(finding.violation.field for finding in loaded.findings)
     errors = [*broken, *(violation.field for violation in result.violations if not violation.warning)]
     mistaken = {_policy_of(field) for field in errors if field.endswith(_DECISIVE)} - {""}
@@ -118,6 +129,20 @@ def lint_loaded(
         and not (violation.code in _TOGETHER and _policy_of(violation.field) in mistaken)
     )
     return LintReport(loaded, tuple(sorted(findings, key=_by_place)), result)
+
+
+def _in_file(
+    base: policy_pb2.PolicyDocument, own: policy_pb2.PolicyDocument, violations: Iterable[Violation]
+) -> tuple[Violation, ...]:
+    """Return violations of the whole by their place in the file; warnings about the base are its authors'."""
+    found = []
+    for place in (placed(base, own, violation) for violation in violations):
+        if not place.in_base:
+            found.append(place.violation)
+        elif not place.violation.warning:
+            there = f"in policy set {own.extends}, {place.violation.field}: "
+            found.append(replace(place.violation, field="extends", message=there + place.violation.message))
+    return tuple(found)
 
 
 def _is_aftermath(violation: Violation, loaded: LoadedDocument, broken: tuple[str, ...]) -> bool:

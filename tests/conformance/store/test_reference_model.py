@@ -35,6 +35,10 @@ HASHES = st.sampled_from("abc")
 SEQS = st.integers(1, 12)
 
 
+async def _extending(name: str, store: Store) -> Any:
+    return await store.extending(name)
+
+
 async def _events(query: EventQuery, store: Store) -> Any:
     return await store.events(query)
 
@@ -90,6 +94,43 @@ class Pair(RuleBasedStateMachine):
             request_id=request,
         )
         self.both(lambda s: s.apply(draft))
+
+    @rule(
+        names=st.lists(st.sampled_from(["default", "other", "third"]), min_size=1, max_size=3, unique=True),
+        hash_=HASHES,
+        bases=st.lists(st.sampled_from(["", "", "default", "other"]), min_size=3, max_size=3),
+        pins=st.lists(st.integers(0, 3), min_size=3, max_size=3),
+        rollback_of=st.sampled_from([0, 0, 1]),
+        request=st.sampled_from(["", "", "f"]),
+    )
+    def apply_all(
+        self,
+        names: list[str],
+        hash_: str,
+        bases: list[str],
+        pins: list[int],
+        rollback_of: int,
+        request: str,
+    ) -> None:
+        """Sets that extend each other change together, or not at all."""
+        self.time += 1
+        drafts = [
+            Draft(
+                policy_set=name,
+                hash=hash_,
+                document=hash_.encode(),
+                create_time_us=self.time,
+                rollback_of=rollback_of,
+                request_id=request if index == 0 else "",
+                base=base,
+                base_revision=pin if base else 0,
+                own=b"own" if base else b"",
+            )
+            for index, (name, base, pin) in enumerate(zip(names, bases, pins, strict=False))
+        ]
+        self.both(lambda s: s.apply_all(drafts))
+        for name in ("default", "other", "third"):
+            self.both(partial(_extending, name))
 
     @rule(name=SETS, number=st.integers(0, 4))
     def read_revisions(self, name: str, number: int) -> None:

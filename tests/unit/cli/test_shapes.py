@@ -29,7 +29,10 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
     "revision": (
         shapes.revision,
         admin_policies_pb2.Revision(),
-        {"name", "revision", "policy_set", "hash", "author", "message", "create_time", "rollback_of"},
+        {
+            *("name", "revision", "policy_set", "hash", "author", "message", "create_time", "rollback_of"),
+            *("base", "base_revision"),
+        },
     ),
     "change": (shapes.change, admin_policies_pb2.Change(), {"field", "before", "after"}),
     "proxy_rollout": (

@@ -36,6 +36,7 @@ FILES = {
     codes.BAD_DURATION: policy("{timeout: 5}"),
     codes.BAD_ENUM: policy("{breaker: {mode: on}}"),
     codes.BAD_ENV: "version: '${env:SEAWALL_NOT_SET}'",
+    codes.NOT_WRITTEN_OUT: f"{BASE}extends: org" + TAIL,
     codes.NOT_SUPPORTED: 'version: v1\ncontrol: {target: "127.0.0.1:9090", tls: {crl_file: x}}',
     codes.BAD_DESCRIPTOR_FILE: "descriptor_files: [gone.binpb]",
     codes.BAD_NUMBER: policy("{breaker: {min_calls: few}}"),

@@ -26,7 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "apply": ("policy:apply", "Make a policy file the newest revision and push it to the proxies."),
     "rollout": ("rollout:rollout", "See how a revision arrives at the proxies; hold it, or take it back."),
     "get": ("get:get", "List policies, revisions, routes, breakers, proxies or events."),
-    "describe": ("describe:describe", "Say everything about one route, breaker, proxy or event."),
+    "describe": ("describe:describe", "Say everything about one policy set, route, breaker, proxy or event."),
     "stat": ("stat:stat", "Rates, success, latency, retries and breakers of routes."),
     "breaker": ("breaker:breaker", "List, reset or trip breakers."),
     "drain": ("drain:drain", "Take an endpoint or a proxy out of service for a time."),

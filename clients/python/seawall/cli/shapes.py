@@ -102,6 +102,8 @@ def revision(item: admin_policies_pb2.Revision) -> Shape:
         "message": item.message,
         "create_time": time(item.create_time),
         "rollback_of": item.rollback_of or None,
+        "base": item.base or None,
+        "base_revision": item.base_revision or None,
     }
 
 

@@ -28,6 +28,7 @@ from seawall.v1.admin_events_pb2 import (
 from seawall.v1.admin_fleet_pb2 import GetSystemHealthResponse, Proxy, ProxyCommandResult
 from seawall.v1.admin_policies_pb2 import (
     ApplyPolicyResponse,
+    DescribePolicyResponse,
     DiffPolicyResponse,
     GetRolloutResponse,
     Revision,
@@ -105,9 +106,11 @@ class AsyncPolicies:
     def __init__(self, run: _Run) -> None:
         self._run = run
 
-    async def validate(self, document: DocumentSource) -> Sequence[Violation]:
-        """Check a document with the compiler that the proxies use; return its mistakes and warnings."""
-        return (await self._run.unary(calls.validate(document))).violations
+    async def validate(self, document: DocumentSource, *, policy_set: str = "") -> Sequence[Violation]:
+        """Check a document, with what it extends and with the sets that extend `policy_set`, with the
+        compiler that the proxies use; return its mistakes and warnings.
+        """
+        return (await self._run.unary(calls.validate(document, policy_set=policy_set))).violations
 
     async def apply(
         self,
@@ -159,6 +162,14 @@ class AsyncPolicies:
             document, policy_set=policy_set, from_revision=from_revision, to_revision=to_revision
         )
         return await self._run.unary(call)
+
+    async def describe(
+        self, document: DocumentSource | None = None, *, revision: int = 0, policy_set: str = ""
+    ) -> DescribePolicyResponse:
+        """Return a revision (0: the newest), or `document` as it would be, with everything that it extends
+        written out, and where each setting comes from.
+        """
+        return await self._run.unary(calls.describe(document, policy_set=policy_set, revision=revision))
 
     async def revision(self, number: int = 0, *, policy_set: str = "") -> Revision:
         """Return a revision with its document; 0 is the newest. `NotFound` when there is none."""

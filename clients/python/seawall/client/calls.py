@@ -87,9 +87,9 @@ def duration(value: Seconds) -> Duration:
 # --------------------------------------------------------------------------------------------------- policies
 
 
-def validate(document: DocumentSource) -> Call[policies.ValidatePolicyResponse]:
+def validate(document: DocumentSource, *, policy_set: str) -> Call[policies.ValidatePolicyResponse]:
     """Check a document with the compiler that the proxies use."""
-    request = policies.ValidatePolicyRequest(document=as_document(document))
+    request = policies.ValidatePolicyRequest(document=as_document(document), policy_set=policy_set)
     return Call("/seawall.v1.PolicyService/ValidatePolicy", request, policies.ValidatePolicyResponse)
 
 
@@ -169,6 +169,16 @@ def rollback(
         message=message,
     )
     return Call("/seawall.v1.PolicyService/RollbackPolicy", request, policies.RollbackPolicyResponse)
+
+
+def describe(
+    document: DocumentSource | None, *, policy_set: str, revision: int
+) -> Call[policies.DescribePolicyResponse]:
+    """PolicyService.DescribePolicy."""
+    request = policies.DescribePolicyRequest(policy_set=policy_set, revision=revision)
+    if document is not None:
+        request.document.CopyFrom(as_document(document))
+    return Call("/seawall.v1.PolicyService/DescribePolicy", request, policies.DescribePolicyResponse)
 
 
 def get_rollout(*, policy_set: str) -> Call[policies.GetRolloutResponse]:

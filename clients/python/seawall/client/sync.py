@@ -27,6 +27,7 @@ from seawall.v1.admin_events_pb2 import (
 from seawall.v1.admin_fleet_pb2 import GetSystemHealthResponse, Proxy, ProxyCommandResult
 from seawall.v1.admin_policies_pb2 import (
     ApplyPolicyResponse,
+    DescribePolicyResponse,
     DiffPolicyResponse,
     GetRolloutResponse,
     Revision,
@@ -103,9 +104,11 @@ class Policies:
     def __init__(self, run: _Run) -> None:
         self._run = run
 
-    def validate(self, document: DocumentSource) -> Sequence[Violation]:
-        """Check a document with the compiler that the proxies use; return its mistakes and warnings."""
-        return (self._run.unary(calls.validate(document))).violations
+    def validate(self, document: DocumentSource, *, policy_set: str = "") -> Sequence[Violation]:
+        """Check a document, with what it extends and with the sets that extend `policy_set`, with the
+        compiler that the proxies use; return its mistakes and warnings.
+        """
+        return (self._run.unary(calls.validate(document, policy_set=policy_set))).violations
 
     def apply(
         self,
@@ -157,6 +160,14 @@ class Policies:
             document, policy_set=policy_set, from_revision=from_revision, to_revision=to_revision
         )
         return self._run.unary(call)
+
+    def describe(
+        self, document: DocumentSource | None = None, *, revision: int = 0, policy_set: str = ""
+    ) -> DescribePolicyResponse:
+        """Return a revision (0: the newest), or `document` as it would be, with everything that it extends
+        written out, and where each setting comes from.
+        """
+        return self._run.unary(calls.describe(document, policy_set=policy_set, revision=revision))
 
     def revision(self, number: int = 0, *, policy_set: str = "") -> Revision:
         """Return a revision with its document; 0 is the newest. `NotFound` when there is none."""

@@ -29,7 +29,7 @@ from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 from seawall.v1 import policy_pb2 as seawall_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_policies.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseawall/v1/admin_rollouts.proto\x1a\x16seawall/v1/fleet.proto\x1a\x18seawall/v1/options.proto\x1a\x17seawall/v1/policy.proto\"J\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07warning\x18\x04 \x01(\x08\"\xe1\x01\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x12\n\npolicy_set\x18\x03 \x01(\t\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12,\n\x08\x64ocument\x18\x05 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brollback_of\x18\t \x01(\x04\"E\n\x15ValidatePolicyRequest\x12,\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"C\n\x16ValidatePolicyResponse\x12)\n\nviolations\x18\x01 \x03(\x0b\x32\x15.seawall.v1.Violation\"\x87\x02\n\x12\x41pplyPolicyRequest\x12,\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12,\n\x07rollout\x18\x08 \x01(\x0b\x32\x1b.seawall.v1.RolloutStrategy\x12\x11\n\tsupersede\x18\t \x01(\x08\x12\x14\n\x0c\x61llow_shrink\x18\n \x01(\x08\"\xb6\x01\n\x13\x41pplyPolicyResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12)\n\nviolations\x18\x03 \x03(\x0b\x32\x15.seawall.v1.Violation\x12*\n\x07rollout\x18\x04 \x01(\x0b\x32\x19.seawall.v1.StagedRollout\x12\x0f\n\x07targets\x18\x05 \x03(\t\"\x81\x01\n\x11\x44iffPolicyRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\x12\x13\n\x0bto_revision\x18\x03 \x01(\x04\x12,\n\x08\x64ocument\x18\x04 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"6\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"P\n\x12\x44iffPolicyResponse\x12#\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x12.seawall.v1.Change\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\":\n\x12GetRevisionRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"=\n\x13GetRevisionResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\"Q\n\x14ListRevisionsRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x15ListRevisionsResponse\x12\'\n\trevisions\x18\x01 \x03(\x0b\x32\x14.seawall.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x97\x01\n\x15RollbackPolicyRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"@\n\x16RollbackPolicyResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\"\'\n\x11GetRolloutRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\"\xd3\x01\n\x0cProxyRollout\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.seawall.v1.RolloutState\x12\x18\n\x10\x61pplied_revision\x18\x03 \x01(\x04\x12/\n\x0clast_verdict\x18\x04 \x01(\x0e\x32\x19.seawall.v1.PolicyVerdict\x12\x0f\n\x07reasons\x18\x05 \x03(\t\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x12GetRolloutResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12)\n\x07proxies\x18\x03 \x03(\x0b\x32\x18.seawall.v1.ProxyRollout\x12\x0f\n\x07\x61pplied\x18\x04 \x01(\r\x12\x11\n\tconnected\x18\x05 \x01(\r*\xb7\x01\n\x0cRolloutState\x12\x1d\n\x19ROLLOUT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15ROLLOUT_STATE_PENDING\x10\x01\x12\x19\n\x15ROLLOUT_STATE_APPLIED\x10\x02\x12\x1a\n\x16ROLLOUT_STATE_REJECTED\x10\x03\x12\x1e\n\x1aROLLOUT_STATE_DISCONNECTED\x10\x04\x12\x16\n\x12ROLLOUT_STATE_HELD\x10\x05\x32\xfb\x04\n\rPolicyService\x12]\n\x0eValidatePolicy\x12!.seawall.v1.ValidatePolicyRequest\x1a\".seawall.v1.ValidatePolicyResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0b\x41pplyPolicy\x12\x1e.seawall.v1.ApplyPolicyRequest\x1a\x1f.seawall.v1.ApplyPolicyResponse\"\x04\x88\xb5\x18\x02\x12Q\n\nDiffPolicy\x12\x1d.seawall.v1.DiffPolicyRequest\x1a\x1e.seawall.v1.DiffPolicyResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetRevision\x12\x1e.seawall.v1.GetRevisionRequest\x1a\x1f.seawall.v1.GetRevisionResponse\"\x04\x88\xb5\x18\x01\x12Z\n\rListRevisions\x12 .seawall.v1.ListRevisionsRequest\x1a!.seawall.v1.ListRevisionsResponse\"\x04\x88\xb5\x18\x01\x12]\n\x0eRollbackPolicy\x12!.seawall.v1.RollbackPolicyRequest\x1a\".seawall.v1.RollbackPolicyResponse\"\x04\x88\xb5\x18\x02\x12Q\n\nGetRollout\x12\x1d.seawall.v1.GetRolloutRequest\x1a\x1e.seawall.v1.GetRolloutResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_policies.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseawall/v1/admin_rollouts.proto\x1a\x16seawall/v1/fleet.proto\x1a\x18seawall/v1/options.proto\x1a\x17seawall/v1/policy.proto\"J\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07warning\x18\x04 \x01(\x08\"\xb8\x02\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x12\n\npolicy_set\x18\x03 \x01(\t\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12,\n\x08\x64ocument\x18\x05 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brollback_of\x18\t \x01(\x04\x12\x0c\n\x04\x62\x61se\x18\n \x01(\t\x12\x15\n\rbase_revision\x18\x0b \x01(\x04\x12\x30\n\x0cown_document\x18\x0c \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"Y\n\x15ValidatePolicyRequest\x12,\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\x12\n\npolicy_set\x18\x02 \x01(\t\"C\n\x16ValidatePolicyResponse\x12)\n\nviolations\x18\x01 \x03(\x0b\x32\x15.seawall.v1.Violation\"\x87\x02\n\x12\x41pplyPolicyRequest\x12,\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12,\n\x07rollout\x18\x08 \x01(\x0b\x32\x1b.seawall.v1.RolloutStrategy\x12\x11\n\tsupersede\x18\t \x01(\x08\x12\x14\n\x0c\x61llow_shrink\x18\n \x01(\x08\"\xe5\x01\n\x13\x41pplyPolicyResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12)\n\nviolations\x18\x03 \x03(\x0b\x32\x15.seawall.v1.Violation\x12*\n\x07rollout\x18\x04 \x01(\x0b\x32\x19.seawall.v1.StagedRollout\x12\x0f\n\x07targets\x18\x05 \x03(\t\x12-\n\tfollowers\x18\x06 \x03(\x0b\x32\x1a.seawall.v1.PolicyFollower\"u\n\x0ePolicyFollower\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\x12*\n\x07rollout\x18\x02 \x01(\x0b\x32\x19.seawall.v1.StagedRollout\x12\x0f\n\x07targets\x18\x03 \x03(\t\"\x81\x01\n\x11\x44iffPolicyRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\x12\x13\n\x0bto_revision\x18\x03 \x01(\x04\x12,\n\x08\x64ocument\x18\x04 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"6\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"P\n\x12\x44iffPolicyResponse\x12#\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x12.seawall.v1.Change\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\":\n\x12GetRevisionRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"=\n\x13GetRevisionResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\"Q\n\x14ListRevisionsRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x15ListRevisionsResponse\x12\'\n\trevisions\x18\x01 \x03(\x0b\x32\x14.seawall.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x97\x01\n\x15RollbackPolicyRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"o\n\x16RollbackPolicyResponse\x12&\n\x08revision\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Revision\x12-\n\tfollowers\x18\x02 \x03(\x0b\x32\x1a.seawall.v1.PolicyFollower\"k\n\x15\x44\x65scribePolicyRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12,\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\"\xc1\x01\n\x16\x44\x65scribePolicyResponse\x12,\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1a.seawall.v1.PolicyDocument\x12\'\n\x06layers\x18\x02 \x03(\x0b\x32\x17.seawall.v1.PolicyLayer\x12+\n\x08settings\x18\x03 \x03(\x0b\x32\x19.seawall.v1.PolicySetting\x12\x13\n\x0b\x65xtended_by\x18\x04 \x03(\t\x12\x0e\n\x06\x62\x65hind\x18\x05 \x01(\x08\"3\n\x0bPolicyLayer\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"<\n\rPolicySetting\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\r\"\'\n\x11GetRolloutRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\"\xd3\x01\n\x0cProxyRollout\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.seawall.v1.RolloutState\x12\x18\n\x10\x61pplied_revision\x18\x03 \x01(\x04\x12/\n\x0clast_verdict\x18\x04 \x01(\x0e\x32\x19.seawall.v1.PolicyVerdict\x12\x0f\n\x07reasons\x18\x05 \x03(\t\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x12GetRolloutResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12)\n\x07proxies\x18\x03 \x03(\x0b\x32\x18.seawall.v1.ProxyRollout\x12\x0f\n\x07\x61pplied\x18\x04 \x01(\r\x12\x11\n\tconnected\x18\x05 \x01(\r*\xb7\x01\n\x0cRolloutState\x12\x1d\n\x19ROLLOUT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15ROLLOUT_STATE_PENDING\x10\x01\x12\x19\n\x15ROLLOUT_STATE_APPLIED\x10\x02\x12\x1a\n\x16ROLLOUT_STATE_REJECTED\x10\x03\x12\x1e\n\x1aROLLOUT_STATE_DISCONNECTED\x10\x04\x12\x16\n\x12ROLLOUT_STATE_HELD\x10\x05\x32\xda\x05\n\rPolicyService\x12]\n\x0eValidatePolicy\x12!.seawall.v1.ValidatePolicyRequest\x1a\".seawall.v1.ValidatePolicyResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0b\x41pplyPolicy\x12\x1e.seawall.v1.ApplyPolicyRequest\x1a\x1f.seawall.v1.ApplyPolicyResponse\"\x04\x88\xb5\x18\x02\x12Q\n\nDiffPolicy\x12\x1d.seawall.v1.DiffPolicyRequest\x1a\x1e.seawall.v1.DiffPolicyResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetRevision\x12\x1e.seawall.v1.GetRevisionRequest\x1a\x1f.seawall.v1.GetRevisionResponse\"\x04\x88\xb5\x18\x01\x12Z\n\rListRevisions\x12 .seawall.v1.ListRevisionsRequest\x1a!.seawall.v1.ListRevisionsResponse\"\x04\x88\xb5\x18\x01\x12]\n\x0eRollbackPolicy\x12!.seawall.v1.RollbackPolicyRequest\x1a\".seawall.v1.RollbackPolicyResponse\"\x04\x88\xb5\x18\x02\x12]\n\x0e\x44\x65scribePolicy\x12!.seawall.v1.DescribePolicyRequest\x1a\".seawall.v1.DescribePolicyResponse\"\x04\x88\xb5\x18\x01\x12Q\n\nGetRollout\x12\x1d.seawall.v1.GetRolloutRequest\x1a\x1e.seawall.v1.GetRolloutResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,46 +48,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYSERVICE'].methods_by_name['ListRevisions']._serialized_options = b'\210\265\030\001'
   _globals['_POLICYSERVICE'].methods_by_name['RollbackPolicy']._loaded_options = None
   _globals['_POLICYSERVICE'].methods_by_name['RollbackPolicy']._serialized_options = b'\210\265\030\002'
+  _globals['_POLICYSERVICE'].methods_by_name['DescribePolicy']._loaded_options = None
+  _globals['_POLICYSERVICE'].methods_by_name['DescribePolicy']._serialized_options = b'\210\265\030\001'
   _globals['_POLICYSERVICE'].methods_by_name['GetRollout']._loaded_options = None
   _globals['_POLICYSERVICE'].methods_by_name['GetRollout']._serialized_options = b'\210\265\030\001'
-  _globals['_ROLLOUTSTATE']._serialized_start=2260
-  _globals['_ROLLOUTSTATE']._serialized_end=2443
+  _globals['_ROLLOUTSTATE']._serialized_start=3000
+  _globals['_ROLLOUTSTATE']._serialized_end=3183
   _globals['_VIOLATION']._serialized_start=188
   _globals['_VIOLATION']._serialized_end=262
   _globals['_REVISION']._serialized_start=265
-  _globals['_REVISION']._serialized_end=490
-  _globals['_VALIDATEPOLICYREQUEST']._serialized_start=492
-  _globals['_VALIDATEPOLICYREQUEST']._serialized_end=561
-  _globals['_VALIDATEPOLICYRESPONSE']._serialized_start=563
-  _globals['_VALIDATEPOLICYRESPONSE']._serialized_end=630
-  _globals['_APPLYPOLICYREQUEST']._serialized_start=633
-  _globals['_APPLYPOLICYREQUEST']._serialized_end=896
-  _globals['_APPLYPOLICYRESPONSE']._serialized_start=899
-  _globals['_APPLYPOLICYRESPONSE']._serialized_end=1081
-  _globals['_DIFFPOLICYREQUEST']._serialized_start=1084
-  _globals['_DIFFPOLICYREQUEST']._serialized_end=1213
-  _globals['_CHANGE']._serialized_start=1215
-  _globals['_CHANGE']._serialized_end=1269
-  _globals['_DIFFPOLICYRESPONSE']._serialized_start=1271
-  _globals['_DIFFPOLICYRESPONSE']._serialized_end=1351
-  _globals['_GETREVISIONREQUEST']._serialized_start=1353
-  _globals['_GETREVISIONREQUEST']._serialized_end=1411
-  _globals['_GETREVISIONRESPONSE']._serialized_start=1413
-  _globals['_GETREVISIONRESPONSE']._serialized_end=1474
-  _globals['_LISTREVISIONSREQUEST']._serialized_start=1476
-  _globals['_LISTREVISIONSREQUEST']._serialized_end=1557
-  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1559
-  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1648
-  _globals['_ROLLBACKPOLICYREQUEST']._serialized_start=1651
-  _globals['_ROLLBACKPOLICYREQUEST']._serialized_end=1802
-  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_start=1804
-  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_end=1868
-  _globals['_GETROLLOUTREQUEST']._serialized_start=1870
-  _globals['_GETROLLOUTREQUEST']._serialized_end=1909
-  _globals['_PROXYROLLOUT']._serialized_start=1912
-  _globals['_PROXYROLLOUT']._serialized_end=2123
-  _globals['_GETROLLOUTRESPONSE']._serialized_start=2126
-  _globals['_GETROLLOUTRESPONSE']._serialized_end=2257
-  _globals['_POLICYSERVICE']._serialized_start=2446
-  _globals['_POLICYSERVICE']._serialized_end=3081
+  _globals['_REVISION']._serialized_end=577
+  _globals['_VALIDATEPOLICYREQUEST']._serialized_start=579
+  _globals['_VALIDATEPOLICYREQUEST']._serialized_end=668
+  _globals['_VALIDATEPOLICYRESPONSE']._serialized_start=670
+  _globals['_VALIDATEPOLICYRESPONSE']._serialized_end=737
+  _globals['_APPLYPOLICYREQUEST']._serialized_start=740
+  _globals['_APPLYPOLICYREQUEST']._serialized_end=1003
+  _globals['_APPLYPOLICYRESPONSE']._serialized_start=1006
+  _globals['_APPLYPOLICYRESPONSE']._serialized_end=1235
+  _globals['_POLICYFOLLOWER']._serialized_start=1237
+  _globals['_POLICYFOLLOWER']._serialized_end=1354
+  _globals['_DIFFPOLICYREQUEST']._serialized_start=1357
+  _globals['_DIFFPOLICYREQUEST']._serialized_end=1486
+  _globals['_CHANGE']._serialized_start=1488
+  _globals['_CHANGE']._serialized_end=1542
+  _globals['_DIFFPOLICYRESPONSE']._serialized_start=1544
+  _globals['_DIFFPOLICYRESPONSE']._serialized_end=1624
+  _globals['_GETREVISIONREQUEST']._serialized_start=1626
+  _globals['_GETREVISIONREQUEST']._serialized_end=1684
+  _globals['_GETREVISIONRESPONSE']._serialized_start=1686
+  _globals['_GETREVISIONRESPONSE']._serialized_end=1747
+  _globals['_LISTREVISIONSREQUEST']._serialized_start=1749
+  _globals['_LISTREVISIONSREQUEST']._serialized_end=1830
+  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1832
+  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1921
+  _globals['_ROLLBACKPOLICYREQUEST']._serialized_start=1924
+  _globals['_ROLLBACKPOLICYREQUEST']._serialized_end=2075
+  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_start=2077
+  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_end=2188
+  _globals['_DESCRIBEPOLICYREQUEST']._serialized_start=2190
+  _globals['_DESCRIBEPOLICYREQUEST']._serialized_end=2297
+  _globals['_DESCRIBEPOLICYRESPONSE']._serialized_start=2300
+  _globals['_DESCRIBEPOLICYRESPONSE']._serialized_end=2493
+  _globals['_POLICYLAYER']._serialized_start=2495
+  _globals['_POLICYLAYER']._serialized_end=2546
+  _globals['_POLICYSETTING']._serialized_start=2548
+  _globals['_POLICYSETTING']._serialized_end=2608
+  _globals['_GETROLLOUTREQUEST']._serialized_start=2610
+  _globals['_GETROLLOUTREQUEST']._serialized_end=2649
+  _globals['_PROXYROLLOUT']._serialized_start=2652
+  _globals['_PROXYROLLOUT']._serialized_end=2863
+  _globals['_GETROLLOUTRESPONSE']._serialized_start=2866
+  _globals['_GETROLLOUTRESPONSE']._serialized_end=2997
+  _globals['_POLICYSERVICE']._serialized_start=3186
+  _globals['_POLICYSERVICE']._serialized_end=3916
 # @@protoc_insertion_point(module_scope)

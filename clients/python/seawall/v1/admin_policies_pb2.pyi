@@ -42,7 +42,7 @@ class Violation(_message.Message):
     def __init__(self, field: _Optional[str] = ..., message: _Optional[str] = ..., code: _Optional[str] = ..., warning: _Optional[bool] = ...) -> None: ...
 
 class Revision(_message.Message):
-    __slots__ = ("name", "revision", "policy_set", "hash", "document", "author", "message", "create_time", "rollback_of")
+    __slots__ = ("name", "revision", "policy_set", "hash", "document", "author", "message", "create_time", "rollback_of", "base", "base_revision", "own_document")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,9 @@ class Revision(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ROLLBACK_OF_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    BASE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    OWN_DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: int
     policy_set: str
@@ -61,13 +64,18 @@ class Revision(_message.Message):
     message: str
     create_time: _timestamp_pb2.Timestamp
     rollback_of: int
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., policy_set: _Optional[str] = ..., hash: _Optional[str] = ..., document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollback_of: _Optional[int] = ...) -> None: ...
+    base: str
+    base_revision: int
+    own_document: _policy_pb2.PolicyDocument
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., policy_set: _Optional[str] = ..., hash: _Optional[str] = ..., document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollback_of: _Optional[int] = ..., base: _Optional[str] = ..., base_revision: _Optional[int] = ..., own_document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ...) -> None: ...
 
 class ValidatePolicyRequest(_message.Message):
-    __slots__ = ("document",)
+    __slots__ = ("document", "policy_set")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     document: _policy_pb2.PolicyDocument
-    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ...) -> None: ...
+    policy_set: str
+    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ...) -> None: ...
 
 class ValidatePolicyResponse(_message.Message):
     __slots__ = ("violations",)
@@ -100,18 +108,30 @@ class ApplyPolicyRequest(_message.Message):
     def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., policy_set: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.RolloutStrategy, _Mapping]] = ..., supersede: _Optional[bool] = ..., allow_shrink: _Optional[bool] = ...) -> None: ...
 
 class ApplyPolicyResponse(_message.Message):
-    __slots__ = ("revision", "changed", "violations", "rollout", "targets")
+    __slots__ = ("revision", "changed", "violations", "rollout", "targets", "followers")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     VIOLATIONS_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWERS_FIELD_NUMBER: _ClassVar[int]
     revision: Revision
     changed: bool
     violations: _containers.RepeatedCompositeFieldContainer[Violation]
     rollout: _admin_rollouts_pb2.StagedRollout
     targets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., changed: _Optional[bool] = ..., violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.StagedRollout, _Mapping]] = ..., targets: _Optional[_Iterable[str]] = ...) -> None: ...
+    followers: _containers.RepeatedCompositeFieldContainer[PolicyFollower]
+    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., changed: _Optional[bool] = ..., violations: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.StagedRollout, _Mapping]] = ..., targets: _Optional[_Iterable[str]] = ..., followers: _Optional[_Iterable[_Union[PolicyFollower, _Mapping]]] = ...) -> None: ...
+
+class PolicyFollower(_message.Message):
+    __slots__ = ("revision", "rollout", "targets")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    revision: Revision
+    rollout: _admin_rollouts_pb2.StagedRollout
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., rollout: _Optional[_Union[_admin_rollouts_pb2.StagedRollout, _Mapping]] = ..., targets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DiffPolicyRequest(_message.Message):
     __slots__ = ("policy_set", "from_revision", "to_revision", "document")
@@ -194,10 +214,54 @@ class RollbackPolicyRequest(_message.Message):
     def __init__(self, policy_set: _Optional[str] = ..., revision: _Optional[int] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class RollbackPolicyResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("revision", "followers")
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWERS_FIELD_NUMBER: _ClassVar[int]
     revision: Revision
-    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ...) -> None: ...
+    followers: _containers.RepeatedCompositeFieldContainer[PolicyFollower]
+    def __init__(self, revision: _Optional[_Union[Revision, _Mapping]] = ..., followers: _Optional[_Iterable[_Union[PolicyFollower, _Mapping]]] = ...) -> None: ...
+
+class DescribePolicyRequest(_message.Message):
+    __slots__ = ("policy_set", "revision", "document")
+    POLICY_SET_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    policy_set: str
+    revision: int
+    document: _policy_pb2.PolicyDocument
+    def __init__(self, policy_set: _Optional[str] = ..., revision: _Optional[int] = ..., document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ...) -> None: ...
+
+class DescribePolicyResponse(_message.Message):
+    __slots__ = ("document", "layers", "settings", "extended_by", "behind")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    EXTENDED_BY_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    document: _policy_pb2.PolicyDocument
+    layers: _containers.RepeatedCompositeFieldContainer[PolicyLayer]
+    settings: _containers.RepeatedCompositeFieldContainer[PolicySetting]
+    extended_by: _containers.RepeatedScalarFieldContainer[str]
+    behind: bool
+    def __init__(self, document: _Optional[_Union[_policy_pb2.PolicyDocument, _Mapping]] = ..., layers: _Optional[_Iterable[_Union[PolicyLayer, _Mapping]]] = ..., settings: _Optional[_Iterable[_Union[PolicySetting, _Mapping]]] = ..., extended_by: _Optional[_Iterable[str]] = ..., behind: _Optional[bool] = ...) -> None: ...
+
+class PolicyLayer(_message.Message):
+    __slots__ = ("policy_set", "revision")
+    POLICY_SET_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    policy_set: str
+    revision: int
+    def __init__(self, policy_set: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class PolicySetting(_message.Message):
+    __slots__ = ("field", "value", "layer")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    value: str
+    layer: int
+    def __init__(self, field: _Optional[str] = ..., value: _Optional[str] = ..., layer: _Optional[int] = ...) -> None: ...
 
 class GetRolloutRequest(_message.Message):
     __slots__ = ("policy_set",)

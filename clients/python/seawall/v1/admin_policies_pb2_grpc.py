@@ -65,6 +65,11 @@ class PolicyServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyResponse.FromString,
                 _registered_method=True)
+        self.DescribePolicy = channel.unary_unary(
+                '/seawall.v1.PolicyService/DescribePolicy',
+                request_serializer=seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyResponse.FromString,
+                _registered_method=True)
         self.GetRollout = channel.unary_unary(
                 '/seawall.v1.PolicyService/GetRollout',
                 request_serializer=seawall_dot_v1_dot_admin__policies__pb2.GetRolloutRequest.SerializeToString,
@@ -85,7 +90,8 @@ class PolicyServiceServicer:
 
     def ApplyPolicy(self, request, context):
         """Make a document the newest revision and push it to every proxy that follows the set, or, with a rollout, to the proxies of its
-        stages. An unchanged document makes no revision. FAILED_PRECONDITION while another revision is being rolled out.
+        stages. An unchanged document makes no revision. Sets that extend this one get a new revision with it, or nobody does.
+        FAILED_PRECONDITION while another revision is being rolled out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,6 +120,13 @@ class PolicyServiceServicer:
 
     def RollbackPolicy(self, request, context):
         """Make an older revision's content the newest revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribePolicy(self, request, context):
+        """A revision, or a document that is not applied yet, with everything that it extends written out, and where each setting comes from.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +171,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     servicer.RollbackPolicy,
                     request_deserializer=seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyResponse.SerializeToString,
+            ),
+            'DescribePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribePolicy,
+                    request_deserializer=seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyResponse.SerializeToString,
             ),
             'GetRollout': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRollout,
@@ -328,6 +346,33 @@ class PolicyService:
             '/seawall.v1.PolicyService/RollbackPolicy',
             seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyRequest.SerializeToString,
             seawall_dot_v1_dot_admin__policies__pb2.RollbackPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.PolicyService/DescribePolicy',
+            seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__policies__pb2.DescribePolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -233,7 +233,7 @@ STRATEGY_FAIL_FAST: Strategy
 STRATEGY_DEAD_LETTER: Strategy
 
 class PolicyDocument(_message.Message):
-    __slots__ = ("version", "listeners", "clusters", "policies", "routes", "control", "admin", "descriptor_files", "descriptor_set", "access_log", "workers", "overload", "serve", "zone")
+    __slots__ = ("version", "listeners", "clusters", "policies", "routes", "control", "admin", "descriptor_files", "descriptor_set", "access_log", "workers", "overload", "serve", "zone", "extends")
     class PoliciesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +255,7 @@ class PolicyDocument(_message.Message):
     OVERLOAD_FIELD_NUMBER: _ClassVar[int]
     SERVE_FIELD_NUMBER: _ClassVar[int]
     ZONE_FIELD_NUMBER: _ClassVar[int]
+    EXTENDS_FIELD_NUMBER: _ClassVar[int]
     version: str
     listeners: _containers.RepeatedCompositeFieldContainer[Listener]
     clusters: _containers.RepeatedCompositeFieldContainer[Cluster]
@@ -269,7 +270,8 @@ class PolicyDocument(_message.Message):
     overload: Overload
     serve: Serve
     zone: str
-    def __init__(self, version: _Optional[str] = ..., listeners: _Optional[_Iterable[_Union[Listener, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[Cluster, _Mapping]]] = ..., policies: _Optional[_Mapping[str, Policy]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., control: _Optional[_Union[ControlLink, _Mapping]] = ..., admin: _Optional[_Union[Admin, _Mapping]] = ..., descriptor_files: _Optional[_Iterable[str]] = ..., descriptor_set: _Optional[bytes] = ..., access_log: _Optional[_Union[AccessLog, _Mapping]] = ..., workers: _Optional[str] = ..., overload: _Optional[_Union[Overload, _Mapping]] = ..., serve: _Optional[_Union[Serve, _Mapping]] = ..., zone: _Optional[str] = ...) -> None: ...
+    extends: str
+    def __init__(self, version: _Optional[str] = ..., listeners: _Optional[_Iterable[_Union[Listener, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[Cluster, _Mapping]]] = ..., policies: _Optional[_Mapping[str, Policy]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., control: _Optional[_Union[ControlLink, _Mapping]] = ..., admin: _Optional[_Union[Admin, _Mapping]] = ..., descriptor_files: _Optional[_Iterable[str]] = ..., descriptor_set: _Optional[bytes] = ..., access_log: _Optional[_Union[AccessLog, _Mapping]] = ..., workers: _Optional[str] = ..., overload: _Optional[_Union[Overload, _Mapping]] = ..., serve: _Optional[_Union[Serve, _Mapping]] = ..., zone: _Optional[str] = ..., extends: _Optional[str] = ...) -> None: ...
 
 class AccessLog(_message.Message):
     __slots__ = ("path", "format", "sample", "only", "fields")

@@ -51,20 +51,24 @@ def policy_of(recommendation: Recommendation) -> policy_pb2.Policy:
 
 
 def changed_document(
-    document: policy_pb2.PolicyDocument, recommendation: Recommendation
+    document: policy_pb2.PolicyDocument, own: policy_pb2.PolicyDocument, recommendation: Recommendation
 ) -> policy_pb2.PolicyDocument:
-    """Return the document with the change of a recommendation. Raise `PreconditionFailed` for mere advice."""
+    """Return the own document of a set (the same as `document` where that extends nothing) with the change of
+    a recommendation. Raise `PreconditionFailed` for mere advice.
+    """
     if not recommendation.policy_name:
         raise PreconditionFailed(
             f"{recommendation.id} is advice that only people can follow: {recommendation.title}"
         )
     changed = policy_pb2.PolicyDocument()
-    changed.CopyFrom(document)
+    changed.CopyFrom(own)
     name, number = recommendation.policy_name, 2
-    while name in changed.policies:
+    while name in document.policies:
         name, number = f"{recommendation.policy_name[:59]}-{number}", number + 1
     changed.policies[name].CopyFrom(policy_of(recommendation))
-    for route in changed.routes:
-        if route.name == recommendation.route:
-            route.policy = name
+    mine = next((route for route in changed.routes if route.name == recommendation.route), None)
+    if mine is None:
+        # The route is inherited: all that the set says of it is its policy.
+        mine = changed.routes.add(name=recommendation.route)
+    mine.policy = name
     return changed

@@ -26,8 +26,9 @@ from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.inheritance import document_of, own_document_of
 from seawall_control.services.machine import Machine
-from seawall_control.services.policies import Change, PolicyService, document_of
+from seawall_control.services.policies import Change, PolicyService
 from seawall_control.store.port import Store
 
 HOUR_S: Final = 3600.0
@@ -363,7 +364,9 @@ class AnalysisService:
                 f"there is no recommendation {recommendation_id[:64]!r} now; the numbers have changed, "
                 "or it was found in another window"
             )
-        document: policy_pb2.PolicyDocument = changed_document(document_of(newest), chosen)
+        document: policy_pb2.PolicyDocument = changed_document(
+            document_of(newest), own_document_of(newest), chosen
+        )
         differs = (await self._policies.diff(policy_set=name, document=document)).changes
         if validate_only:
             return differs, None
@@ -374,7 +377,7 @@ class AnalysisService:
             author=author,
             message=f"{chosen.title} ({chosen.evidence})"[:500],
         )
-        return differs, done.applied.revision
+        return differs, done.publication.applied.revision
 
 
 def _route_facts(

@@ -23,6 +23,7 @@ from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.groups import Group
 from seawall_control.domain.ingest import take_in
+from seawall_control.domain.inheritance import check_followers, check_pin
 from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
@@ -49,19 +50,48 @@ class MemoryStore(MemoryRecords, MemoryGroups):
 
     async def apply(self, draft: Draft) -> Applied:
         """See `PolicyStore.apply`."""
-        line = self._revisions.setdefault(draft.policy_set, [])
-        before = self._requests.get(draft.request_id) if draft.request_id else None
+        return (await self.apply_all([draft]))[0]
+
+    async def apply_all(self, drafts: Sequence[Draft]) -> Sequence[Applied]:
+        """See `PolicyStore.apply_all`."""
+        asked = drafts[0]
+        before = self._requests.get(asked.request_id) if asked.request_id else None
         if before is not None:
-            check_repeat(before, draft)
-            return Applied(self._numbered(before.policy_set, before.revision), before.changed, repeated=True)
-        applied = next_revision(line[-1] if line else None, draft)
-        if applied.changed:
-            line.append(applied.revision)
-        if draft.request_id:
-            self._requests[draft.request_id] = Remembered(
-                draft.policy_set, draft.hash, draft.rollback_of, applied.revision.revision, applied.changed
+            check_repeat(before, asked)
+            newest = [await self.revision(draft.policy_set, 0) for draft in drafts[1:]]
+            first = Applied(self._numbered(before.policy_set, before.revision), before.changed, repeated=True)
+            return (first, *(Applied(revision, changed=False) for revision in newest))
+        lines = {name: list(line) for name, line in self._revisions.items()}
+        made = []
+        for draft in drafts:
+            line = lines.setdefault(draft.policy_set, [])
+            applied = next_revision(line[-1] if line else None, draft)
+            if applied.changed:
+                line.append(applied.revision)
+            made.append(applied)
+        newest_of = {name: line[-1] for name, line in lines.items() if line}
+        for draft, applied in zip(drafts, made, strict=True):
+            base = newest_of.get(draft.base)
+            check_pin(draft, base.revision if base else 0)
+            if applied.changed:
+                extending = (name for name, newest in newest_of.items() if newest.base == draft.policy_set)
+                check_followers(draft, extending, drafts)
+        self._revisions = lines
+        if asked.request_id:
+            self._requests[asked.request_id] = Remembered(
+                asked.policy_set,
+                asked.asked_hash,
+                asked.rollback_of,
+                made[0].revision.revision,
+                made[0].changed,
             )
-        return self._seen(applied)
+        return self._seen(tuple(made), witness.applied)
+
+    async def extending(self, policy_set: str) -> Sequence[str]:
+        """See `PolicyStore.extending`."""
+        return sorted(
+            name for name, line in self._revisions.items() if line and line[-1].base == policy_set != ""
+        )
 
     async def answered(self, request_id: str) -> Applied | None:
         """See `PolicyStore.answered`."""
@@ -91,7 +121,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
     async def revisions(self, policy_set: str, *, before: int, limit: int) -> Sequence[Revision]:
         """See `PolicyStore.revisions`."""
         line = [
-            replace(r, document=b"")
+            replace(r, document=b"", own=b"")
             for r in self._revisions.get(policy_set, [])
             if not before or r.revision < before
         ]

@@ -11,8 +11,13 @@ CREATE TABLE revisions (
   message text COLLATE "C" NOT NULL,
   create_time_us bigint NOT NULL,
   rollback_of bigint NOT NULL,
+  base text COLLATE "C" NOT NULL DEFAULT '',
+  base_revision bigint NOT NULL DEFAULT 0,
+  own bytea NOT NULL DEFAULT '',
   PRIMARY KEY (policy_set, revision)
 );
+
+CREATE INDEX revisions_base ON revisions (base, policy_set, revision) WHERE base <> '';
 
 CREATE TABLE requests (
   request_id text COLLATE "C" PRIMARY KEY,

@@ -10,8 +10,13 @@ CREATE TABLE revisions (
   message TEXT NOT NULL,
   create_time_us INTEGER NOT NULL,
   rollback_of INTEGER NOT NULL,
+  base TEXT NOT NULL DEFAULT '',
+  base_revision INTEGER NOT NULL DEFAULT 0,
+  own BLOB NOT NULL DEFAULT x'',
   PRIMARY KEY (policy_set, revision)
 ) STRICT;
+
+CREATE INDEX revisions_base ON revisions (base, policy_set, revision) WHERE base <> '';
 
 CREATE TABLE requests (
   request_id TEXT PRIMARY KEY,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seawall.cli import render
+from seawall.cli.commands.describe_policy import describe_policy
 from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ RECENT = 10
 
 @click.group()
 def describe() -> None:
-    """Say everything about one route, breaker, proxy or event."""
+    """Say everything about one policy set, route, breaker, proxy or event."""
+
+
+describe.add_command(describe_policy)
 
 
 @describe.command()

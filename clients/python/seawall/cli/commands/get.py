@@ -134,12 +134,13 @@ def revisions(limit: int, policy_set: str, target: str, output: str) -> None:
 
 @get.command()
 @click.argument("number", required=False, type=click.IntRange(1))
+@click.option("--whole", is_flag=True, help="With everything that it extends written out, as proxies get it.")
 @policy_set_option
 @control_option
 @click.option(
     "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Form."
 )
-def revision(number: int | None, policy_set: str, target: str, output: str) -> None:
+def revision(number: int | None, whole: bool, policy_set: str, target: str, output: str) -> None:
     """Print revision NUMBER (default: newest) as a policy file.
 
     It can be edited and applied.
@@ -149,11 +150,12 @@ def revision(number: int | None, policy_set: str, target: str, output: str) -> N
 
     with connect(target) as seawall:
         item = seawall.policies.revision(number or 0, policy_set=policy_set)
+    document = item.document if whole or not item.HasField("own_document") else item.own_document
     say(f"# revision {item.revision} ({item.hash[:12]}) by {item.author or '-'}: {item.message or '-'}")
     if output == "yaml":
-        click.echo(render_document(item.document), nl=False)
+        click.echo(render_document(document), nl=False)
     else:
-        emit(output, to_plain(item.document), str)
+        emit(output, to_plain(document), str)
 
 
 @get.command()

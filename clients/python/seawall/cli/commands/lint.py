@@ -27,10 +27,22 @@ from seawall.cli.options import say
     show_default=True,
     help="What makes the exit code 1.",
 )
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(),
+    help="What the files extend, as a file; once more for what that one extends.",
+)
 @click.pass_context
-def lint(ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str) -> None:
+def lint(
+    ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str, bases: tuple[str, ...]
+) -> None:
     """Check policy files with the compiler that the proxies use; report every mistake with file, line and
     column.
+
+    A file that extends a policy set is checked together with --base.
 
     `-o github` prints workflow commands, which GitHub shows beside the lines of a change.
 
@@ -42,9 +54,10 @@ def lint(ctx: click.Context, files: tuple[str, ...], output: str, fail_on: str) 
     code = exits.OK
     everything: list[object] = []
     read = mistakes = warnings = 0
+    base = policy_file.whole_bases(bases)
     for path in files:
         try:
-            report = policy_file.load(path)
+            report = policy_file.load(path, base=None if base is None else lambda _: base)
         except policy_file.Unreadable as error:
             error.show()
             code = exits.USAGE

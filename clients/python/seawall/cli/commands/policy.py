@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +23,14 @@ from seawall.cli.options import (
 
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
-    from seawall.v1.admin_policies_pb2 import ApplyPolicyResponse, Change, GetRolloutResponse, Revision
+    from seawall.v1.admin_policies_pb2 import (
+        ApplyPolicyResponse,
+        Change,
+        GetRolloutResponse,
+        PolicyFollower,
+        Revision,
+    )
+    from seawall.v1.policy_pb2 import PolicyDocument
 
 POLL_S = 0.1
 VALUE_WIDTH = 160
@@ -74,11 +81,13 @@ def diff(
     from seawall.cli.root import report
     from seawall.errors import SeawallError
 
-    document = None
-    if file is not None:
-        document = policy_file.load_or_exit(ctx, file, code=exits.USAGE, done="nothing was compared")
     with connect(target) as seawall:
         try:
+            document = None
+            if file is not None:
+                document = policy_file.load_or_exit(
+                    ctx, file, code=exits.USAGE, done="nothing was compared", base=base_of(seawall)
+                )
             answer = seawall.policies.diff(
                 document, from_revision=from_revision, to_revision=to_revision or 0, policy_set=policy_set
             )
@@ -127,15 +136,17 @@ def apply(
     With --canary it goes to a part of the proxies; those are compared with the rest, and everybody gets it,
     or nobody: see `seawall rollout`.
 
+    Policy sets that extend this one change with it. When one of them would have a mistake, nothing happens.
+
     Exit code: 1 when the file has mistakes, when a proxy refused the revision, or when one has not answered
     in time.
     """
     from seawall.cli import policy_file, shapes, staged
 
-    report = policy_file.report_or_exit(ctx, file)
-    document = report.document
-    known = {(finding.violation.field, finding.violation.code) for finding in report.warnings}
     with connect(target) as seawall:
+        report = policy_file.report_or_exit(ctx, file, base=base_of(seawall))
+        document = report.document
+        known = {(finding.violation.field, finding.violation.code) for finding in report.warnings}
         base = _newest(seawall, policy_set)
         changes = seawall.policies.diff(document, from_revision=_number(base), policy_set=policy_set).changes
         if changes and base is not None:
@@ -156,6 +167,8 @@ def apply(
         _announce(answer, changed=bool(changes), dry_run=dry_run, base=_number(base))
         if answer.HasField("rollout") or dry_run:
             say(staged.first_line(answer))
+        for follower in answer.followers:
+            say(follower_line(follower, dry_run=dry_run))
         rollout = None
         if not dry_run:
             quiet = output != "table"
@@ -168,9 +181,32 @@ def apply(
         "rollout": None if rollout is None else shapes.rollout(rollout),
         "staged": staged.shape(answer.rollout) if answer.HasField("rollout") else None,
         "targets": list(answer.targets),
+        "followers": [
+            {
+                "revision": shapes.revision(one.revision),
+                "staged": staged.shape(one.rollout) if one.HasField("rollout") else None,
+                "targets": list(one.targets),
+            }
+            for one in answer.followers
+        ],
     }
     emit(output, data, lambda: "")
     ctx.exit(exits.OK if rollout is None or wait == 0 else verdict(rollout))
+
+
+def base_of(seawall: Seawall) -> Callable[[str], PolicyDocument]:
+    """Return what gives the whole document of a policy set, for files that extend one."""
+    return lambda name: seawall.policies.revision(policy_set=name).document
+
+
+def follower_line(follower: PolicyFollower, *, dry_run: bool) -> str:
+    """Return what became of a set that extends the changed one."""
+    revision = follower.revision
+    verb = "would follow" if dry_run else "follows"
+    how = ", by stages" if follower.HasField("rollout") else ""
+    number = len(follower.targets)
+    proxies = f"{number} connected {'proxy' if number == 1 else 'proxies'}"
+    return f"Policy set {revision.policy_set} {verb} with revision {revision.revision}{how} ({proxies})"
 
 
 def _newest(seawall: Seawall, policy_set: str) -> Revision | None:

@@ -13,12 +13,13 @@ class _Revisions(Handler):
     async def undo(self, case: Case) -> Done:
         """See `Handler.undo`."""
         policy_set, _, revision = case.undo.rpartition("/")
-        made = await self._reach.policies.rollback(
+        back = await self._reach.policies.rollback(
             policy_set=policy_set,
             revision=int(revision),
             author=ACTOR,
             message=f"{case.id}: {case.runbook.name} did not help",
         )
+        made = back.applied.revision
         return Done(ok=True, text=f"back to the content of revision {revision} as revision {made.revision}")
 
 
@@ -46,9 +47,10 @@ class RollBackPolicy(_Revisions):
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
         newest = await self._blamed(case)
-        made = await self._reach.policies.rollback(
+        back = await self._reach.policies.rollback(
             policy_set=newest.policy_set, etag=newest.hash, author=ACTOR, message=reason(case)
         )
+        made = back.applied.revision
         return Done(
             ok=True,
             text=f"revision {newest.revision} was taken back by revision {made.revision}",
@@ -72,13 +74,14 @@ class ApplyRevision(_Revisions):
         """See `Handler.do`."""
         policy_set, wanted = text(case, "policy_set"), int(number(case, "revision"))
         newest = await self._reach.policies.revision(policy_set=policy_set)
-        made = await self._reach.policies.rollback(
+        back = await self._reach.policies.rollback(
             policy_set=policy_set,
             revision=wanted,
             etag=newest.hash,
             author=ACTOR,
             message=reason(case),
         )
+        made = back.applied.revision
         return Done(
             ok=True,
             text=f"the content of revision {wanted} is in effect as revision {made.revision}",
