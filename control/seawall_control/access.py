@@ -25,7 +25,9 @@ from seawall_control.listening import (
     TlsSettings,
     check_exposure,
 )
+from seawall_control.services import audit_head
 from seawall_control.services.audit import AuditLog
+from seawall_control.services.audit_head import HeadFile
 from seawall_control.services.authority import Authority, utc
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -35,6 +37,9 @@ from seawall_control.services.enrolment import (
     EnrolmentService,
     run_tidy,
 )
+from seawall_control.services.keyring import FILE_NAME as KEYS_FILE
+from seawall_control.services.keyring import Keyring
+from seawall_control.services.store_keys import Reseal, StoreKeys
 from seawall_control.services.tokens import TokenService
 from seawall_control.store.port import RecordStore
 
@@ -55,8 +60,16 @@ class AccessSettings:
     tls: TlsSettings = field(default_factory=TlsSettings)
     proxy_grpc_address: str = ""
     """`host:port` where proxies connect; empty: where everybody does."""
+    key_file: Path | None = None
+    """Keys of the store; default is a file beside the authority's."""
     audit_days: float = 365.0
     """Entries of the audit journal older than this are deleted; 0 keeps them for ever."""
+
+
+def store_keys(settings: AccessSettings, store: RecordStore, clock: Clock, data_dir: Path) -> StoreKeys:
+    """Return the keys of a store, as far as their file has them."""
+    path = settings.key_file or data_dir / AUTHORITY_FOLDER / KEYS_FILE
+    return StoreKeys(store, Keyring(path), clock)
 
 
 def check_listeners(settings: AccessSettings, grpc: str, http: str) -> None:
@@ -85,15 +98,22 @@ class Access:
         grpc: str,
         http: str,
         dismiss: Callable[[str], None],
+        keys: StoreKeys,
+        reseal: Reseal,
     ) -> None:
-        """`grpc` and `http` are the listeners' addresses; `dismiss` ends the stream of a node."""
+        """`grpc` and `http` are the listeners' addresses; `dismiss` ends the stream of a node; `reseal` seals
+        all secrets anew.
+        """
         self.settings = settings
         self._clock = clock
         tls, proxies = settings.tls, settings.proxy_grpc_address
         folder = data_dir / AUTHORITY_FOLDER
         authority = Authority.open(folder, utc(clock.now_us()))
         self.protection = Protection(tls, authority, folder, clock, grpc=grpc, http=http, proxies=proxies)
-        self.audit = AuditLog(store, clock)
+        self._keys = keys
+        self._reseal = reseal
+        head = HeadFile(store, folder / audit_head.FILE_NAME)
+        self.audit = AuditLog(store, clock, keys=keys.keys, head=head)
         self.tokens = TokenService(store, clock, background)
         self.enrolment = EnrolmentService(store, authority, clock, dismiss)
         self.gate = Gate(
@@ -110,7 +130,7 @@ class Access:
         """Register the services of access; return what every registered method asks of its callers."""
         served.add(
             admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
-            AccessServicer(self.tokens, self.enrolment, self.audit, self._clock),
+            AccessServicer(self.tokens, self.enrolment, self.audit, self._keys, self._reseal, self._clock),
         )
         served.add(
             enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self.enrolment)
@@ -151,6 +171,8 @@ class Access:
         }
         if self.settings.audit_days > 0:
             found["audit-trim"] = lambda: self.audit.run_trim(days=self.settings.audit_days)
+        if self.audit.head is not None:
+            found["audit-head"] = self.audit.head.run
         for number, followed in enumerate(self.protection.followed):
             found[f"tls-files-{number}"] = followed.run
         if self.protection.own_certificate is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from seawall_control.access import AccessSettings
@@ -30,6 +31,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=365.0,
         help="delete audit entries older than this, but never the newest 10,000; 0 keeps them",
+    )
+    parser.add_argument(
+        "--store-keys",
+        type=Path,
+        default=os.environ.get("SEAWALL_STORE_KEYS") or None,
+        metavar="FILE",
+        help="keys of the store, for secrets and for the seal of the audit; made at the first start; default "
+        "is authority/store.keys in the data directory",
     )
     parser.add_argument(
         "--proxy-grpc",
@@ -69,6 +78,7 @@ def settings_of(options: argparse.Namespace) -> AccessSettings:
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
         proxy_grpc_address=options.proxy_grpc,
+        key_file=Path(options.store_keys) if options.store_keys else None,
         audit_days=options.audit_days,
         tls=TlsSettings(
             own=options.tls,

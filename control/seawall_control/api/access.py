@@ -6,26 +6,24 @@ from typing import Final
 
 from seawall.v1 import admin_access_pb2 as pb
 from seawall.v1 import admin_access_pb2_grpc, options_pb2
-from seawall_control.api import codec
+from seawall_control.api import audit_pages, codec
 from seawall_control.api.caller import current
 from seawall_control.api.errors import Context, answered
-from seawall_control.domain import audit, paging
+from seawall_control.domain import paging
 from seawall_control.domain.access import Role
 from seawall_control.domain.enrolment import DEFAULT_TTL_S, NodeCertificate
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.records import Entry
 from seawall_control.domain.tokens import Token
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.edge import Clock
 from seawall_control.services.enrolment import EnrolmentService
+from seawall_control.services.store_keys import Reseal, StoreKeys
 from seawall_control.services.tokens import TokenService
 
 _SHORTEST_S: Final = 60.0
 _LONGEST_S: Final = 10 * 365 * 86400.0
 _LONGEST_WAIT_S: Final = 7 * 86400.0
-MOST_SEARCHED: Final = 5000
-"""Entries that one page with a condition looks at; the next page goes on from there."""
 
 
 def _token(token: Token) -> pb.Token:
@@ -50,30 +48,6 @@ def _certificate(item: NodeCertificate) -> pb.NodeCertificate:
     )
 
 
-def _entry(entry: Entry, record: audit.AuditRecord) -> pb.AuditEntry:
-    return pb.AuditEntry(
-        number=entry.number,
-        time=codec.optional_time(entry.time_us),
-        actor=record.actor,
-        actor_kind=record.kind,
-        roles=record.roles,
-        address=record.address,
-        method=record.method,
-        resource=dict(record.resource),
-        request_id=record.request_id,
-        outcome=record.outcome,
-        reason=record.reason,
-        result=dict(record.result),
-        suppressed=record.suppressed,
-        credential=record.credential,
-        chain=entry.chain,
-        call=record.call,
-        step=record.step,
-        changes=[pb.AuditChange(what=c.what, before=c.before, after=c.after) for c in record.changes],
-        more_changes=record.more_changes,
-    )
-
-
 def _roles(numbers: list[int]) -> list[Role]:
     try:
         return [Role(number) for number in numbers]
@@ -91,8 +65,17 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
     """seawall.v1.AccessService."""
 
     def __init__(
-        self, tokens: TokenService, enrolment: EnrolmentService, log: AuditLog, clock: Clock
+        self,
+        tokens: TokenService,
+        enrolment: EnrolmentService,
+        log: AuditLog,
+        keys: StoreKeys,
+        reseal: Reseal,
+        clock: Clock,
     ) -> None:
+        """`reseal` seals all secrets with the current key."""
+        self._keys = keys
+        self._reseal = reseal
         self._tokens = tokens
         self._enrolment = enrolment
         self._audit = log
@@ -191,31 +174,7 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         self, request: pb.ListAuditEntriesRequest, context: Context
     ) -> pb.ListAuditEntriesResponse:
         """Return entries, newest first."""
-
-        async def work() -> pb.ListAuditEntriesResponse:
-            size = paging.page_size(request.page_size, default=100, most=1000)
-            scope = ("audit", request.actor, request.method)
-            before = int(paging.decode(request.page_token, scope)[0]) if request.page_token else 0
-            found: list[pb.AuditEntry] = []
-            searched = 0
-            while True:
-                page = await self._audit.page(before=before, limit=size)
-                for entry in page:
-                    record = audit.decoded(entry)
-                    if request.actor in {"", record.actor} and record.method.endswith(request.method):
-                        found.append(_entry(entry, record))
-                    before = entry.number
-                    if len(found) == size:
-                        break
-                searched += len(page)
-                over = len(page) < size or before <= 1
-                if len(found) == size or over or searched >= MOST_SEARCHED:
-                    break
-            # The page may have ended with the journal's last entry: then the next one is empty, and says so.
-            token = "" if over and len(found) < size else paging.encode((before,), scope)
-            return pb.ListAuditEntriesResponse(entries=found, next_page_token=token if before > 1 else "")
-
-        return await answered(context, work())
+        return await answered(context, audit_pages.page(self._audit, request))
 
     async def VerifyAudit(self, request: pb.VerifyAuditRequest, context: Context) -> pb.VerifyAuditResponse:
         """Walk the journal."""
@@ -223,12 +182,40 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         async def work() -> pb.VerifyAuditResponse:
             found = await self._audit.verify()
             return pb.VerifyAuditResponse(
-                intact=found.broken is None,
+                intact=not found.problem,
                 entries=found.entries,
                 first=found.first,
                 last=found.last,
                 head=found.head,
                 broken=found.broken.number if found.broken else 0,
+                problem=found.problem,
+                sealed=found.sealed,
             )
+
+        return await answered(context, work())
+
+    async def ListKeys(self, request: pb.ListKeysRequest, context: Context) -> pb.ListKeysResponse:
+        """Return the keys of the store."""
+
+        async def work() -> pb.ListKeysResponse:
+            return pb.ListKeysResponse(
+                keys=[
+                    pb.Key(name=key.name, current=key.is_current, available=key.is_here)
+                    for key in await self._keys.known()
+                ],
+                problem=self._keys.keys.problem,
+                file=str(self._keys.keys.path),
+            )
+
+        return await answered(context, work())
+
+    async def RotateKey(self, request: pb.RotateKeyRequest, context: Context) -> pb.RotateKeyResponse:
+        """Make a new key the current one."""
+
+        async def work() -> pb.RotateKeyResponse:
+            done = await self._keys.rotate(
+                self._reseal, prepare_only=request.prepare_only, accept_loss=request.accept_loss
+            )
+            return pb.RotateKeyResponse(name=done.name, resealed=done.resealed)
 
         return await answered(context, work())

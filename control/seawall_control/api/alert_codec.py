@@ -317,6 +317,7 @@ def channel_message(channel: Channel, stored: Stored, *, resting: bool) -> pb.Ch
         timeout=codec.seconds(channel.timeout_s),
         etag=str(stored.version),
         resting=resting,
+        unusable=channel.unusable,
     )
     if stored.update_us:
         found.update_time.CopyFrom(codec.timestamp(stored.update_us))

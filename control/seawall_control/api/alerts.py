@@ -16,7 +16,7 @@ from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.edge import Clock
 
 _FIXED_RULE = ("name", "builtin", "changed", "etag", "update_time")
-_FIXED_CHANNEL = ("name", "etag", "update_time", "resting")
+_FIXED_CHANNEL = ("name", "etag", "update_time", "resting", "unusable")
 
 
 def _thresholds(found: Thresholds) -> pb.Thresholds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from seawall_control.access import Access
+from seawall_control.access import Access, store_keys
 from seawall_control.domain import operations as operations_domain
 from seawall_control.domain.flood import Gates, Pressure
 from seawall_control.domain.rollout import codec as rollout_codec
@@ -33,6 +33,7 @@ from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.runs import Runs
 from seawall_control.services.tail import Hub
+from seawall_control.services.vault import Vault
 from seawall_control.store.port import Store
 
 
@@ -73,6 +74,7 @@ class Services:
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
         self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)
+        self.keys = store_keys(settings.access, store, clock, settings.data_dir)
         self.alerting = Alerting(
             store,
             self.fleet,
@@ -89,6 +91,7 @@ class Services:
                 apprise=settings.alert_apprise,
             ),
             self.machine,
+            vault=Vault(self.keys.keys),
             stored=self.feed if settings.store_url else None,
         )
         self.groups = GroupService(store, clock)
@@ -121,6 +124,8 @@ class Services:
             grpc=settings.grpc_address,
             http=settings.http_address,
             dismiss=self.fleet.dismiss,
+            keys=self.keys,
+            reseal=self.alerting.reseal,
         )
         self.analysis = analysis_service(
             store,
@@ -135,6 +140,7 @@ class Services:
 
     async def load(self) -> None:
         """Read from the store what is kept in memory, in the order in which one stands on the other."""
+        await self.keys.begin(self.alerting.reseal)
         await self.grouping.load()
         await self.fleet.load()
         await self.leads.look()

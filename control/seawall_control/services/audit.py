@@ -14,7 +14,9 @@ from seawall_control.domain.buckets import Buckets
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Append, Entry, Seal, broken_link
+from seawall_control.services.audit_head import HeadFile
 from seawall_control.services.edge import Clock
+from seawall_control.services.keyring import Keyring
 from seawall_control.store.port import RecordStore
 from seawall_control.store.witness import witnessed
 
@@ -50,19 +52,37 @@ class Verified:
     head: str
     """Link of the newest entry: whoever writes it down elsewhere can tell later that nothing was cut off."""
     broken: Entry | None
-    """The first entry that does not follow from the one before it."""
+    """The first entry that does not follow from the one before it, or lacks its seal."""
+    problem: str = ""
+    """What is wrong, in words; empty: nothing is."""
+    sealed: int = 0
+    """Entries whose link was made with a key of the store."""
 
 
 class AuditLog:
     """The journal `audit`."""
 
-    def __init__(self, store: RecordStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: RecordStore,
+        clock: Clock,
+        *,
+        keys: Keyring | None = None,
+        head: HeadFile | None = None,
+    ) -> None:
+        """Without `keys` entries are not sealed; without `head` nobody notices that the end is missing."""
         self._store = store
         self._clock = clock
-        self.seal: Seal | None = None
+        self._keys = keys
+        self.head = head
         self._refusals = Buckets(per_second=REFUSALS_PER_S, burst=REFUSALS_BURST, capacity=1)
         self._suppressed = 0
         self.numbers = AuditNumbers()
+
+    @property
+    def seal(self) -> Seal | None:
+        """The seal of entries that are written now."""
+        return self._keys.seal if self._keys is not None else None
 
     def now_us(self) -> int:
         """Return the time for an entry."""
@@ -97,22 +117,42 @@ class AuditLog:
         """Return entries, newest first, numbered below `before` (0: from the newest)."""
         return await self._store.entries(TOPIC, before=before, limit=limit)
 
+    async def page_after(self, after: int, *, limit: int) -> Sequence[Entry]:
+        """Return entries, oldest first, numbered above `after`."""
+        return await self._store.entries(TOPIC, after=after, limit=limit, oldest_first=True)
+
     async def verify(self) -> Verified:
-        """Walk the whole journal; stop at the first entry that does not follow."""
-        count, first, last = 0, 0, 0
+        """Walk the whole journal; stop at the first entry that does not follow, or lacks its seal."""
+        count = first = last = sealed = 0
         before: list[Entry] = []
         head = ""
         while True:
             page = list(await self._store.entries(TOPIC, after=last, limit=PAGE, oldest_first=True))
             if not page:
-                return Verified(count, first, last, head, None)
-            broken = broken_link([*before, *page])
-            if broken is not None:
-                return Verified(count + page.index(broken), first or page[0].number, last, head, broken)
+                wrong = await self._missing()
+                return Verified(count, first, last, head, None, wrong, sealed)
+            broken = broken_link([*before, *page], self._keys)
+            good = page[: page.index(broken)] if broken is not None else page
             first = first or page[0].number
-            count += len(page)
+            count += len(good)
+            sealed += sum(":" in entry.chain for entry in good)
+            if good:
+                last, head = good[-1].number, good[-1].chain
+            if broken is not None:
+                return Verified(count, first, last, head, broken, self._why(broken), sealed)
             before = [page[-1]]
-            last, head = page[-1].number, page[-1].chain
+
+    async def _missing(self) -> str:
+        written = self.head.read() if self.head is not None else None
+        return await self.head.missing(written) if self.head is not None and written is not None else ""
+
+    def _why(self, broken: Entry) -> str:
+        name, colon, _ = broken.chain.partition(":")
+        if colon and (self._keys is None or self._keys.named(name) is None):
+            return f"entry {broken.number} is sealed with key {name[:64]}, which is not here"
+        if not colon and self._keys is not None and self._keys.is_due(broken.number):
+            return f"entry {broken.number} has no seal: it was written without the key of this store"
+        return f"entry {broken.number} was changed, or an entry before it is missing"
 
     async def run_trim(self, *, days: float) -> None:
         """Delete old entries now and every day, until cancelled; `days` is more than 0."""

@@ -96,3 +96,40 @@ def test_the_audit_is_listed_and_verified(run: Run, policy: Path) -> None:
     found = verified.json()
     assert (found["intact"], found["entries"], found["broken"]) == (True, 2, None)
     assert found["head"] == failed["chain"]
+
+
+def test_keys_are_listed_and_rotated(run: Run) -> None:
+    """The newest is current; a prepared one waits until it is taken."""
+    (first,) = run("keys", "list", "-o", "json").json()["keys"]
+    assert first["current"] and first["available"]
+    prepared = run("keys", "rotate", "--prepare")
+    assert "Copy the key file" in prepared.err
+    assert [key["current"] for key in run("keys", "list", "-o", "json").json()["keys"]].count(True) == 1
+    rotated = run("keys", "rotate", "-o", "json").json()
+    assert rotated["name"] == prepared.out.strip()
+    shown = run("keys", "list").out
+    assert "current" in shown and first["name"] in shown
+
+
+def test_an_export_of_the_audit_is_verified_without_a_control_plane(
+    run: Run, policy: Path, tmp_path: Path
+) -> None:
+    """With the key file; one changed letter is found."""
+    assert run("apply", str(policy)).code == 0
+    run("tokens", "revoke", "nobody")
+    file = run("keys", "list", "-o", "json").json()["file"]
+    exported = run("audit", "export").out
+    assert len(exported.splitlines()) == 2
+    path = tmp_path / "audit.jsonl"
+    path.write_text(exported, encoding="utf-8")
+    without = run("audit", "verify", "--file", str(path))
+    assert without.code == 1
+    assert "--store-keys" in without.err
+    found = run("audit", "verify", "--file", str(path), "--store-keys", file, "-o", "json")
+    assert found.code == 0
+    assert (found.json()["entries"], found.json()["sealed"]) == (2, 2)
+    path.write_text(exported.replace("NOT_FOUND", "OK"), encoding="utf-8")
+    forged = run("audit", "verify", "--file", str(path), "--store-keys", file)
+    assert forged.code == 1
+    assert "Entry 2 was changed" in forged.out
+    assert run("audit", "export", "--after", "1").out == exported.splitlines(keepends=True)[1]

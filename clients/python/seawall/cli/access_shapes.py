@@ -64,4 +64,15 @@ def verified(found: admin_access_pb2.VerifyAuditResponse) -> Shape:
         "last": found.last,
         "head": found.head,
         "broken": found.broken or None,
+        "sealed": found.sealed,
+        "problem": found.problem,
+    }
+
+
+def keys(found: admin_access_pb2.ListKeysResponse) -> Shape:
+    """Return the keys of the store."""
+    return {
+        "keys": [{"name": k.name, "current": k.current, "available": k.available} for k in found.keys],
+        "file": found.file,
+        "problem": found.problem,
     }

@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),
     "audit": ("audit:audit", "Read and verify the record of who changed what."),
+    "keys": ("keys:keys", "See and change the keys of the store's secrets and of the audit's seal."),
     "backup": ("backup:backup", "Copy the control plane's store to a file, while it runs."),
     "restore": ("backup:restore", "Put a copy in the store's place."),
     "check": ("check:check", "Check that everything works together, with a hint where it does not."),

@@ -12,7 +12,9 @@ from seawall.v1.admin_access_pb2 import (
     CreateEnrolmentTokenResponse,
     CreateTokenResponse,
     GetAuthorityResponse,
+    ListKeysResponse,
     NodeCertificate,
+    RotateKeyResponse,
     Token,
     VerifyAuditResponse,
 )
@@ -103,3 +105,25 @@ class AsyncAccess:
     async def verify_audit(self) -> VerifyAuditResponse:
         """See that every entry of the audit journal follows from the one before it."""
         return await self._run.unary(calls.verify_audit())
+
+    async def export_audit(self, *, after: int = 0) -> AsyncIterator[AuditEntry]:
+        """Yield the whole audit journal as it is chained, the oldest first, from the entry after a number."""
+        token = ""
+        while True:
+            page = await self._run.unary(calls.export_audit(after, token))
+            for entry in page.entries:
+                yield entry
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def keys(self) -> ListKeysResponse:
+        """Return the keys of the store, by name, without the keys themselves."""
+        return await self._run.unary(calls.list_keys())
+
+    async def rotate_key(self, *, prepare_only: bool = False, accept_loss: bool = False) -> RotateKeyResponse:
+        """Make a new key of the store the current one and encrypt all secrets anew; or only add it to the
+        file, so that it can be copied to other control planes first. `accept_loss` begins anew without a file
+        that is lost.
+        """
+        return await self._run.unary(calls.rotate_key(prepare_only=prepare_only, accept_loss=accept_loss))

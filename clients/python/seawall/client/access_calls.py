@@ -64,6 +64,25 @@ def get_authority() -> Call[pb.GetAuthorityResponse]:
     return Call("/seawall.v1.AccessService/GetAuthority", request, pb.GetAuthorityResponse)
 
 
+def export_audit(after: int, page_token: str) -> Call[pb.ListAuditEntriesResponse]:
+    """One page of the audit journal as it is chained, the oldest first."""
+    request = pb.ListAuditEntriesRequest(
+        page_size=1000, page_token=page_token, with_body=True, oldest_first=True, after=after
+    )
+    return Call("/seawall.v1.AccessService/ListAuditEntries", request, pb.ListAuditEntriesResponse)
+
+
+def list_keys() -> Call[pb.ListKeysResponse]:
+    """The keys of the store."""
+    return Call("/seawall.v1.AccessService/ListKeys", pb.ListKeysRequest(), pb.ListKeysResponse)
+
+
+def rotate_key(*, prepare_only: bool, accept_loss: bool) -> Call[pb.RotateKeyResponse]:
+    """Make a new key the current one."""
+    request = pb.RotateKeyRequest(prepare_only=prepare_only, accept_loss=accept_loss)
+    return Call("/seawall.v1.AccessService/RotateKey", request, pb.RotateKeyResponse, 60.0)
+
+
 def list_audit(page_size: int, page_token: str, actor: str, method: str) -> Call[pb.ListAuditEntriesResponse]:
     """One page of the audit journal."""
     request = pb.ListAuditEntriesRequest(

@@ -11,6 +11,46 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Key(_message.Message):
+    __slots__ = ("name", "current", "available")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    current: bool
+    available: bool
+    def __init__(self, name: _Optional[str] = ..., current: _Optional[bool] = ..., available: _Optional[bool] = ...) -> None: ...
+
+class ListKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListKeysResponse(_message.Message):
+    __slots__ = ("keys", "problem", "file")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[Key]
+    problem: str
+    file: str
+    def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ..., problem: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
+
+class RotateKeyRequest(_message.Message):
+    __slots__ = ("prepare_only", "accept_loss")
+    PREPARE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_LOSS_FIELD_NUMBER: _ClassVar[int]
+    prepare_only: bool
+    accept_loss: bool
+    def __init__(self, prepare_only: _Optional[bool] = ..., accept_loss: _Optional[bool] = ...) -> None: ...
+
+class RotateKeyResponse(_message.Message):
+    __slots__ = ("name", "resealed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RESEALED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    resealed: int
+    def __init__(self, name: _Optional[str] = ..., resealed: _Optional[int] = ...) -> None: ...
+
 class Token(_message.Message):
     __slots__ = ("name", "roles", "create_time", "creator", "expire_time", "last_use_time", "id")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -84,7 +124,7 @@ class AuditChange(_message.Message):
     def __init__(self, what: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class AuditEntry(_message.Message):
-    __slots__ = ("number", "time", "actor", "actor_kind", "roles", "address", "method", "resource", "request_id", "outcome", "reason", "result", "suppressed", "credential", "chain", "call", "step", "changes", "more_changes")
+    __slots__ = ("number", "time", "actor", "actor_kind", "roles", "address", "method", "resource", "request_id", "outcome", "reason", "result", "suppressed", "credential", "chain", "call", "step", "changes", "more_changes", "body", "time_us")
     class ResourceEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +158,8 @@ class AuditEntry(_message.Message):
     STEP_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     MORE_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    TIME_US_FIELD_NUMBER: _ClassVar[int]
     number: int
     time: _timestamp_pb2.Timestamp
     actor: str
@@ -137,19 +179,27 @@ class AuditEntry(_message.Message):
     step: int
     changes: _containers.RepeatedCompositeFieldContainer[AuditChange]
     more_changes: int
-    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., actor_kind: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., address: _Optional[str] = ..., method: _Optional[str] = ..., resource: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., result: _Optional[_Mapping[str, str]] = ..., suppressed: _Optional[int] = ..., credential: _Optional[str] = ..., chain: _Optional[str] = ..., call: _Optional[str] = ..., step: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[AuditChange, _Mapping]]] = ..., more_changes: _Optional[int] = ...) -> None: ...
+    body: str
+    time_us: int
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., actor_kind: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., address: _Optional[str] = ..., method: _Optional[str] = ..., resource: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., result: _Optional[_Mapping[str, str]] = ..., suppressed: _Optional[int] = ..., credential: _Optional[str] = ..., chain: _Optional[str] = ..., call: _Optional[str] = ..., step: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[AuditChange, _Mapping]]] = ..., more_changes: _Optional[int] = ..., body: _Optional[str] = ..., time_us: _Optional[int] = ...) -> None: ...
 
 class ListAuditEntriesRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "actor", "method")
+    __slots__ = ("page_size", "page_token", "actor", "method", "with_body", "oldest_first", "after")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
+    WITH_BODY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     actor: str
     method: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
+    with_body: bool
+    oldest_first: bool
+    after: int
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., with_body: _Optional[bool] = ..., oldest_first: _Optional[bool] = ..., after: _Optional[int] = ...) -> None: ...
 
 class ListAuditEntriesResponse(_message.Message):
     __slots__ = ("entries", "next_page_token")
@@ -164,20 +214,24 @@ class VerifyAuditRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class VerifyAuditResponse(_message.Message):
-    __slots__ = ("intact", "entries", "first", "last", "head", "broken")
+    __slots__ = ("intact", "entries", "first", "last", "head", "broken", "problem", "sealed")
     INTACT_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     BROKEN_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     intact: bool
     entries: int
     first: int
     last: int
     head: str
     broken: int
-    def __init__(self, intact: _Optional[bool] = ..., entries: _Optional[int] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., head: _Optional[str] = ..., broken: _Optional[int] = ...) -> None: ...
+    problem: str
+    sealed: int
+    def __init__(self, intact: _Optional[bool] = ..., entries: _Optional[int] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., head: _Optional[str] = ..., broken: _Optional[int] = ..., problem: _Optional[str] = ..., sealed: _Optional[int] = ...) -> None: ...
 
 class CreateEnrolmentTokenRequest(_message.Message):
     __slots__ = ("node", "ttl")

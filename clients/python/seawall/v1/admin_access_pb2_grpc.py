@@ -80,6 +80,16 @@ class AccessServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__access__pb2.VerifyAuditRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__access__pb2.VerifyAuditResponse.FromString,
                 _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/seawall.v1.AccessService/ListKeys',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/seawall.v1.AccessService/RotateKey',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.RotateKeyResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer:
@@ -143,7 +153,21 @@ class AccessServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyAudit(self, request, context):
-        """Walk the whole audit journal and see that every entry follows from the one before it.
+        """Walk the whole audit journal and see that every entry follows from the one before it and has its seal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """The keys of the store: secrets are encrypted and the audit is sealed with them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """Make a new key the current one, and encrypt all secrets with it anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +220,16 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.VerifyAudit,
                     request_deserializer=seawall_dot_v1_dot_admin__access__pb2.VerifyAuditRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__access__pb2.VerifyAuditResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.ListKeysRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.RotateKeyRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.RotateKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -442,6 +476,60 @@ class AccessService:
             '/seawall.v1.AccessService/VerifyAudit',
             seawall_dot_v1_dot_admin__access__pb2.VerifyAuditRequest.SerializeToString,
             seawall_dot_v1_dot_admin__access__pb2.VerifyAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/ListKeys',
+            seawall_dot_v1_dot_admin__access__pb2.ListKeysRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/RotateKey',
+            seawall_dot_v1_dot_admin__access__pb2.RotateKeyRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.RotateKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -294,7 +294,7 @@ class AppriseSettings(_message.Message):
     def __init__(self, url: _Optional[str] = ...) -> None: ...
 
 class Channel(_message.Message):
-    __slots__ = ("name", "disabled", "min_severity", "digest", "immediate_from", "max_per_minute", "timeout", "email", "slack", "webhook", "file", "log", "apprise", "etag", "update_time", "resting")
+    __slots__ = ("name", "disabled", "min_severity", "digest", "immediate_from", "max_per_minute", "timeout", "email", "slack", "webhook", "file", "log", "apprise", "etag", "update_time", "resting", "unusable")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
     MIN_SEVERITY_FIELD_NUMBER: _ClassVar[int]
@@ -311,6 +311,7 @@ class Channel(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     RESTING_FIELD_NUMBER: _ClassVar[int]
+    UNUSABLE_FIELD_NUMBER: _ClassVar[int]
     name: str
     disabled: bool
     min_severity: _event_pb2.Severity
@@ -327,7 +328,8 @@ class Channel(_message.Message):
     etag: str
     update_time: _timestamp_pb2.Timestamp
     resting: bool
-    def __init__(self, name: _Optional[str] = ..., disabled: _Optional[bool] = ..., min_severity: _Optional[_Union[_event_pb2.Severity, str]] = ..., digest: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., immediate_from: _Optional[_Union[_event_pb2.Severity, str]] = ..., max_per_minute: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., email: _Optional[_Union[EmailSettings, _Mapping]] = ..., slack: _Optional[_Union[SlackSettings, _Mapping]] = ..., webhook: _Optional[_Union[WebhookSettings, _Mapping]] = ..., file: _Optional[_Union[FileSettings, _Mapping]] = ..., log: _Optional[_Union[LogSettings, _Mapping]] = ..., apprise: _Optional[_Union[AppriseSettings, _Mapping]] = ..., etag: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resting: _Optional[bool] = ...) -> None: ...
+    unusable: str
+    def __init__(self, name: _Optional[str] = ..., disabled: _Optional[bool] = ..., min_severity: _Optional[_Union[_event_pb2.Severity, str]] = ..., digest: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., immediate_from: _Optional[_Union[_event_pb2.Severity, str]] = ..., max_per_minute: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., email: _Optional[_Union[EmailSettings, _Mapping]] = ..., slack: _Optional[_Union[SlackSettings, _Mapping]] = ..., webhook: _Optional[_Union[WebhookSettings, _Mapping]] = ..., file: _Optional[_Union[FileSettings, _Mapping]] = ..., log: _Optional[_Union[LogSettings, _Mapping]] = ..., apprise: _Optional[_Union[AppriseSettings, _Mapping]] = ..., etag: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resting: _Optional[bool] = ..., unusable: _Optional[str] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("id", "channel", "alert_id", "rule", "severity", "news", "state", "attempts", "error", "message_id", "create_time", "next_time", "end_time", "summary")

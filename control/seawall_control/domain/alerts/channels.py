@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -67,20 +68,38 @@ class Channel:
     max_bytes: int = 10 * 1024 * 1024
     keep: int = 3
     """Of FILE: older files that are kept after a rotation."""
+    unusable: str = ""
+    """Why its secrets cannot be read now; empty: they can. Is not stored."""
 
 
-_SECRETS: Final = ("url", "secret", "previous_secret", "password")
+SECRETS: Final = ("url", "secret", "previous_secret", "password")
 
 
-def _secret_fields(kind: ChannelKind) -> tuple[str, ...]:
+def secret_fields(kind: ChannelKind) -> tuple[str, ...]:
+    """Return the fields of a kind of channel that are secret."""
     # The address of a webhook is none: what it is sent carries a signature. A Slack address is a password.
-    return _SECRETS[1:] if kind is ChannelKind.WEBHOOK else _SECRETS
+    return SECRETS[1:] if kind is ChannelKind.WEBHOOK else SECRETS
 
 
 def hidden(channel: Channel) -> Channel:
     """Return the channel as reads show it: secrets say that they are set, and no more."""
-    shown = {name: HIDDEN for name in _secret_fields(channel.kind) if getattr(channel, name)}
+    shown = {name: HIDDEN for name in secret_fields(channel.kind) if getattr(channel, name)}
     return _with(channel, shown)
+
+
+def secrets_of(channel: Channel) -> dict[str, str]:
+    """Return the secrets that are set, by field."""
+    return {name: str(value) for name in secret_fields(channel.kind) if (value := getattr(channel, name))}
+
+
+def with_secrets(channel: Channel, values: Mapping[str, str]) -> Channel:
+    """Return the channel with other values of secrets; those that are not given stay as they are."""
+    return _with(channel, {name: values[name] for name in secret_fields(channel.kind) if name in values})
+
+
+def keeps_secrets(channel: Channel) -> bool:
+    """Tell whether a channel as it was written asks to keep a secret."""
+    return any(getattr(channel, name) == HIDDEN for name in SECRETS)
 
 
 def with_secrets_of(channel: Channel, before: Channel | None) -> Channel:
@@ -88,7 +107,7 @@ def with_secrets_of(channel: Channel, before: Channel | None) -> Channel:
     server that it was given for and no other: whoever may not read it must not have it sent elsewhere.
     """
     kept: dict[str, str] = {}
-    for name in _SECRETS:
+    for name in SECRETS:
         if getattr(channel, name) == HIDDEN:
             same = before is not None and before.kind is channel.kind
             if before is not None and name == "password":
@@ -97,7 +116,7 @@ def with_secrets_of(channel: Channel, before: Channel | None) -> Channel:
     return _with(channel, kept)
 
 
-def _with(channel: Channel, values: dict[str, str]) -> Channel:
+def _with(channel: Channel, values: Mapping[str, str]) -> Channel:
     return replace(
         channel,
         url=values.get("url", channel.url),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from seawall_control.domain.alerts import builtin, checking, codec
-from seawall_control.domain.alerts.channels import Channel, hidden, with_secrets_of
+from seawall_control.domain.alerts.channels import Channel, hidden, keeps_secrets, with_secrets_of
 from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.silences import Silence
 from seawall_control.domain.errors import (
@@ -22,10 +22,11 @@ from seawall_control.domain.errors import (
     StaleEtag,
 )
 from seawall_control.domain.records import Change, Delete, Document, DocumentConflict, Put
+from seawall_control.services.alerting.channel_store import CHANNEL, channel_put
 from seawall_control.services.alerting.channels.port import Message, NotSent
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.evaluator import Evaluator
-from seawall_control.services.alerting.records import CHANNEL, RULE, SILENCE, AlertRecords, entry
+from seawall_control.services.alerting.records import RULE, SILENCE, AlertRecords, entry
 from seawall_control.services.edge import Clock, Ids
 
 MAX_ACTOR: Final = 128
@@ -266,7 +267,7 @@ class AlertAdministration:
                 raise PreconditionFailed(f"there are {len(known)} channels already; delete one first")
             if validate_only:
                 return hidden(channel), Stored()
-            put = Put(CHANNEL, channel.name, codec.to_text(channel), expected=0)
+            put = channel_put(channel, self._records.vault, expected=0)
             noted = entry("channel_created", by=actor[:MAX_ACTOR], channel=channel.name)
             documents = await self._commit(f"channel {channel.name}", [put, noted], creates=True)
         return hidden(channel), _stored(documents[0])
@@ -280,13 +281,15 @@ class AlertAdministration:
         expected = _expected(etag)
         async with self._changing:
             before, stored = await self._channel(channel.name)
+            if before.unusable and keeps_secrets(channel):
+                raise PreconditionFailed(f"channel {channel.name} cannot keep its secrets: {before.unusable}")
             channel = with_secrets_of(channel, before)
             _refuse(f"channel {channel.name}", checking.channel_problems(channel))
             if expected is not None and expected != stored.version:
                 raise StaleEtag(f"channel {channel.name}", etag, str(stored.version))
             if validate_only:
                 return hidden(channel), stored
-            put = Put(CHANNEL, channel.name, codec.to_text(channel), expected=expected)
+            put = channel_put(channel, self._records.vault, expected=expected)
             noted = entry("channel_updated", by=actor[:MAX_ACTOR], channel=channel.name)
             documents = await self._commit(f"channel {channel.name}", [put, noted])
         return hidden(channel), _stored(documents[0])

@@ -30,6 +30,8 @@ class Asker:
             raise NotFound(f"there is no channel {name[:128]}; `seawall alerts channels` lists them")
         if channel.kind is not ChannelKind.WEBHOOK or channel.disabled:
             raise PreconditionFailed(f"channel {name[:128]} is no webhook that is in use")
+        if channel.unusable:
+            raise PreconditionFailed(f"channel {name[:128]}: {channel.unusable}")
         return channel
 
     async def ask(self, name: str, message_id: str, document: Mapping[str, Json]) -> None:

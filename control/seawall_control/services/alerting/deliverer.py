@@ -98,6 +98,8 @@ class Deliverer:
 
     async def send_now(self, channel: Channel, message: Message) -> NotSent | None:
         """Send one message outside of the queue; return what went wrong, if anything did."""
+        if channel.unusable:
+            return NotSent(channel.unusable)
         try:
             async with asyncio.timeout(channel.timeout_s):
                 await self._senders[channel.kind].send(channel, message)

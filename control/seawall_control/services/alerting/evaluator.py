@@ -22,11 +22,11 @@ from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
+from seawall_control.services.alerting.channel_store import CHANNEL
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.feed import Feed, Happening
 from seawall_control.services.alerting.records import (
     ALERT,
-    CHANNEL,
     DELIVERY,
     RULE,
     SILENCE,

@@ -32,6 +32,7 @@ from seawall_control.services.fleet import Fleet
 from seawall_control.services.machine import Machine
 from seawall_control.services.notices import Notices
 from seawall_control.services.tail import Hub
+from seawall_control.services.vault import Vault
 from seawall_control.store.port import Store
 
 
@@ -81,6 +82,7 @@ class Alerting:
         settings: AlertSettings,
         machine: Machine,
         *,
+        vault: Vault,
         stored: StoredEvents | None,
     ) -> None:
         def trouble(channel: Channel, error: str) -> None:
@@ -98,7 +100,8 @@ class Alerting:
         guard = Guard(settings.allowed)
         tls = ssl.create_default_context(cafile=settings.ca_file or None)
         poster = Poster(guard, tls)
-        records = AlertRecords(store)
+        self._clock = clock
+        self._records = records = AlertRecords(store, vault)
         webhooks = WebhookSender(poster)
         self.asker = Asker(records, webhooks, clock)
         self.deliverer = Deliverer(
@@ -130,6 +133,14 @@ class Alerting:
         self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, clock, ids)
         self.administration = AlertAdministration(records, self.evaluator, self.deliverer, clock, ids)
         self.reading = AlertReading(records, self.evaluator, self._feed, clock)
+
+    async def reseal(self) -> int:
+        """Seal the secrets of channels with the current key, and use those that can be read again; return of
+        how many documents.
+        """
+        number = await self._records.reseal(at_us=self._clock.now_us())
+        await self.evaluator.reload()
+        return number
 
     def numbers(self) -> AlertNumbers:
         """Return the numbers."""

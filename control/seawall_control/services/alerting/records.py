@@ -7,6 +7,7 @@ that are over are kept.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -20,12 +21,14 @@ from seawall_control.domain.alerts.outbox import Delivery, DeliveryState
 from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.silences import Silence
 from seawall_control.domain.events import MICROS, Json
-from seawall_control.domain.records import Append, Change, Delete, Document, Put
+from seawall_control.domain.records import Append, Change, Delete, Document, DocumentConflict, Put
+from seawall_control.services.alerting import channel_store
+from seawall_control.services.alerting.channel_store import CHANNEL
+from seawall_control.services.vault import Vault
 from seawall_control.store.port import RecordStore, Store
 
 RULE: Final = "alert-rule"
 SILENCE: Final = "alert-silence"
-CHANNEL: Final = "alert-channel"
 ALERT: Final = "alert"
 DELIVERY: Final = "alert-delivery"
 JOURNAL: Final = "alerts"
@@ -60,8 +63,9 @@ class AlertRecords:
     logged: one of them must not end the watch over everything else.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self.store = store
+        self.vault = vault
 
     async def documents(self, kind: str) -> AsyncIterator[Document]:
         """Yield all documents of a kind by name."""
@@ -101,10 +105,25 @@ class AlertRecords:
         found: dict[str, tuple[Channel, Document | None]] = {LOG_CHANNEL.name: (LOG_CHANNEL, None)}
         async for document in self.documents(CHANNEL):
             try:
-                found[document.name] = (codec.channel_of(document.body), document)
+                found[document.name] = (channel_store.channel_of(document, self.vault), document)
             except (TypeError, ValueError) as error:
                 _unreadable(document, error)
         return [found[name] for name in sorted(found)]
+
+    async def reseal(self, *, at_us: int) -> int:
+        """Seal the secrets of all channels with the current key, those too that an older version kept in the
+        clear; return of how many.
+        """
+        number = 0
+        for channel, document in await self.channels():
+            if document is None or not channel_store.is_due(document, channel, self.vault):
+                continue
+            put = channel_store.channel_put(channel, self.vault, expected=document.version)
+            # Whoever changes it at this moment seals it as well.
+            with contextlib.suppress(DocumentConflict):
+                await self.store.commit([put], at_us=at_us)
+                number += 1
+        return number
 
     async def alerts(self) -> list[Alert]:
         """Return all alerts that are kept, the oldest first."""

@@ -13,7 +13,7 @@ from seawall.cli.options import control_option, emit, output_option, say
 if TYPE_CHECKING:
     from seawall.v1 import admin_alerts_pb2 as pb
 
-_OWN = ("update_time", "resting")
+_OWN = ("update_time", "resting", "unusable")
 
 
 @click.group()
@@ -48,6 +48,8 @@ def list_(target: str, output: str) -> None:
             item.WhichOneof("settings") or "-",
             render.Cell("off", "yellow")
             if item.disabled
+            else render.Cell("unusable", "red")
+            if item.unusable
             else render.Cell("resting", "red")
             if item.resting
             else "on",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -65,18 +67,51 @@ def table(items: Sequence[AuditEntry]) -> str:
 
 
 @audit.command()
+@click.option("--after", type=click.IntRange(0), default=0, metavar="NUMBER", help="Only entries after this.")
+@control_option
+def export(after: int, target: str) -> None:
+    """Write the journal to stdout as it is chained, one JSON object a line, the oldest entry first.
+
+    Kept elsewhere, it is what nobody who can write to the store can change; `verify --file` walks it.
+    """
+    with connect(target) as seawall:
+        for item in seawall.access.export_audit(after=after):
+            line = {"number": item.number, "time_us": item.time_us, "body": item.body, "chain": item.chain}
+            click.echo(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+
+
+@audit.command()
+@click.option(
+    "--file",
+    "exported",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Walk this export instead of the control plane's journal.",
+)
+@click.option(
+    "--store-keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --file: the keys of the store, for the seals.",
+)
 @control_option
 @output_option
 @click.pass_context
-def verify(ctx: click.Context, target: str, output: str) -> None:
-    """See that every entry follows from the one before it; exit code 1 when one does not.
+def verify(
+    ctx: click.Context, exported: Path | None, store_keys: Path | None, target: str, output: str
+) -> None:
+    """See that every entry follows from the one before it and has its seal; exit code 1 when one does not.
 
-    The last link covers the whole journal: kept elsewhere, it shows later whether the end was cut off.
+    The control plane also looks for the newest entry that it has written down outside of the store. The last
+    link covers the whole journal: kept elsewhere, it shows later whether the end was cut off.
     """
     from seawall.cli import access_shapes
 
-    with connect(target) as seawall:
-        found = seawall.access.verify_audit()
+    if exported is not None:
+        from seawall.cli.exported_audit import walk
+
+        found = walk(exported, store_keys)
+    else:
+        with connect(target) as seawall:
+            found = seawall.access.verify_audit()
     emit(output, access_shapes.verified(found), lambda: verdict(found))
     ctx.exit(exits.OK if found.intact else exits.FAILED)
 
@@ -84,11 +119,9 @@ def verify(ctx: click.Context, target: str, output: str) -> None:
 def verdict(found: VerifyAuditResponse) -> str:
     """Return what the walk found, for people."""
     if not found.intact:
-        return (
-            f"The chain breaks at entry {found.broken}: it was changed, or an entry before it is missing. "
-            f"Entries up to {found.last} follow from each other."
-        )
+        problem = found.problem[:1].upper() + found.problem[1:]
+        return f"{problem}. Entries up to {found.last} follow from each other."
     if not found.entries:
         return "The journal is empty."
     span = f"{found.entries} entries, {found.first} to {found.last}"
-    return f"{span}, follow from each other. Last link: {found.head}"
+    return f"{span}, follow from each other; {found.sealed} are sealed. Last link: {found.head}"
