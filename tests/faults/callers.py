@@ -90,7 +90,7 @@ class Callers:
             await call(b"x", timeout=DEADLINE_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             code = error.code().name
-            stamps = _stamps(error)
+            stamps = stamps_of(error.initial_metadata(), error.trailing_metadata())
             if error.code() is grpc.StatusCode.INTERNAL and ASKED in (error.details() or ""):
                 self.answered += 1
                 self._note("produced", job=job)
@@ -107,10 +107,11 @@ class Callers:
                 self._note("ended", job=job, code=code, stamps=stamps)
 
 
-def _stamps(error: grpc.aio.AioRpcError) -> list[str]:
-    """Return what the policy wrote into the call on its way there, and on its way back."""
-    found: list[str] = []
-    for metadata in (error.initial_metadata(), error.trailing_metadata()):
-        pairs: Any = metadata or ()
-        found += [str(value) for key, value in pairs if key in ("x-revision-back", "seen-x-revision")]
-    return found
+def stamps_of(*metadata: Any) -> list[str]:
+    """Return what the policy wrote into a call on its way there, and on its way back."""
+    return [
+        str(value)
+        for pairs in metadata
+        for key, value in pairs or ()
+        if key in ("x-revision-back", "seen-x-revision")
+    ]

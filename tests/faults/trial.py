@@ -48,6 +48,9 @@ class Trial:
         self._callers = Recorder(self.folder, "caller")
         self._wire = Recorder(self.folder, "wire")
         self._links: list[Link] = []
+        self.upstream_address = ""
+        self.running: Control | None = None
+        """The control plane."""
 
     def close(self) -> None:
         """End links, close files."""
@@ -68,18 +71,54 @@ class Trial:
         """Return callers of the proxy."""
         return Callers(self._callers, address or self.listen, rate=rate, name=name)
 
-    def document(self, upstream: str, **policy: Any) -> dict[str, Any]:
-        """Return a policy document with one route, whose breaker stays out of the way."""
-        return {
+    def document(self, upstream: str, *, stamp: str = "", **policy: Any) -> dict[str, Any]:
+        """Return a policy document with one route, whose breaker stays out of the way. A stamp is written
+        into each call, on its way there and on its way back.
+        """
+        document: dict[str, Any] = {
             "listeners": [{"name": "main", "address": self.listen}],
             "clusters": [{"name": "up", "endpoints": [upstream], "outlier": {"mode": "off"}}],
             "policies": {"p": {"timeout": "20s", "breaker": {"mode": "off"}, **policy}},
             "routes": [{"name": "all", "match": {}, "cluster": "up", "policy": "p"}],
         }
+        if stamp:
+            document["routes"][0]["headers"] = {
+                "request": {"set": {"x-revision": stamp}},
+                "response": {"set": {"x-revision-back": stamp}},
+            }
+        return document
 
     def control(self, *arguments: str, data: str = "control") -> Control:
         """Start the control plane, always at the same address."""
-        return self.stand.control(*KEEP_ALL, *arguments, data=data, grpc=f"127.0.0.1:{self.control_port}")
+        address = f"127.0.0.1:{self.control_port}"
+        self.running = self.stand.control(*KEEP_ALL, *arguments, data=data, grpc=address)
+        return self.running
+
+    async def follow(
+        self, *arguments: str, data: str = "data", control: str = "control"
+    ) -> tuple[Proxy, Link]:
+        """Start an upstream, a control plane and a proxy behind a link that has the first revision."""
+        _, self.upstream_address = await asyncio.to_thread(self.stand.upstream)
+        await asyncio.to_thread(self.control, *arguments, data=control)
+        config = self.stand.policy(self.document(self.upstream_address))
+        link = self.link()
+        await self.apply(config)
+        proxy = await asyncio.to_thread(self.proxy, config, link, data=data)
+        await self.in_force(proxy, 1)
+        return proxy, link
+
+    async def end(
+        self, *proxies: Proxy, data: str = "data", control: str = "control", collect: bool = True
+    ) -> None:
+        """End everything in good order, and write down what is in the store and the spools."""
+        nodes = [str(proxy.status()["node"]) for proxy in proxies]
+        for proxy in proxies:
+            assert await asyncio.to_thread(proxy.child.terminate) == 0, proxy.child.log()
+        if self.running is not None:
+            assert await asyncio.to_thread(self.running.child.terminate) == 0, self.running.child.log()
+            self.running = None
+        if collect:
+            self.collect(*nodes, control=self.stand.folder / control, data=data)
 
     def proxy(self, config: Path, link: Link, node: str = "one", data: str = "data", **more: Any) -> Proxy:
         """Start a proxy behind a link."""
@@ -91,6 +130,10 @@ class Trial:
             applied = await seawall.policies.apply(policy, **more)
             self.published(applied.revision.revision, applied.revision.hash)
             return int(applied.revision.revision)
+
+    def caller(self) -> Recorder:
+        """Return the recorder of calls, for a test that makes its own."""
+        return self._callers
 
     def published(self, revision: int, content: str) -> None:
         """Note a revision."""
@@ -139,6 +182,10 @@ class Trial:
         from_file(self.folder, control or self.stand.folder / "control")
         for node in nodes:
             from_spool(self.folder, self.stand.folder / data, node)
+
+    def collect_spool(self, node: str, data: str = "data") -> None:
+        """Write down what is in the spool of a proxy that has ended."""
+        from_spool(self.folder, self.stand.folder / data, node)
 
     async def collect_postgres(self, url: str, *nodes: str, data: str = "data") -> None:
         """Do the same for a store in PostgreSQL."""

@@ -7,6 +7,7 @@ the process at its n-th call of a kind, or makes the call fail.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.kit.processes import wait_until
 
 LIMIT_S: Final = 120.0
 _CALLS: Final = "openat,pwrite64,write,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat,rename,linkat"
@@ -76,6 +79,24 @@ def tampered(command: Sequence[str], inject: str, *, path: Path | None, cwd: Pat
     # strace ends as its child did.
     code = done.returncode
     return (-signal.SIGKILL if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else code), done.stdout
+
+
+@contextlib.contextmanager
+def attached(pid: int, inject: str) -> Iterator[None]:
+    """Tamper with a process that is running, for the length of the block."""
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "log"
+        with log.open("wb") as said:
+            tracer = subprocess.Popen(
+                ["strace", "-f", "-o", os.devnull, "-e", f"inject={inject}", "-p", str(pid)],
+                stdout=subprocess.DEVNULL, stderr=said,
+            )  # fmt: skip
+        try:
+            wait_until(lambda: b"attached" in log.read_bytes(), f"strace is attached to {pid}")
+            yield
+        finally:
+            tracer.terminate()
+            tracer.wait(10)
 
 
 def _bytes(text: str) -> bytes:

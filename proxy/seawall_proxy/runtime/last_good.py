@@ -6,7 +6,9 @@ over everything; a damaged current file is reported and the previous one is used
 
     SEAWALL-LAST-GOOD 1 LF  sha256 of the rest, in hexadecimal LF  header as JSON LF  PolicyDocument
 
-The header holds revision, hash (the control plane's), and when it was issued. Blocking calls: use a thread.
+The header holds revision, hash (the control plane's), when it was issued, and which generation it is: should
+the two files be in each other's place, as after a careless restore, the newer one is the one that counts.
+Blocking calls: use a thread.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class SavedPolicy:
     issued_s: float
     """Wall-clock seconds at which it was put in force."""
     path: Path
+    generation: int = 0
+    """Counts the saves; 0 in files of before there were generations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,12 @@ class LastGood:
         """Keep a policy, and the one before it; raise OSError when the disk does not take it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = self._directory / f"{CURRENT}.new"
-        header = json.dumps({"revision": revision, "hash": digest, "issued": issued_s}, sort_keys=True)
+        before = self.load().policy
+        generation = 1 if before is None else before.generation + 1
+        header = json.dumps(
+            {"revision": revision, "hash": digest, "issued": issued_s, "generation": generation},
+            sort_keys=True,
+        )
         body = header.encode("ascii") + b"\n" + document.SerializeToString(deterministic=True)
         if len(body) > MAX_BYTES:
             raise OSError(f"the policy takes {len(body)} bytes, and {MAX_BYTES} are kept on disk")
@@ -79,13 +88,18 @@ class LastGood:
     def load(self) -> LoadResult:
         """Return the newest policy that is whole."""
         problems: list[str] = []
+        newest: SavedPolicy | None = None
         for path in (self._current, self._previous):
             found = _read(path)
-            if isinstance(found, SavedPolicy):
-                return LoadResult(found, tuple(problems))
-            if found:
-                problems.append(f"{path}: {found}")
-        return LoadResult(None, tuple(problems))
+            if not isinstance(found, SavedPolicy):
+                if found:
+                    problems.append(f"{path}: {found}")
+            elif newest is None:
+                newest = found
+            elif found.generation > newest.generation:
+                problems.append(f"{path}: is newer than {newest.path.name}: they are in each other's place")
+                newest = found
+        return LoadResult(newest, tuple(problems))
 
     def _keep_previous(self) -> None:
         # A damaged current file must not take the place of a whole previous one.
@@ -124,7 +138,12 @@ def _read(path: Path) -> SavedPolicy | str:
         fields = json.loads(header)
         document = policy_pb2.PolicyDocument.FromString(payload)
         return SavedPolicy(
-            document, int(fields["revision"]), str(fields["hash"]), float(fields["issued"]), path
+            document,
+            int(fields["revision"]),
+            str(fields["hash"]),
+            float(fields["issued"]),
+            path,
+            int(fields.get("generation", 0)),
         )
     except (ValueError, KeyError, TypeError, DecodeError) as error:
         return f"cannot be understood: {error}"

@@ -28,6 +28,7 @@ from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import EventBuilder
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import (
+    DISK_ERROR,
     LOST_IN_CRASH,
     RING_FULL,
     Batch,
@@ -87,6 +88,8 @@ class EventPump:
         self._status: SpoolStatus | None = None
         self._reopen_at: float = 0.0
         self._spool_dropped: int = 0
+        self._gone: bool = False
+        """The spool's directory was deleted under it."""
         self._tick_at: float = 0.0
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
@@ -195,6 +198,8 @@ class EventPump:
         elif self.spool is not None:
             if payloads or dropped or monotonic() >= self._tick_at:
                 await self.on_disk(self._store, self.spool, payloads, dropped)
+            if self._gone:
+                await self._begin_anew(self.spool)
             if payloads and self._wake is not None:
                 self._wake()
         elif self._directory is not None:
@@ -251,6 +256,7 @@ class EventPump:
         spool.tick(now_s)
         self._status = spool.status()
         self._tick_at = monotonic() + (TICK_S if self._status.unsynced else IDLE_TICK_S)
+        self._gone = spool.is_gone
         # The ring's own drops were counted when they happened.
         total = sum(count for reason, count in self._status.dropped.items() if reason != RING_FULL)
         self._counters.events_dropped += total - self._spool_dropped
@@ -270,6 +276,25 @@ class EventPump:
             self._reopen_at = now + REOPEN_S
             self.problem = f"no event spool: {error}"
             log.error("%s; events are dropped and counted until it can be opened", self.problem)  # noqa: TRY400
+
+    async def _begin_anew(self, spool: Spool) -> None:
+        """Open another spool where the old one was deleted, and declare there what it had."""
+        log.error(
+            "the event spool in %s was deleted; a new one is begun, and %d events are declared as lost",
+            self._directory,
+            spool.depth,
+        )
+        lost = spool.depth
+        self.spool, self._gone = None, False
+        self._stop_waiting()
+        await self.on_disk(spool.close)
+        self._reopen_at = 0.0
+        self._spool_dropped = 0
+        await self._open()
+        if self.spool is None:
+            self._counters.events_dropped += lost
+            return
+        await self.on_disk(self.spool.skip, lost, DISK_ERROR, time())
 
     def _open_spool(self) -> tuple[Spool, WaitingMark]:
         assert self._directory is not None

@@ -161,6 +161,13 @@ class Spool:
         return self._state.spool_id.hex()
 
     @property
+    def is_gone(self) -> bool:
+        """Whether somebody has deleted the directory, or the mark, under us. What is written then is
+        nobody's: the spool is to be closed and opened anew, and its depth declared there.
+        """
+        return self._mark.is_gone()
+
+    @property
     def depth(self) -> int:
         """Numbers given out and not acknowledged."""
         return self._state.last - self._state.acked

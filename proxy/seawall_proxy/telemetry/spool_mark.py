@@ -139,6 +139,17 @@ class MarkFile:
             self._create(state)
         os.pwrite(self._fd, state.encode(), SOFT_SLOT * SLOT_BYTES)
 
+    def is_gone(self) -> bool:
+        """Tell whether the file was deleted, moved away or replaced under us; an unopened one was not."""
+        if self._fd < 0:
+            return False
+        ours = os.fstat(self._fd)
+        try:
+            named = self._path.stat()
+        except OSError:
+            return True
+        return (named.st_dev, named.st_ino) != (ours.st_dev, ours.st_ino)
+
     def close(self) -> None:
         """Close the file."""
         if self._fd >= 0:

@@ -198,6 +198,31 @@ async def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
     await (await open_store(tmp_path / "damaged")).aclose()
 
 
+@pytest.mark.parametrize("harm", ["file", "log", "directory", "replaced"])
+async def test_deleted_or_replaced_file_is_noticed_before_the_next_answer(tmp_path: Path, harm: str) -> None:
+    """SQLite writes on to what has no name any more: what was told to be stored would be found by nobody."""
+    directory = tmp_path / "store"
+    store = await open_store(directory)
+    await store.apply(draft("a"))
+    path = directory / FILE_NAME
+    log = path.with_name(path.name + "-wal")
+    match harm:
+        case "file":
+            path.unlink()
+        case "log":
+            log.unlink()
+        case "directory":
+            directory.rename(tmp_path / "elsewhere")
+        case "replaced":
+            copy = tmp_path / "copy"
+            copy.write_bytes(path.read_bytes())
+            copy.replace(path)
+    with pytest.raises(StoreUnavailable, match="replaced" if harm == "replaced" else "is gone"):
+        await store.apply(draft("b"))
+    assert store.failed.is_set()
+    await store.aclose()
+
+
 async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: SqliteStore) -> None:
     """SQLITE_FULL rolls the group back, says so, leaves reads alone, and ends when there is room."""
     await store.report([event(i) for i in range(10)])

@@ -38,6 +38,22 @@ def test_newest_policy_comes_back_whole(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_files_in_each_others_place_are_noticed(tmp_path: Path) -> None:
+    """The newer one counts wherever it is, and that is said; files of before there were generations count by
+    their place.
+    """
+    store = saved(tmp_path, 3)
+    (tmp_path / CURRENT).rename(tmp_path / "aside")
+    (tmp_path / PREVIOUS).rename(tmp_path / CURRENT)
+    (tmp_path / "aside").rename(tmp_path / PREVIOUS)
+    result = store.load()
+    assert result.policy is not None and result.policy.revision == 3
+    assert len(result.problems) == 1 and "each other's place" in result.problems[0]
+    store.save(document("c4"), 4, "hash4", 1.0)
+    result = store.load()
+    assert result.policy is not None and (result.policy.revision, result.policy.generation) == (4, 4)
+
+
 def test_nothing_saved_is_no_problem(tmp_path: Path) -> None:
     """A first start has nothing to report."""
     result = LastGood(tmp_path / "none").load()

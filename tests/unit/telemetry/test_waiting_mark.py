@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from seawall.v1 import event_pb2
@@ -10,7 +11,7 @@ from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import SystemRecord
 from seawall_proxy.telemetry.recorder import EventRecorder
-from seawall_proxy.telemetry.spool import LOST_IN_CRASH
+from seawall_proxy.telemetry.spool import DISK_ERROR, LOST_IN_CRASH
 from seawall_proxy.telemetry.waiting_mark import BYTES, MAX_BELIEVED, WaitingMark
 
 BOOT = b"b" * 16
@@ -72,6 +73,30 @@ async def test_records_in_the_ring_of_a_killed_process_are_declared(tmp_path: Pa
     await third.release()
     assert killed._disk is not None
     killed._disk.shutdown()
+
+
+async def test_a_deleted_spool_is_begun_anew_and_what_it_had_is_declared(tmp_path: Path) -> None:
+    """Written on, it would be found by nobody after the next start."""
+    counters = ProxyCounters()
+    pump = EventPump(EventRecorder(counters), counters, "n", os.urandom, tmp_path / "spool")
+    recorder = pump._recorder
+    for _ in range(3):
+        recorder.system(record())
+    await pump.pump()
+    first = pump.spool
+    assert first is not None and first.depth == 3
+    shutil.rmtree(tmp_path / "spool")
+    recorder.system(record())
+    await pump.pump()
+    second = pump.spool
+    assert second is not None and second.spool_id != first.spool_id
+    recorder.system(record())
+    await pump.pump()
+    batch = await pump.take(100, 1 << 20)
+    assert batch is not None
+    assert [(gap.first, gap.last, gap.reason) for gap in batch.gaps] == [(1, 4, DISK_ERROR)]
+    assert [number for number, _ in batch.events] == [5]
+    await pump.release()
 
 
 async def test_without_a_spool_nothing_is_counted_twice(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ back and run again, each in a savepoint of its own. A change may therefore be ru
 
 A full disk fails the group and nothing else: SQLite rolls it back, what was acknowledged is intact, and the
 next group tries again. An I/O error is final (a failed fsync must never be retried on the same file): the
-writer stops and says so, the process ends, and the file is verified when it is opened again.
+writer stops and says so, the process ends, and the file is verified when it is opened again. So it is when
+the file, or its log, was deleted or replaced: SQLite goes on writing to what has no name any more, and nobody
+would find it again. That is looked for after every commit, before anybody is told of it.
 """
 
 from __future__ import annotations
@@ -37,13 +39,19 @@ _Job: TypeAlias = Job[SqliteStatements, Any]
 _Outcome: TypeAlias = Outcome[SqliteStatements]
 
 
+class Misplaced(Exception):
+    """The file that is written is not the one that has its name."""
+
+
 class Writer(GroupCommit[SqliteStatements]):
     """Runs changes one after the other and commits them in groups."""
 
     def __init__(self, db: WritingConnection, path: Path) -> None:
         super().__init__()
         self._db = db
+        self._path = path
         self._wal = path.with_name(path.name + "-wal")
+        self._identities: dict[Path, tuple[int, int]] = {path: identity(path)}
         self._reclaim = False
 
     @property
@@ -101,8 +109,22 @@ class Writer(GroupCommit[SqliteStatements]):
             db.execute("BEGIN IMMEDIATE")
             outcomes = [self._one(db, said, job) for job in group]
         db.execute("COMMIT")
+        self._check_place()
         self.settled(True)
         return outcomes
+
+    def _check_place(self) -> None:
+        """Raise `Misplaced` when the file or its log is not where it was. Takes some microseconds."""
+        for path in (self._path, self._wal):
+            try:
+                found = identity(path)
+            except FileNotFoundError:
+                raise Misplaced(
+                    f"{path} is gone: it was deleted or moved while the control plane used it. Put it, or a "
+                    "copy, in its place before the next start"
+                ) from None
+            if self._identities.setdefault(path, found) != found:
+                raise Misplaced(f"{path} was replaced while the control plane used it")
 
     def _one(self, db: sqlite3.Connection, said: SqliteStatements, job: _Job) -> _Outcome:
         """Run a change in a savepoint."""
@@ -134,7 +156,7 @@ class Writer(GroupCommit[SqliteStatements]):
         else:
             self.state, self.detail = "failed", str(error)[:300]
             told = StoreUnavailable(f"the store failed: {str(error)[:300]}")
-            if code in (
+            if isinstance(error, Misplaced) or code in (
                 sqlite3.SQLITE_IOERR,
                 sqlite3.SQLITE_CORRUPT,
                 sqlite3.SQLITE_NOTADB,
@@ -172,6 +194,12 @@ class Writer(GroupCommit[SqliteStatements]):
             )
         finally:
             await self._db.execute("PRAGMA busy_timeout = 5000")
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Return what tells a file from every other one. Raise FileNotFoundError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _refused(job: _Job, error: Exception) -> _Outcome:

@@ -1,0 +1,125 @@
+"""F8: files with flipped bits, without their end, with zeros at their end, and in each other's place."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.faults.trial import Trial, times
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+def flip(path: Path, dice: random.Random, bits: int = 20) -> None:
+    """Turn some bits of a file over."""
+    data = bytearray(path.read_bytes())
+    for _ in range(bits):
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+    path.write_bytes(data)
+
+
+def shorten(path: Path, dice: random.Random) -> None:
+    """Cut the end of a file off."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(dice.randrange(size // 2, size))
+
+
+def blank(path: Path, dice: random.Random) -> None:
+    """Fill the end of a file with zeros, as a file system may after a power cut."""
+    data = bytearray(path.read_bytes())
+    start = dice.randrange(len(data) // 2, len(data))
+    data[start:] = bytes(len(data) - start)
+    path.write_bytes(data)
+
+
+def swap(one: Path, other: Path) -> None:
+    """Put two files in each other's place."""
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+Harm = Callable[[Path, random.Random], None]
+HARMS: dict[str, Harm] = {"flipped bits": flip, "cut off": shorten, "zeros at the end": blank}
+
+
+async def test_f8_damaged_spools(trial: Trial) -> None:
+    """Segments and marks of a proxy's spool are damaged between two runs: what is delivered is what was
+    recorded, once, and what is missing is declared.
+    """
+    dice = random.Random(8)
+    proxy, link = await trial.follow()
+    config = trial.stand.folder / "policy.yaml"
+    spool = trial.stand.folder / "data" / "proxies" / "one" / "spool"
+    async with trial.callers() as callers:
+        for name, harm in list(HARMS.items()) * times(1, 10):
+            link.weather.refuse = True
+            link.cut()
+            await callers.until(100)
+            await asyncio.sleep(0.5)
+            trial.fault(name)
+            proxy.child.kill()
+            segments = sorted(spool.glob("*.seg"))
+            harm(segments[-1], dice)
+            if dice.random() < 0.5:
+                harm(spool / "mark", dice)
+            link.weather.refuse = False
+            proxy = await asyncio.to_thread(trial.proxy, config, link)
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    trial.verdict("I1", "I2", "I3")
+
+
+async def test_f8_damaged_policies(trial: Trial) -> None:
+    """The last good policy of a proxy is damaged while it is down and its control plane away: it starts from
+    the one before, or from its file, never from what is damaged, and never goes back behind what it had when
+    two good files are in each other's place.
+    """
+    dice = random.Random(9)
+    proxy, link = await trial.follow()
+    config = trial.stand.folder / "policy.yaml"
+    for timeout in ("19s", "18s"):
+        revision = await trial.apply(
+            trial.stand.policy(trial.document(trial.upstream_address, timeout=timeout), "next.yaml")
+        )
+        await trial.in_force(proxy, revision)
+    await trial.end(proxy, collect=False)
+    folder = trial.stand.folder / "data" / "proxies" / "one"
+    kept = trial.stand.folder / "kept"
+    shutil.copytree(folder, kept)
+    current, previous = folder / "last_good.pb", folder / "last_good.previous.pb"
+
+    async def starts(source: str, revision: int) -> None:
+        began = monotonic()
+        started = await asyncio.to_thread(trial.proxy, config, link)
+        async with trial.callers(name=f"c{began}") as callers:
+            await callers.until(3)
+        policy = started.status()["policy"]
+        trial.note(
+            "booted", node="one", source=policy["source"], away=True, served=True, ready_s=monotonic() - began
+        )
+        assert (policy["source"], policy["revision"]) == (source, revision), started.child.log()
+        started.child.kill()
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+
+    trial.fault("swapped")
+    swap(current, previous)
+    await starts("last_good", 3)
+    for name, harm in list(HARMS.items())[: times(1, 3)]:
+        trial.fault(f"{name}: the newest")
+        harm(current, dice)
+        await starts("last_good", 2)
+    trial.fault("both")
+    flip(current, dice)
+    shorten(previous, dice)
+    await starts("file", 0)
+    trial.verdict("I6", "I8")

@@ -1,0 +1,176 @@
+"""F23, F24: bad policies, and policies that change faster than anybody can follow."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from seawall.client import AsyncSeawall, Invalid, SeawallError
+from tests.faults.callers import stamps_of
+from tests.faults.trial import Trial, eventually, times
+from tests.kit.rpc import stream_stream
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+def bad(good: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return a document that the control plane must refuse."""
+    routes = [dict(good["routes"][0])]
+    match kind:
+        case "a cluster that is not there":
+            routes[0]["cluster"] = "nowhere"
+        case "two routes of one name":
+            routes = routes * 2
+        case "an unknown field":
+            routes[0]["surprise"] = True
+        case "an unknown word":
+            return {**good, "policies": {"p": {"breaker": {"mode": "perhaps"}}}}
+        case "a pattern that takes for ever":
+            routes[0]["match"] = {"metadata": [{"name": "x", "regex": "(a+)+$(b+)+(c+)+" * 200}]}
+        case "huge":
+            routes = [
+                {"name": f"r{n}", "match": {"service": "x" * 3000 + str(n)}, "cluster": "up", "policy": "p"}
+                for n in range(3_000)
+            ]
+        case "everything deleted":
+            routes = []
+    return {**good, "routes": routes}
+
+
+KINDS = (
+    "a cluster that is not there",
+    "two routes of one name",
+    "an unknown field",
+    "an unknown word",
+    "a pattern that takes for ever",
+    "huge",
+    "everything deleted",
+)
+
+
+async def test_f23_bad_policies(trial: Trial) -> None:
+    """What the control plane can know to be bad changes nothing; what only the proxy finds out is refused by
+    it once, whatever the stream goes through, and asked again only when an operator does.
+    """
+    proxy, link = await trial.follow()
+    routes = [
+        {"name": f"r{n}", "match": {"service": f"a.S{n}"}, "cluster": "up", "policy": "p"} for n in range(10)
+    ]
+    good = trial.document(trial.upstream_address)
+    many = {**good, "routes": [*routes, *good["routes"]]}
+    revision = await trial.apply(trial.stand.policy(many, "many.yaml"))
+    await trial.in_force(proxy, revision)
+    needy = trial.document(trial.upstream_address, fallback=[{"when": "any", "static": {"json": {"v": 1}}}])
+    needy["routes"][0]["match"] = {"service": "any.Service", "method": "Unary"}
+    needy["routes"] += routes
+    async with trial.callers(rate=100) as callers, AsyncSeawall(f"127.0.0.1:{trial.control_port}") as seawall:
+        for kind in KINDS:
+            trial.fault(kind)
+            path = trial.stand.policy(bad(many, kind), "bad.yaml")
+            try:
+                applied = await seawall.policies.apply(path)
+            except (Invalid, SeawallError, ValueError):
+                continue
+            raise AssertionError(f"{kind}: became revision {applied.revision.revision}")
+        trial.fault("refused by the proxy")
+        refused = await trial.apply(trial.stand.policy(needy, "needy.yaml"))
+        await eventually(
+            lambda: proxy.status()["control"]["last_nack_revision"] == refused, "the proxy refuses", 30
+        )
+        for _ in range(3):
+            before = proxy.status()["control"]["connects"]
+            link.cut()
+            await eventually(lambda: proxy.status()["control"]["connects"] > before, "it is back")  # noqa: B023
+        assert trial.running is not None
+        trial.running.child.kill()
+        control = await asyncio.to_thread(trial.control)
+        await eventually(lambda: proxy.status()["control"]["connected"], "it is back")
+        await callers.until(50)
+        assert proxy.status()["policy"]["revision"] == revision
+        # Asked for again it is sent again, and refused again; and then something good arrives.
+        await trial.apply(trial.stand.policy(needy, "needy.yaml"))
+        await asyncio.sleep(0.5)
+        last = await trial.apply(trial.stand.policy(good, "good.yaml"), allow_shrink=True)
+        trial.note("healed", revision=last, nodes=["one"])
+        await trial.in_force(proxy, last)
+        await callers.until(20)
+        assert callers.failed_otherwise == 0
+    assert control.child.process.poll() is None
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    trial.verdict("I1", "I2", "I3", "I4", "I7", "I8", "X5")
+
+
+async def stream(
+    trial: Trial, channel: grpc.aio.Channel, job: str, first: asyncio.Event, done: asyncio.Event
+) -> None:
+    """Open a stream, and say something in it when the first event comes, and again when the second does."""
+    note = trial.caller()
+    note("began", job=job, deadline_s=120.0, once=True)
+    call: Any = stream_stream(channel, "/any.Service/Chat")(timeout=120.0)
+    code, stamps = "OK", []
+    try:
+        # Without this the call begins with its first message.
+        await call.wait_for_connection()
+        for event in (first, done):
+            await event.wait()
+            await call.write(b"x")
+            assert await call.read() == b"x"
+        await call.done_writing()
+        assert await call.read() is grpc.aio.EOF
+        stamps = stamps_of(await call.initial_metadata(), await call.trailing_metadata())
+        code = (await call.code()).name
+    except grpc.aio.AioRpcError as error:
+        code = error.code().name
+    note("ended", job=job, code=code, stamps=stamps)
+
+
+async def test_f24_policies_that_change_all_the_time(trial: Trial) -> None:
+    """Some hundred changes, as fast as they are taken, under open streams and short calls: each call is under
+    one policy, pushes are fewer than changes, and nothing stays behind in the processes.
+    """
+    proxy, _ = await trial.follow()
+    await trial.apply(trial.stand.policy(trial.document(trial.upstream_address, stamp="0"), "next.yaml"))
+    await trial.in_force(proxy, 2)
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.insecure_channel(trial.listen, options=options) for _ in range(times(2, 20))]
+    now, later, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    now.set()
+    streams = [
+        asyncio.create_task(
+            stream(trial, channels[n % len(channels)], f"stream-{n}", now if n % 2 else later, done)
+        )
+        for n in range(times(100, 1000))
+    ]
+    async with trial.callers(rate=50) as callers, AsyncSeawall(f"127.0.0.1:{trial.control_port}") as seawall:
+        await callers.until(20)
+        assert trial.running is not None
+        for child in (proxy.child, trial.running.child):
+            trial.resources(child, "before")
+        revision = 0
+        trial.fault("churn")
+        for number in range(1, times(100, 1000) + 1):
+            document = trial.document(trial.upstream_address, stamp=str(number))
+            applied = await seawall.policies.apply(trial.stand.policy(document, "next.yaml"))
+            revision = applied.revision.revision
+            trial.published(revision, applied.revision.hash)
+        trial.note("healed", revision=revision, nodes=["one"])
+        await trial.in_force(proxy, revision)
+        later.set()
+        done.set()
+        await callers.until(20)
+        assert callers.failed_otherwise == 0
+    await asyncio.gather(*streams)
+    for channel in channels:
+        await channel.close()
+    await asyncio.sleep(0.5)
+    for child in (proxy.child, trial.running.child):
+        trial.resources(child, "after")
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    verdict = trial.verdict("I1", "I3", "I4", "I5", "I7", "I8", "I9")
+    assert verdict.findings["I5"].looked_at >= len(streams)
+    assert verdict.findings["X5"].looked_at < revision, "pushes are debounced"
