@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-# What gRPC's core says of a handshake or of an address in use is said by us where it matters, and its lines
-# have a form of their own, which readers of --log json cannot read. It asks when it is first imported.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+from seawall_control.logs import quiet_core
 
-from seawall_control.main import main
+quiet_core()
+
+from seawall_control.main import main  # noqa: E402 - gRPC asks when it is first imported
 
 sys.exit(main())

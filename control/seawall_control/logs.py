@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -60,6 +61,16 @@ class TextFormatter(logging.Formatter):
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return redact_text(text)
+
+
+def quiet_core() -> None:
+    """Keep gRPC's core from writing to stderr, unless `GRPC_VERBOSITY` asks for it. Call this before gRPC is
+    imported for the first time.
+
+    What it says of a handshake or of an address in use is said by us where it matters, and its lines have a
+    form of their own, which readers of --log json cannot read.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def set_up(style: str, level: str, stream: TextIO | None = None) -> None:

@@ -6,8 +6,12 @@ statuses. Messages name the place and the remedy and are safe to show to a calle
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final, Self
+
+MAX_PROBLEMS: Final = 100
+"""Problems of one request that are told one by one."""
 
 
 class ControlError(Exception):
@@ -33,6 +37,15 @@ class InvalidRequest(ControlError):
     def __init__(self, message: str, problems: tuple[FieldProblem, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+    @classmethod
+    def of(cls, problems: Sequence[FieldProblem], outcome: str = "") -> Self:
+        """Return the error of one or more problems: the message has the first, how many others there are, and
+        what came of the request.
+        """
+        first, others = problems[0], len(problems) - 1
+        said = [f"{first.field}: {first.message}" + (f", and {others} more" if others else ""), outcome]
+        return cls("; ".join(filter(None, said)), tuple(problems[:MAX_PROBLEMS]))
 
 
 class InvalidFilter(InvalidRequest):

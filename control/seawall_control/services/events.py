@@ -139,12 +139,7 @@ class EventService:
                 kept = admitted(event if event.kind else replace(event, kind=EventKind.APPLICATION))
                 events.append(self._grouping.grouped(kept))
         if problems:
-            raise InvalidRequest(
-                f"{problems[0].field} {problems[0].message}"
-                + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
-                + "; nothing was stored",
-                tuple(problems[:100]),
-            )
+            raise InvalidRequest.of(problems, "nothing was stored")
         new = len(await self._report(events))
         return [event.id for event in events], new
 

@@ -27,14 +27,15 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Process:
-    """`python -m seawall_control` on free ports."""
+    """`python -m seawall_control` on free ports, or another `program`."""
 
-    def __init__(self, data_dir: Path, *more: str) -> None:
+    def __init__(
+        self, data_dir: Path, *more: str, program: tuple[str, ...] = ("-m", "seawall_control")
+    ) -> None:
         path = os.pathsep.join(str(ROOT / part) for part in ("proxy", "control", "clients/python"))
         self._command = [
             sys.executable,
-            "-m",
-            "seawall_control",
+            *program,
             "--data-dir",
             str(data_dir),
             "--log",
@@ -165,13 +166,20 @@ async def test_second_control_plane_on_one_directory_is_refused(
     assert await third.end(signal.SIGTERM) == 0
 
 
-async def test_taken_address_is_named(tmp_path: Path, processes: list[Process]) -> None:
-    """A port that somebody else has is exit code 2 and a message, for both listeners."""
+@pytest.mark.parametrize("program", [("-m", "seawall_control"), ("-m", "seawall", "control")])
+async def test_taken_address_is_named(
+    tmp_path: Path, processes: list[Process], program: tuple[str, ...]
+) -> None:
+    """A port that somebody else has is exit code 2 and a message, for both listeners; every line of the log
+    is JSON, whoever has something to say.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         for option in ("--grpc", "--http"):
             other = "--http" if option == "--grpc" else "--grpc"
-            process = await Process(tmp_path / "data", option, address, other, "127.0.0.1:0").start()
+            process = await Process(
+                tmp_path / "data", option, address, other, "127.0.0.1:0", program=program
+            ).start()
             processes.append(process)
             assert await process.end() == 2
             assert address in process.log

@@ -161,10 +161,8 @@ class AnalysisService:
         wanted = replace(await self.settings(), **{k: v for k, v in values.items() if k in names})
         found = problems(wanted)
         if found:
-            raise InvalidRequest(
-                f"{len(found)} numbers cannot be used; nothing was changed",
-                tuple(FieldProblem(f"settings.{name}", message) for name, message in found),
-            )
+            wrong = [FieldProblem(f"settings.{name}", message) for name, message in found]
+            raise InvalidRequest.of(wrong, "nothing was changed")
         given = {name: value for name, value in values.items() if name in SHARED}
         if given:
             await self._shared.write(given)

@@ -98,10 +98,8 @@ class Runbooks:
         """Make or change a runbook. Raise `InvalidRequest` with every field that is wrong, `StaleEtag`."""
         found = problems(runbook)
         if found:
-            raise InvalidRequest(
-                f"the runbook has {len(found)} mistakes; nothing was changed",
-                tuple(FieldProblem(f"runbook.{field}", message) for field, message in found),
-            )
+            wrong = [FieldProblem(f"runbook.{field}", message) for field, message in found]
+            raise InvalidRequest.of(wrong, "nothing was changed")
         if runbook.name not in self._kept and len(self._kept) >= MAX_RUNBOOKS:
             raise PreconditionFailed(f"there are {MAX_RUNBOOKS} runbooks already; delete one first")
         expected = self._expected(runbook.name, etag)

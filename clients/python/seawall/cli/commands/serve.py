@@ -171,6 +171,9 @@ def control(  # noqa: PLR0913, PLR0917 - one for each option
     Without a token only the user that runs it may call it, on the same machine; `seawall tokens create` makes
     tokens for everybody else.
     """
+    from seawall_control.logs import quiet_core
+
+    quiet_core()
     from seawall_control.main import main
 
     arguments = ["--data-dir", data_dir, "--grpc", grpc, "--http", http, "--log", log_format]

@@ -55,9 +55,7 @@ def fill(message: Message, value: dict[str, Any]) -> None:
         if len(problems) == MAX_PROBLEMS:
             break
     if problems:
-        first = problems[0]
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise InvalidRequest(f"{first.field}: {first.message}{more}", tuple(problems))
+        raise InvalidRequest.of(problems)
     try:
         json_format.ParseDict(value, message, max_recursion_depth=MAX_NESTING)
     except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
