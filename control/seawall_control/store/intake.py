@@ -7,7 +7,7 @@ spool are new (ingest.py), which group an event belongs to, what of it is stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from seawall_control.domain import groups as g
@@ -60,6 +60,15 @@ _GROUPS: Final = f"SELECT {GROUP_SELECT} FROM event_groups WHERE id IN"
 
 class Receiving(Statements, Protocol):
     """A connection within a transaction, with the engine's own way of writing many events."""
+
+    @property
+    def stamp(self) -> int:
+        """What rows that this transaction writes are known by."""
+        ...
+
+    async def changed(self, stamps: Mapping[str, int]) -> Collection[str]:
+        """Return those groups whose rows have been written since they were given these stamps."""
+        ...
 
     async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows of `INSERTED`. Their ids are new."""
@@ -187,18 +196,21 @@ class Intake:
         return _shared_out(len(sent), caller, pairs, stored, left, changes)
 
     async def _assigned(
-        self, db: Statements, events: Sequence[Event]
+        self, db: Receiving, events: Sequence[Event]
     ) -> tuple[dict[str, Known], list[tuple[str, Event]]]:
         """Return the groups that exist of those that the events belong to, and each event with its group."""
+        prints = prints_of(events)
+        found = {one: self.known.of(one) for one in prints}
+        changed = await db.changed({one[0]: one[1].stamp for one in found.values() if one is not None})
         aliases: dict[str, str] = {}
         before: dict[str, Known] = {}
         unknown: list[str] = []
-        for fingerprint in prints_of(events):
-            found = self.known.of(fingerprint)
-            if found is None:
-                unknown.append(fingerprint)
-            else:
-                aliases[fingerprint], before[found[0]] = found
+        for fingerprint, one in found.items():
+            if one is not None and one[0] not in changed:
+                aliases[fingerprint], before[one[0]] = one
+                continue
+            self.known.drop(fingerprint)
+            unknown.append(fingerprint)
         room = 0
         if unknown:
             aliases.update((row[0], row[1]) for row in await db.among(_ALIASES, unknown))
@@ -223,7 +235,7 @@ class Intake:
 
     async def _advance(
         self,
-        db: Statements,
+        db: Receiving,
         before: Mapping[str, Known],
         arrivals: Mapping[str, Arrival],
         how: Reception,
@@ -251,13 +263,14 @@ class Intake:
             )
             group = taken.group
             same = known is not None and says_the_same(group, known.group)
-            after.append(Known(group, known.more if known is not None and same else more_of(group)))
+            more = known.more if known is not None and same else more_of(group)
+            after.append(Known(group, more, db.stamp))
             changes.extend(taken.changes)
             hours.extend(
                 (group_id, at, number, int(taken.flagged and at == hour))
                 for at, number in arrival.hours.items()
             )
-        await db.many(PUT_GROUP, [group_row(group, more) for group, more in after])
+        await db.many(PUT_GROUP, [group_row(one.group, one.more) for one in after])
         await db.many(PUT_HOUR, hours)
         for one in after:
             self.known.wrote(one)

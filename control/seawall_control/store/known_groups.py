@@ -1,7 +1,9 @@
 """Groups as this process last read or wrote them, so that an event of a known group costs no question.
 
 What a transaction wrote counts once the transaction is committed; when it is not, everything is forgotten and
-read again. Whoever changes groups in another way says so with `forget`.
+read again. Whoever changes groups in another way says so with `forget`. Where other processes change groups,
+too, a group counts only while the stamp on its row is still ours (`Receiving.changed`): all that is done to a
+group or to the fingerprints that lead to it writes its row.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ class Known(NamedTuple):
 
     group: Group
     more: str
+    stamp: int = 0
+    """Which transaction wrote it, where others write too."""
 
 
 class KnownGroups:
@@ -47,6 +51,10 @@ class KnownGroups:
             self._aliases[fingerprint] = group_id
         self._groups[group_id] = found
 
+    def drop(self, fingerprint: str) -> None:
+        """Forget what a fingerprint leads to."""
+        self._groups.pop(self._aliases.pop(fingerprint, fingerprint), None)
+
     def wrote(self, found: Known) -> None:
         """Take in what the transaction that is under way wrote, after everything else in it."""
         self._written[found.group.id] = found
@@ -57,6 +65,7 @@ class KnownGroups:
             self.forget()
             return
         for group_id, found in self._written.items():
+            self._aliases.pop(group_id, None)
             if len(found.more) > MAX_TEXT:
                 self._groups.pop(group_id, None)
                 continue

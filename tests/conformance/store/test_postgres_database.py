@@ -20,6 +20,7 @@ from seawall_control.domain.errors import (
     StoreRefused,
     StoreUnavailable,
 )
+from seawall_control.domain.events import Batch
 from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.domain.groups import GroupState
 from seawall_control.domain.records import Put
@@ -361,3 +362,23 @@ async def test_check_finds_what_is_wrong(store: PostgresStore) -> None:
     found = await store.findings()
     assert len(found) == 2
     assert "events_by_component" in found[0] and "off by 2" in found[1]
+
+
+async def test_row_that_is_there_against_all_that_is_known_is_left_out(
+    store: PostgresStore, url: str
+) -> None:
+    """A number of a spool that was stored behind our back: the others of the batch are stored with care, and
+    the batch is not refused for ever; alone and with others.
+    """
+    admin = await asyncpg.connect(url)
+    for first in (1, 101):
+        batch = Batch("p", f"s{first}", tuple((n, event(first + n, proxy="p")) for n in range(1, 6)))
+        await store.report([event(first + 50, proxy="p")])
+        await admin.execute(
+            "UPDATE events SET spool_id = $1, seq = 3 WHERE id = $2", batch.spool_id, event(first + 50).id
+        )
+        others = [store.report([event(first + 60 + n)]) for n in range(3 if first > 1 else 0)]
+        found = (await asyncio.gather(store.ingest(batch), *others))[0]
+        assert (found.through_seq, len(found.stored)) == (5, 5)  # type: ignore[attr-defined]
+    assert (await store.counts(at_us=0)).total == len(await store.events(EventQuery(EVERYTHING, 99))) == 13
+    await admin.close()

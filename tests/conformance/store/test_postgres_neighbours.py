@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 
 import asyncpg
@@ -11,8 +12,9 @@ import pytest
 from seawall_control.domain.errors import EtagMismatch
 from seawall_control.domain.events import Batch
 from seawall_control.domain.filters import EVERYTHING
+from seawall_control.domain.groups import merged, remarked, split
 from seawall_control.domain.records import Append, Delete, DocumentConflict, Put, broken_link
-from seawall_control.store.port import Elsewhere, EventQuery
+from seawall_control.store.port import Elsewhere, EventQuery, GroupQuery
 from seawall_control.store.postgres import PostgresStore, open_store
 from tests.conformance.store.test_port import draft, event
 from tests.kit.postgres import PostgresServer
@@ -98,6 +100,46 @@ async def test_bulk_changes_at_both_do_not_block_each_other(pair: Pair) -> None:
     assert resolved[0] + resolved[1] >= 4000  # type: ignore[operator]
     left = await one.events(EventQuery(EVERYTHING, 9999))
     assert (await one.counts(at_us=0)).total == len(left)
+
+
+async def test_groups_that_the_other_changed_are_seen(pair: Pair) -> None:
+    """Each remembers groups between transactions; what the other counts, assigns, merges, splits or deletes
+    counts all the same.
+    """
+    number = 0
+    dice = random.Random(7)
+    leads = {f"v1:{name}": f"v1:{name}" for name in "abcde"}
+    expected: dict[str, int] = {}
+    notes: dict[str, int] = {}
+    for _ in range(120):
+        store = dice.choice(pair)
+        one, other = dice.sample(sorted(leads), 2)
+        what = dice.random()
+        if what < 0.7:
+            prints = [dice.choice(sorted(leads)) for _ in range(dice.randrange(1, 5))]
+            events = [event(number + n, fingerprint=p) for n, p in enumerate(prints)]
+            number += len(prints)
+            await store.report(events)
+            for fingerprint in prints:
+                group = leads[fingerprint]
+                expected[group] = expected.get(group, 0) + 1
+        elif what < 0.8 and leads[one] in expected:
+            await store.change_group(leads[one], lambda group: remarked(group, "x", at_us=1, actor="ann"))
+            notes[leads[one]] = notes.get(leads[one], 0) + 1
+        elif what < 0.9 and leads[one] != leads[other] and {leads[one], leads[other]} <= expected.keys():
+            into, gone = leads[one], leads[other]
+            await store.merge_groups(into, [gone], lambda a, b: merged(a, b, at_us=1, actor="ann"))
+            expected[into] += expected.pop(gone)
+            notes[into] = notes.get(into, 0) + notes.pop(gone, 0)
+            leads.update((p, into) for p, group in leads.items() if group == gone)
+        elif leads[one] != one:
+            await store.split_group(leads[one], [one], lambda group: split(group, "x", at_us=1, actor="ann"))
+            leads[one] = one
+    for group_id, events_of_it in expected.items():
+        found = await dice.choice(pair).group(group_id)
+        remarks = sum(a.what == "note" for a in found.activity)
+        assert (found.events, remarks) == (events_of_it, notes.get(group_id, 0))
+    assert sum(group.events for group in await pair[0].groups(GroupQuery(EVERYTHING, 99))) == number
 
 
 async def test_each_is_told_what_the_other_changes(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from seawall_control.store.filter_sql import numbered
-from seawall_control.store.intake import INSERTED, Intake
+from seawall_control.store.intake import Intake
 from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
@@ -61,22 +61,6 @@ def _any_of(sql: str) -> str:
     return f"{sql.removesuffix('IN')}= ANY(?::text[])"
 
 
-_SMALL: Final = frozenset({"severity", "resolved", "kind", "category", "outcome"})
-_WIDE: Final = frozenset({"timestamp_us", "resolved_at_us", "latency_us", "policy_revision", "seq"})
-
-
-def _type(column: str) -> str:
-    return "smallint" if column in _SMALL else "bigint" if column in _WIDE else "text"
-
-
-# One statement whatever the number of events: a column is sent as one array.
-_INSERT: Final = (
-    f"INSERT INTO events ({', '.join(INSERTED)}) SELECT * FROM "
-    f"unnest({', '.join(f'${i}::{_type(column)}[]' for i, column in enumerate(INSERTED, start=1))}) "
-    "ON CONFLICT DO NOTHING"
-)
-
-
 class PostgresStatements:
     """A connection within a transaction as `Statements`."""
 
@@ -103,10 +87,6 @@ class PostgresStatements:
             # One statement whatever the number of rows, each column sent as one array: `executemany` has the
             # server run the statement once for each row.
             await self._db.execute(_unnested(sql, _kinds(rows[0])), *map(list, zip(*rows, strict=True)))
-
-    async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
-        """See `Receiving.insert_events`."""
-        await self._db.execute(_INSERT, *map(list, zip(*rows, strict=True)))
 
 
 class PostgresQuestions:

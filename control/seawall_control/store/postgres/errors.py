@@ -53,6 +53,11 @@ def is_bad_value(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
 
 
+def is_there_already(error: BaseException) -> bool:
+    """Tell whether a row was to be written whose like is there."""
+    return isinstance(error, pg.UniqueViolationError)
+
+
 def is_worth_repeating(error: BaseException) -> bool:
     """Tell whether the same transaction may go through the next time."""
     return isinstance(error, _AGAIN)

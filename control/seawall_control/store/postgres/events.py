@@ -15,7 +15,8 @@ from seawall_control.store import rows as r
 from seawall_control.store import witness
 from seawall_control.store.filter_sql import numbered, to_sql
 from seawall_control.store.port import EventQuery
-from seawall_control.store.postgres.adapter import Adapter, PostgresStatements
+from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.receiving import PostgresReceiving
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.rows import int64
 
@@ -43,15 +44,12 @@ class PostgresEvents(Adapter):
     async def _batches(
         self, db: Connection, sent: Sequence[tuple[Batch, Reception]]
     ) -> Sequence[Ingested | ControlError]:
-        # Other control planes change groups too.
-        self._intake.known.forget()
-        return await self._intake.batches(PostgresStatements(db), sent)
+        return await self._intake.batches(PostgresReceiving(db, self._writer.open), sent)
 
     async def _reports(
         self, db: Connection, sent: Sequence[tuple[Sequence[Event], Reception]]
     ) -> Sequence[Received]:
-        self._intake.known.forget()
-        return await self._intake.reports(PostgresStatements(db), sent)
+        return await self._intake.reports(PostgresReceiving(db, self._writer.open), sent)
 
     async def event(self, event_id: str) -> Event:
         """See `EventStore.event`."""

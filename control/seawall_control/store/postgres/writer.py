@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -57,6 +58,15 @@ _Outcome: TypeAlias = Outcome[Connection]
 _log = logging.getLogger("seawall.control.store")
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The transaction that is open."""
+
+    number: int
+    with_care: bool = False
+    """One of its changes failed before, and all are run again, each by itself."""
+
+
 class Writer(GroupCommit[Connection]):
     """Runs changes one after the other and commits them in groups."""
 
@@ -65,6 +75,7 @@ class Writer(GroupCommit[Connection]):
         self._target = target
         self._db: Connection | None = db
         self.server = server
+        self.open = Open(0)
         self._newest = len(migrations())
         self._wait_s = 0.0
         self._not_before_s = 0.0
@@ -150,7 +161,7 @@ class Writer(GroupCommit[Connection]):
 
     async def _transaction(self, db: Connection, group: list[_Job]) -> list[_Outcome]:
         """Run and commit a group. Raises with nothing changed, unless it says otherwise."""
-        number = await self._begun(db, group)
+        await self._begin(db, group, with_care=False)
         try:
             outcomes = [outcome for jobs in kinds(group) for outcome in await made(db, jobs)]
         except Exception as error:
@@ -158,9 +169,9 @@ class Writer(GroupCommit[Connection]):
             self.settled(False)
             if _ends_group(db, error):
                 raise
-            if len(group) == 1:
+            if len(group) == 1 and not errors.is_there_already(error):
                 return [_refused(group[0], error)]
-            number, outcomes = await self._one_by_one(db, group)
+            outcomes = await self._one_by_one(db, group)
         except BaseException as error:
             await self._roll_back(db, error)
             raise
@@ -168,7 +179,7 @@ class Writer(GroupCommit[Connection]):
             done = await db.execute("COMMIT")
         except Exception as error:
             self._drop()
-            if errors.is_lost(error) and await self._was_committed(number, error):
+            if errors.is_lost(error) and await self._was_committed(str(self.open.number), error):
                 self.settled(True)
                 return outcomes
             raise
@@ -177,23 +188,22 @@ class Writer(GroupCommit[Connection]):
         self.settled(True)
         return outcomes
 
-    async def _begun(self, db: Connection, group: list[_Job]) -> str:
-        """Begin a transaction that nobody comes between, and return its number."""
+    async def _begin(self, db: Connection, group: list[_Job], *, with_care: bool) -> None:
+        """Begin a transaction that nobody comes between."""
         await db.execute("BEGIN")
         try:
             areas = sorted({AREAS[area] for job in group for area in job.areas})
-            return str(await db.fetchval(_BEGIN, self.server.lock_class, areas))
+            number = await db.fetchval(_BEGIN, self.server.lock_class, areas)
         except BaseException as error:
             await self._roll_back(db, error)
             raise
+        self.open = Open(int(number), with_care)
 
-    async def _one_by_one(self, db: Connection, group: list[_Job]) -> tuple[str, list[_Outcome]]:
-        """Run the changes of a group of which one is refused, so that it leaves the others alone; return the
-        number of the transaction, too.
-        """
-        number = await self._begun(db, group)
+    async def _one_by_one(self, db: Connection, group: list[_Job]) -> list[_Outcome]:
+        """Run the changes of a group of which one is refused, so that it leaves the others alone."""
+        await self._begin(db, group, with_care=True)
         try:
-            return number, [await self._one(db, job) for job in group]
+            return [await self._one(db, job) for job in group]
         except BaseException as error:
             await self._roll_back(db, error)
             raise

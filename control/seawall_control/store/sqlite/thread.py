@@ -8,7 +8,7 @@ run to its end by one step.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,6 +76,15 @@ class SqliteStatements:
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """See `Statements.many`."""
         self._db.executemany(sql, rows)
+
+    @property
+    def stamp(self) -> int:
+        """See `Receiving.stamp`: nobody else writes."""
+        return 0
+
+    async def changed(self, stamps: Mapping[str, int]) -> Collection[str]:
+        """See `Receiving.changed`."""
+        return ()
 
     async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
         """See `Receiving.insert_events`."""
