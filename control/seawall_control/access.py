@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,9 @@ from seawall_control.listening import (
 from seawall_control.services import audit_head
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.audit_head import HeadFile
-from seawall_control.services.authority import Authority, utc
+from seawall_control.services.authorities import Authorities
+from seawall_control.services.authority import utc
+from seawall_control.services.authority_rotation import AuthorityRotation
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.enrolment import (
@@ -60,6 +63,8 @@ class AccessSettings:
     tls: TlsSettings = field(default_factory=TlsSettings)
     proxy_grpc_address: str = ""
     """`host:port` where proxies connect; empty: where everybody does."""
+    node_certificate_hours: float = 168.0
+    """How long a proxy's certificate is valid; it is renewed at half of that."""
     key_file: Path | None = None
     """Keys of the store; default is a file beside the authority's."""
     audit_days: float = 365.0
@@ -108,14 +113,25 @@ class Access:
         self._clock = clock
         tls, proxies = settings.tls, settings.proxy_grpc_address
         folder = data_dir / AUTHORITY_FOLDER
-        authority = Authority.open(folder, utc(clock.now_us()))
-        self.protection = Protection(tls, authority, folder, clock, grpc=grpc, http=http, proxies=proxies)
+        self._authorities = Authorities(folder, utc(clock.now_us()))
+        self.protection = Protection(
+            tls, self._authorities, folder, clock, grpc=grpc, http=http, proxies=proxies
+        )
         self._keys = keys
         self._reseal = reseal
         head = HeadFile(store, folder / audit_head.FILE_NAME)
         self.audit = AuditLog(store, clock, keys=keys.keys, head=head)
         self.tokens = TokenService(store, clock, background)
-        self.enrolment = EnrolmentService(store, authority, clock, dismiss)
+        self.enrolment = EnrolmentService(
+            store,
+            self._authorities,
+            clock,
+            dismiss,
+            life=timedelta(hours=settings.node_certificate_hours),
+        )
+        self.rotation = AuthorityRotation(
+            store, self._authorities, clock, self._reissue, own=tls.proxy_client_ca_file is None
+        )
         self.gate = Gate(
             settings.gate,
             self.tokens,
@@ -130,7 +146,9 @@ class Access:
         """Register the services of access; return what every registered method asks of its callers."""
         served.add(
             admin_access_pb2_grpc.add_AccessServiceServicer_to_server,
-            AccessServicer(self.tokens, self.enrolment, self.audit, self._keys, self._reseal, self._clock),
+            AccessServicer(
+                self.tokens, self.enrolment, self.rotation, self.audit, self._keys, self._reseal, self._clock
+            ),
         )
         served.add(
             enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self.enrolment)
@@ -167,6 +185,7 @@ class Access:
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return what has to run beside, by name."""
         found: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "authority": lambda: self._authorities.run(self._clock, self._reissue),
             "enrolment-tidy": lambda: run_tidy(self.enrolment),
         }
         if self.settings.audit_days > 0:
@@ -178,6 +197,10 @@ class Access:
         if self.protection.own_certificate is not None:
             found["own-certificate"] = self.protection.own_certificate.run
         return found
+
+    def _reissue(self) -> None:
+        if self.protection.own_certificate is not None:
+            self.protection.own_certificate.follow()
 
     def announce(self, *addresses: str) -> None:
         """Say in the log who may call."""

@@ -46,6 +46,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="a gRPC address for proxies alone; with TLS they show certificates there",
     )
+    parser.add_argument(
+        "--node-certificate-hours",
+        type=float,
+        default=168.0,
+        metavar="HOURS",
+        help="how long a proxy's certificate is valid, 0.1 to 8760; it is renewed at half of that; default "
+        "is a week",
+    )
     parser.add_argument("--tls", action="store_true", help="serve TLS with certificates of the own authority")
     parser.add_argument(
         "--tls-name",
@@ -69,6 +77,8 @@ def mistake(options: argparse.Namespace) -> str:
     """Return what does not fit together; empty when everything does."""
     if options.insecure and options.require_credentials:
         return "--insecure takes every call and --require-credentials none without one; choose"
+    if not 0.1 <= options.node_certificate_hours <= 8760:
+        return f"--node-certificate-hours must be from 0.1 to 8760, not {options.node_certificate_hours:g}"
     return ""
 
 
@@ -78,6 +88,7 @@ def settings_of(options: argparse.Namespace) -> AccessSettings:
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
         proxy_grpc_address=options.proxy_grpc,
+        node_certificate_hours=options.node_certificate_hours,
         key_file=Path(options.store_keys) if options.store_keys else None,
         audit_days=options.audit_days,
         tls=TlsSettings(

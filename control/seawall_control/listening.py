@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from seawall_control.api.tls import FollowedTls, TlsFiles
-from seawall_control.services.authority import Authority
+from seawall_control.services.authorities import TRUSTED, Authorities
 from seawall_control.services.edge import Clock
 from seawall_control.services.server_certificate import ServerCertificate, default_names
 
@@ -101,7 +101,7 @@ class Protection:
     def __init__(
         self,
         settings: TlsSettings,
-        authority: Authority,
+        authorities: Authorities,
         folder: Path,
         clock: Clock,
         *,
@@ -119,14 +119,14 @@ class Protection:
         wanted = settings.own or (bool(proxies) and settings.serves_proxies and not settings.proxy_cert_file)
         if wanted:
             names = (*default_names(grpc, http, proxies), *settings.names)
-            self.own_certificate = ServerCertificate(authority, folder, names, clock)
+            self.own_certificate = ServerCertificate(authorities, folder, names, clock)
             # Names may be others than at the last start.
             self.own_certificate.issue()
         if settings.serves:
             files = self._files(settings.cert_file, settings.key_file, settings.client_ca_file)
             self.admin = FollowedTls("gRPC and HTTP", files)
         if proxies and settings.serves_proxies:
-            client_ca = settings.proxy_client_ca_file or folder / "authority.pem"
+            client_ca = settings.proxy_client_ca_file or folder / TRUSTED
             files = self._files(settings.proxy_cert_file, settings.proxy_key_file, client_ca)
             self.proxies = FollowedTls("proxies' gRPC", files)
 

@@ -7,7 +7,7 @@ from typing import Final
 from seawall.v1 import admin_access_pb2 as pb
 from seawall.v1 import admin_access_pb2_grpc, options_pb2
 from seawall_control.api import audit_pages, codec
-from seawall_control.api.caller import current
+from seawall_control.api.caller import begun, current
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.access import Role
@@ -16,6 +16,7 @@ from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.tokens import Token
 from seawall_control.services.audit import AuditLog
+from seawall_control.services.authority_rotation import AuthorityRotation, RotationStatus
 from seawall_control.services.edge import Clock
 from seawall_control.services.enrolment import EnrolmentService
 from seawall_control.services.store_keys import Reseal, StoreKeys
@@ -23,6 +24,8 @@ from seawall_control.services.tokens import TokenService
 
 _SHORTEST_S: Final = 60.0
 _LONGEST_S: Final = 10 * 365 * 86400.0
+MOST_NAMED: Final = 1000
+"""Nodes that have not renewed, of which an answer names each."""
 _LONGEST_WAIT_S: Final = 7 * 86400.0
 
 
@@ -45,6 +48,18 @@ def _certificate(item: NodeCertificate) -> pb.NodeCertificate:
         create_time=codec.optional_time(item.created_us),
         expire_time=codec.optional_time(item.expires_us),
         revoke_time=codec.optional_time(item.revoked_us),
+        authority=item.authority,
+    )
+
+
+def _rotation(found: RotationStatus) -> pb.AuthorityRotation:
+    return pb.AuthorityRotation(
+        phase=codec.enum(pb.AuthorityPhase, found.phase),
+        fingerprint=found.fingerprint,
+        next_fingerprint=found.next_fingerprint,
+        behind=[_certificate(item) for item in found.behind[:MOST_NAMED]],
+        behind_count=len(found.behind),
+        renewed_count=found.renewed,
     )
 
 
@@ -68,12 +83,14 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         self,
         tokens: TokenService,
         enrolment: EnrolmentService,
+        rotation: AuthorityRotation,
         log: AuditLog,
         keys: StoreKeys,
         reseal: Reseal,
         clock: Clock,
     ) -> None:
         """`reseal` seals all secrets with the current key."""
+        self._rotation = rotation
         self._keys = keys
         self._reseal = reseal
         self._tokens = tokens
@@ -166,9 +183,43 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
     async def GetAuthority(
         self, request: pb.GetAuthorityRequest, context: Context
     ) -> pb.GetAuthorityResponse:
-        """Return the authority's certificate."""
-        authority = self._enrolment.authority
-        return pb.GetAuthorityResponse(certificate=authority.pem, fingerprint=authority.fingerprint)
+        """Return the certificates of the authorities that are trusted."""
+        found = self._enrolment.authorities
+        return pb.GetAuthorityResponse(certificate=found.trusted_pem, fingerprint=found.serving.fingerprint)
+
+    async def GetAuthorityRotation(
+        self, request: pb.GetAuthorityRotationRequest, context: Context
+    ) -> pb.GetAuthorityRotationResponse:
+        """Return where a rotation is."""
+
+        async def work() -> pb.GetAuthorityRotationResponse:
+            return pb.GetAuthorityRotationResponse(rotation=_rotation(await self._rotation.status()))
+
+        return await answered(context, work())
+
+    async def RotateAuthority(
+        self, request: pb.RotateAuthorityRequest, context: Context
+    ) -> pb.RotateAuthorityResponse:
+        """Begin a rotation."""
+
+        async def work() -> pb.RotateAuthorityResponse:
+            await begun()
+            found = await self._rotation.rotate(prepare_only=request.prepare_only)
+            return pb.RotateAuthorityResponse(rotation=_rotation(found))
+
+        return await answered(context, work())
+
+    async def FinishAuthorityRotation(
+        self, request: pb.FinishAuthorityRotationRequest, context: Context
+    ) -> pb.FinishAuthorityRotationResponse:
+        """End a rotation."""
+
+        async def work() -> pb.FinishAuthorityRotationResponse:
+            await begun()
+            found = await self._rotation.finish(force=request.force)
+            return pb.FinishAuthorityRotationResponse(rotation=_rotation(found))
+
+        return await answered(context, work())
 
     async def ListAuditEntries(
         self, request: pb.ListAuditEntriesRequest, context: Context

@@ -46,6 +46,8 @@ class NodeCertificate:
     expires_us: int
     revoked_us: int = 0
     """0: it is good."""
+    authority: str = ""
+    """Fingerprint of the authority that issued it; empty: that of the time before this was kept."""
 
     @property
     def name(self) -> str:
@@ -108,6 +110,7 @@ def encoded_certificate(certificate: NodeCertificate) -> str:
             "created_us": certificate.created_us,
             "expires_us": certificate.expires_us,
             "revoked_us": certificate.revoked_us,
+            "authority": certificate.authority,
         },
         separators=(",", ":"),
     )
@@ -123,4 +126,5 @@ def decoded_certificate(name: str, body: str) -> NodeCertificate:
         created_us=int(value["created_us"]),
         expires_us=int(value["expires_us"]),
         revoked_us=int(value["revoked_us"]),
+        authority=str(value.get("authority", "")),
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -56,9 +57,9 @@ class Authority:
         """SHA-256 of the DER form, in hexadecimal."""
 
     @classmethod
-    def open(cls, folder: Path, now: datetime) -> Authority:
-        """Read the authority of a folder, or make one there. Raise `AuthorityUnusable`."""
-        key_path, path = folder / "authority.key", folder / "authority.pem"
+    def open(cls, folder: Path, now: datetime, *, name: str = "authority") -> Authority:
+        """Read an authority of a folder, or make one there. Raise `AuthorityUnusable`."""
+        key_path, path = folder / f"{name}.key", folder / f"{name}.pem"
         if not key_path.exists() and not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             key = ec.generate_private_key(ec.SECP256R1())
@@ -70,8 +71,8 @@ class Authority:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
         except (OSError, ValueError, TypeError) as error:
             raise AuthorityUnusable(
-                f"the certificate authority in {folder} cannot be read ({error}); restore authority.key and "
-                "authority.pem from a backup, or remove both and enrol every proxy again"
+                f"the certificate authority in {folder} cannot be read ({error}); restore {key_path.name} "
+                f"and {path.name} from a backup, or remove both and enrol every proxy again"
             ) from error
         if not isinstance(loaded, ec.EllipticCurvePrivateKey) or (
             loaded.public_key() != certificate.public_key()
@@ -150,6 +151,16 @@ def node_and_serial(pem: str) -> tuple[str, str]:
 def expiry_us(pem: bytes) -> int:
     """Return when the first certificate of a file expires. Raise ValueError."""
     return int(x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp() * 1e6)
+
+
+def is_issued_by(pem: bytes, authority_pem: bytes) -> bool:
+    """Tell whether an authority has signed the first certificate of a file. Raise ValueError."""
+    authority = x509.load_pem_x509_certificate(authority_pem)
+    try:
+        x509.load_pem_x509_certificate(pem).verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:

@@ -28,12 +28,13 @@ from seawall_control.domain.errors import ControlError, NotFound, PreconditionFa
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import checked_node
 from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
+from seawall_control.services.authorities import Authorities
 from seawall_control.services.authority import Authority, Issued, node_and_serial, utc
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import RecordStore
 
 FRESH_S: Final = 2.0
-LIFE_DAYS: Final = 7.0
+LIFE: Final = timedelta(days=7)
 """Of a proxy's certificate. Renewed at half of it, so that a control plane may be away for half a week."""
 RENEWALS_AT_ONCE: Final = 8
 """Renewals of one certificate that may meet in the store."""
@@ -53,15 +54,23 @@ class EnrolmentService:
     """Tokens and certificates of proxies. `dismiss` ends the stream of a node."""
 
     def __init__(
-        self, store: RecordStore, authority: Authority, clock: Clock, dismiss: Callable[[str], None]
+        self,
+        store: RecordStore,
+        authorities: Authorities,
+        clock: Clock,
+        dismiss: Callable[[str], None],
+        *,
+        life: timedelta = LIFE,
     ) -> None:
+        """`life` is how long a proxy's certificate is valid."""
         self._store = store
         self._clock = clock
         self._dismiss = dismiss
         self._revoked: frozenset[str] = frozenset()
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
-        self.authority = authority
+        self._life = life
+        self.authorities = authorities
 
     # ------------------------------------------------------------------------------------------------ tokens
 
@@ -87,7 +96,7 @@ class EnrolmentService:
         )
         put = Put(WAITING_KIND, token.digest, enrolment.encoded_token(token), expected=0)
         await self._store.commit([put], at_us=now_us)
-        return token, enrolment.pinned(secret, self.authority.fingerprint)
+        return token, enrolment.pinned(secret, self.authorities.serving.fingerprint)
 
     async def enrol(self, caller: Caller, csr_pem: str) -> Welcome:
         """Use a token up and issue the first certificate, both or neither. Raise `InvalidRequest` (the token
@@ -96,13 +105,15 @@ class EnrolmentService:
         document = await self._store.document(WAITING_KIND, caller.credential)
         if document is None:
             raise _used()
-        issued, put = self._issue(csr_pem, caller.node)
+        serving = self.authorities.serving
+        # By the one that the token names and the control plane shows; the next is learnt by renewing.
+        issued, put = self._issue(serving, csr_pem, caller.node)
         spend = Delete(WAITING_KIND, caller.credential, expected=document.version)
         try:
             await self._store.commit([spend, put], at_us=self._clock.now_us())
         except DocumentConflict:
             raise _used() from None
-        return Welcome(issued, self.authority.pem)
+        return Welcome(issued, serving.pem)
 
     async def renew(self, caller: Caller, csr_pem: str) -> Welcome:
         """Issue the next certificate of a node. Raise `InvalidRequest` or `PreconditionFailed`, and
@@ -110,7 +121,7 @@ class EnrolmentService:
         """
         if caller.kind != "certificate":
             raise PreconditionFailed("a certificate is renewed on a connection that shows the one before it")
-        issued, put = self._issue(csr_pem, caller.node)
+        issued, put = self._issue(self.authorities.renewing, csr_pem, caller.node)
         shown = f"{caller.node}:{caller.credential}"
         for _ in range(RENEWALS_AT_ONCE):
             changes: list[Change] = [put]
@@ -124,18 +135,21 @@ class EnrolmentService:
                 await self._store.commit(changes, at_us=self._clock.now_us())
             except DocumentConflict:
                 continue
-            return Welcome(issued, self.authority.pem)
+            return Welcome(issued, self.authorities.trusted_pem)
         raise PreconditionFailed(
             f"the certificate of node {caller.node!r} is being renewed by several at once; do two proxies "
             "share a folder of identity?"
         )
 
-    def _issue(self, csr_pem: str, node: str) -> tuple[Issued, Put]:
+    def _issue(self, authority: Authority, csr_pem: str, node: str) -> tuple[Issued, Put]:
         now_us = self._clock.now_us()
-        life = timedelta(days=LIFE_DAYS)
-        issued = self.authority.issue_node(csr_pem, node, now=utc(now_us), life=life)
+        issued = authority.issue_node(csr_pem, node, now=utc(now_us), life=self._life)
         record = NodeCertificate(
-            node=node, serial=issued.serial, created_us=now_us, expires_us=issued.expires_us
+            node=node,
+            serial=issued.serial,
+            created_us=now_us,
+            expires_us=issued.expires_us,
+            authority=authority.fingerprint,
         )
         return issued, Put(CERTIFICATE_KIND, record.name, enrolment.encoded_certificate(record), expected=0)
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from seawall_control.services.authority import SERVER_DAYS, Authority, expiry_us, utc, write_private
+from seawall_control.services.authorities import Authorities
+from seawall_control.services.authority import SERVER_DAYS, expiry_us, is_issued_by, utc, write_private
 from seawall_control.services.edge import Clock
 
 LOOK_EVERY_S: Final = 3600.0
@@ -29,8 +30,8 @@ def default_names(*addresses: str) -> tuple[str, ...]:
 class ServerCertificate:
     """Keeps `server.pem` and `server.key` in a folder."""
 
-    def __init__(self, authority: Authority, folder: Path, names: Sequence[str], clock: Clock) -> None:
-        self._authority = authority
+    def __init__(self, authorities: Authorities, folder: Path, names: Sequence[str], clock: Clock) -> None:
+        self._authorities = authorities
         self._names = names
         self._clock = clock
         self.cert = folder / "server.pem"
@@ -38,23 +39,32 @@ class ServerCertificate:
 
     def issue(self) -> None:
         """Write a new pair: the key first, so that a reader between the two sees that they do not fit."""
-        issued, key = self._authority.issue_server(self._names, now=utc(self._clock.now_us()))
+        issued, key = self._authorities.serving.issue_server(self._names, now=utc(self._clock.now_us()))
         write_private(self.key, key)
         write_private(self.cert, issued.pem.encode(), mode=0o644)
 
     def is_due(self) -> bool:
-        """Tell whether half of the certificate's time has passed, or it cannot be read."""
+        """Tell whether half of the certificate's time has passed, its authority is no longer the serving one,
+        or it cannot be read.
+        """
         try:
-            return expiry_us(self.cert.read_bytes()) - self._clock.now_us() < RENEW_BEFORE_US
+            pem = self.cert.read_bytes()
+            if not is_issued_by(pem, self._authorities.serving.pem.encode()):
+                return True
+            return expiry_us(pem) - self._clock.now_us() < RENEW_BEFORE_US
         except (OSError, ValueError):
             return True
+
+    def follow(self) -> None:
+        """Issue a new pair if it is due. For a thread."""
+        if self.is_due():
+            self.issue()
 
     async def run(self) -> None:
         """Renew in time, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
-                if await asyncio.to_thread(self.is_due):
-                    await asyncio.to_thread(self.issue)
+                await asyncio.to_thread(self.follow)
             except OSError as error:
                 _log.error("the control plane's certificate cannot be renewed: %s", error)

@@ -131,7 +131,7 @@ async def test_the_grpc_listener_takes_a_renewed_certificate_up(plane: ControlPl
 
 async def test_enrolling_takes_an_enrolment_token(plane: ControlPlane) -> None:
     """The local user, who may do everything else, is no enrollee: no node is named."""
-    ca = plane.access.enrolment.authority.pem.encode()
+    ca = plane.access.enrolment.authorities.trusted_pem.encode()
     async with grpc.aio.secure_channel(plane.addresses.grpc, grpc.ssl_channel_credentials(ca)) as channel:
         stub = enrolment_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
         with pytest.raises(grpc.aio.AioRpcError) as refused:

@@ -14,7 +14,8 @@ from seawall_control.domain import tokens
 from seawall_control.domain.access import Role
 from seawall_control.domain.enrolment import unpinned
 from seawall_control.domain.errors import InvalidRequest, NotFound, PreconditionFailed, Unauthenticated
-from seawall_control.services.authority import Authority, utc
+from seawall_control.services.authorities import Authorities
+from seawall_control.services.authority import utc
 from seawall_control.services.enrolment import (
     CertificateCredentials,
     EnrolmentCredentials,
@@ -47,7 +48,7 @@ class House:
         self.clock = Clock()
         self.store = MemoryStore()
         self.dismissed: list[str] = []
-        authority = Authority.open(folder, utc(self.clock.now_us()))
+        authority = Authorities(folder, utc(self.clock.now_us()))
         self.service = EnrolmentService(self.store, authority, self.clock, self.dismissed.append)
         self.tokens = EnrolmentCredentials(self.service, self.clock)
         self.certificates = CertificateCredentials(self.service, self.clock, own=True)
@@ -56,7 +57,7 @@ class House:
         """Return the secret of a new token."""
         _, text = await self.service.create_token(node, ttl_s=ttl_s, created_by="test")
         secret, fingerprint = unpinned(text)
-        assert fingerprint == self.service.authority.fingerprint
+        assert fingerprint == self.service.authorities.serving.fingerprint
         return secret
 
     async def enrol(self, secret: str) -> Welcome:
@@ -225,7 +226,7 @@ async def test_a_revocation_elsewhere_is_heard(house: House) -> None:
     """Another control plane on the same store, two seconds later."""
     welcome = await house.enrol(await house.token())
     caller = await house.certificates.authenticate(welcome.issued.pem, "")
-    elsewhere = EnrolmentService(house.store, house.service.authority, house.clock, lambda _: None)
+    elsewhere = EnrolmentService(house.store, house.service.authorities, house.clock, lambda _: None)
     await elsewhere.revoke("proxy-1")
     house.clock.now += 2
     assert not await house.certificates.still_valid(caller)
@@ -233,7 +234,7 @@ async def test_a_revocation_elsewhere_is_heard(house: House) -> None:
 
 async def test_a_certificate_that_nobody_registered_is_refused(house: House) -> None:
     """Although the authority signed it: whoever stole only the key makes no proxy unnoticed."""
-    issued = house.service.authority.issue_node(
+    issued = house.service.authorities.serving.issue_node(
         csr(), "ghost", now=utc(house.clock.now_us()), life=timedelta(days=1)
     )
     with pytest.raises(Unauthenticated, match="not registered"):

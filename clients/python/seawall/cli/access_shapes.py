@@ -30,6 +30,19 @@ def certificate(item: admin_access_pb2.NodeCertificate) -> Shape:
     }
 
 
+def rotation(found: admin_access_pb2.AuthorityRotation) -> Shape:
+    """Return where a change of the authority is."""
+    phase = admin_access_pb2.AuthorityPhase.Name(found.phase).removeprefix("AUTHORITY_PHASE_").lower()
+    return {
+        "phase": phase,
+        "fingerprint": found.fingerprint,
+        "next_fingerprint": found.next_fingerprint,
+        "renewed": found.renewed_count,
+        "behind": [certificate(item) for item in found.behind],
+        "behind_count": found.behind_count,
+    }
+
+
 def audit_entry(item: admin_access_pb2.AuditEntry) -> Shape:
     """Return an entry of the audit journal."""
     return {

@@ -28,6 +28,7 @@ _VALUES: Final[tuple[tuple[str, str, str], ...]] = (
     ("--proxy-tls-cert", "FILE", "Serve this certificate to proxies, not one of the own authority."),
     ("--proxy-tls-key", "FILE", "Its private key."),
     ("--proxy-tls-client-ca", "FILE", "Proxies must show a certificate of this authority, not the own."),
+    ("--node-certificate-hours", "HOURS", "How long a proxy's certificate is valid; default 168."),
     ("--store-keys", "FILE", "Keys of the store, made at the first start; default authority/store.keys."),
     ("--audit-days", "DAYS", "Delete audit entries older than this; default 365, 0 keeps them."),
     (

@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "heal": ("heal:heal", "See and set runbooks, answer what they propose, diagnose."),
     "tokens": ("tokens:tokens", "Make, list and revoke API tokens."),
     "enrol": ("enrol:enrol", "Give proxies their identity, list and revoke it."),
+    "authority": ("authority:authority", "Change the control plane's certificate authority."),
     "audit": ("audit:audit", "Read and verify the record of who changed what."),
     "keys": ("keys:keys", "See and change the keys of the store's secrets and of the audit's seal."),
     "backup": ("backup:backup", "Copy the control plane's store to a file, while it runs."),

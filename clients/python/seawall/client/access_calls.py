@@ -64,6 +64,26 @@ def get_authority() -> Call[pb.GetAuthorityResponse]:
     return Call("/seawall.v1.AccessService/GetAuthority", request, pb.GetAuthorityResponse)
 
 
+def get_authority_rotation() -> Call[pb.GetAuthorityRotationResponse]:
+    """Where a change of the authority is."""
+    request = pb.GetAuthorityRotationRequest()
+    return Call("/seawall.v1.AccessService/GetAuthorityRotation", request, pb.GetAuthorityRotationResponse)
+
+
+def rotate_authority(*, prepare_only: bool) -> Call[pb.RotateAuthorityResponse]:
+    """Begin to change the authority."""
+    request = pb.RotateAuthorityRequest(prepare_only=prepare_only)
+    return Call("/seawall.v1.AccessService/RotateAuthority", request, pb.RotateAuthorityResponse)
+
+
+def finish_authority_rotation(*, force: bool) -> Call[pb.FinishAuthorityRotationResponse]:
+    """End a change of the authority."""
+    request = pb.FinishAuthorityRotationRequest(force=force)
+    return Call(
+        "/seawall.v1.AccessService/FinishAuthorityRotation", request, pb.FinishAuthorityRotationResponse
+    )
+
+
 def export_audit(after: int, page_token: str) -> Call[pb.ListAuditEntriesResponse]:
     """One page of the audit journal as it is chained, the oldest first."""
     request = pb.ListAuditEntriesRequest(

@@ -9,6 +9,7 @@ from seawall.client import access_calls as calls
 from seawall.client.calls import Seconds
 from seawall.v1.admin_access_pb2 import (
     AuditEntry,
+    AuthorityRotation,
     CreateEnrolmentTokenResponse,
     CreateTokenResponse,
     GetAuthorityResponse,
@@ -121,3 +122,17 @@ class Access:
         that is lost.
         """
         return self._run.unary(calls.rotate_key(prepare_only=prepare_only, accept_loss=accept_loss))
+
+    def authority_rotation(self) -> AuthorityRotation:
+        """Return where a change of the authority is, and which nodes have not renewed yet."""
+        return self._run.unary(calls.get_authority_rotation()).rotation
+
+    def rotate_authority(self, *, prepare_only: bool = False) -> AuthorityRotation:
+        """Make another authority beside the one that serves, for proxies that renew; or only prepare it, so
+        that the folder can be copied to other control planes first.
+        """
+        return self._run.unary(calls.rotate_authority(prepare_only=prepare_only)).rotation
+
+    def finish_authority_rotation(self, *, force: bool = False) -> AuthorityRotation:
+        """Trust the next authority alone; `force` also while nodes have not renewed."""
+        return self._run.unary(calls.finish_authority_rotation(force=force)).rotation

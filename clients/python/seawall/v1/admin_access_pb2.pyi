@@ -4,12 +4,24 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from seawall.v1 import options_pb2 as _options_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class AuthorityPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUTHORITY_PHASE_UNSPECIFIED: _ClassVar[AuthorityPhase]
+    AUTHORITY_PHASE_NONE: _ClassVar[AuthorityPhase]
+    AUTHORITY_PHASE_PREPARED: _ClassVar[AuthorityPhase]
+    AUTHORITY_PHASE_RENEWING: _ClassVar[AuthorityPhase]
+AUTHORITY_PHASE_UNSPECIFIED: AuthorityPhase
+AUTHORITY_PHASE_NONE: AuthorityPhase
+AUTHORITY_PHASE_PREPARED: AuthorityPhase
+AUTHORITY_PHASE_RENEWING: AuthorityPhase
 
 class Key(_message.Message):
     __slots__ = ("name", "current", "available")
@@ -250,18 +262,70 @@ class CreateEnrolmentTokenResponse(_message.Message):
     def __init__(self, secret: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class NodeCertificate(_message.Message):
-    __slots__ = ("node", "serial", "create_time", "expire_time", "revoke_time")
+    __slots__ = ("node", "serial", "create_time", "expire_time", "revoke_time", "authority")
     NODE_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     REVOKE_TIME_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     node: str
     serial: str
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     revoke_time: _timestamp_pb2.Timestamp
-    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoke_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    authority: str
+    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoke_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., authority: _Optional[str] = ...) -> None: ...
+
+class AuthorityRotation(_message.Message):
+    __slots__ = ("phase", "fingerprint", "next_fingerprint", "behind", "behind_count", "renewed_count")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RENEWED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    phase: AuthorityPhase
+    fingerprint: str
+    next_fingerprint: str
+    behind: _containers.RepeatedCompositeFieldContainer[NodeCertificate]
+    behind_count: int
+    renewed_count: int
+    def __init__(self, phase: _Optional[_Union[AuthorityPhase, str]] = ..., fingerprint: _Optional[str] = ..., next_fingerprint: _Optional[str] = ..., behind: _Optional[_Iterable[_Union[NodeCertificate, _Mapping]]] = ..., behind_count: _Optional[int] = ..., renewed_count: _Optional[int] = ...) -> None: ...
+
+class GetAuthorityRotationRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetAuthorityRotationResponse(_message.Message):
+    __slots__ = ("rotation",)
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    rotation: AuthorityRotation
+    def __init__(self, rotation: _Optional[_Union[AuthorityRotation, _Mapping]] = ...) -> None: ...
+
+class RotateAuthorityRequest(_message.Message):
+    __slots__ = ("prepare_only",)
+    PREPARE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    prepare_only: bool
+    def __init__(self, prepare_only: _Optional[bool] = ...) -> None: ...
+
+class RotateAuthorityResponse(_message.Message):
+    __slots__ = ("rotation",)
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    rotation: AuthorityRotation
+    def __init__(self, rotation: _Optional[_Union[AuthorityRotation, _Mapping]] = ...) -> None: ...
+
+class FinishAuthorityRotationRequest(_message.Message):
+    __slots__ = ("force",)
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    force: bool
+    def __init__(self, force: _Optional[bool] = ...) -> None: ...
+
+class FinishAuthorityRotationResponse(_message.Message):
+    __slots__ = ("rotation",)
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    rotation: AuthorityRotation
+    def __init__(self, rotation: _Optional[_Union[AuthorityRotation, _Mapping]] = ...) -> None: ...
 
 class ListCertificatesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "node")

@@ -70,6 +70,21 @@ class AccessServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.FromString,
                 _registered_method=True)
+        self.GetAuthorityRotation = channel.unary_unary(
+                '/seawall.v1.AccessService/GetAuthorityRotation',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationResponse.FromString,
+                _registered_method=True)
+        self.RotateAuthority = channel.unary_unary(
+                '/seawall.v1.AccessService/RotateAuthority',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityResponse.FromString,
+                _registered_method=True)
+        self.FinishAuthorityRotation = channel.unary_unary(
+                '/seawall.v1.AccessService/FinishAuthorityRotation',
+                request_serializer=seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationResponse.FromString,
+                _registered_method=True)
         self.ListAuditEntries = channel.unary_unary(
                 '/seawall.v1.AccessService/ListAuditEntries',
                 request_serializer=seawall_dot_v1_dot_admin__access__pb2.ListAuditEntriesRequest.SerializeToString,
@@ -145,6 +160,28 @@ class AccessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuthorityRotation(self, request, context):
+        """Where a change of the authority is, and which proxies still depend on the old one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateAuthority(self, request, context):
+        """Make another authority beside the one that serves: both are trusted, and proxies that renew get certificates of the
+        next one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishAuthorityRotation(self, request, context):
+        """Let the next authority take the place of the old one, which is trusted no more. Refused while proxies have not renewed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditEntries(self, request, context):
         """Entries of the audit journal, newest first.
         """
@@ -210,6 +247,21 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.GetAuthority,
                     request_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.SerializeToString,
+            ),
+            'GetAuthorityRotation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuthorityRotation,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationResponse.SerializeToString,
+            ),
+            'RotateAuthority': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateAuthority,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityResponse.SerializeToString,
+            ),
+            'FinishAuthorityRotation': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishAuthorityRotation,
+                    request_deserializer=seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationResponse.SerializeToString,
             ),
             'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEntries,
@@ -422,6 +474,87 @@ class AccessService:
             '/seawall.v1.AccessService/GetAuthority',
             seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRequest.SerializeToString,
             seawall_dot_v1_dot_admin__access__pb2.GetAuthorityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuthorityRotation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/GetAuthorityRotation',
+            seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.GetAuthorityRotationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateAuthority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/RotateAuthority',
+            seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.RotateAuthorityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishAuthorityRotation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AccessService/FinishAuthorityRotation',
+            seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__access__pb2.FinishAuthorityRotationResponse.FromString,
             options,
             channel_credentials,
             insecure,
