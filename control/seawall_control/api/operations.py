@@ -69,11 +69,19 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         self._version = version
 
     def _proxy(self, record: ProxyRecord) -> pb.Proxy:
+        beyond = self._fleet.beyond
         message = codec.proxy_message(
             record,
-            connected=self._fleet.is_connected(record.node),
+            connected=self._fleet.is_online(record.node),
             drifted=is_drifted(record, self._fleet.wanted_hash(record)),
         )
+        message.control_plane = "" if self._fleet.is_connected(record.node) else beyond.plane_of(record.node)
+        if message.control_plane:
+            numbers = beyond.numbers_of(record.node)
+            message.events_produced = numbers.events_produced
+            message.events_dropped = numbers.events_dropped
+            message.connections = numbers.connections
+            return message
         report = self._fleet.stats.report_of(record.node)
         message.events_produced = report.events_produced
         message.events_dropped = report.events_dropped
@@ -116,10 +124,12 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 request.window, name="window", default_s=_DEFAULT_WINDOW_S, low_s=1.0, high_s=600.0
             )
             states: dict[str, list[stats_pb2.BreakerState]] = {}
-            for breaker in self._fleet.stats.breakers(self._fleet.chosen(request.proxy)):
+            nodes = self._fleet.chosen(request.proxy)
+            beyond = None if request.proxy else self._fleet.beyond
+            for breaker in self._fleet.stats.breakers(nodes, beyond=beyond):
                 states.setdefault(breaker.route or breaker.name, []).append(breaker.state)
             summaries = self._fleet.stats.routes(
-                self._fleet.chosen(request.proxy), window_s=window_s, bounds_s=LATENCY_BOUNDS_S
+                nodes, window_s=window_s, bounds_s=LATENCY_BOUNDS_S, beyond=beyond
             )
             return pb.ListRouteStatsResponse(
                 routes=[
@@ -135,7 +145,9 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return statistics of clusters over the fleet."""
 
         async def work() -> pb.ListClusterStatsResponse:
-            found = self._fleet.stats.clusters(self._fleet.chosen(request.proxy))
+            found = self._fleet.stats.clusters(
+                self._fleet.chosen(request.proxy), beyond=None if request.proxy else self._fleet.beyond
+            )
             return pb.ListClusterStatsResponse(
                 clusters=[stats_codec.cluster_stats_message(*one) for one in found]
             )
@@ -149,7 +161,9 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
 
         async def work() -> pb.ListBreakersResponse:
             return pb.ListBreakersResponse(
-                breakers=self._fleet.stats.breakers(self._fleet.chosen(request.proxy))
+                breakers=self._fleet.stats.breakers(
+                    self._fleet.chosen(request.proxy), beyond=None if request.proxy else self._fleet.beyond
+                )
             )
 
         return await answered(context, work())

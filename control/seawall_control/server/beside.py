@@ -13,6 +13,7 @@ def loops(uses: Services) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     """Return the loops by name; none of them ends by itself."""
     return {
         "fleet": uses.fleet.run,
+        "fleet-sharing": uses.sharing.run,
         "leadership": uses.leads.run,
         "rollouts": uses.rollouts.run,
         "feed": uses.feed.run,

@@ -18,6 +18,7 @@ from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.fleet_sharing import FleetSharing
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.groups import GroupService
 from seawall_control.services.healing import runbooks as healing_runbooks
@@ -59,18 +60,20 @@ class Services:
         )
         self.event_views = EventViews(store, clock)
         run_id = ids.new()
+        name = _name(settings, run_id)
         self.runs = Runs(
             store,
             self.events,
             clock,
             self.background,
-            name=_name(settings, run_id),
+            name=name,
             run_id=run_id,
             version=version(),
         )
         self.fleet = Fleet(store, self.events, clock, ids, self.background, self.runs)
         self.leads = Leadership(store)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
+        self.sharing = FleetSharing(store, self.fleet, self.rollouts.judged, clock, name=name, run_id=run_id)
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
         self.policies = PolicyService(store, clock, self.rollouts)
         self.health = HealthService(store, self.events, self.fleet, clock)

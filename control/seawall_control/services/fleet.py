@@ -16,6 +16,7 @@ from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import (
     ControlError,
     NotFound,
+    PreconditionFailed,
     ShuttingDown,
     Superseded,
     TooManyStreams,
@@ -50,6 +51,7 @@ from seawall_control.services.background import Background
 from seawall_control.services.commands import CommandOutcome, Commands, unanswered
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.events import EventService
+from seawall_control.services.fleet_beyond import Beyond
 from seawall_control.services.fleet_stats import FleetStats
 from seawall_control.services.inheritance import document_of
 from seawall_control.services.proxy_saver import ProxySaver
@@ -69,6 +71,8 @@ REMEMBER_S: Final = 3600.0
 """How often the record of a connected proxy is written though nothing has changed but when it was seen."""
 LOOK_S: Final = 15.0
 """How often the record is read for proxies that are connected to other control planes."""
+LOOK_STAGED_S: Final = 2.0
+"""And while a rollout is under way."""
 MAX_AHEAD: Final = 1_000_000
 """A proxy that says it has a revision further ahead of the newest one is not believed."""
 FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
@@ -139,6 +143,8 @@ class Fleet:
         self._bodies: dict[tuple[str, int], bytes] = {}
         """Pushes of the revisions that are handed out, encoded once for all proxies."""
         self.stats = FleetStats(clock)
+        self.beyond = Beyond(clock)
+        """What is connected to other control planes on the same store."""
         self._due: dict[str, tuple[asyncio.TimerHandle, float]] = {}
         """When what was published in a set is pushed, and since when it waits."""
         self._saver = ProxySaver(store, background, self._known)
@@ -486,7 +492,7 @@ class Fleet:
         wanted = self.wanted(proxy) if newest is not None else None
         found = standing(
             proxy,
-            connected=proxy.node in self._sessions,
+            connected=self.is_online(proxy.node),
             wanted_hash=wanted.hash if wanted else proxy.applied_hash,
         )
         is_held = found is Standing.APPLIED and newest is not None and proxy.applied_hash != newest.hash
@@ -526,9 +532,18 @@ class Fleet:
         """Return the connected proxies that follow a set."""
         return [s.record for s in self._sessions.values() if s.record.policy_set == policy_set]
 
+    def everywhere(self, policy_set: str) -> list[ProxyRecord]:
+        """Return the proxies that follow a set and are connected here or to another control plane."""
+        others = (self._known.get(node) for node in self.beyond.nodes() if node not in self._sessions)
+        return [*self.of_set(policy_set), *(p for p in others if p and p.policy_set == policy_set)]
+
     def is_connected(self, node: str) -> bool:
-        """Whether a proxy's stream is open."""
+        """Whether a proxy's stream is open here."""
         return node in self._sessions
+
+    def is_online(self, node: str) -> bool:
+        """Whether a proxy's stream is open here or at another control plane."""
+        return node in self._sessions or bool(self.beyond.plane_of(node))
 
     @property
     def connected(self) -> int:
@@ -536,9 +551,13 @@ class Fleet:
         return len(self._sessions)
 
     def chosen(self, node: str) -> list[str]:
-        """Return one connected proxy, or all of them; none when that one is away. Raise `NotFound`."""
+        """Return one proxy that is connected here, or all of them; none when that one is away. Raise
+        `NotFound`, and `PreconditionFailed` for one that is connected to another control plane.
+        """
         if node:
             name = self.proxy(node).node
+            if elsewhere := self._elsewhere(name):
+                raise PreconditionFailed(f"proxy {name} {elsewhere}; ask that one")
             return [name] if self.is_connected(name) else []
         return sorted(self._sessions)
 
@@ -547,9 +566,16 @@ class Fleet:
     async def command(self, node: str, command: fleet_pb2.Command) -> list[CommandOutcome]:
         """Send a command to a proxy, or to all connected ones, and return what each made of it."""
         if node and not self.is_connected(self.proxy(node).node):
-            return [unanswered(node, "not connected")]
+            return [unanswered(node, self._elsewhere(node) or "not connected")]
         sessions = [self._sessions[name] for name in self.chosen(node)]
-        return list(await asyncio.gather(*(self._commands.send(session, command) for session in sessions)))
+        beyond = [] if node else sorted(set(self.beyond.nodes()) - set(self._sessions))
+        answers = await asyncio.gather(*(self._commands.send(session, command) for session in sessions))
+        return [*answers, *(unanswered(one, self._elsewhere(one)) for one in beyond)]
+
+    def _elsewhere(self, node: str) -> str:
+        """Return where a proxy is connected instead of here; empty when it is not."""
+        plane = "" if node in self._sessions else self.beyond.plane_of(node)
+        return f"is connected to control plane {plane}" if plane else ""
 
     def command_answered(self, session: Session, result: fleet_pb2.CommandResult) -> None:
         """Take a proxy's answer to a command."""
@@ -573,7 +599,8 @@ class Fleet:
             self._forget_gone()
             self._remember_again(now)
             if self._store.is_shared and now >= look_at:
-                look_at = now + LOOK_S
+                # Whoever judges a rollout waits for what the others' proxies have in effect.
+                look_at = now + (LOOK_STAGED_S if self._staged else LOOK_S)
                 self._background.start(self._look_around(), "seawall-look-around")
 
     def _forget_gone(self) -> None:

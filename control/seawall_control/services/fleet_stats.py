@@ -18,6 +18,7 @@ from seawall_control.domain.statistics import (
     summarise,
 )
 from seawall_control.services.edge import Clock
+from seawall_control.services.fleet_beyond import Beyond
 
 FORGET_S: Final = 900.0
 """Statistics of a proxy that is away are dropped after this; no window reaches back so far."""
@@ -76,10 +77,17 @@ class FleetStats:
         known = self._nodes.get(node)
         return known.history.latest() if known else None
 
-    def lately(self, nodes: Sequence[str], *, window_s: float) -> dict[str, Counters]:
-        """Return what came of each route's calls through these proxies in a window that ends now."""
+    def lately(
+        self, nodes: Sequence[str], *, window_s: float, beyond: Beyond | None = None
+    ) -> dict[str, Counters]:
+        """Return what came of each route's calls through these proxies, and through those of other control
+        planes, in a window that ends now.
+        """
         now = self._clock.monotonic_s()
         merged: dict[str, Counters] = {}
+        for others, _ in beyond.windows(window_s) if beyond is not None else ():
+            for route, counters in others.items():
+                merged[route] = added(merged[route], counters) if route in merged else counters
         for node in nodes:
             if known := self._nodes.get(node):
                 for route, counters in known.history.over(window_s, now=now)[0].items():
@@ -87,9 +95,14 @@ class FleetStats:
         return merged
 
     def routes(
-        self, nodes: Sequence[str], *, window_s: float, bounds_s: Sequence[float]
+        self,
+        nodes: Sequence[str],
+        *,
+        window_s: float,
+        bounds_s: Sequence[float],
+        beyond: Beyond | None = None,
     ) -> tuple[RouteSummary, ...]:
-        """Return statistics of routes over these proxies."""
+        """Return statistics of routes over these proxies, and over those of other control planes."""
         now = self._clock.monotonic_s()
         windows = []
         totals: dict[str, Counters] = {}
@@ -101,6 +114,11 @@ class FleetStats:
             windows.append(known.history.over(window_s, now=now))
             for route, counters in latest.routes.items():
                 totals[route] = added(totals[route], counters) if route in totals else counters
+        if beyond is not None:
+            windows += beyond.windows(window_s)
+            for routes in beyond.totals():
+                for route, counters in routes.items():
+                    totals[route] = added(totals[route], counters) if route in totals else counters
         return summarise(bounds_s, windows, totals)
 
     def window(self, nodes: Sequence[str], *, window_s: float) -> Mapping[str, Counters]:
@@ -113,9 +131,11 @@ class FleetStats:
                 found[route] = added(found[route], counters) if route in found else counters
         return found
 
-    def clusters(self, nodes: Sequence[str]) -> list[tuple[str, ClusterCounters, int]]:
-        """Return the clusters of these proxies by name: the sum of what was reported last, and of how many
-        proxies.
+    def clusters(
+        self, nodes: Sequence[str], *, beyond: Beyond | None = None
+    ) -> list[tuple[str, ClusterCounters, int]]:
+        """Return the clusters of these proxies, and of those of other control planes, by name: the sum of
+        what was reported last, and of how many proxies.
         """
         found: dict[str, tuple[ClusterCounters, int]] = {}
         for node in nodes:
@@ -125,6 +145,14 @@ class FleetStats:
                 found[cluster] = (
                     (counters, 1) if before is None else (added_clusters(before[0], counters), before[1] + 1)
                 )
+        for others in beyond.clusters() if beyond is not None else ():
+            for cluster, (counters, proxies) in others.items():
+                before = found.get(cluster)
+                found[cluster] = (
+                    (counters, proxies)
+                    if before is None
+                    else (added_clusters(before[0], counters), before[1] + proxies)
+                )
         return [(cluster, *found[cluster]) for cluster in sorted(found)]
 
     def spooled(self, nodes: Sequence[str]) -> tuple[int, float]:
@@ -133,9 +161,11 @@ class FleetStats:
         ages = (spool.oldest_age.ToTimedelta().total_seconds() for spool in found)
         return sum(spool.depth for spool in found), max(ages, default=0.0)
 
-    def breakers(self, nodes: Sequence[str]) -> list[stats_pb2.BreakerStatus]:
-        """Return the breakers of these proxies by name, then proxy."""
-        found = []
+    def breakers(
+        self, nodes: Sequence[str], *, beyond: Beyond | None = None
+    ) -> list[stats_pb2.BreakerStatus]:
+        """Return the breakers of these proxies, and of those of other control planes, by name, then proxy."""
+        found = [] if beyond is None else beyond.breakers()
         for node in nodes:
             for status in self.report_of(node).breakers:
                 copy = stats_pb2.BreakerStatus()

@@ -167,10 +167,6 @@ class FleetOperations:
             length_s=length_s, actor=actor, reason=reason, node=node, selector=selector
         )
         request_id = checked_request_id(request_id)
-        if request_id and request_id in self._all:
-            return self._all[request_id]
-        if node:
-            self._fleet.proxy(node)
         now_us = self._clock.now_us()
         operation = Operation(
             id=request_id or self._ids.new(),
@@ -184,6 +180,10 @@ class FleetOperations:
             create_time_us=now_us,
             end_time_us=now_us + int(length_s * MICROS),
         )
+        if operation.id in self._all:
+            return self._repeated(operation)
+        if node:
+            self._fleet.proxy(node)
         if validate_only:
             return replace(
                 operation, acks={p.node: Ack(boot_id=p.boot_id, ok=False) for p in self._targets(operation)}
@@ -192,10 +192,30 @@ class FleetOperations:
             raise PreconditionFailed(
                 f"{MAX_ACTIVE} operations are in effect; cancel one (`seawall operations list`)"
             )
-        await self._keep(operation, "started")
+        try:
+            await self._keep(operation, "started")
+        except DocumentConflict:
+            # Another control plane was asked the same at this moment; the operation is the one that it began.
+            await self.load()
+            begun = self._repeated(operation)
+            await self._carry_out(begun.id)
+            return self._all[begun.id]
         self._all[operation.id] = operation
         await self._carry_out(operation.id)
         return self._all[operation.id]
+
+    def _repeated(self, operation: Operation) -> Operation:
+        """Return the operation of this id. Raise `InvalidRequest` when that is another one."""
+        before = self._all[operation.id]
+        if (before.action, before.node, before.selector.text) != (
+            operation.action,
+            operation.node,
+            operation.selector.text,
+        ):
+            raise InvalidRequest(
+                f"request_id {operation.id} was used for another operation ({before.title}); use a new UUID"
+            )
+        return before
 
     async def cancel(self, operation_id: str, *, actor: str = "", reason: str = "") -> Operation:
         """End an operation everywhere. Raise `NotFound`, or `PreconditionFailed` when it has ended."""
@@ -307,7 +327,7 @@ class FleetOperations:
         )
 
     async def _keep(self, operation: Operation, what: str = "") -> None:
-        changes: list[Change] = [Put(KIND, operation.id, domain.encoded(operation))]
+        changes: list[Change] = [Put(KIND, operation.id, domain.encoded(operation), expected=0)]
         if what:
             changes.append(Append(TOPIC, domain.entry(operation, what)))
         await self._store.commit(changes, at_us=self._clock.now_us())

@@ -220,7 +220,7 @@ class Publishing:
                 rollout = step.staged.rollout
                 found.append(Publication(applied=made, rollout=rollout, targets=self._runs.first(rollout)))
             else:
-                targets = tuple(sorted(proxy.node for proxy in self._fleet.of_set(name)))
+                targets = tuple(sorted(proxy.node for proxy in self._fleet.everywhere(name)))
                 found.append(Publication(applied=made, targets=targets))
         followers = tuple(one for one in found[1:] if one.applied.changed)
         return replace(found[0], followers=followers)
@@ -260,7 +260,7 @@ class Publishing:
         assert run is not None
         rollout = run.rollout
         nodes = [proxy.node for proxy in self._fleet.of_set(rollout.policy_set)]
-        run.before = bounded(self._fleet.stats.lately(nodes, window_s=BEFORE_S))
+        run.before = bounded(self._fleet.stats.lately(nodes, window_s=BEFORE_S, beyond=self._fleet.beyond))
         await self._runs.book.keep(run.saved(), "created", actor=rollout.actor)
         # From here on the stable revision is all that anybody new is given.
         self._fleet.stage(step.run.rollout if step.run else rollout, run.stable)

@@ -15,11 +15,12 @@ from typing import Final
 from seawall_control.domain.errors import NotFound
 from seawall_control.domain.events import Severity
 from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.fleet_share import Judged
 from seawall_control.domain.revisions import Revision
 from seawall_control.domain.rollout.codec import Saved
 from seawall_control.domain.rollout.guards import compare
 from seawall_control.domain.rollout.machine import Member, Rollout, Seen, State
-from seawall_control.domain.rollout.meter import Meter, bounded
+from seawall_control.domain.rollout.meter import Meter, add_route, bounded
 from seawall_control.domain.rollout.strategy import is_member, threshold
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S, Counters
 from seawall_control.services.edge import Clock, derived_id
@@ -79,12 +80,15 @@ class Runs:
     # ------------------------------------------------------------------------------------------------ looking
 
     def measure(self, run: Run) -> None:
-        """Take in what proxies have said since the last look."""
+        """Take in what proxies have said since the last look. Those of other control planes are counted
+        there; how they start anew is on record.
+        """
         now_s = self._clock.monotonic_s()
-        for proxy in self._fleet.of_set(run.rollout.policy_set):
+        for proxy in self._fleet.everywhere(run.rollout.policy_set):
             if run.rollout.wants(proxy.node, proxy.labels, proxy.applied_revision):
                 boot_id, restarts = run.runs.get(proxy.node, (proxy.boot_id, 0))
                 run.runs[proxy.node] = (proxy.boot_id, restarts + (proxy.boot_id != boot_id))
+        for proxy in self._fleet.of_set(run.rollout.policy_set):
             run.meter.sample(
                 proxy.node,
                 canary=_side(run, proxy),
@@ -95,16 +99,37 @@ class Runs:
     def seen(self, run: Run) -> Seen:
         """Return what is to be seen of the fleet."""
         rollout = run.rollout
-        connected = self._fleet.of_set(rollout.policy_set)
+        connected = self._fleet.everywhere(rollout.policy_set)
         # After a restart nobody is there yet; then the stages are made for those who will come back.
         there = connected or [p for p in self._fleet.known() if p.policy_set == rollout.policy_set]
         members = tuple(member for member, is_meant in self.members(rollout) if is_meant)
-        rest = run.meter.rest or run.before
-        judgement = compare(rollout.strategy.guards, run.meter.canary, rest, LATENCY_BOUNDS_S)
+        canary, rest = dict(run.meter.canary), dict(run.meter.rest)
+        for judged in self._fleet.beyond.judged(rollout.policy_set, rollout.revision, rollout.stage):
+            for side, others in ((canary, judged.canary), (rest, judged.rest)):
+                for route, counters in others.items():
+                    add_route(side, route, counters)
+        judgement = compare(rollout.strategy.guards, canary, rest or run.before, LATENCY_BOUNDS_S)
         return Seen(nodes={p.node: p.labels for p in there}, members=members, judgement=judgement)
 
+    def judged(self) -> list[Judged]:
+        """Return what calls through the proxies that are connected here came to, for the control plane that
+        judges.
+        """
+        return [
+            Judged(
+                policy_set=name,
+                revision=run.rollout.revision,
+                stage=run.rollout.stage,
+                canary=run.meter.canary,
+                rest=run.meter.rest,
+            )
+            for name, run in self.all.items()
+        ]
+
     def members(self, rollout: Rollout) -> list[tuple[Member, bool]]:
-        """Return the connected proxies of the set by name, and whether each is to have the revision now."""
+        """Return the connected proxies of the set by name, wherever they are connected, and whether each is
+        to have the revision now.
+        """
         run = self.all.get(rollout.policy_set)
         runs = {} if run is None else run.runs
         return [
@@ -119,12 +144,12 @@ class Runs:
                 ),
                 rollout.wants(proxy.node, proxy.labels, proxy.applied_revision),
             )
-            for proxy in sorted(self._fleet.of_set(rollout.policy_set), key=lambda proxy: proxy.node)
+            for proxy in sorted(self._fleet.everywhere(rollout.policy_set), key=lambda proxy: proxy.node)
         ]
 
     def first(self, rollout: Rollout) -> tuple[str, ...]:
         """Return the connected proxies that the first stage reaches."""
-        proxies = self._fleet.of_set(rollout.policy_set)
+        proxies = self._fleet.everywhere(rollout.policy_set)
         stage = rollout.strategy.stages[0]
         until = threshold(stage, rollout.policy_set, {p.node: p.labels for p in proxies})
         return tuple(

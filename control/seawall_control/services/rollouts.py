@@ -15,6 +15,7 @@ from typing import Final
 
 from seawall_control.domain.errors import ChangedElsewhere, ControlError, NotFound
 from seawall_control.domain.events import MICROS
+from seawall_control.domain.fleet_share import Judged
 from seawall_control.domain.revisions import Draft, policy_set_name
 from seawall_control.domain.rollout import machine
 from seawall_control.domain.rollout.codec import Saved
@@ -123,10 +124,14 @@ class Rollouts:
         rollout = saved.rollout
         if run is None or run.rollout.revision != rollout.revision:
             stable = await self._store.revision(policy_set, rollout.stable_revision)
-            run = Run(rollout, stable, Meter(dict(saved.canary), dict(saved.rest)), saved.before)
+            # What the control plane that leads has counted stays with it.
+            run = Run(rollout, stable, Meter(), saved.before)
             self._runs.all[policy_set] = run
         elif self._book.is_own(rollout):
             return
+        elif run.rollout.stage != rollout.stage:
+            run.before = saved.before
+            run.meter.next_stage()
         self._book.took(rollout)
         run.rollout = rollout
         self._fleet.stage(rollout, run.stable)
@@ -139,6 +144,13 @@ class Rollouts:
         stable = await self._store.revision(rollout.policy_set, rollout.stable_revision)
         meter = Meter(dict(saved.canary), dict(saved.rest))
         run = Run(rollout, stable, meter, saved.before)
+        here = self._runs.all.get(rollout.policy_set)
+        if here is not None and (here.rollout.revision, here.rollout.stage) == (
+            rollout.revision,
+            rollout.stage,
+        ):
+            # The one that led may go on counting for this one: only what was counted here is ours.
+            run.meter, run.runs = here.meter, here.runs
         is_young = now_us - rollout.create_time_us < PENDING_S * MICROS
         if rollout.state is State.PENDING and self._store.is_shared and is_young:
             # Another control plane may be about to store its revision: it is withheld, and looked at again.
@@ -174,6 +186,9 @@ class Rollouts:
             await asyncio.sleep(TICK_S)
             await self._settle()
             if not await self._leads():
+                # The one that leads judges by what is counted here as well.
+                for run in self._runs.all.values():
+                    self._runs.measure(run)
                 continue
             for policy_set in sorted({*self._runs.all, *self._fleet.policy_sets()}):
                 try:
@@ -277,6 +292,10 @@ class Rollouts:
     def active(self) -> list[Rollout]:
         """Rollouts under way, by policy set."""
         return [self._runs.all[name].rollout for name in sorted(self._runs.all)]
+
+    def judged(self) -> list[Judged]:
+        """Return what calls through the proxies that are connected here came to in each rollout."""
+        return self._runs.judged()
 
     def members(self, rollout: Rollout) -> list[tuple[Member, bool]]:
         """Return the connected proxies of the set by name, and whether each is to have the revision now."""

@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import admin_rollouts_pb2 as pb
 from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, document, until
@@ -355,3 +356,72 @@ async def test_labels_choose_the_canaries(stubs: Stubs) -> None:
             await apply(stubs, 3, rollout=pb.RolloutStrategy(stages=bad))
         assert "rollout.stages[0].selector" in (wrong.value.details() or "")
         canary.call.cancel()
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_change_by_stages_of_unknown_fate_is_withheld_until_it_is_known(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """The store has lost its connection during the commit: nobody beyond the stages is given a revision that
+    may be stored, and the rollout begins, or is given up, once it is known.
+    """
+    async with fleet(stubs, *NODES) as followers:
+        await apply(stubs, 1)
+        await all_have(followers, 1)
+        real = type(plane.store).apply_all
+        away = True
+
+        async def lost(drafts: Any) -> Any:
+            if stored or not away:
+                await real(plane.store, drafts)  # type: ignore[arg-type]
+            if away:
+                raise StoreUnavailable("whether the change was made is not known yet")
+
+        async def unknown(draft: Any) -> Any:
+            if away:
+                raise StoreUnavailable("it is away")
+            return (await real(plane.store, [draft]))[0]  # type: ignore[arg-type]
+
+        monkeypatch.setattr(plane.store, "apply_all", lost)
+        monkeypatch.setattr(plane.store, "apply", unknown)
+        with pytest.raises(grpc.aio.AioRpcError, match="not known yet"):
+            await apply(stubs, 2, rollout=plan(bake_s=0.5))
+        await asyncio.sleep(1.5)
+        assert {follower.has[0] for follower in followers} == {1}
+        assert (await state(stubs, 2)).state == pb.STAGED_ROLLOUT_STATE_PENDING
+        away = False
+        if stored:
+            await ends(stubs, pb.STAGED_ROLLOUT_STATE_SUCCEEDED, 2)
+            await all_have(followers, 2)
+        else:
+            cancelled = await ends(stubs, pb.STAGED_ROLLOUT_STATE_CANCELLED, 2)
+            assert cancelled.reason == "its revision was never stored"
+            assert {follower.has[0] for follower in followers} == {1}
+
+
+async def test_a_stage_that_is_not_recorded_has_not_begun(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store takes nothing the rollout stays where it was; then it goes on to everybody."""
+    async with fleet(stubs, *NODES) as followers:
+        await apply(stubs, 1)
+        await all_have(followers, 1)
+        answer = await apply(stubs, 2, rollout=plan(bake_s=0.5))
+        real, tried = plane.rollouts._book.keep, 0
+
+        async def full(*given: Any, **more: Any) -> None:
+            nonlocal tried
+            tried += 1
+            if tried <= 3:
+                raise StoreUnavailable("not now")
+            await real(*given, **more)
+
+        monkeypatch.setattr(plane.rollouts._book, "keep", full)
+
+        async def is_tried() -> bool:
+            return tried >= 1
+
+        await until(is_tried, what="the next state is to be recorded")
+        assert {f.node for f in followers if f.has[0] == 2} == set(answer.targets)
+        await ends(stubs, pb.STAGED_ROLLOUT_STATE_SUCCEEDED, 2)
+        await all_have(followers, 2)

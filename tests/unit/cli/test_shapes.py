@@ -101,6 +101,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
             *(
                 "node",
                 "connected",
+                "control_plane",
                 "last_seen",
                 "start_time",
                 "version",

@@ -101,7 +101,9 @@ class Operations:
 
     def _breakers(self, request: Request) -> dict[str, Json]:
         fleet = self._parts.fleet
-        return breakers_json(fleet.stats.breakers(fleet.chosen(request.query_params.get("proxy", ""))))
+        proxy = request.query_params.get("proxy", "")
+        beyond = None if proxy else fleet.beyond
+        return breakers_json(fleet.stats.breakers(fleet.chosen(proxy), beyond=beyond))
 
     async def breakers(self, request: Request) -> Response:
         """Answer with the breakers of connected proxies."""

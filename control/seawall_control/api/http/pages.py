@@ -115,7 +115,7 @@ class Pages:
                 "proxies": [
                     {
                         "node": p.node,
-                        "connected": fleet.is_connected(p.node),
+                        "connected": fleet.is_online(p.node),
                         "version": p.version,
                         "policy_set": p.policy_set,
                         "applied_revision": p.applied_revision,

@@ -7,7 +7,7 @@ nobody's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -51,6 +51,11 @@ class Meter:
             grown = difference(counters, before.routes.get(route, ZERO))
             if grown.calls:
                 add_route(side, route, grown)
+
+    def forget(self, *, keep: Container[str]) -> None:
+        """Drop what is remembered of proxies that are not among these; what they came to stays."""
+        for node in [node for node in self._seen if node not in keep]:
+            del self._seen[node]
 
     def next_stage(self) -> None:
         """Begin to count anew; proxies stay on their side without a gap."""

@@ -11,6 +11,7 @@ from seawall.cli import render
 from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option, say
 
 if TYPE_CHECKING:
+    from seawall.v1.admin_fleet_pb2 import Proxy
     from seawall.v1.policy_pb2 import Fallback, Policy, PolicyDocument, Route
 
 
@@ -273,7 +274,7 @@ def _by_name(counts: dict[str, int]) -> str:
 @control_option
 @output_option
 def proxies(target: str, output: str) -> None:
-    """List the proxies that the control plane knows."""
+    """List the proxies that the control plane knows, also those that are connected to another one."""
     from seawall.cli import shapes
 
     with connect(target) as seawall:
@@ -282,12 +283,15 @@ def proxies(target: str, output: str) -> None:
     rows = [
         [
             item.node,
-            render.Cell("✓ connected", "green") if item.connected else render.Cell("– away", "yellow"),
+            _connection(item),
             render.ago(shapes.moment(item.last_seen), now),
             str(item.applied_revision or "-"),
             item.policy_source or "-",
             render.Cell("yes", "yellow") if item.drifted else "no",
-            f"{sum(one.state == 'ready' for one in item.endpoints)}/{len(item.endpoints)}",
+            # Endpoints are known where it is connected.
+            "-"
+            if item.control_plane
+            else f"{sum(one.state == 'ready' for one in item.endpoints)}/{len(item.endpoints)}",
             render.count(item.connections),
             render.count(item.events_dropped),
             item.version or "-",
@@ -327,3 +331,9 @@ def events_(filter_: str, limit: int, target: str, output: str) -> None:
     from seawall.cli.commands.events import show_events
 
     show_events(filter_, limit, False, target, output)
+
+
+def _connection(item: Proxy) -> render.Cell:
+    if not item.connected:
+        return render.Cell("– away", "yellow")
+    return render.Cell(f"✓ at {item.control_plane}" if item.control_plane else "✓ connected", "green")

@@ -1,0 +1,198 @@
+"""What a control plane tells the others on its store of the proxies that are connected to it: who they are,
+and what their numbers come to together.
+
+Numbers are added up over all proxies of one control plane, so what is shared grows with the routes and not
+with the fleet. Those of calls only grow while the process runs, so that a share that is missed costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from seawall_control.domain.events import Json
+from seawall_control.domain.records import MAX_BODY_BYTES
+from seawall_control.domain.statistics import ZERO, ClusterCounters, Counters
+from seawall_control.domain.stored_json import Fields, text_of
+
+KIND: Final = "fleet-share"
+FORMAT: Final = 1
+MAX_CLUSTERS: Final = 200
+"""Clusters of one control plane that others see; those of most proxies."""
+MAX_BREAKERS: Final = 500
+"""Breakers of one control plane that others see; those that are not closed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeNumbers:
+    """Of one proxy, since its start."""
+
+    events_produced: int = 0
+    events_dropped: int = 0
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What calls came to in a stage of a rollout, as far as this control plane's proxies saw them."""
+
+    policy_set: str
+    revision: int
+    stage: int
+    canary: Mapping[str, Counters]
+    rest: Mapping[str, Counters]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """All that is shared."""
+
+    run: str
+    """The process; its numbers start anew with it."""
+    number: int
+    """Grows with each share of a run."""
+    nodes: Mapping[str, NodeNumbers] = field(default_factory=dict)
+    grown: Mapping[str, Counters] = field(default_factory=dict)
+    """What happened on each route since the process began to look."""
+    totals: Mapping[str, Counters] = field(default_factory=dict)
+    """What the connected proxies count together since their own starts."""
+    clusters: Mapping[str, tuple[ClusterCounters, int]] = field(default_factory=dict)
+    """Numbers, and of how many proxies."""
+    breakers: tuple[str, ...] = ()
+    """Serialized `seawall.v1.BreakerStatus` messages in base64: the edge's business."""
+    judged: tuple[Judged, ...] = ()
+
+
+def encoded(share: Share) -> str:
+    """Return the text of the document; what is least needed is left out where it would be too long."""
+    for left_out in ((), ("breakers",), ("breakers", "clusters"), ("breakers", "clusters", "totals")):
+        text = text_of(_json(share, left_out))
+        if len(text.encode()) <= MAX_BODY_BYTES:
+            return text
+    return text_of(_json(Share(run=share.run, number=share.number, nodes=_names(share.nodes)), ()))
+
+
+def _names(nodes: Mapping[str, NodeNumbers]) -> Mapping[str, NodeNumbers]:
+    return dict.fromkeys(nodes, NodeNumbers())
+
+
+def _json(share: Share, left_out: tuple[str, ...]) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "run": share.run,
+        "number": share.number,
+        "nodes": {
+            node: [one.events_produced, one.events_dropped, one.connections]
+            for node, one in share.nodes.items()
+        },
+        "grown": _routes_json(share.grown),
+        "totals": _routes_json(share.totals),
+        "clusters": {name: [_counters_json(one), proxies] for name, (one, proxies) in share.clusters.items()},
+        "breakers": list(share.breakers),
+        "judged": [
+            {
+                "policy_set": one.policy_set,
+                "revision": one.revision,
+                "stage": one.stage,
+                "canary": _routes_json(one.canary),
+                "rest": _routes_json(one.rest),
+            }
+            for one in share.judged
+        ],
+    }
+    empty: dict[str, Json] = {"breakers": [], "clusters": {}, "totals": {}}
+    return body | {name: empty[name] for name in left_out}
+
+
+def decoded(body: str) -> Share:
+    """Return what a document says. Raise ValueError for what is none."""
+    data = Fields.parse(body)
+    if data.integer("format") != FORMAT:
+        raise ValueError(f"a share in format {data.integer('format')}; this version knows {FORMAT}")
+    return Share(
+        run=data.text("run"),
+        number=data.integer("number"),
+        nodes={node: _node(value) for node, value in data.object("nodes").data.items()},
+        grown=_routes(data.object("grown")),
+        totals=_routes(data.object("totals")),
+        clusters={name: _cluster(value) for name, value in data.object("clusters").data.items()},
+        breakers=data.texts("breakers"),
+        judged=tuple(
+            Judged(
+                policy_set=one.text("policy_set"),
+                revision=one.integer("revision"),
+                stage=one.integer("stage"),
+                canary=_routes(one.object("canary")),
+                rest=_routes(one.object("rest")),
+            )
+            for one in data.objects("judged")
+        ),
+    )
+
+
+def _node(value: Json) -> NodeNumbers:
+    match value:
+        case [int(produced), int(dropped), int(connections)]:
+            return NodeNumbers(produced, dropped, connections)
+        case _:
+            raise ValueError("the numbers of a proxy cannot be read")
+
+
+def _cluster(value: Json) -> tuple[ClusterCounters, int]:
+    match value:
+        case [dict(counters), int(proxies)]:
+            return ClusterCounters(**_read(counters)), proxies
+        case _:
+            raise ValueError("the numbers of a cluster cannot be read")
+
+
+def _routes_json(routes: Mapping[str, Counters]) -> dict[str, Json]:
+    return {route: _counters_json(counters) for route, counters in routes.items()}
+
+
+def _routes(data: Fields) -> dict[str, Counters]:
+    return {route: Counters(**_read(data.object(route).data)) for route in data.data}
+
+
+def _counters_json(counters: Counters | ClusterCounters) -> dict[str, Json]:
+    """Return what is not zero, under the names of the fields."""
+    found: dict[str, Json] = {}
+    for one in fields(counters):
+        value = getattr(counters, one.name)
+        if isinstance(value, tuple):
+            value = list(_trimmed(value))
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        if value:
+            found[one.name] = value
+    return found
+
+
+def _trimmed(counts: tuple[int, ...]) -> Iterable[int]:
+    length = next((index for index in range(len(counts), 0, -1) if counts[index - 1]), 0)
+    return counts[:length]
+
+
+_KNOWN: Final = frozenset(one.name for kind in (Counters, ClusterCounters) for one in fields(kind))
+_SAMPLE: Final = {one.name: getattr(ZERO, one.name) for one in fields(Counters)} | {
+    one.name: getattr(ClusterCounters(), one.name) for one in fields(ClusterCounters)
+}
+
+
+def _read(data: Mapping[str, Json]) -> dict[str, Any]:
+    """Return the fields of counters, each of the type that it has; what a newer version adds is left out."""
+    found: dict[str, Any] = {}
+    for name, value in data.items():
+        match _SAMPLE.get(name), value:
+            case tuple(), list():
+                found[name] = tuple(item for item in value if isinstance(item, int))
+            case dict(), dict():
+                found[name] = {key: item for key, item in value.items() if isinstance(item, int)}
+            case float(), float() | int():
+                found[name] = float(value)
+            case int(), int():
+                found[name] = value
+            case _, _ if name in _KNOWN:
+                raise ValueError(f"{name} cannot be read")
+    return found
