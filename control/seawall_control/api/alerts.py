@@ -240,7 +240,9 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
         async def work() -> pb.CreateSilenceResponse:
             wanted = alert_codec.silence_of(request.silence)
             made = await self._admin.create_silence(
-                replace(wanted, author=author(wanted.author)), validate_only=request.validate_only
+                replace(wanted, author=author(wanted.author)),
+                validate_only=request.validate_only,
+                request_id=request.request_id,
             )
             at_us = self._clock.now_us()
             return pb.CreateSilenceResponse(silence=alert_codec.silence_message(made, at_us=at_us))

@@ -131,10 +131,16 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
             summaries = self._fleet.stats.routes(
                 nodes, window_s=window_s, bounds_s=LATENCY_BOUNDS_S, beyond=beyond
             )
+            page, token = paging.page_of(
+                sorted(summaries, key=lambda one: one.route),
+                lambda one: (one.route,),
+                limit=paging.page_size(request.page_size, default=500, most=1000),
+                token=request.page_token,
+                scope=("route-stats", request.proxy, str(window_s)),
+            )
             return pb.ListRouteStatsResponse(
-                routes=[
-                    stats_codec.route_message(s, worst(states.get(s.route, [])), window_s) for s in summaries
-                ]
+                routes=[stats_codec.route_message(s, worst(states.get(s.route, [])), window_s) for s in page],
+                next_page_token=token,
             )
 
         return await answered(context, work())
@@ -145,11 +151,16 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return statistics of clusters over the fleet."""
 
         async def work() -> pb.ListClusterStatsResponse:
-            found = self._fleet.stats.clusters(
-                self._fleet.chosen(request.proxy), beyond=None if request.proxy else self._fleet.beyond
+            beyond = None if request.proxy else self._fleet.beyond
+            page, token = paging.page_of(
+                self._fleet.stats.clusters(self._fleet.chosen(request.proxy), beyond=beyond),
+                lambda one: (one[0],),
+                limit=paging.page_size(request.page_size, default=500, most=1000),
+                token=request.page_token,
+                scope=("cluster-stats", request.proxy),
             )
             return pb.ListClusterStatsResponse(
-                clusters=[stats_codec.cluster_stats_message(*one) for one in found]
+                clusters=[stats_codec.cluster_stats_message(*one) for one in page], next_page_token=token
             )
 
         return await answered(context, work())
@@ -160,11 +171,15 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return breakers by name, then proxy."""
 
         async def work() -> pb.ListBreakersResponse:
-            return pb.ListBreakersResponse(
-                breakers=self._fleet.stats.breakers(
-                    self._fleet.chosen(request.proxy), beyond=None if request.proxy else self._fleet.beyond
-                )
+            beyond = None if request.proxy else self._fleet.beyond
+            page, token = paging.page_of(
+                self._fleet.stats.breakers(self._fleet.chosen(request.proxy), beyond=beyond),
+                lambda one: (one.name, one.proxy),
+                limit=paging.page_size(request.page_size, default=1000, most=5000),
+                token=request.page_token,
+                scope=("breakers", request.proxy),
             )
+            return pb.ListBreakersResponse(breakers=page, next_page_token=token)
 
         return await answered(context, work())
 

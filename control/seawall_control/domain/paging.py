@@ -11,8 +11,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from seawall_control.domain.errors import InvalidPageToken, InvalidRequest
 
@@ -21,6 +21,7 @@ _SUM_BYTES: Final = 9
 _MAX_LENGTH: Final = 2048
 
 Position = tuple[str | int, ...]
+T = TypeVar("T")
 
 
 def _sum(body: bytes, scope: Sequence[str]) -> bytes:
@@ -65,3 +66,15 @@ def page_size(asked: int, *, default: int, most: int) -> int:
     if asked < 0:
         raise InvalidRequest(f"page_size is {asked}; it must be 0 (the default, {default}) or more")
     return min(asked or default, most)
+
+
+def page_of(
+    items: Sequence[T], key: Callable[[T], Position], *, limit: int, token: str, scope: Sequence[str]
+) -> tuple[Sequence[T], str]:
+    """Return a page of a list that is in memory, sorted by `key`, and the token of the next one; empty at the
+    end. What comes or goes meanwhile makes no other item come twice or be left out. Raise `InvalidPageToken`.
+    """
+    after = decode(token, scope) if token else None
+    left = items if after is None else [item for item in items if key(item) > after]
+    page = left[:limit]
+    return page, encode(key(page[-1]), scope) if len(left) > limit else ""

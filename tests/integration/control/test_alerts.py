@@ -181,6 +181,10 @@ async def test_silences(stubs: Stubs) -> None:
             return len(receiver.posts) == 1
 
         await until(told, what="it is told")
+        twice = pb.CreateSilenceRequest(silence=silence, request_id="6f0c8f0a-6a0e-4d0e-9c39-7e5f1b7c2d11")
+        first, second = [(await stubs.alerts.CreateSilence(twice)).silence for _ in range(2)]
+        assert first == second
+        assert first.id == twice.request_id
         silence.ClearField("end_time")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stubs.alerts.CreateSilence(pb.CreateSilenceRequest(silence=silence))

@@ -300,15 +300,15 @@ def get_proxy(node: str) -> Call[fleet.GetProxyResponse]:
     )
 
 
-def route_stats(proxy: str, window: Seconds) -> Call[fleet.ListRouteStatsResponse]:
-    """Statistics of routes."""
-    request = fleet.ListRouteStatsRequest(proxy=proxy, window=duration(window))
+def route_stats(proxy: str, window: Seconds, page_token: str = "") -> Call[fleet.ListRouteStatsResponse]:
+    """One page of statistics of routes."""
+    request = fleet.ListRouteStatsRequest(proxy=proxy, window=duration(window), page_token=page_token)
     return Call("/seawall.v1.OperationsService/ListRouteStats", request, fleet.ListRouteStatsResponse)
 
 
-def cluster_stats(proxy: str) -> Call[fleet.ListClusterStatsResponse]:
-    """Statistics of clusters."""
-    request = fleet.ListClusterStatsRequest(proxy=proxy)
+def cluster_stats(proxy: str, page_token: str = "") -> Call[fleet.ListClusterStatsResponse]:
+    """One page of statistics of clusters."""
+    request = fleet.ListClusterStatsRequest(proxy=proxy, page_token=page_token)
     return Call("/seawall.v1.OperationsService/ListClusterStats", request, fleet.ListClusterStatsResponse)
 
 
@@ -318,9 +318,9 @@ _PASSING: Final = {
 }
 
 
-def list_breakers(proxy: str) -> Call[fleet.ListBreakersResponse]:
-    """Breakers."""
-    request = fleet.ListBreakersRequest(proxy=proxy)
+def list_breakers(proxy: str, page_token: str = "") -> Call[fleet.ListBreakersResponse]:
+    """One page of breakers."""
+    request = fleet.ListBreakersRequest(proxy=proxy, page_token=page_token)
     return Call("/seawall.v1.OperationsService/ListBreakers", request, fleet.ListBreakersResponse)
 
 

@@ -349,15 +349,30 @@ class Operations:
 
     def stats(self, *, window: calls.Seconds = 10.0, proxy: str = "") -> Sequence[RouteStats]:
         """Return statistics of routes over the last `window` (1 s to 10 min) and since the start."""
-        return (self._run.unary(calls.route_stats(proxy, window))).routes
+        page = self._run.unary(calls.route_stats(proxy, window))
+        found = list(page.routes)
+        while page.next_page_token:
+            page = self._run.unary(calls.route_stats(proxy, window, page.next_page_token))
+            found += page.routes
+        return found
 
     def clusters(self, *, proxy: str = "") -> Sequence[ClusterStats]:
         """Return statistics of clusters by name: outliers, and what was done about them, since the start."""
-        return (self._run.unary(calls.cluster_stats(proxy))).clusters
+        page = self._run.unary(calls.cluster_stats(proxy))
+        found = list(page.clusters)
+        while page.next_page_token:
+            page = self._run.unary(calls.cluster_stats(proxy, page.next_page_token))
+            found += page.clusters
+        return found
 
     def breakers(self, *, proxy: str = "") -> Sequence[BreakerStatus]:
         """Return the breakers by name, then proxy."""
-        return (self._run.unary(calls.list_breakers(proxy))).breakers
+        page = self._run.unary(calls.list_breakers(proxy))
+        found = list(page.breakers)
+        while page.next_page_token:
+            page = self._run.unary(calls.list_breakers(proxy, page.next_page_token))
+            found += page.breakers
+        return found
 
     def reset_breaker(
         self, breaker: str, *, proxy: str = "", reason: str = "", actor: str = ""

@@ -556,12 +556,14 @@ class ListSilencesResponse(_message.Message):
     def __init__(self, silences: _Optional[_Iterable[_Union[Silence, _Mapping]]] = ...) -> None: ...
 
 class CreateSilenceRequest(_message.Message):
-    __slots__ = ("silence", "validate_only")
+    __slots__ = ("silence", "validate_only", "request_id")
     SILENCE_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     silence: Silence
     validate_only: bool
-    def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateSilenceResponse(_message.Message):
     __slots__ = ("silence",)

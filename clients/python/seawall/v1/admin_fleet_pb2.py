@@ -29,7 +29,7 @@ from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 from seawall.v1 import stats_pb2 as seawall_dot_v1_dot_stats__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cseawall/v1/admin_fleet.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/fleet.proto\x1a\x18seawall/v1/options.proto\x1a\x16seawall/v1/stats.proto\"\x97\x04\n\x05Proxy\x12\x0c\n\x04node\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.seawall.v1.Proxy.LabelsEntry\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x11\n\tconnected\x18\x04 \x01(\x08\x12-\n\tlast_seen\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npolicy_set\x18\x07 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x08 \x01(\x04\x12\x15\n\rpolicy_source\x18\t \x01(\t\x12\x17\n\x0f\x65vents_produced\x18\n \x01(\x04\x12\x16\n\x0e\x65vents_dropped\x18\x0b \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x0c \x01(\r\x12-\n\tendpoints\x18\r \x03(\x0b\x32\x1a.seawall.v1.EndpointStatus\x12\x15\n\radmin_address\x18\x0e \x01(\t\x12\x0f\n\x07\x64rifted\x18\x0f \x01(\x08\x12&\n\x05spool\x18\x10 \x01(\x0b\x32\x17.seawall.v1.SpoolStatus\x12\x15\n\rcontrol_plane\x18\x11 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\";\n\x12ListProxiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x13ListProxiesResponse\x12\"\n\x07proxies\x18\x01 \x03(\x0b\x32\x11.seawall.v1.Proxy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetProxyRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"4\n\x10GetProxyResponse\x12 \n\x05proxy\x18\x01 \x01(\x0b\x32\x11.seawall.v1.Proxy\"Q\n\x15ListRouteStatsRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"@\n\x16ListRouteStatsResponse\x12&\n\x06routes\x18\x01 \x03(\x0b\x32\x16.seawall.v1.RouteStats\"(\n\x17ListClusterStatsRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\"F\n\x18ListClusterStatsResponse\x12*\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x18.seawall.v1.ClusterStats\"$\n\x13ListBreakersRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\"C\n\x14ListBreakersResponse\x12+\n\x08\x62reakers\x18\x01 \x03(\x0b\x32\x19.seawall.v1.BreakerStatus\"T\n\x13ResetBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"G\n\x14ResetBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"\x80\x01\n\x12TripBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"F\n\x13TripBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"\xa9\x01\n\x12HoldBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.seawall.v1.BreakerState\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"F\n\x13HoldBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"@\n\x12ProxyCommandResult\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x18\n\x16GetSystemHealthRequest\"\x96\x01\n\x17GetSystemHealthResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12/\n\ncomponents\x18\x02 \x03(\x0b\x32\x1b.seawall.v1.ComponentHealth\x12\x0f\n\x07version\x18\x03 \x01(\t\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"@\n\x0f\x43omponentHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t2\xba\x06\n\x11OperationsService\x12T\n\x0bListProxies\x12\x1e.seawall.v1.ListProxiesRequest\x1a\x1f.seawall.v1.ListProxiesResponse\"\x04\x88\xb5\x18\x01\x12K\n\x08GetProxy\x12\x1b.seawall.v1.GetProxyRequest\x1a\x1c.seawall.v1.GetProxyResponse\"\x04\x88\xb5\x18\x01\x12]\n\x0eListRouteStats\x12!.seawall.v1.ListRouteStatsRequest\x1a\".seawall.v1.ListRouteStatsResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10ListClusterStats\x12#.seawall.v1.ListClusterStatsRequest\x1a$.seawall.v1.ListClusterStatsResponse\"\x04\x88\xb5\x18\x01\x12W\n\x0cListBreakers\x12\x1f.seawall.v1.ListBreakersRequest\x1a .seawall.v1.ListBreakersResponse\"\x04\x88\xb5\x18\x01\x12W\n\x0cResetBreaker\x12\x1f.seawall.v1.ResetBreakerRequest\x1a .seawall.v1.ResetBreakerResponse\"\x04\x88\xb5\x18\x02\x12T\n\x0bTripBreaker\x12\x1e.seawall.v1.TripBreakerRequest\x1a\x1f.seawall.v1.TripBreakerResponse\"\x04\x88\xb5\x18\x02\x12T\n\x0bHoldBreaker\x12\x1e.seawall.v1.HoldBreakerRequest\x1a\x1f.seawall.v1.HoldBreakerResponse\"\x04\x88\xb5\x18\x02\x12`\n\x0fGetSystemHealth\x12\".seawall.v1.GetSystemHealthRequest\x1a#.seawall.v1.GetSystemHealthResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cseawall/v1/admin_fleet.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/fleet.proto\x1a\x18seawall/v1/options.proto\x1a\x16seawall/v1/stats.proto\"\x97\x04\n\x05Proxy\x12\x0c\n\x04node\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.seawall.v1.Proxy.LabelsEntry\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x11\n\tconnected\x18\x04 \x01(\x08\x12-\n\tlast_seen\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npolicy_set\x18\x07 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x08 \x01(\x04\x12\x15\n\rpolicy_source\x18\t \x01(\t\x12\x17\n\x0f\x65vents_produced\x18\n \x01(\x04\x12\x16\n\x0e\x65vents_dropped\x18\x0b \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x0c \x01(\r\x12-\n\tendpoints\x18\r \x03(\x0b\x32\x1a.seawall.v1.EndpointStatus\x12\x15\n\radmin_address\x18\x0e \x01(\t\x12\x0f\n\x07\x64rifted\x18\x0f \x01(\x08\x12&\n\x05spool\x18\x10 \x01(\x0b\x32\x17.seawall.v1.SpoolStatus\x12\x15\n\rcontrol_plane\x18\x11 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\";\n\x12ListProxiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x13ListProxiesResponse\x12\"\n\x07proxies\x18\x01 \x03(\x0b\x32\x11.seawall.v1.Proxy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetProxyRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\"4\n\x10GetProxyResponse\x12 \n\x05proxy\x18\x01 \x01(\x0b\x32\x11.seawall.v1.Proxy\"x\n\x15ListRouteStatsRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Y\n\x16ListRouteStatsResponse\x12&\n\x06routes\x18\x01 \x03(\x0b\x32\x16.seawall.v1.RouteStats\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"O\n\x17ListClusterStatsRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x18ListClusterStatsResponse\x12*\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x18.seawall.v1.ClusterStats\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x13ListBreakersRequest\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x14ListBreakersResponse\x12+\n\x08\x62reakers\x18\x01 \x03(\x0b\x32\x19.seawall.v1.BreakerStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x13ResetBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"G\n\x14ResetBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"\x80\x01\n\x12TripBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"F\n\x13TripBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"\xa9\x01\n\x12HoldBreakerRequest\x12\x0f\n\x07\x62reaker\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.seawall.v1.BreakerState\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"F\n\x13HoldBreakerResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.seawall.v1.ProxyCommandResult\"@\n\x12ProxyCommandResult\x12\r\n\x05proxy\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x18\n\x16GetSystemHealthRequest\"\x96\x01\n\x17GetSystemHealthResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12/\n\ncomponents\x18\x02 \x03(\x0b\x32\x1b.seawall.v1.ComponentHealth\x12\x0f\n\x07version\x18\x03 \x01(\t\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"@\n\x0f\x43omponentHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t2\xba\x06\n\x11OperationsService\x12T\n\x0bListProxies\x12\x1e.seawall.v1.ListProxiesRequest\x1a\x1f.seawall.v1.ListProxiesResponse\"\x04\x88\xb5\x18\x01\x12K\n\x08GetProxy\x12\x1b.seawall.v1.GetProxyRequest\x1a\x1c.seawall.v1.GetProxyResponse\"\x04\x88\xb5\x18\x01\x12]\n\x0eListRouteStats\x12!.seawall.v1.ListRouteStatsRequest\x1a\".seawall.v1.ListRouteStatsResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10ListClusterStats\x12#.seawall.v1.ListClusterStatsRequest\x1a$.seawall.v1.ListClusterStatsResponse\"\x04\x88\xb5\x18\x01\x12W\n\x0cListBreakers\x12\x1f.seawall.v1.ListBreakersRequest\x1a .seawall.v1.ListBreakersResponse\"\x04\x88\xb5\x18\x01\x12W\n\x0cResetBreaker\x12\x1f.seawall.v1.ResetBreakerRequest\x1a .seawall.v1.ResetBreakerResponse\"\x04\x88\xb5\x18\x02\x12T\n\x0bTripBreaker\x12\x1e.seawall.v1.TripBreakerRequest\x1a\x1f.seawall.v1.TripBreakerResponse\"\x04\x88\xb5\x18\x02\x12T\n\x0bHoldBreaker\x12\x1e.seawall.v1.HoldBreakerRequest\x1a\x1f.seawall.v1.HoldBreakerResponse\"\x04\x88\xb5\x18\x02\x12`\n\x0fGetSystemHealth\x12\".seawall.v1.GetSystemHealthRequest\x1a#.seawall.v1.GetSystemHealthResponse\"\x04\x88\xb5\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,37 +69,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROXYRESPONSE']._serialized_start=899
   _globals['_GETPROXYRESPONSE']._serialized_end=951
   _globals['_LISTROUTESTATSREQUEST']._serialized_start=953
-  _globals['_LISTROUTESTATSREQUEST']._serialized_end=1034
-  _globals['_LISTROUTESTATSRESPONSE']._serialized_start=1036
-  _globals['_LISTROUTESTATSRESPONSE']._serialized_end=1100
-  _globals['_LISTCLUSTERSTATSREQUEST']._serialized_start=1102
-  _globals['_LISTCLUSTERSTATSREQUEST']._serialized_end=1142
-  _globals['_LISTCLUSTERSTATSRESPONSE']._serialized_start=1144
-  _globals['_LISTCLUSTERSTATSRESPONSE']._serialized_end=1214
-  _globals['_LISTBREAKERSREQUEST']._serialized_start=1216
-  _globals['_LISTBREAKERSREQUEST']._serialized_end=1252
-  _globals['_LISTBREAKERSRESPONSE']._serialized_start=1254
-  _globals['_LISTBREAKERSRESPONSE']._serialized_end=1321
-  _globals['_RESETBREAKERREQUEST']._serialized_start=1323
-  _globals['_RESETBREAKERREQUEST']._serialized_end=1407
-  _globals['_RESETBREAKERRESPONSE']._serialized_start=1409
-  _globals['_RESETBREAKERRESPONSE']._serialized_end=1480
-  _globals['_TRIPBREAKERREQUEST']._serialized_start=1483
-  _globals['_TRIPBREAKERREQUEST']._serialized_end=1611
-  _globals['_TRIPBREAKERRESPONSE']._serialized_start=1613
-  _globals['_TRIPBREAKERRESPONSE']._serialized_end=1683
-  _globals['_HOLDBREAKERREQUEST']._serialized_start=1686
-  _globals['_HOLDBREAKERREQUEST']._serialized_end=1855
-  _globals['_HOLDBREAKERRESPONSE']._serialized_start=1857
-  _globals['_HOLDBREAKERRESPONSE']._serialized_end=1927
-  _globals['_PROXYCOMMANDRESULT']._serialized_start=1929
-  _globals['_PROXYCOMMANDRESULT']._serialized_end=1993
-  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_start=1995
-  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_end=2019
-  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_start=2022
-  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_end=2172
-  _globals['_COMPONENTHEALTH']._serialized_start=2174
-  _globals['_COMPONENTHEALTH']._serialized_end=2238
-  _globals['_OPERATIONSSERVICE']._serialized_start=2241
-  _globals['_OPERATIONSSERVICE']._serialized_end=3067
+  _globals['_LISTROUTESTATSREQUEST']._serialized_end=1073
+  _globals['_LISTROUTESTATSRESPONSE']._serialized_start=1075
+  _globals['_LISTROUTESTATSRESPONSE']._serialized_end=1164
+  _globals['_LISTCLUSTERSTATSREQUEST']._serialized_start=1166
+  _globals['_LISTCLUSTERSTATSREQUEST']._serialized_end=1245
+  _globals['_LISTCLUSTERSTATSRESPONSE']._serialized_start=1247
+  _globals['_LISTCLUSTERSTATSRESPONSE']._serialized_end=1342
+  _globals['_LISTBREAKERSREQUEST']._serialized_start=1344
+  _globals['_LISTBREAKERSREQUEST']._serialized_end=1419
+  _globals['_LISTBREAKERSRESPONSE']._serialized_start=1421
+  _globals['_LISTBREAKERSRESPONSE']._serialized_end=1513
+  _globals['_RESETBREAKERREQUEST']._serialized_start=1515
+  _globals['_RESETBREAKERREQUEST']._serialized_end=1599
+  _globals['_RESETBREAKERRESPONSE']._serialized_start=1601
+  _globals['_RESETBREAKERRESPONSE']._serialized_end=1672
+  _globals['_TRIPBREAKERREQUEST']._serialized_start=1675
+  _globals['_TRIPBREAKERREQUEST']._serialized_end=1803
+  _globals['_TRIPBREAKERRESPONSE']._serialized_start=1805
+  _globals['_TRIPBREAKERRESPONSE']._serialized_end=1875
+  _globals['_HOLDBREAKERREQUEST']._serialized_start=1878
+  _globals['_HOLDBREAKERREQUEST']._serialized_end=2047
+  _globals['_HOLDBREAKERRESPONSE']._serialized_start=2049
+  _globals['_HOLDBREAKERRESPONSE']._serialized_end=2119
+  _globals['_PROXYCOMMANDRESULT']._serialized_start=2121
+  _globals['_PROXYCOMMANDRESULT']._serialized_end=2185
+  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_start=2187
+  _globals['_GETSYSTEMHEALTHREQUEST']._serialized_end=2211
+  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_start=2214
+  _globals['_GETSYSTEMHEALTHRESPONSE']._serialized_end=2364
+  _globals['_COMPONENTHEALTH']._serialized_start=2366
+  _globals['_COMPONENTHEALTH']._serialized_end=2430
+  _globals['_OPERATIONSSERVICE']._serialized_start=2433
+  _globals['_OPERATIONSSERVICE']._serialized_end=3259
 # @@protoc_insertion_point(module_scope)

@@ -87,42 +87,60 @@ class GetProxyResponse(_message.Message):
     def __init__(self, proxy: _Optional[_Union[Proxy, _Mapping]] = ...) -> None: ...
 
 class ListRouteStatsRequest(_message.Message):
-    __slots__ = ("proxy", "window")
+    __slots__ = ("proxy", "window", "page_size", "page_token")
     PROXY_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     proxy: str
     window: _duration_pb2.Duration
-    def __init__(self, proxy: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, proxy: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListRouteStatsResponse(_message.Message):
-    __slots__ = ("routes",)
+    __slots__ = ("routes", "next_page_token")
     ROUTES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     routes: _containers.RepeatedCompositeFieldContainer[_stats_pb2.RouteStats]
-    def __init__(self, routes: _Optional[_Iterable[_Union[_stats_pb2.RouteStats, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, routes: _Optional[_Iterable[_Union[_stats_pb2.RouteStats, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListClusterStatsRequest(_message.Message):
-    __slots__ = ("proxy",)
+    __slots__ = ("proxy", "page_size", "page_token")
     PROXY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     proxy: str
-    def __init__(self, proxy: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, proxy: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListClusterStatsResponse(_message.Message):
-    __slots__ = ("clusters",)
+    __slots__ = ("clusters", "next_page_token")
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     clusters: _containers.RepeatedCompositeFieldContainer[_stats_pb2.ClusterStats]
-    def __init__(self, clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterStats, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterStats, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListBreakersRequest(_message.Message):
-    __slots__ = ("proxy",)
+    __slots__ = ("proxy", "page_size", "page_token")
     PROXY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     proxy: str
-    def __init__(self, proxy: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, proxy: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListBreakersResponse(_message.Message):
-    __slots__ = ("breakers",)
+    __slots__ = ("breakers", "next_page_token")
     BREAKERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     breakers: _containers.RepeatedCompositeFieldContainer[_stats_pb2.BreakerStatus]
-    def __init__(self, breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ResetBreakerRequest(_message.Message):
     __slots__ = ("breaker", "proxy", "reason", "actor")

@@ -22,6 +22,7 @@ from seawall_control.domain.errors import (
     StaleEtag,
 )
 from seawall_control.domain.records import Change, Delete, Document, DocumentConflict, Put
+from seawall_control.domain.revisions import checked_request_id
 from seawall_control.services.alerting.channel_store import CHANNEL, channel_put
 from seawall_control.services.alerting.channels.port import Message, NotSent
 from seawall_control.services.alerting.deliverer import Deliverer
@@ -199,12 +200,16 @@ class AlertAdministration:
         found = [s for s, _ in await self._records.silences() if include_ended or s.end_us > at_us]
         return found[::-1][: checking.MAX_SILENCES]
 
-    async def create_silence(self, silence: Silence, *, validate_only: bool) -> Silence:
-        """Keep quiet. Raise `InvalidRequest`."""
+    async def create_silence(self, silence: Silence, *, validate_only: bool, request_id: str = "") -> Silence:
+        """Keep quiet; a repeated `request_id` is done once. Raise `InvalidRequest`."""
+        request_id = checked_request_id(request_id)
         at_us = self._clock.now_us()
-        made = replace(silence, id=self._ids.new(), start_us=silence.start_us or at_us)
+        made = replace(silence, id=request_id or self._ids.new(), start_us=silence.start_us or at_us)
         _refuse("the silence", checking.silence_problems(made, at_us=at_us))
         async with self._changing:
+            known = await self._records.store.document(SILENCE, request_id) if request_id else None
+            if known is not None:
+                return codec.silence_of(known.body)
             active = [s for s, _ in await self._records.silences() if s.end_us > at_us]
             if len(active) >= checking.MAX_SILENCES:
                 raise PreconditionFailed(f"there are {len(active)} silences already; end one first")

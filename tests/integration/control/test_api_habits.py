@@ -1,0 +1,150 @@
+"""Habits that every RPC of the contract has alike (https://google.aip.dev): what a list takes, and how what
+cannot be taken is refused. Methods are found by their descriptors, so that a new one is held to them too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from seawall.v1 import admin_fleet_pb2 as fleet_pb
+from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.server import ControlPlane
+from tests.integration.control.kit import Proxy, Stubs, until
+from tests.integration.control.test_events import refused
+from tests.integration.control.web import ask
+
+pytestmark = pytest.mark.integration
+
+WHOLE = {
+    "ListChannels",
+    "ListHealingActions",
+    "ListKeys",
+    "ListRecommendations",
+    "ListRunbooks",
+    "ListSilences",
+}
+"""Lists of few things, bounded by what may be stored, that come in one answer."""
+
+
+def methods(plane: ControlPlane, *wanted: str) -> Iterator[MethodDescriptor]:
+    """Yield the methods whose requests have these fields."""
+    for service in plane.served.descriptors():
+        for method in service.methods:
+            if not method.client_streaming and set(wanted) <= set(method.input_type.fields_by_name):
+                yield method
+
+
+async def called(plane: ControlPlane, method: MethodDescriptor, body: dict[str, Any]) -> tuple[int, str, str]:
+    """Return status, reason and message of a call."""
+    path = f"/api/v1/{method.containing_service.full_name}/{method.name}"
+    # Most streams go on for ever when they are not refused; one that is refused has a whole answer.
+    async with asyncio.timeout(10):
+        got = await ask(plane.addresses.http, path, method="POST", body=body)
+    error = got.json.get("error", {})
+    return got.status, error.get("reason", ""), error.get("message", "")
+
+
+async def test_pages(plane: ControlPlane) -> None:
+    """AIP-158: more than the most is the most, less than 0 is refused; so is a token that is not ours."""
+    found = list(methods(plane, "page_size", "page_token"))
+    assert len(found) > 12
+    wrong = []
+    for method in found:
+        for body, status, reason in (
+            ({"page_size": 2**31 - 1}, 200, ""),
+            ({"page_size": -1}, 400, "INVALID_REQUEST"),
+            ({"page_token": "damaged"}, 400, "INVALID_PAGE_TOKEN"),
+        ):
+            named = {"job_id": "j"} if method.name == "GetEntityHistory" else {}
+            got = await called(plane, method, {**body, **named})
+            if got[:2] != (status, reason):
+                wrong.append((method.full_name, body, got))
+    assert wrong == []
+
+
+def test_lists_have_pages(plane: ControlPlane) -> None:
+    """What can grow comes in pages from the start; to add them later breaks callers."""
+    wrong = [
+        method.name
+        for method in methods(plane)
+        if method.name.startswith("List") and not method.server_streaming and method.name not in WHOLE
+        for taken, given in [(method.input_type.fields_by_name, method.output_type.fields_by_name)]
+        if not {"page_size", "page_token"} <= set(taken) or "next_page_token" not in given
+    ]
+    assert wrong == []
+
+
+async def test_filters(plane: ControlPlane) -> None:
+    """AIP-160: a field that there is not, and half a condition, are refused with where."""
+    found = list(methods(plane, "filter"))
+    assert len(found) > 6
+    wrong = []
+    for method in found:
+        named = {"name": "x"} if "name" in method.input_type.fields_by_name else {}
+        for text in ("nosuch = 1", "severity ="):
+            got = await called(plane, method, {"filter": text, **named})
+            if got[:2] != (400, "INVALID_FILTER") or "filter, character " not in got[2]:
+                wrong.append((method.full_name, text, got))
+    assert wrong == []
+
+
+async def test_orders_and_masks(plane: ControlPlane) -> None:
+    """AIP-132 and 134: what is not known is refused, and what is known is named."""
+    wrong = []
+    for method in methods(plane, "order_by"):
+        got = await called(plane, method, {"order_by": "nosuch desc"})
+        if got[0] != 400 or "order_by" not in got[2]:
+            wrong.append((method.full_name, got))
+    for method in methods(plane, "update_mask"):
+        got = await called(plane, method, {"update_mask": "nosuch"})
+        if got[0] not in (400, 404):
+            wrong.append((method.full_name, got))
+    assert wrong == []
+
+
+async def test_nothing_is_missing_without_being_said(plane: ControlPlane) -> None:
+    """Every method, asked for nothing at all, answers or says what it needs: never that it failed."""
+    wrong = []
+    for method in methods(plane):
+        if method.server_streaming:
+            continue
+        status, reason, message = await called(plane, method, {})
+        if status >= 500 or (status >= 400 and (not reason or not message)):
+            wrong.append((method.full_name, status, reason, message))
+    assert wrong == []
+
+
+async def test_a_page_goes_on_for_its_own_question_only(plane: ControlPlane, stubs: Stubs) -> None:
+    """Breakers and statistics of a fleet come in pages; a token of one list is none of another."""
+    proxies = [Proxy(stubs, f"p{number}") for number in range(3)]
+    for proxy in proxies:
+        await proxy.hello()
+        stats = fleet_pb2.StatsReport()
+        for name in ("b", "a"):
+            stats.breakers.add(name=name, route=name, state=stats_pb2.BREAKER_STATE_CLOSED)
+        await proxy.say(stats=stats)
+
+    async def all_there() -> bool:
+        return len((await stubs.operations.ListBreakers(fleet_pb.ListBreakersRequest())).breakers) == 6
+
+    await until(all_there, what="all have reported")
+    seen, token = [], ""
+    while True:
+        page = await stubs.operations.ListBreakers(
+            fleet_pb.ListBreakersRequest(page_size=4, page_token=token)
+        )
+        seen += [(one.name, one.proxy) for one in page.breakers]
+        if not page.next_page_token:
+            break
+        token = page.next_page_token
+    assert seen == [(name, f"p{number}") for name in "ab" for number in range(3)]
+    for other in (
+        stubs.operations.ListBreakers(fleet_pb.ListBreakersRequest(page_token=token, proxy="p1")),
+        stubs.operations.ListClusterStats(fleet_pb.ListClusterStatsRequest(page_token=token)),
+    ):
+        assert (await refused(other))[1] == "INVALID_PAGE_TOKEN"
