@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Final
 
 from seawall_control.domain.events import Json
 from seawall_control.domain.records import MAX_BODY_BYTES
-from seawall_control.domain.statistics import ZERO, ClusterCounters, Counters
+from seawall_control.domain.statistics import ClusterCounters, Counters
 from seawall_control.domain.stored_json import Fields, text_of
 
 KIND: Final = "fleet-share"
@@ -142,7 +142,7 @@ def _node(value: Json) -> NodeNumbers:
 def _cluster(value: Json) -> tuple[ClusterCounters, int]:
     match value:
         case [dict(counters), int(proxies)]:
-            return ClusterCounters(**_read(counters)), proxies
+            return _cluster_counters(counters), proxies
         case _:
             raise ValueError("the numbers of a cluster cannot be read")
 
@@ -152,7 +152,7 @@ def _routes_json(routes: Mapping[str, Counters]) -> dict[str, Json]:
 
 
 def _routes(data: Fields) -> dict[str, Counters]:
-    return {route: Counters(**_read(data.object(route).data)) for route in data.data}
+    return {route: _counters(data.object(route).data) for route in data.data}
 
 
 def _counters_json(counters: Counters | ClusterCounters) -> dict[str, Json]:
@@ -174,25 +174,60 @@ def _trimmed(counts: tuple[int, ...]) -> Iterable[int]:
     return counts[:length]
 
 
-_KNOWN: Final = frozenset(one.name for kind in (Counters, ClusterCounters) for one in fields(kind))
-_SAMPLE: Final = {one.name: getattr(ZERO, one.name) for one in fields(Counters)} | {
-    one.name: getattr(ClusterCounters(), one.name) for one in fields(ClusterCounters)
-}
+def _counters(data: Mapping[str, Json]) -> Counters:
+    read = _Reader(data)
+    return Counters(
+        by_code=read.integers("by_code"),
+        retries=read.integer("retries"),
+        budget_exhausted=read.integer("budget_exhausted"),
+        rejected=read.integer("rejected"),
+        fallbacks=read.integer("fallbacks"),
+        cancelled=read.integer("cancelled"),
+        recovered=read.integer("recovered"),
+        latency_buckets=read.integers("latency_buckets"),
+        latency_sum_s=read.number("latency_sum_s"),
+        in_flight=read.integer("in_flight"),
+        rejected_by=read.counts("rejected_by"),
+        limited=read.counts("limited"),
+        limited_by_criticality=read.counts("limited_by_criticality"),
+        queued=read.integer("queued"),
+        queue_wait_s=read.number("queue_wait_s"),
+        hedges=read.integer("hedges"),
+        hedges_won=read.integer("hedges_won"),
+        hedges_refused=read.counts("hedges_refused"),
+        hopeless=read.integer("hopeless"),
+        wasted=read.integer("wasted"),
+        wasted_s=read.number("wasted_s"),
+        would=read.counts("would"),
+    )
 
 
-def _read(data: Mapping[str, Json]) -> dict[str, Any]:
-    """Return the fields of counters, each of the type that it has; what a newer version adds is left out."""
-    found: dict[str, Any] = {}
-    for name, value in data.items():
-        match _SAMPLE.get(name), value:
-            case tuple(), list():
-                found[name] = tuple(item for item in value if isinstance(item, int))
-            case dict(), dict():
-                found[name] = {key: item for key, item in value.items() if isinstance(item, int)}
-            case float(), float() | int():
-                found[name] = float(value)
-            case int(), int():
-                found[name] = value
-            case _, _ if name in _KNOWN:
-                raise ValueError(f"{name} cannot be read")
-    return found
+def _cluster_counters(data: Mapping[str, Json]) -> ClusterCounters:
+    read = _Reader(data)
+    return ClusterCounters(
+        ejections=read.counts("ejections"),
+        spared=read.counts("spared"),
+        ejected=read.integer("ejected"),
+        endpoints=read.integer("endpoints"),
+        panics=read.integer("panics"),
+    )
+
+
+class _Reader:
+    """Reads what `_counters_json` wrote: what is zero is missing; what a newer version adds is left out."""
+
+    def __init__(self, data: Mapping[str, Json]) -> None:
+        self._data = Fields(data)
+
+    def integer(self, name: str) -> int:
+        return self._data.integer(name) if name in self._data.data else 0
+
+    def number(self, name: str) -> float:
+        return self._data.number(name) if name in self._data.data else 0.0
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        return self._data.integers(name) if name in self._data.data else ()
+
+    def counts(self, name: str) -> dict[str, int]:
+        found = self._data.object(name) if name in self._data.data else Fields({})
+        return {key: found.integer(key) for key in found.data}

@@ -373,14 +373,14 @@ async def test_a_change_by_stages_of_unknown_fate_is_withheld_until_it_is_known(
 
         async def lost(drafts: Any) -> Any:
             if stored or not away:
-                await real(plane.store, drafts)  # type: ignore[arg-type]
+                await real(plane.store, drafts)
             if away:
                 raise StoreUnavailable("whether the change was made is not known yet")
 
         async def unknown(draft: Any) -> Any:
             if away:
                 raise StoreUnavailable("it is away")
-            return (await real(plane.store, [draft]))[0]  # type: ignore[arg-type]
+            return (await real(plane.store, [draft]))[0]
 
         monkeypatch.setattr(plane.store, "apply_all", lost)
         monkeypatch.setattr(plane.store, "apply", unknown)

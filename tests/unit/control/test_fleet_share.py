@@ -17,7 +17,7 @@ from seawall_control.services.fleet_beyond import GONE_S, Beyond
 NUMBERS = st.integers(0, 2**53)
 COUNTS = st.dictionaries(st.text("ab/", min_size=1, max_size=3), st.integers(1, 99), max_size=2)
 # Trailing zeros say nothing and are not kept.
-TUPLES = st.lists(NUMBERS, max_size=4).map(lambda v: tuple([*v, 1]) if v else ())
+TUPLES = st.lists(NUMBERS, max_size=4).map(lambda v: (*v, 1) if v else ())
 
 
 def _field(kind: object) -> st.SearchStrategy[object]:
