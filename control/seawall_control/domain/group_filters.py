@@ -24,6 +24,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "events": Field("events", Kind.NUMBER),
     "first_seen": Field("first_seen", Kind.TIME),
     "last_seen": Field("last_seen", Kind.TIME),
+    "since": Field("since", Kind.TIME),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from seawall.v1 import admin_alerts_pb2 as pb
-from seawall.v1 import admin_events_pb2
+from seawall.v1 import admin_events_pb2, admin_groups_pb2
 from seawall_control.domain.events import MICROS, Severity
 from seawall_control.domain.records import Put
 from seawall_control.domain.runs import Ending, Run
@@ -177,3 +177,77 @@ async def test_a_control_plane_that_is_missed_is_told_once(planes: list[ControlP
     await planes[0].runs.end("SIGTERM")
     page = await planes[1].events.page(filter_text="error_type = control_plane_stopped")
     assert [event.reason for event in page.events] == ["CONTROL_PLANE_STOPPED"]
+
+
+async def test_groups_of_another(planes: list[ControlPlane]) -> None:
+    """A group that comes back at the one that does not lead is an alert of the leading one, and still one
+    after the other has taken over.
+    """
+    async with grpc.aio.insecure_channel(planes[1].addresses.grpc) as channel:
+        stubs = Stubs(channel)
+        report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=3, component="app")])
+        await stubs.events.ReportEvents(report)
+        (group,) = (await stubs.groups.ListGroups(admin_groups_pb2.ListGroupsRequest())).groups
+        await stubs.groups.ResolveGroup(admin_groups_pb2.ResolveGroupRequest(id=group.id))
+        again = event(2, severity=3, component="app")
+        again.message = "call 1 failed"
+        again.timestamp.seconds += 1
+        await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[again]))
+
+        async def alerts() -> list[tuple[str, str, int]]:
+            answer = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/group-returned"))
+            return [(a.id, a.subject.fingerprint, int(a.value)) for a in answer.alerts]
+
+        async def fires() -> bool:
+            return [one[1:] for one in await alerts()] == [(group.id, 1)]
+
+        await until(fires, what="the leading one tells")
+        before = await alerts()
+        leader = planes.pop(0)
+        await leader.stop()
+        await leader.store.aclose()
+
+        async def leads() -> bool:
+            return planes[0].alerting.evaluator._leading
+
+        await until(leads, what="the other one leads")
+        await asyncio.sleep(3)
+        assert await alerts() == before
+        engine = planes[0].alerting.evaluator._engine
+        assert [(a.id, a.value) for a in engine.active()] == [(before[0][0], 1.0)]
+
+
+async def test_windows_of_the_one_before(planes: list[ControlPlane]) -> None:
+    """Who takes over counts with the calls that the one before has seen."""
+    async with grpc.aio.insecure_channel(planes[0].addresses.grpc) as channel:
+        proxy = Proxy(Stubs(channel), "p1")
+        await proxy.hello()
+        for fine in (0, 1900):
+            await proxy.say(stats={"routes": [{"route": "r", "by_code": [fine, *([0] * 13), fine // 19]}]})
+            await asyncio.sleep(1.5)
+        leader = planes.pop(0)
+        await leader.stop()
+        await leader.store.aclose()
+
+    async def leads() -> bool:
+        return planes[0].alerting.evaluator._leading
+
+    await until(leads, what="the other one leads")
+    async with grpc.aio.insecure_channel(planes[0].addresses.grpc) as channel:
+        stubs = Stubs(channel)
+        proxy = Proxy(stubs, "p1")
+        await proxy.hello()
+        for failed in (100, 160, 960):
+            await proxy.say(stats={"routes": [{"route": "r", "by_code": [1900, *([0] * 13), failed]}]})
+            await asyncio.sleep(1.5)
+            if failed == 160:
+                answer = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/error-rate"))
+                assert not answer.alerts
+
+        async def fires() -> bool:
+            answer = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/error-rate"))
+            return [a.summary.split(" (")[0] for a in answer.alerts] == [
+                "route r: 960 of 2860 calls failed within 5 min"
+            ]
+
+        await until(fires, what="it fires by all that is known")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,11 @@ import grpc
 import pytest
 
 from seawall.v1 import admin_alerts_pb2 as pb
-from seawall.v1 import admin_events_pb2
+from seawall.v1 import admin_events_pb2, admin_groups_pb2
 from seawall_control.domain.errors import StoreFull
-from seawall_control.domain.events import Severity
 from seawall_control.domain.records import Change
 from seawall_control.server import ControlPlane
-from seawall_control.services.notices import Notice, NoticeKind
-from tests.integration.control.kit import Stubs, event, until
+from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import webhook
 from tests.integration.control.test_process import Process
 from tests.kit.receivers import WebReceiver
@@ -112,14 +111,77 @@ async def test_a_store_that_is_full_is_told(
 
 
 async def test_a_group_that_comes_back_is_told(plane: ControlPlane, stubs: Stubs) -> None:
-    """What the groups of events say becomes an alert of the rule about them."""
-    data = {"component": "route/all", "route": "all", "error_type": "Boom", "code": "UNAVAILABLE"}
-    plane.notices.publish(Notice(NoticeKind.GROUP_REGRESSED, 1, "group/g1", Severity.HIGH, data))
+    """A group that is resolved and has events again becomes an alert of the rule about that."""
+    report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=3, component="app")])
+    await stubs.events.ReportEvents(report)
+    (group,) = (await stubs.groups.ListGroups(admin_groups_pb2.ListGroupsRequest())).groups
+    await stubs.groups.ResolveGroup(admin_groups_pb2.ResolveGroupRequest(id=group.id))
+    again = event(2, severity=3, component="app")
+    again.message = "call 1 failed"
+    again.timestamp.seconds += 1
+    await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[again]))
 
     async def fires() -> bool:
         found = (await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/group-returned"))).alerts
         return [(a.subject.fingerprint, a.summary) for a in found] == [
-            ("g1", "group of Boom in route/all is regressed")
+            (group.id, "group of UNAVAILABLE in app is regressed")
         ]
 
     await until(fires, what="it fires")
+
+
+async def test_windows_survive_kill_9(tmp_path: Path) -> None:
+    """After the start the calls of before count: a few that fail are few, and what fired goes on."""
+
+    async def speak(proxy: Proxy, calls: dict[str, tuple[int, int]]) -> None:
+        routes = [
+            {"route": route, "by_code": [fine, *([0] * 13), failed, 0, 0]}
+            for route, (fine, failed) in calls.items()
+        ]
+        await proxy.say(stats={"routes": routes})
+
+    async def firing(stubs: Stubs) -> list[tuple[str, str]]:
+        answer = await stubs.alerts.ListAlerts(
+            pb.ListAlertsRequest(rule="builtin/error-rate", phases=[pb.ALERT_PHASE_FIRING])
+        )
+        return [(a.id, a.subject.route) for a in answer.alerts]
+
+    process = await Process(tmp_path / "data", *FREE).start()
+    try:
+        async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
+            stubs = Stubs(channel)
+            proxy = Proxy(stubs, "p1")
+            await proxy.hello()
+            await speak(proxy, {"fine": (0, 0), "bad": (0, 0)})
+            await asyncio.sleep(1.5)
+            await speak(proxy, {"fine": (1900, 100), "bad": (10, 90)})
+
+            async def fires() -> bool:
+                return [route for _, route in await firing(stubs)] == ["bad"]
+
+            await until(fires, what="the bad route fires")
+            (alert,) = await firing(stubs)
+            await asyncio.sleep(12)  # counts are stored every ten seconds
+    finally:
+        await process.end(signal.SIGKILL)
+    process = await Process(tmp_path / "data", *FREE).start()
+    try:
+        async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
+            stubs = Stubs(channel)
+            proxy = Proxy(stubs, "p1")
+            await proxy.hello()
+            await speak(proxy, {"fine": (1900, 100), "bad": (10, 90)})
+            await asyncio.sleep(1.5)
+            await speak(proxy, {"fine": (1900, 160), "bad": (10, 90)})
+            await asyncio.sleep(3)
+            assert await firing(stubs) == [alert]
+            await speak(proxy, {"fine": (1900, 960), "bad": (10, 90)})
+
+            async def both() -> bool:
+                return sorted(route for _, route in await firing(stubs)) == ["bad", "fine"]
+
+            await until(both, what="the other route fires when it is bad by all that is known")
+            shown = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(filter="route = fine"))
+            assert shown.alerts[0].summary.startswith("route fine: 960 of 2860 calls failed")
+    finally:
+        await process.end(signal.SIGTERM)

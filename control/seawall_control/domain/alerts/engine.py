@@ -1,65 +1,41 @@
 """The engine: told of events and facts, asked once a second, it says which alerts began, changed and ended,
-and of what people are to be told.
+and of what people are to be told (telling.py).
 
 Rules of this file:
 
 - One alert for each rule and subject at a time. A rule's triggers are alternatives; the first that holds for
   a subject speaks for it.
-- Telling is decided apart from firing, and again at every tick, so that nothing that keeps an alert quiet (a
-  silence, a rule that inhibits, the action interval, the hourly bound) can lose it: what still fires when the
-  reason is gone is told then.
-- People hear `resolved` of exactly those alerts that they heard of.
-- After a start the alerts of before go on firing. What cannot be known yet (windows are empty, proxies are
-  not back) is taken for unchanged during `GRACE_US`.
+- After a start the alerts of before go on firing, and the engine is told again what was before (`recall`,
+  `recall_calls`). What cannot be known all the same (proxies are not back, windows have holes) is taken for
+  unchanged, at most until the windows are whole again.
+- Intervals are those of the time that it is told. A clock that was set is told by `shift`, which moves
+  everything that it remembers along; a stored time that lies ahead is taken for now.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from seawall_control.domain.alerts.facts import Facts, GroupNotice
-from seawall_control.domain.alerts.lifecycle import Alert, Phase, Reading, Timing, begun, stepped
-from seawall_control.domain.alerts.rules import ABSENT_EVENTS, Rule, TriggerKind
+from seawall_control.domain.alerts.lifecycle import Alert, Phase, Reading, begun, not_ahead, shifted, stepped
+from seawall_control.domain.alerts.past import Bucket, Known, longest_s
+from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.silences import Silence, Silencer
-from seawall_control.domain.alerts.watch import OWN_COMPONENT, Condition, Watch
-from seawall_control.domain.alerts.watches import watch_of
+from seawall_control.domain.alerts.standing import GRACE_US, Standing
+from seawall_control.domain.alerts.telling import News, Notification, told
+from seawall_control.domain.alerts.watch import OWN_COMPONENT
 from seawall_control.domain.alerts.windows import MAX_ROUTES, CallSeries
 from seawall_control.domain.events import MICROS, Event
 
-GRACE_US: Final = 30 * MICROS
+__all__ = ["GRACE_US", "MAX_ACTIVE_PER_RULE", "Engine", "News", "Notification", "Outcome"]
+
 MAX_ACTIVE_PER_RULE: Final = 500
 """A rule that would raise more is about something larger than its subjects; the rest is counted."""
 MAX_PAST: Final = 5000
 MIN_CALLS_KEPT_US: Final = 600 * MICROS
-HOUR_US: Final = 3600 * MICROS
-_FILTERED_BY_EVENT: Final = frozenset(
-    {TriggerKind.EVENT, TriggerKind.EVENT_COUNT, TriggerKind.RECOVERY_FAILURE_RATE}
-)
-"""Their filters are asked of each event, which has more fields than what is left of it in a subject."""
-
-
-_RESTORED: Final = frozenset({TriggerKind.EVENT, TriggerKind.GROUP, TriggerKind.BREAKER})
-"""Their watches know from the alert itself what holds, and need no grace after a start."""
-
-
-class News(StrEnum):
-    """What people are told of an alert."""
-
-    FIRING = "firing"
-    REPEATED = "repeated"
-    RESOLVED = "resolved"
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """Something that the channels of a rule are to be told."""
-
-    alert: Alert
-    news: News
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,49 +49,6 @@ class Outcome:
     notifications: tuple[Notification, ...] = ()
 
 
-class _Standing:
-    """A rule at work."""
-
-    def __init__(self, rule: Rule, at_us: int) -> None:
-        self.rule = rule
-        self.condition = Condition(rule.filters)
-        self.watches: tuple[tuple[TriggerKind, Watch], ...] = tuple(
-            (trigger.kind, watch_of(trigger, at_us)) for trigger in rule.when
-        )
-        self.timing = Timing(int(rule.hold_s * MICROS), int(rule.keep_firing_s * MICROS))
-        self.active: dict[str, Alert] = {}
-        self.told: deque[int] = deque()
-        self.overflow = 0
-        self.needs_grace = any(trigger.kind not in _RESTORED for trigger in rule.when)
-        self._counts_absence = any(
-            trigger.kind is TriggerKind.ABSENCE and ABSENT_EVENTS in trigger.of for trigger in rule.when
-        )
-
-    def event(self, event: Event, at_us: int) -> None:
-        allowed = self.condition.allows(event)
-        for kind, watch in self.watches:
-            if allowed or (kind not in _FILTERED_BY_EVENT and kind is not TriggerKind.ABSENCE):
-                watch.event(event, at_us)
-
-    def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> dict[str, Reading]:
-        found: dict[str, Reading] = {}
-        for kind, watch in self.watches:
-            for reading in watch.readings(facts, calls, at_us):
-                key = reading.subject.key
-                if key in found:
-                    continue
-                filtered = kind in _FILTERED_BY_EVENT or (self._counts_absence and key == ABSENT_EVENTS)
-                if filtered or self.condition.allows_subject(reading.subject, at_us):
-                    found[key] = reading
-        return found
-
-    def may_tell(self, at_us: int) -> bool:
-        """Whether the hourly bound has room."""
-        while self.told and self.told[0] <= at_us - HOUR_US:
-            self.told.popleft()
-        return self.rule.max_per_hour <= 0 or len(self.told) < self.rule.max_per_hour
-
-
 class Engine:
     """All rules at work, and their alerts."""
 
@@ -127,11 +60,14 @@ class Engine:
         at_us: int,
         alerts: Iterable[Alert] = (),
         silences: Iterable[Silence] = (),
+        known: Known | None = None,
     ) -> None:
+        """`alerts` are those of before the start; `known` says how much of what was before is recalled."""
         self._new_id = new_id
+        self._known = known or Known()
         self._started_us = at_us
         self._calls: dict[str, CallSeries] = {}
-        self._standing: dict[str, _Standing] = {}
+        self._standing: dict[str, Standing] = {}
         self._past: OrderedDict[tuple[str, str], Alert] = OrderedDict()
         self._silencer = Silencer(silences)
         self._ended: list[Alert] = []
@@ -147,10 +83,7 @@ class Engine:
         elif standing is None:
             self._end(alert, at_us)
         else:
-            standing.active[alert.subject.key] = alert
-            if alert.phase is Phase.FIRING:
-                for _, watch in standing.watches:
-                    watch.restore(alert, at_us)
+            standing.restore(not_ahead(alert, at_us), at_us)
 
     # --------------------------------------------------------------------------------------------- what to do
 
@@ -158,7 +91,7 @@ class Engine:
         """Take other rules; those that are the same go on with what they know, and alerts of those that are
         gone or disabled end at the next tick.
         """
-        standing: dict[str, _Standing] = {}
+        standing: dict[str, Standing] = {}
         for rule in rules:
             if rule.disabled:
                 continue
@@ -166,7 +99,7 @@ class Engine:
             if before is not None and before.rule == rule:
                 standing[rule.name] = before
                 continue
-            made = standing[rule.name] = _Standing(rule, at_us)
+            made = standing[rule.name] = Standing(rule, at_us, self._known, self._started_us)
             if before is not None:
                 made.active, made.told = before.active, before.told
                 self._carry_over(before, made, at_us)
@@ -177,7 +110,7 @@ class Engine:
         self._standing = standing
         self._keep_us = max([MIN_CALLS_KEPT_US, *(_reach_us(s.rule) for s in standing.values())])
 
-    def _carry_over(self, before: _Standing, made: _Standing, at_us: int) -> None:
+    def _carry_over(self, before: Standing, made: Standing, at_us: int) -> None:
         kept = dict(zip((t for t in before.rule.when), (w for _, w in before.watches), strict=True))
         same_filters = before.rule.filters == made.rule.filters
         made.watches = tuple(
@@ -258,6 +191,34 @@ class Engine:
         series.keep(self._keep_us)
         series.add(failed, total, at_us)
 
+    def recall(self, event: Event, at_us: int) -> None:
+        """Take in an event of before the start, oldest first, once alerts are restored."""
+        if event.component == OWN_COMPONENT:
+            return
+        for standing in self._standing.values():
+            standing.recall(event, min(event.timestamp_us, at_us), at_us)
+
+    def recall_calls(self, buckets: Iterable[Bucket], at_us: int) -> None:
+        """Take in calls of before the start, oldest first, before those of now."""
+        for bucket in buckets:
+            for route, (failed, total) in bucket.calls.items():
+                self.calls(route, failed, total, bucket.counted_at_us(at_us))
+
+    @property
+    def reach_us(self) -> int:
+        """Return how far back the rules look at calls."""
+        return self._keep_us
+
+    def shift(self, by_us: int) -> None:
+        """Move everything that is remembered in time: the clock was set by so much."""
+        self._started_us += by_us
+        for series in self._calls.values():
+            series.shift(by_us)
+        for standing in self._standing.values():
+            standing.shift(by_us)
+        self._past = OrderedDict((key, shifted(alert, by_us)) for key, alert in self._past.items())
+        self._ended = [shifted(alert, by_us) for alert in self._ended]
+
     # ----------------------------------------------------------------------------------------------- the tick
 
     def tick(self, facts: Facts, *, at_us: int) -> Outcome:
@@ -268,12 +229,12 @@ class Engine:
         resolved: list[Alert] = list(changed)
         for standing in self._standing.values():
             self._step(standing, facts, at_us, changed, removed, resolved)
-        notifications = self._told(resolved, at_us, changed)
+        notifications = told(self._standing, self._silencer, resolved, at_us, changed)
         return Outcome(tuple(_newest(changed)), tuple(removed), tuple(notifications))
 
     def _step(
         self,
-        standing: _Standing,
+        standing: Standing,
         facts: Facts,
         at_us: int,
         changed: list[Alert],
@@ -281,10 +242,11 @@ class Engine:
         resolved: list[Alert],
     ) -> None:
         readings = standing.readings(facts, self._calls, at_us)
-        in_grace = standing.needs_grace and at_us - self._started_us < GRACE_US
         for key, alert in list(standing.active.items()):
             reading = readings.pop(key, None)
-            if reading is None and in_grace and alert.since_us < self._started_us:
+            if reading is None and standing.is_unknown(
+                alert, self._calls, at_us=at_us, started_us=self._started_us
+            ):
                 continue
             self._stepped(standing, key, alert, reading, at_us, changed, removed, resolved)
         for key, reading in readings.items():
@@ -301,7 +263,7 @@ class Engine:
 
     def _stepped(
         self,
-        standing: _Standing,
+        standing: Standing,
         key: str,
         alert: Alert,
         reading: Reading | None,
@@ -339,77 +301,10 @@ class Engine:
         if len(self._past) > MAX_PAST:
             self._past.popitem(last=False)
 
-    # -------------------------------------------------------------------------------------------- the telling
-
-    def _told(self, resolved: Sequence[Alert], at_us: int, changed: list[Alert]) -> list[Notification]:
-        notifications: list[Notification] = []
-        for alert in resolved:
-            standing = self._standing.get(alert.rule)
-            wanted = standing is None or standing.rule.notify_resolved
-            if alert.told and wanted and self._quiet_by(alert, None, at_us) == "":
-                notifications.append(Notification(alert, News.RESOLVED))
-        firing = [a for s in self._standing.values() for a in s.active.values() if a.phase is Phase.FIRING]
-        for alert in sorted(firing, key=lambda a: (-a.severity, a.fired_us, a.id)):
-            standing = self._standing[alert.rule]
-            quiet_by = self._quiet_by(alert, standing.rule, at_us)
-            if quiet_by == "" and (news := self._news_of(alert, standing, at_us)) is not None:
-                standing.told.append(at_us)
-                after = replace(
-                    alert,
-                    told=True,
-                    notified_us=at_us,
-                    notifications=alert.notifications + 1,
-                    quiet_by="",
-                )
-                notifications.append(Notification(after, news))
-            elif quiet_by != alert.quiet_by:
-                after = replace(alert, quiet_by=quiet_by)
-            else:
-                continue
-            standing.active[alert.subject.key] = after
-            changed.append(after)
-        return notifications
-
-    def _news_of(self, alert: Alert, standing: _Standing, at_us: int) -> News | None:
-        rule = standing.rule
-        wait_us = int(rule.interval_s * MICROS)
-        if alert.told:
-            if rule.repeat_s <= 0 or alert.acknowledged_us:
-                return None
-            wait_us = max(wait_us, int(rule.repeat_s * MICROS))
-        if alert.notified_us and at_us - alert.notified_us < wait_us:
-            return None
-        if not standing.may_tell(at_us):
-            return None
-        return News.REPEATED if alert.told else News.FIRING
-
-    def _quiet_by(self, alert: Alert, rule: Rule | None, at_us: int) -> str:
-        silence = self._silencer.silence_of(alert, at_us)
-        if silence is not None:
-            return f"silence {silence.id}"
-        for name in rule.inhibited_by if rule else ():
-            other = self._standing.get(name)
-            if other is not None and any(_covers(a, alert) for a in other.active.values()):
-                return f"rule {name}"
-        return ""
-
-
-def _covers(other: Alert, alert: Alert) -> bool:
-    """Whether a firing alert is about the same route or proxy, or about no route and no proxy at all."""
-    if other.phase is not Phase.FIRING or other.id == alert.id:
-        return False
-    mine, its = alert.subject, other.subject
-    if not its.route and not its.proxy:
-        return True
-    return bool(its.route and its.route == mine.route) or bool(its.proxy and its.proxy == mine.proxy)
-
 
 def _reach_us(rule: Rule) -> int:
     """Return how far back the rule's triggers look at calls."""
-    from_windows = [w.long_s for t in rule.when for w in t.windows]
-    burns = [21600.0 for t in rule.when if t.kind is TriggerKind.BURN_RATE and not t.windows]
-    rates = [t.window_s for t in rule.when if t.kind is TriggerKind.ERROR_RATE]
-    return int(max([0.0, *from_windows, *burns, *rates]) * MICROS)
+    return int(max((longest_s(trigger) for trigger in rule.when), default=0.0) * MICROS)
 
 
 def _newest(changed: Iterable[Alert]) -> list[Alert]:

@@ -14,6 +14,7 @@ resolves only after it has been quiet for that window, so that whoever is told h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -130,3 +131,31 @@ def _paused(alert: Alert, timing: Timing, at_us: int) -> Alert | None:
     if at_us - since >= needed:
         return replace(alert, phase=Phase.RESOLVED, resolved_us=at_us, paused_us=since)
     return replace(alert, paused_us=since)
+
+
+def _in_time(alert: Alert, moved: Callable[[int], int]) -> Alert:
+    """Return the alert with a function applied to each of its times that has happened."""
+
+    def at(when_us: int) -> int:
+        return moved(when_us) if when_us else 0
+
+    return replace(
+        alert,
+        since_us=at(alert.since_us),
+        fired_us=at(alert.fired_us),
+        resolved_us=at(alert.resolved_us),
+        paused_us=at(alert.paused_us),
+        notified_us=at(alert.notified_us),
+        acknowledged_us=at(alert.acknowledged_us),
+        fires=tuple(at(when_us) for when_us in alert.fires),
+    )
+
+
+def shifted(alert: Alert, by_us: int) -> Alert:
+    """Return the alert as it is by a clock that was set by so much."""
+    return _in_time(alert, lambda when_us: max(1, when_us + by_us))
+
+
+def not_ahead(alert: Alert, at_us: int) -> Alert:
+    """Return the alert with no time ahead: what a clock that was wrong has left must not delay anything."""
+    return _in_time(alert, lambda when_us: min(when_us, at_us))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from seawall_control.domain.alerts.engine import News
 from seawall_control.domain.alerts.lifecycle import Alert
 from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.alerts.subject import scrubbed
+from seawall_control.domain.alerts.telling import News
 from seawall_control.domain.events import Json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -64,6 +64,9 @@ class Delivery:
     error: str = ""
     end_us: int = 0
     """When it was sent, or given up."""
+    claimed_by: str = ""
+    """The control plane that is sending it, of several on one store."""
+    claimed_until_us: int = 0
 
 
 def due_us(channel: Channel, severity: Severity, at_us: int) -> int:
@@ -124,6 +127,11 @@ class Lane:
         self._tokens -= 1
         return batch
 
+    def shift(self, by_us: int) -> None:
+        """Move everything in time: the clock was set by so much."""
+        self._filled_us += by_us
+        self.rests_until_us += by_us if self.rests_until_us else 0
+
     def succeeded(self) -> None:
         """A message arrived."""
         self.failures = 0
@@ -156,6 +164,23 @@ def not_sent(delivery: Delivery, message_id: str, error: str, *, final: bool, at
     if final or attempts >= MAX_ATTEMPTS or at_us - delivery.create_us >= MAX_AGE_US:
         return replace(done, state=DeliveryState.FAILED, end_us=at_us)
     return replace(done, next_us=at_us + min(FIRST_RETRY_US << (attempts - 1), LAST_RETRY_US))
+
+
+def shifted(delivery: Delivery, by_us: int) -> Delivery:
+    """Return a delivery that waits as it is by a clock that was set by so much."""
+    return replace(
+        delivery, create_us=max(1, delivery.create_us + by_us), next_us=max(1, delivery.next_us + by_us)
+    )
+
+
+def not_ahead(delivery: Delivery, channel: Channel | None, *, at_us: int) -> Delivery:
+    """Return a delivery that waits no longer than it may, whatever a clock that was wrong has left."""
+    longest_us = max(LAST_RETRY_US, int(channel.digest_s * MICROS) if channel else 0)
+    return replace(
+        delivery,
+        create_us=min(delivery.create_us, at_us),
+        next_us=min(delivery.next_us, at_us + longest_us),
+    )
 
 
 def again(delivery: Delivery, *, at_us: int) -> Delivery:

@@ -1,7 +1,7 @@
 """What a watch is: it is told events and facts, and says what holds now; and what all watches share.
 
-A watch reads nothing by itself. What it remembers is bounded, and is lost with the process: the alerts that
-fire are not (engine.py), and a watch finds out anew what holds.
+A watch reads nothing by itself. What it remembers is bounded and is lost with the process; after a start it
+is told again what was stored (engine.py).
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ class Watch(Protocol):
         """Take note of an alert that fires from before the start."""
         ...
 
+    def denies(self, subject: Subject, calls: Mapping[str, CallSeries], at_us: int) -> bool:
+        """Whether what is known shows that the condition does not hold of a subject, though windows may miss
+        a part of what was before the start.
+        """
+        ...
+
+    def shift(self, by_us: int) -> None:
+        """Move everything that is remembered in time: the clock was set by so much."""
+        ...
+
 
 class Quiet:
     """What most watches do with what they do not watch: nothing."""
@@ -75,6 +85,12 @@ class Quiet:
         pass
 
     def restore(self, alert: Alert, at_us: int) -> None:
+        pass
+
+    def denies(self, subject: Subject, calls: Mapping[str, CallSeries], at_us: int) -> bool:
+        return False
+
+    def shift(self, by_us: int) -> None:
         pass
 
 

@@ -60,6 +60,11 @@ class BreakerWatch(Quiet):
         if alert.subject.breaker:
             self._opened(alert.subject, alert.subject.proxy, at_us)
 
+    def shift(self, by_us: int) -> None:
+        for _, proxies in self._open.values():
+            for proxy in proxies:
+                proxies[proxy] += by_us
+
     def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
         connected = {proxy.node for proxy in facts.proxies if proxy.connected}
         for breaker in facts.breakers:

@@ -8,7 +8,7 @@ from seawall_control.domain.alerts import rules as r
 from seawall_control.domain.alerts.facts import Facts
 from seawall_control.domain.alerts.lifecycle import Reading
 from seawall_control.domain.alerts.rules import Trigger
-from seawall_control.domain.alerts.subject import scrubbed
+from seawall_control.domain.alerts.subject import Subject, scrubbed
 from seawall_control.domain.alerts.watch import Quiet, percent, route_subject, span
 from seawall_control.domain.alerts.windows import CallSeries
 from seawall_control.domain.events import MICROS
@@ -22,6 +22,11 @@ class ErrorRateWatch(Quiet):
         self._window_us = int(trigger.window_s * MICROS)
         self._min_calls = max(1, trigger.min_calls)
         self._span = span(trigger.window_s)
+
+    def denies(self, subject: Subject, calls: Mapping[str, CallSeries], at_us: int) -> bool:
+        series = calls.get(subject.route)
+        failed, total = series.over(self._window_us, at_us) if series else (0, 0)
+        return total >= self._min_calls and failed < self._threshold * total
 
     def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
         for route, series in calls.items():
@@ -43,6 +48,17 @@ class BurnRateWatch(Quiet):
         self._objective = trigger.objective
         self._min_calls = max(1, trigger.min_calls)
         self._pairs = trigger.windows or r.BURN_WINDOWS
+
+    def denies(self, subject: Subject, calls: Mapping[str, CallSeries], at_us: int) -> bool:
+        series = calls.get(subject.route)
+        if series is None:
+            return False
+        for pair in self._pairs:
+            long, total = self._burn(series, pair.long_s, at_us)
+            short, _ = self._burn(series, pair.short_s, at_us)
+            if total < self._min_calls or min(long, short) >= pair.factor:
+                return False
+        return True
 
     def _burn(self, series: CallSeries, window_s: float, at_us: int) -> tuple[float, int]:
         failed, total = series.over(int(window_s * MICROS), at_us)

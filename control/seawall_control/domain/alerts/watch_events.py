@@ -24,6 +24,9 @@ class EventCountWatch(Quiet):
         self._span = span(trigger.window_s)
         self._subjects: OrderedDict[str, Subject] = OrderedDict()
 
+    def shift(self, by_us: int) -> None:
+        self._window.shift(by_us)
+
     def event(self, event: Event, at_us: int) -> None:
         # In a flood every event costs this: what is said about it is made once for each kind.
         key = event.fingerprint or f"{event.component}/{event.error_type}"
@@ -59,6 +62,10 @@ class RecoveryWatch(Quiet):
         self._failed, self._tried = EventWindow(window_us), EventWindow(window_us)
         self._span = span(trigger.window_s)
 
+    def shift(self, by_us: int) -> None:
+        self._failed.shift(by_us)
+        self._tried.shift(by_us)
+
     def event(self, event: Event, at_us: int) -> None:
         recovered = event.kind is EventKind.CALL_RECOVERED
         failed = event.kind is EventKind.CALL_FAILED and len(event.attempts) > 1
@@ -89,7 +96,10 @@ class OccurrenceWatch(Quiet):
         self._held: OrderedDict[str, tuple[int, Reading]] = OrderedDict()
 
     def _hold(self, subject: Subject, text: str, at_us: int) -> None:
-        before = self._held.pop(subject.key, None)
+        before = self._held.get(subject.key)
+        if before is not None and at_us < before[0]:
+            return  # of before the start, and what it raised stands already
+        self._held.pop(subject.key, None)
         number = before[1].value + 1 if before else 1.0
         if before is None and len(self._held) >= MAX_KEYS:
             self._held.popitem(last=False)
@@ -122,6 +132,10 @@ class OccurrenceWatch(Quiet):
         )
         where = f" in {subject.component}" if subject.component else ""
         self._hold(subject, f"group of {subject.error_type or 'errors'}{where} is {notice.state}", at_us)
+
+    def shift(self, by_us: int) -> None:
+        for key, (last_us, reading) in self._held.items():
+            self._held[key] = (last_us + by_us, reading)
 
     def restore(self, alert: Alert, at_us: int) -> None:
         if alert.subject.breaker:

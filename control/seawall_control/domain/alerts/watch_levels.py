@@ -7,7 +7,7 @@ from typing import Final
 
 from seawall_control.domain.alerts import rules as r
 from seawall_control.domain.alerts.facts import Facts
-from seawall_control.domain.alerts.lifecycle import Reading
+from seawall_control.domain.alerts.lifecycle import Alert, Reading
 from seawall_control.domain.alerts.rules import Trigger, TriggerKind
 from seawall_control.domain.alerts.subject import Subject, scrubbed
 from seawall_control.domain.alerts.watch import Quiet, percent, route_subject, span
@@ -29,33 +29,53 @@ class AbsenceWatch(Quiet):
         self._span = span(trigger.window_s)
         self._started_us = at_us
         self._last_event_us = at_us
+        self._missed: dict[str, Reading] = {}
+        """What was missing before the start, until it comes."""
+
+    def restore(self, alert: Alert, at_us: int) -> None:
+        self._missed[alert.subject.key] = Reading(alert.subject, alert.value, alert.threshold, alert.text)
+
+    def shift(self, by_us: int) -> None:
+        self._started_us += by_us
+        self._last_event_us += by_us
 
     def event(self, event: Event, at_us: int) -> None:
         self._last_event_us = max(self._last_event_us, at_us)
 
     def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
+        for subject, what, last_us in self._watched(facts, calls):
+            if last_us > self._started_us:
+                self._missed.pop(subject.key, None)
+            # What was missed while nobody watched is no absence.
+            if at_us - max(last_us, self._started_us) >= self._after_us:
+                self._missed.pop(subject.key, None)
+                late_s = (at_us - last_us) / MICROS
+                text = f"{what} for {span(int(late_s))} (allowed less than {self._span})"
+                yield Reading(subject, late_s, self._after_us / MICROS, text)
+        # It was told of these before the start, and they have not come since.
+        yield from self._missed.values()
+
+    def _watched(self, facts: Facts, calls: Mapping[str, CallSeries]) -> Iterable[tuple[Subject, str, int]]:
+        """Yield what may be missing: subject, in words, and when it came last."""
         if r.ABSENT_EVENTS in self._of:
-            yield from self._late(
-                Subject(key="events", component="events"), "no event", self._last_event_us, at_us
-            )
+            yield Subject(key="events", component="events"), "no event", self._last_event_us
         if r.ABSENT_CALLS in self._of:
             for route, series in calls.items():
-                yield from self._late(
-                    route_subject(route), f"route {scrubbed(route)}: no calls", series.last_us, at_us
-                )
+                yield route_subject(route), f"route {scrubbed(route)}: no calls", series.last_us
         if r.ABSENT_PROXY in self._of:
+            known = set()
             for proxy in facts.proxies:
-                if not proxy.connected:
-                    node = scrubbed(proxy.node)
-                    subject = Subject(key=f"proxy/{node}", component=f"proxy/{node}", proxy=node)
-                    yield from self._late(subject, f"proxy {node}: no report", proxy.last_seen_us, at_us)
-
-    def _late(self, subject: Subject, what: str, last_us: int, at_us: int) -> Iterable[Reading]:
-        # What was missed while nobody watched is no absence.
-        since_us = max(last_us, self._started_us)
-        if at_us - since_us >= self._after_us:
-            text = f"{what} for {span((at_us - last_us) // MICROS)} (allowed less than {self._span})"
-            yield Reading(subject, (at_us - last_us) / MICROS, self._after_us / MICROS, text)
+                node = scrubbed(proxy.node)
+                subject = Subject(key=f"proxy/{node}", component=f"proxy/{node}", proxy=node)
+                known.add(subject.key)
+                if proxy.connected:
+                    self._missed.pop(subject.key, None)
+                else:
+                    yield subject, f"proxy {node}: no report", proxy.last_seen_us
+            # Nobody misses a proxy that is no part of the fleet any more.
+            gone = [key for key in self._missed if key.startswith("proxy/") and key not in known]
+            for key in gone:
+                del self._missed[key]
 
 
 class LevelWatch(Quiet):
@@ -68,6 +88,14 @@ class LevelWatch(Quiet):
         self._window_us = int(trigger.window_s * MICROS)
         self._dropped = EventWindow(self._window_us)
         self._known: dict[str, tuple[str, int]] = {}
+
+    def shift(self, by_us: int) -> None:
+        self._dropped.shift(by_us)
+
+    def restore(self, alert: Alert, at_us: int) -> None:
+        # Drops cannot be counted again: they stand for a window from now on.
+        if r.QUEUE_DROPPED in self._of and alert.subject.key.startswith("dropped/"):
+            self._dropped.add(alert.subject.proxy, at_us, max(1, int(alert.value)))
 
     def readings(self, facts: Facts, calls: Mapping[str, CallSeries], at_us: int) -> Iterable[Reading]:
         if self._kind is TriggerKind.DISK:

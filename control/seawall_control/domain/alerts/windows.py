@@ -57,6 +57,13 @@ class EventWindow:
             del self._counts[key]
         return sum(number for _, number in counts)
 
+    def shift(self, by_us: int) -> None:
+        """Move everything in time, to a slot."""
+        slots = round(by_us / self._slot_us)
+        for counts in self._counts.values():
+            for pair in counts:
+                pair[0] += slots
+
     def keys_now(self) -> tuple[str, ...]:
         """Return the keys that may have a count."""
         return tuple(self._counts)
@@ -108,6 +115,11 @@ class CallSeries:
             return 0, 0
         before = (self._failed[first - 1], self._total[first - 1]) if first else self._base
         return self._failed[-1] - before[0], self._total[-1] - before[1]
+
+    def shift(self, by_us: int) -> None:
+        """Move everything in time, to a slot."""
+        slots = round(by_us / CALL_SLOT_US)
+        self._slots = [slot + slots for slot in self._slots]
 
     @property
     def last_us(self) -> int:

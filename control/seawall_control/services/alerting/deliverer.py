@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from seawall_control.domain.alerts import outbox
@@ -19,6 +20,7 @@ from seawall_control.domain.alerts.outbox import Delivery, DeliveryState, Lane
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.records import Change
 from seawall_control.services.alerting.channels.port import Message, NotSent, Sender
+from seawall_control.services.alerting.claims import Claims, released
 from seawall_control.services.alerting.records import AlertRecords, delivery_put, entry, in_parts
 from seawall_control.services.edge import Clock, Ids
 
@@ -42,7 +44,12 @@ class Deliverer:
         senders: Mapping[ChannelKind, Sender],
         *,
         trouble: Trouble,
+        claims: Claims | None = None,
     ) -> None:
+        """`claims` are given where several control planes share the store."""
+        self._claims = claims
+        self._loose: set[str] = set()
+        """Ids of those that are not stored, and nobody else's therefore."""
         self._records = records
         self._clock = clock
         self._ids = ids
@@ -82,15 +89,29 @@ class Deliverer:
         self._lanes = lanes
         self._wake.set()
 
-    def add(self, deliveries: Iterable[Delivery]) -> None:
+    def add(self, deliveries: Iterable[Delivery], *, stored: bool = True) -> None:
         """Take deliveries that are stored, or could not be."""
+        at_us = self._clock.now_us()
         for delivery in deliveries:
-            self._pending.setdefault(delivery.channel, {})[delivery.id] = delivery
+            lane = self._lanes.get(delivery.channel)
+            ours = outbox.not_ahead(delivery, lane.channel if lane else None, at_us=at_us)
+            self._pending.setdefault(delivery.channel, {})[delivery.id] = ours
+            if not stored:
+                self._loose.add(delivery.id)
         self._wake.set()
 
     def forget(self) -> None:
         """Leave what waits to the control plane that sends from now on; it is stored."""
         self._pending.clear()
+        self._loose.clear()
+
+    def shift(self, by_us: int) -> None:
+        """Move everything in time: the clock was set by so much."""
+        for lane in self._lanes.values():
+            lane.shift(by_us)
+        for waiting in self._pending.values():
+            for delivery in waiting.values():
+                waiting[delivery.id] = outbox.shifted(delivery, by_us)
 
     def room(self) -> int:
         """Return how many deliveries may be added."""
@@ -162,6 +183,10 @@ class Deliverer:
     async def _send(self, lane: Lane, batch: Sequence[Delivery]) -> None:
         channel = lane.channel
         message_id = batch[0].message_id or f"msg_{self._ids.new()}"
+        if self._claims is not None:
+            batch = await self._claimed(self._claims, channel, batch, message_id)
+            if not batch:
+                return
         message = Message(message_id, self._clock.now_us(), [delivery.body for delivery in batch])
         error = await self.send_now(channel, message)
         at_us = self._clock.now_us()
@@ -174,7 +199,33 @@ class Deliverer:
             lane.succeeded()
             self.sent += 1
             after = [outbox.sent(d, message_id, at_us=at_us) for d in batch]
-        await self._settle(after)
+        await self._settle(released(after))
+
+    async def _claimed(
+        self, claims: Claims, channel: Channel, batch: Sequence[Delivery], message_id: str
+    ) -> Sequence[Delivery]:
+        """Return what of a batch is ours to send now. What the store cannot be asked about waits, but for
+        what it never got: somebody must tell that it is away.
+        """
+        loose = [delivery for delivery in batch if delivery.id in self._loose]
+        rest = [delivery for delivery in batch if delivery.id not in self._loose]
+        waiting = self._pending.get(channel.name, {})
+        try:
+            ours, others = await claims.take(rest, message_id, timeout_s=channel.timeout_s)
+        except ControlError as error:
+            _log.info("messages wait for the store", extra={"fields": {"error": str(error)}})
+            at_us = self._clock.now_us() + outbox.FIRST_RETRY_US
+            for delivery in rest:
+                waiting[delivery.id] = replace(delivery, next_us=at_us)
+            return loose
+        for delivery in rest:
+            waiting.pop(delivery.id, None)
+        for delivery in others:
+            if delivery.state is DeliveryState.PENDING:
+                waiting[delivery.id] = delivery
+        for delivery in ours:
+            waiting[delivery.id] = delivery
+        return [*loose, *ours]
 
     def _note_failure(self, lane: Lane, error: str, at_us: int) -> None:
         self.failures += 1
@@ -200,6 +251,7 @@ class Deliverer:
                 waiting[delivery.id] = delivery
             else:
                 waiting.pop(delivery.id, None)
+                self._loose.discard(delivery.id)
                 self.given_up += delivery.state is DeliveryState.FAILED
             changes.append(delivery_put(delivery))
             if delivery.state is not DeliveryState.PENDING:

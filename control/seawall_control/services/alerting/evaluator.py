@@ -7,24 +7,25 @@ that cannot be written keeps nothing back: that it cannot be is itself an alert,
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from seawall_control.domain.alerts import codec, messages, outbox
+from seawall_control.domain.alerts import codec
+from seawall_control.domain.alerts.addressing import addressed
 from seawall_control.domain.alerts.channels import Channel
-from seawall_control.domain.alerts.engine import Engine, News, Notification, Outcome
+from seawall_control.domain.alerts.engine import Engine, News, Outcome
 from seawall_control.domain.alerts.lifecycle import Alert, Phase
 from seawall_control.domain.alerts.outbox import Delivery, DeliveryState
 from seawall_control.domain.alerts.rules import Rule
 from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
+from seawall_control.domain.records import Change, Delete, DocumentConflict
 from seawall_control.services.alerting.channel_store import CHANNEL
+from seawall_control.services.alerting.continuity import Before, Continuity
 from seawall_control.services.alerting.deliverer import Deliverer
-from seawall_control.services.alerting.feed import Feed, Happening
+from seawall_control.services.alerting.feed import Feed, Happening, difference, what_happened
 from seawall_control.services.alerting.records import (
     ALERT,
     DELIVERY,
@@ -37,21 +38,19 @@ from seawall_control.services.alerting.records import (
     in_parts,
 )
 from seawall_control.services.alerting.signals import Signals
-from seawall_control.services.edge import Clock, Ids
+from seawall_control.services.alerting.steady import SteadyClock
+from seawall_control.services.edge import Ids
 from seawall_control.store.port import Elsewhere
 
 TICK_S: Final = 1.0
 CLEAN_UP_S: Final = 600.0
-HEARTBEAT_S: Final = 60.0
-SHARED_HEARTBEAT_S: Final = 5.0
-"""Where another control plane may take over, and reads on from where this one was."""
 MAX_CATCH_UP_US: Final = 600 * MICROS
 """What was stored longer ago is not gone through again."""
+RECALLED_AT_ONCE: Final = 200
+"""Events of before the start that are taken in without a turn for others."""
 MAX_UNSAVED: Final = 5000
 MAX_SEEN: Final = 2000
 _WATCHED: Final = frozenset({RULE, SILENCE, CHANNEL, ALERT, DELIVERY})
-RUNTIME: Final = ("alert-runtime", "control")
-"""The document that says when the control plane was last alive."""
 
 _log = logging.getLogger("seawall.control.alerts")
 
@@ -65,9 +64,11 @@ class Evaluator:
         signals: Signals,
         deliverer: Deliverer,
         feed: Feed,
-        clock: Clock,
+        clock: SteadyClock,
         ids: Ids,
+        continuity: Continuity,
     ) -> None:
+        self._continuity = continuity
         self._records = records
         self._signals = signals
         self._deliverer = deliverer
@@ -79,12 +80,10 @@ class Evaluator:
         self._engine = Engine((), new_id=ids.new, at_us=clock.now_us())
         self._unsaved: list[Change] = []
         self._changing = asyncio.Lock()
-        self._started_us = clock.now_us()
         self._leading = False
         self._elsewhere: set[tuple[str, str]] = set()
         self._seen: dict[str, Alert] = {}
         self._clean_up_s = 0.0
-        self._heartbeat_s = 0.0
         self.ticks = 0
         self.fired = 0
 
@@ -99,11 +98,12 @@ class Evaluator:
             await self._take_up()
 
     async def _take_up(self) -> None:
+        self._clock.follow()
         async with self._changing:
-            await self._load()
-        before = await self._runtime()
-        fresh = self._clock.now_us() - int(before.get("alive_us", 0)) < MAX_CATCH_UP_US
-        self._signals.begin(str(before.get("position", "")) if fresh else "")
+            before = await self._load()
+        fresh = self._clock.now_us() - before.alive_us < MAX_CATCH_UP_US
+        recalled = [event.id for event in before.events]
+        self._signals.begin(before.position if fresh else "", before.groups, recalled)
         self._leading = True
 
     async def _stand_by(self) -> None:
@@ -122,30 +122,35 @@ class Evaluator:
         if what.everything or len(self._elsewhere) > MAX_SEEN:
             self._elsewhere |= {(RULE, "")}
 
-    async def _load(self) -> None:
+    async def _load(self) -> Before:
+        """Go on with what the one before has left: its alerts, its windows, its messages."""
         at_us = self._clock.now_us()
         self._rules = {rule.name: rule for rule, _ in await self._records.rules()}
+        before = await self._continuity.before(list(self._rules.values()))
+        alerts = await self._records.alerts()
         self._engine = Engine(
             self._rules.values(),
             new_id=self._ids.new,
             at_us=at_us,
-            alerts=[a for a in await self._records.alerts() if a.phase is not Phase.PENDING],
+            alerts=[a for a in alerts if a.phase is not Phase.PENDING],
             silences=[silence for silence, _ in await self._records.silences()],
+            known=before.known,
         )
+        self._engine.recall_calls(before.buckets, at_us)
+        for start in range(0, len(before.events), RECALLED_AT_ONCE):
+            for event in before.events[start : start + RECALLED_AT_ONCE]:
+                self._engine.recall(event, at_us)
+            await asyncio.sleep(0)
         await self._load_channels()
         self._deliverer.add(d for d in await self._records.deliveries() if d.state is DeliveryState.PENDING)
         # A pending alert of before has to hold anew.
-        stale = [a.id for a in await self._records.alerts() if a.phase is Phase.PENDING]
+        stale = [a.id for a in alerts if a.phase is Phase.PENDING]
         await self._save([Delete(ALERT, name) for name in stale], at_us)
+        return before
 
     async def _load_channels(self) -> None:
         self._channels = {channel.name: channel for channel, _ in await self._records.channels()}
         self._deliverer.set_channels(self._channels.values())
-
-    async def _runtime(self) -> dict[str, int | str]:
-        document = await self._records.store.document(*RUNTIME)
-        found: dict[str, int | str] = json.loads(document.body) if document else {}
-        return found
 
     async def reload(self) -> None:
         """Read rules, silences and channels again: somebody changed them."""
@@ -194,7 +199,7 @@ class Evaluator:
             if document is None:
                 continue
             alert = codec.alert_of(document.body)
-            self._feed.publish(Happening(_difference(self._seen.pop(name, None), alert), alert))
+            self._feed.publish(Happening(difference(self._seen.pop(name, None), alert), alert))
             self._seen[name] = alert
             if len(self._seen) > MAX_SEEN:
                 del self._seen[next(iter(self._seen))]
@@ -286,35 +291,59 @@ class Evaluator:
                 await self._take_over()
             watched = frozenset(a.subject.breaker for a in self._engine.active() if a.subject.breaker)
             facts = await self._signals.facts(watched)
+            groups = await self._signals.groups()
+            self._follow_clock()
             at_us = self._clock.now_us()
             for event in self._signals.events():
                 self._engine.event(event, at_us)
-            for notice in self._signals.groups():
+            for notice in groups:
                 self._engine.notice(notice, at_us)
             for calls in self._signals.calls():
                 self._engine.calls(calls.route, calls.failed, calls.total, at_us)
+                self._continuity.count(calls.route, calls.failed, calls.total, at_us)
             outcome = self._engine.tick(facts, at_us=at_us)
             self.ticks += 1
             await self._apply(outcome, at_us)
 
+    def _follow_clock(self) -> None:
+        by_us = self._clock.follow()
+        if by_us:
+            _log.warning("the clock was set", extra={"fields": {"by_s": round(by_us / MICROS, 1)}})
+            self._engine.shift(by_us)
+            self._deliverer.shift(by_us)
+
     async def _apply(self, outcome: Outcome, at_us: int) -> None:
-        deliveries = [d for n in outcome.notifications for d in self._deliveries(n, at_us)]
+        deliveries: list[Delivery] = []
+        for notification in outcome.notifications:
+            deliveries += addressed(
+                notification,
+                self._rules.get(notification.alert.rule),
+                self._channels,
+                room=self._deliverer.room() - len(deliveries),
+                new_id=self._ids.new,
+                at_us=at_us,
+            )
         # Messages first: where a crash comes between the parts of a flood, they are sent twice, not never.
         changes: list[Change] = [delivery_put(delivery) for delivery in deliveries]
         changes += [alert_put(alert) for alert in outcome.changed]
         changes += [Delete(ALERT, name) for name in outcome.removed]
         for alert in outcome.changed:
-            if (what := _what_happened(alert, at_us)) in ("firing", "resolved"):
+            if (what := what_happened(alert, at_us)) in ("firing", "resolved"):
                 self.fired += what == "firing"
                 changes.append(_entry(what, alert))
         changes += [_entry(n.news.value, n.alert) for n in outcome.notifications if n.news is News.REPEATED]
-        await self._save(changes, at_us)
-        self._deliverer.add(d for d in deliveries if d.state is DeliveryState.PENDING)
+        if changes:
+            # With them, so that whoever goes on tells none of it once more.
+            changes.append(self._continuity.standing(self._signals.position, self._signals.groups_state))
+        stored = await self._save(changes, at_us)
+        waiting = [d for d in deliveries if d.state is DeliveryState.PENDING]
+        self._deliverer.add(waiting, stored=stored)
         self._publish(outcome, at_us)
 
-    async def _save(self, changes: Sequence[Change], at_us: int) -> None:
+    async def _save(self, changes: Sequence[Change], at_us: int) -> bool:
+        """Store changes, after those that could not be stored before; tell whether that was possible."""
         if not changes and not self._unsaved:
-            return
+            return True
         everything = [*self._unsaved, *changes]
         self._unsaved = []
         try:
@@ -325,81 +354,32 @@ class Evaluator:
                 "alerts could not be stored yet; they are told all the same",
                 extra={"fields": {"changes": len(self._unsaved), "error": str(error)}},
             )
+            return False
+        return True
 
     def _publish(self, outcome: Outcome, at_us: int) -> None:
         for alert in outcome.changed:
-            self._feed.publish(Happening(_what_happened(alert, at_us), alert))
+            self._feed.publish(Happening(what_happened(alert, at_us), alert))
         for notification in outcome.notifications:
             if notification.news is News.REPEATED:
                 self._feed.publish(Happening("repeated", notification.alert))
-
-    def _deliveries(self, notification: Notification, at_us: int) -> list[Delivery]:
-        alert = notification.alert
-        rule = self._rules.get(alert.rule)
-        body = messages.body_of(alert, rule, notification.news)
-        names = rule.channels if rule and rule.channels else tuple(self._channels)
-        found: list[Delivery] = []
-        for name in names:
-            channel = self._channels.get(name)
-            if channel is None or channel.disabled or alert.severity < channel.min_severity:
-                continue
-            delivery = Delivery(
-                id=self._ids.new(),
-                channel=name,
-                alert_id=alert.id,
-                rule=alert.rule,
-                severity=alert.severity,
-                news=notification.news.value,
-                body=body,
-                create_us=at_us,
-                next_us=outbox.due_us(channel, alert.severity, at_us),
-            )
-            if self._deliverer.room() <= len(found):
-                delivery = outbox.not_sent(
-                    delivery, "", "too many messages wait already", final=True, at_us=at_us
-                )
-            found.append(delivery)
-        return found
 
     async def _housekeeping(self) -> None:
         now_s = self._clock.monotonic_s()
         if now_s - self._clean_up_s >= CLEAN_UP_S:
             self._clean_up_s = now_s
             await self._records.clean_up(at_us=self._clock.now_us())
-        every_s = SHARED_HEARTBEAT_S if self._signals.is_shared else HEARTBEAT_S
-        if now_s - self._heartbeat_s >= every_s:
-            self._heartbeat_s = now_s
-            await self._beat()
-
-    async def _beat(self) -> None:
-        at_us = self._clock.now_us()
-        body = json.dumps({"alive_us": at_us, "position": self._signals.position})
-        await self._records.store.commit([Put(*RUNTIME, body)], at_us=at_us)
+            await self._continuity.fold(self._engine.reach_us)
+        await self._continuity.keep(self._signals.position, self._signals.groups_state)
 
     async def aclose(self) -> None:
-        """Note when the control plane was last alive."""
+        """Leave to the next one what it needs."""
         try:
             if self._leading:
-                await self._beat()
+                await self._continuity.keep(self._signals.position, self._signals.groups_state, now=True)
         except ControlError as error:
             _log.warning("the end could not be noted", extra={"fields": {"error": str(error)}})
         await self._signals.end()
-
-
-def _what_happened(alert: Alert, at_us: int) -> str:
-    if alert.phase is Phase.FIRING:
-        return "firing" if alert.fired_us == at_us else "quiet" if alert.quiet_by else "told"
-    return alert.phase.value
-
-
-def _difference(before: Alert | None, alert: Alert) -> str:
-    if before is None or before.phase is not alert.phase:
-        return alert.phase.value
-    if before.acknowledged_us != alert.acknowledged_us:
-        return "acknowledged"
-    if before.notifications != alert.notifications:
-        return "repeated" if before.told else "told"
-    return "quiet" if alert.quiet_by else "told"
 
 
 def _entry(what: str, alert: Alert) -> Change:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from seawall_control.domain.alerts.lifecycle import Alert
+from seawall_control.domain.alerts.lifecycle import Alert, Phase
 from seawall_control.domain.errors import TooManyStreams
 
 QUEUE: Final = 1000
@@ -83,3 +83,21 @@ class Feed:
         """End all streams."""
         for reader in self._readers:
             reader.close(error)
+
+
+def what_happened(alert: Alert, at_us: int) -> str:
+    """Return the word for what a tick at this time made of an alert."""
+    if alert.phase is Phase.FIRING:
+        return "firing" if alert.fired_us == at_us else "quiet" if alert.quiet_by else "told"
+    return alert.phase.value
+
+
+def difference(before: Alert | None, alert: Alert) -> str:
+    """Return the word for what became of an alert between two looks at it."""
+    if before is None or before.phase is not alert.phase:
+        return alert.phase.value
+    if before.acknowledged_us != alert.acknowledged_us:
+        return "acknowledged"
+    if before.notifications != alert.notifications:
+        return "repeated" if before.told else "told"
+    return "quiet" if alert.quiet_by else "told"

@@ -17,13 +17,17 @@ from seawall_control.services.alerting.channels.email import EmailSender
 from seawall_control.services.alerting.channels.https import Poster
 from seawall_control.services.alerting.channels.local import FileSender, LogSender
 from seawall_control.services.alerting.channels.webhook import SlackSender, WebhookSender
+from seawall_control.services.alerting.claims import Claims
+from seawall_control.services.alerting.continuity import Continuity
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.evaluator import Evaluator
 from seawall_control.services.alerting.feed import Feed
+from seawall_control.services.alerting.group_changes import GroupChanges
 from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.alerting.records import AlertRecords
 from seawall_control.services.alerting.signals import Signals
+from seawall_control.services.alerting.steady import SteadyClock
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.events import EventService
@@ -104,9 +108,13 @@ class Alerting:
         self._records = records = AlertRecords(store, vault)
         webhooks = WebhookSender(poster)
         self.asker = Asker(records, webhooks, clock)
+        shared = stored is not None
+        # Intervals are those of a clock that nobody sets; `tick` lets it follow the one on the wall.
+        steady = SteadyClock(clock)
+        own = ids.new()
         self.deliverer = Deliverer(
             records,
-            clock,
+            steady,
             ids,
             {
                 ChannelKind.EMAIL: EmailSender(guard, tls),
@@ -117,6 +125,7 @@ class Alerting:
                 ChannelKind.APPRISE: AppriseSender(is_on=settings.apprise),
             },
             trouble=trouble,
+            claims=Claims(records, clock, own) if shared else None,
         )
         self._feed = Feed()
         self._signals = signals = Signals(
@@ -125,12 +134,14 @@ class Alerting:
             hub,
             notices,
             self.deliverer,
-            clock,
+            steady,
             machine,
+            GroupChanges(store, clock, shared=shared),
             feed=stored,
-            planes=Planes(store, clock, ids.new()) if stored is not None else None,
+            planes=Planes(store, clock, own) if shared else None,
         )
-        self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, clock, ids)
+        continuity = Continuity(records, store, steady, shared=shared)
+        self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, steady, ids, continuity)
         self.administration = AlertAdministration(records, self.evaluator, self.deliverer, clock, ids)
         self.reading = AlertReading(records, self.evaluator, self._feed, clock)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -19,11 +19,12 @@ from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice,
 from seawall_control.domain.alerts.rules import QUEUE_DELIVERIES, QUEUE_INGEST
 from seawall_control.domain.alerts.subject import scrubbed
 from seawall_control.domain.errors import ControlError
-from seawall_control.domain.events import MICROS, Event
+from seawall_control.domain.events import MICROS, Event, Json
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.positions import Position, parse_position
 from seawall_control.domain.statistics import Counters, Sample
 from seawall_control.services.alerting.deliverer import Deliverer
+from seawall_control.services.alerting.group_changes import GroupChanges
 from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.edge import Clock
 from seawall_control.services.feed import Feed as StoredEvents
@@ -35,6 +36,8 @@ from seawall_control.store.port import Store
 
 MAX_WAITING: Final = 50_000
 """Events that are set aside for the next second; more are counted, and the oldest go."""
+RECALLED_S: Final = 60.0
+"""For how long events are known by their ids that may come twice: as long as it takes to catch up."""
 _GROUP: Final = "group_"
 _OPEN: Final = frozenset(
     {
@@ -69,6 +72,7 @@ class Signals:
         deliverer: Deliverer,
         clock: Clock,
         machine: Machine,
+        groups: GroupChanges,
         *,
         feed: StoredEvents | None = None,
         planes: Planes | None = None,
@@ -79,7 +83,12 @@ class Signals:
         self._clock = clock
         self._machine = machine
         self._events: deque[Event] = deque()
-        self._notices: deque[Notice] = deque()
+        self._groups = groups
+        self._stirred = False
+        """Whether some group has just changed."""
+        self._begun_s = 0.0
+        self._recalled: set[str] = set()
+        """Ids of events that the rules know from before the start, and that may come once more."""
         self._samples: dict[str, Sample] = {}
         self._started_us = clock.now_us()
         self.missed = 0
@@ -94,14 +103,15 @@ class Signals:
         notices.tap(self._noted)
 
     def _take(self, events: Sequence[Event]) -> None:
+        if self._recalled:
+            events = [event for event in events if event.id not in self._recalled]
         self._events.extend(events)
         while len(self._events) > MAX_WAITING:
             self._events.popleft()
             self.missed += 1
 
     def _noted(self, notice: Notice) -> None:
-        if notice.kind.value.startswith(_GROUP) and len(self._notices) < MAX_WAITING:
-            self._notices.append(notice)
+        self._stirred |= notice.kind.value.startswith(_GROUP)
 
     # ------------------------------------------------------------------------------------------- leadership
 
@@ -115,10 +125,19 @@ class Signals:
         """Return up to where stored events have been handed out; empty where they are not followed."""
         return str(self._handed) if self._handed is not None else ""
 
-    def begin(self, position: str) -> None:
+    @property
+    def groups_state(self) -> Json:
+        """Return where the reader of groups stands."""
+        return self._groups.state
+
+    def begin(self, position: str, groups: Json, recalled: Iterable[str]) -> None:
         """Follow what any control plane stores, from a position on: this one asks the rules from now on, and
-        what was stored while the one before went away is not missed.
+        what was stored while the one before went away is not missed. Events with these ids are known already.
         """
+        self._groups.begin(groups)
+        self._stirred = True
+        self._recalled = set(recalled) if self._feed is not None else set()
+        self._begun_s = self._clock.monotonic_s()
         if self._feed is not None and self._following is None:
             self._reached = self._handed = parse_position(position)
             self._following = asyncio.get_running_loop().create_task(
@@ -132,7 +151,7 @@ class Signals:
             await asyncio.gather(self._following, return_exceptions=True)
             self._following = None
         self._events.clear()
-        self._notices.clear()
+        self._recalled.clear()
 
     async def _follow(self, feed: StoredEvents) -> None:
         while True:
@@ -150,7 +169,6 @@ class Signals:
     async def stand_by(self) -> None:
         """Tell the control plane that asks the rules what is seen here."""
         self._events.clear()
-        self._notices.clear()
         list(self.calls())
         if self._planes is not None:
             await self._planes.write(self._own_proxies(), self._breakers(frozenset()))
@@ -161,14 +179,24 @@ class Signals:
         """Return the events that were stored since the last time, and forget them."""
         taken = list(self._events)
         self._events.clear()
+        if self._recalled and self._clock.monotonic_s() - self._begun_s > RECALLED_S:
+            self._recalled.clear()
         self._handed = self._reached
         return taken
 
-    def groups(self) -> list[GroupNotice]:
-        """Return what happened to groups since the last time, and forget it."""
-        taken = [_group(notice) for notice in self._notices]
-        self._notices.clear()
-        return taken
+    async def groups(self) -> Sequence[GroupNotice]:
+        """Return what happened to groups since the last time, at any control plane."""
+        stirred, self._stirred = self._stirred, False
+        if not stirred and not self.is_shared:
+            return []
+        try:
+            found = await self._groups.look()
+        except ControlError as error:
+            _log.info("changes of groups cannot be read yet", extra={"fields": {"error": str(error)}})
+            found = None
+        if found is None:
+            self._stirred |= stirred
+        return found or ()
 
     # ------------------------------------------------------------------------------------------------- calls
 
@@ -261,20 +289,3 @@ def _grown(newer: Counters, older: Counters | None) -> tuple[int, int]:
     if total < total_before or failed < failed_before:
         return failed, total
     return failed - failed_before, total - total_before
-
-
-def _group(notice: Notice) -> GroupNotice:
-    def text(key: str) -> str:
-        value = notice.data.get(key)
-        return value if isinstance(value, str) else ""
-
-    return GroupNotice(
-        state=notice.kind.value.removeprefix(_GROUP),
-        fingerprint=notice.subject.removeprefix("group/"),
-        component=text("component"),
-        error_type=text("error_type"),
-        route=text("route"),
-        method=text("method"),
-        code=text("code"),
-        severity=int(notice.severity),
-    )
