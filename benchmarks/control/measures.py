@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.control.events import SPACING_US, START_US, made
-from benchmarks.control.places import Place, PostgresPlace, row
+from benchmarks.control.events import made
+from benchmarks.control.places import Place, row
 from seawall_control.domain.events import Event
-from seawall_control.domain.filters import parse
 from seawall_control.domain.flood import KEEP_ALL, Pressure
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
 from seawall_control.services.events import EventService, Reported
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.notices import Notices
 from seawall_control.services.tail import Hub
-from seawall_control.store.port import EventQuery, Store
+from seawall_control.store.port import Store
 
 BATCH: Final = 250
 """Events in one batch of a proxy."""
@@ -27,15 +24,6 @@ PROXIES: Final = 4
 """Spools that send at once."""
 TRANSACTION: Final = 500
 """Rows in one transaction of the bulk insert: as many as one of the group commit."""
-_FILL: Final = 20_000
-QUESTIONS: Final = (
-    ("newest page", ""),
-    ("by severity", "severity = CRITICAL"),
-    ("unresolved of a route", "component = route/checkout-7 AND resolved = false"),
-    ("one group", 'fingerprint = "bench:00000000000000000000000000000011"'),
-    ("severity and kind", "severity = HIGH AND kind = CALL_FAILED AND resolved = false"),
-    ("words in the message", 'message:"reading response"'),
-)
 
 
 @dataclass(frozen=True)
@@ -44,20 +32,6 @@ class Ingest:
 
     through_service: float
     in_bulk: float
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Of one question, in seconds."""
-
-    what: str
-    p50: float
-    p99: float
-
-
-def _quantile(samples: Sequence[float], share: float) -> float:
-    ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _service(store: Store) -> EventService:
@@ -110,40 +84,3 @@ async def _through_service(place: Place, count: int, seed: int) -> float:
             f"{service.numbers.stored} of {share * PROXIES} events were stored; nothing is measured"
         )
     return share * PROXIES / took_s
-
-
-async def fill(place: Place, count: int) -> None:
-    """Write many events, quickly."""
-    for start in range(0, count, _FILL):
-        some = made(min(_FILL, count - start), 10_000 + start, start_us=START_US + start * SPACING_US)
-        await place.write([row(event, 10**15 + start + n) for n, event in enumerate(some)], _FILL)
-    if isinstance(place, PostgresPlace):
-        await place.settle()
-
-
-async def _timed(ask: Callable[[], Awaitable[Any]], times: int) -> list[float]:
-    samples = []
-    for _ in range(times):
-        started = perf_counter()
-        await ask()
-        samples.append(perf_counter() - started)
-    return samples
-
-
-async def questions(store: Store, count: int, times: int) -> list[Latency]:
-    """Ask for pages of 50, half of them at the beginning and half anywhere in time, and for the counts."""
-    dice = random.Random(5)
-    found = []
-    for what, text in QUESTIONS:
-        tree = parse(text)
-
-        def ask(tree: Any = tree) -> Awaitable[Any]:
-            anywhere = (START_US + dice.randrange(max(1, count)) * SPACING_US, "")
-            return store.events(EventQuery(tree, 50, after=anywhere if dice.random() < 0.5 else None))
-
-        await _timed(ask, 5)
-        samples = await _timed(ask, times)
-        found.append(Latency(what, _quantile(samples, 0.5), _quantile(samples, 0.99)))
-    at_us = START_US + count * SPACING_US
-    samples = await _timed(lambda: store.counts(at_us=at_us), times)
-    return [*found, Latency("statistics", _quantile(samples, 0.5), _quantile(samples, 0.99))]

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 
+from benchmarks.control.bulk import Record
+from benchmarks.control.load import Say, load_postgres, load_sqlite
 from seawall_control.domain.events import Event
 from seawall_control.store import postgres, sqlite
 from seawall_control.store import rows as r
@@ -44,6 +46,18 @@ class Place(Protocol):
         """Write rows in transactions of a size, each durable before the next."""
         ...
 
+    async def another(self) -> Place:
+        """Return an empty place of the same kind."""
+        ...
+
+    async def load(self, record: Record, say: Say) -> None:
+        """Fill a store that has been opened once, quickly."""
+        ...
+
+    async def size(self) -> int:
+        """Return how many bytes the store has on its disk, without logs."""
+        ...
+
 
 class SqlitePlace:
     """A file."""
@@ -57,6 +71,18 @@ class SqlitePlace:
     async def open(self) -> Store:
         """See `Place.open`."""
         return await sqlite.open_store(self._directory)
+
+    async def another(self) -> Place:
+        """See `Place.another`."""
+        return SqlitePlace(self._directory.with_name("another"))
+
+    async def load(self, record: Record, say: Say) -> None:
+        """See `Place.load`."""
+        await asyncio.to_thread(load_sqlite, self._directory, record, say)
+
+    async def size(self) -> int:
+        """See `Place.size`."""
+        return (self._directory / FILE_NAME).stat().st_size
 
     async def write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
         """See `Place.write`."""
@@ -81,8 +107,21 @@ class PostgresPlace:
     name = "PostgreSQL"
     bulk = "COPY"
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, server: PostgresServer, database: str) -> None:
+        self._server = server
+        self._url = server.url_of(database)
+
+    async def another(self) -> Place:
+        """See `Place.another`."""
+        return PostgresPlace(self._server, await self._server.new_database())
+
+    async def load(self, record: Record, say: Say) -> None:
+        """See `Place.load`."""
+        await load_postgres(self._url, record, say)
+
+    async def size(self) -> int:
+        """See `Place.size`."""
+        return int(await self._server.execute(f"SELECT pg_database_size('{self._url.rpartition('/')[2]}')"))
 
     async def open(self) -> Store:
         """See `Place.open`."""
@@ -94,12 +133,6 @@ class PostgresPlace:
         for start in range(0, len(rows), size):
             async with db.transaction():
                 await db.copy_records_to_table("events", records=rows[start : start + size], columns=COLUMNS)
-        await db.close()
-
-    async def settle(self) -> None:
-        """Let the planner know the table."""
-        db = await asyncpg.connect(self._url)
-        await db.execute("VACUUM ANALYZE events", timeout=600)
         await db.close()
 
 
@@ -117,7 +150,7 @@ async def places(kinds: Sequence[str]) -> AsyncIterator[list[Place]]:
                 raise SystemExit(binaries)
             server = PostgresServer(binaries, "shared_buffers=512MB", "max_wal_size=4GB")
             server.start()
-            found.append(PostgresPlace(server.url_of(await server.new_database())))
+            found.append(PostgresPlace(server, await server.new_database()))
         try:
             yield found
         finally:

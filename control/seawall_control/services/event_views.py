@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from seawall_control.domain.export import Format
 from seawall_control.domain.filters import FIELDS, Compare, Op
 from seawall_control.domain.rollups import KEY_FIELDS, RollupQuery, RollupRow, Width
 from seawall_control.services.edge import Clock
+from seawall_control.services.scanning import throughout
 from seawall_control.store.port import EventQuery, Store
 
 CHUNK: Final = 500
@@ -62,21 +64,19 @@ class EventViews:
         """Yield a file in parts, newest event first, each with the number of events in it. Raise
         `InvalidFilter`. Pages are read one by one, so no reader holds the store for long.
         """
-        wanted = filters.parse(filter_text)
+        query = EventQuery(filters.parse(filter_text), CHUNK)
         left = limit or 2**62
-        after: tuple[int, str] | None = None
         first = True
-        while True:
-            size = min(CHUNK, left)
-            found = await self._store.events(EventQuery(wanted, size + 1, True, after))
-            page = found[:size]
-            left -= len(page)
-            last = len(found) <= size or left == 0
-            yield export.chunk(page, form, first=first, last=last).encode(), len(page)
-            if last:
-                return
-            after = (page[-1].timestamp_us, page[-1].id)
-            first = False
+        async with aclosing(throughout(self._store, query, self._clock)) as looks:
+            async for found in looks:
+                page = found.events[:left]
+                left -= len(page)
+                last = found.resume is None or left == 0
+                if page or last:
+                    yield export.chunk(page, form, first=first, last=last).encode(), len(page)
+                    first = False
+                if last:
+                    return
 
     async def history(self, field: str, value: str, *, size: int = 0, token: str = "") -> History:
         """Return what happened to a job (`job_id`) or in a trace (`trace_id`). Raise `InvalidRequest`."""

@@ -35,6 +35,7 @@ from seawall_control.domain.taking import Ingested, Received, Reception
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.notices import Notices, of_change, of_event
+from seawall_control.services.scanning import scanned
 from seawall_control.services.tail import Hub
 from seawall_control.store.port import EventQuery, EventStore
 
@@ -42,6 +43,8 @@ MAX_REPORT: Final = 500
 MAX_REPORT_BYTES: Final = 1024 * 1024
 MAX_RESOLVE: Final = 1000
 MAX_BACKLOG: Final = 1000
+BACKLOG_S: Final = 1.0
+"""How long the newest events are looked for before the new ones are followed."""
 PAGE: Final = 50
 MAX_PAGE: Final = 1000
 MAX_SEQ: Final = 2**62
@@ -299,7 +302,9 @@ class EventService:
     async def page(
         self, *, filter_text: str = "", size: int = 0, token: str = "", order_by: str = ""
     ) -> Page:
-        """Return a page of events. Raise `InvalidFilter`, `InvalidPageToken` or `InvalidRequest`."""
+        """Return a page of events, which may be short or empty while there are more: `next_token` says so.
+        Raise `InvalidFilter`, `InvalidPageToken` or `InvalidRequest`.
+        """
         wanted = filters.parse(filter_text)
         order = " ".join(order_by.lower().split())
         if order not in _ORDERS:
@@ -311,10 +316,23 @@ class EventService:
         if token:
             position = paging.decode(token, scope)
             after = (int(position[0]), str(position[1]))
-        found = await self._store.events(EventQuery(wanted, limit + 1, descending, after))
-        page = found[:limit]
-        more = len(found) > limit
-        return Page(page, paging.encode((page[-1].timestamp_us, page[-1].id), scope) if more else "")
+        # One more than asked for, to know whether a full page is the last one.
+        found = await scanned(self._store, EventQuery(wanted, limit + 1, descending, after), self._clock)
+        page, resume = found.events[:limit], found.resume
+        if len(found.events) > limit:
+            resume = page[-1].timestamp_us, page[-1].id
+        return Page(page, "" if resume is None else paging.encode(resume, scope))
+
+    async def newest(self, filter_text: str, number: int) -> list[Event]:
+        """Return the newest events of a filter, oldest first, as many of them as a second suffices to find.
+        Raise `InvalidFilter`.
+        """
+        return await self._newest(filters.parse(filter_text), number)
+
+    async def _newest(self, wanted: filters.Node, number: int) -> list[Event]:
+        query = EventQuery(wanted, min(number, MAX_BACKLOG))
+        found = await scanned(self._store, query, self._clock, for_s=BACKLOG_S)
+        return list(reversed(found.events))
 
     async def counts(self) -> EventCounts:
         """Return the counts."""
@@ -331,9 +349,9 @@ class EventService:
         try:
             seen: set[str] = set()
             if backlog:
-                newest = await self._store.events(EventQuery(wanted, min(backlog, MAX_BACKLOG)))
+                newest = await self._newest(wanted, backlog)
                 seen = {event.id for event in newest}
-                for event in reversed(newest):
+                for event in newest:
                     yield event, 0
             while True:
                 event, missed = await follower.next()

@@ -6,14 +6,14 @@ New events change them in another place (intake.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from seawall_control.domain import groups as g
 from seawall_control.domain.errors import InvalidRequest, NotFound
 from seawall_control.domain.escalation import HOUR_US, WEEK_HOURS, History
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.groups import Change, Group
-from seawall_control.domain.retention import GROUP_HOURS_DAYS, Prune
+from seawall_control.domain.retention import GROUP_HOURS_DAYS
 from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.group_rows import GROUP_SELECT, PUT_GROUP, PUT_HOUR, group_of, group_row
@@ -180,28 +180,15 @@ async def split_group(
 # ------------------------------------------------------------------------------------------------ retention
 
 
-async def prune_events(db: Statements, prune: Prune) -> int:
-    """Delete the oldest events that a rule names, at most as many as it says; return how many."""
-    where = "resolved = 1 AND timestamp_us < ?"
-    if prune.muted:
-        where = (
-            "resolved = 0 AND timestamp_us < ? AND fingerprint IN ("
-            f"SELECT id FROM event_groups WHERE state = {int(g.GroupState.ARCHIVED)} UNION ALL "
-            "SELECT fingerprint FROM group_aliases "
-            "JOIN event_groups ON event_groups.id = group_aliases.group_id "
-            f"WHERE event_groups.state = {int(g.GroupState.ARCHIVED)})"
-        )
-    values: list[Any] = [prune.before_us]
-    if prune.severity is not None:
-        where += " AND severity = ?"
-        values.append(int(prune.severity))
-    deleted = await db.change(
-        f"DELETE FROM events WHERE n IN (SELECT n FROM events WHERE {where} ORDER BY timestamp_us LIMIT ?)",
-        (*values, prune.limit),
+async def archived_prints(db: Questions) -> list[str]:
+    """Return the fingerprints of all muted groups."""
+    state = int(g.GroupState.ARCHIVED)
+    rows = await db.rows(
+        f"SELECT id FROM event_groups WHERE state = {state} UNION SELECT fingerprint FROM group_aliases "
+        f"JOIN event_groups ON event_groups.id = group_aliases.group_id WHERE event_groups.state = {state} "
+        "ORDER BY 1"
     )
-    if deleted:
-        await db.change("DELETE FROM event_hours WHERE events = 0")
-    return deleted
+    return [row[0] for row in rows]
 
 
 async def delete_events(db: Statements, ids: Sequence[str]) -> int:

@@ -9,7 +9,6 @@ from typing import ClassVar, TypeVar
 from seawall_control.domain.escalation import History
 from seawall_control.domain.groups import Change, Group
 from seawall_control.domain.records import Touched
-from seawall_control.domain.retention import Prune
 from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
 from seawall_control.store import group_sql, witness
 from seawall_control.store.port import GroupQuery
@@ -79,10 +78,6 @@ class SqlGroups(ABC):
     async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
         """See `GroupStore.rollups`."""
         return await group_sql.rollups(self._asking(), query)
-
-    async def prune_events(self, prune: Prune) -> int:
-        """See `GroupStore.prune_events`."""
-        return await self._change_groups(lambda db: group_sql.prune_events(db, prune), deletes=True)
 
     async def delete_events(self, ids: Sequence[str]) -> int:
         """See `EventStore.delete_events`."""

@@ -39,6 +39,15 @@ class EventQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a bounded look at the record has found."""
+
+    events: Sequence[Event]
+    resume: tuple[int, str] | None
+    """Where to look on (`EventQuery.after`); None when the end was reached."""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupQuery:
     """A page of groups, ordered by `last_seen`, `first_seen` or `events` and then by id."""
 
@@ -127,7 +136,15 @@ class EventStore(Protocol):
         ...
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
-        """Return a page of events."""
+        """Return a page of events, however many rows have to be looked at for it. Raise `StoreBusy` when that
+        takes too long: this is for filters that name a group, a job or a trace.
+        """
+        ...
+
+    async def scan(self, query: EventQuery, *, examine: int) -> Scanned:
+        """Return events of a page, from about as many rows as `examine` (above 0) says: fewer than `limit`
+        when these had no more of them, while `resume` says that there are more rows.
+        """
         ...
 
     async def newest_position(self) -> Position:

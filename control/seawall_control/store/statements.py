@@ -45,6 +45,6 @@ def marks(values: int) -> str:
     return ", ".join("?" * values)
 
 
-def slices(values: Sequence[T]) -> Iterable[Sequence[T]]:
+def slices(values: Sequence[T], size: int = _SLICE) -> Iterable[Sequence[T]]:
     """Return the values in parts that fit into one statement."""
-    return (values[i : i + _SLICE] for i in range(0, len(values), _SLICE))
+    return (values[i : i + size] for i in range(0, len(values), size))

@@ -8,6 +8,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from seawall_control.domain.errors import ControlError
-from seawall_control.domain.events import Batch, EventChange, Gap, Refusal, Severity
+from seawall_control.domain.events import Batch, Event, EventChange, Gap, Refusal, Severity
 from seawall_control.domain.filters import Node
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.revisions import Draft
@@ -170,6 +171,24 @@ class Pair(RuleBasedStateMachine):
             if not page:
                 break
             after = (page[-1].timestamp_us, page[-1].id)
+
+    @rule(tree=trees(), descending=st.booleans(), limit=st.integers(1, 4), examine=st.integers(1, 4))
+    def look_through(self, tree: Node, descending: bool, limit: int, examine: int) -> None:
+        """Short looks together find what one question finds, each in its place and once."""
+
+        async def all_of(store: Store) -> list[Event]:
+            found: list[Event] = []
+            query = EventQuery(tree, limit, descending)
+            while True:
+                part = await store.scan(query, examine=examine)
+                assert len(part.events) <= limit
+                found.extend(part.events)
+                if part.resume is None:
+                    return found
+                query = replace(query, after=part.resume)
+
+        everything = self.runner.run(self.memory.events(EventQuery(tree, 10**6, descending)))
+        assert self.both(all_of) == tuple(everything)
 
     @rule(
         number=st.integers(1, 7),

@@ -211,8 +211,7 @@ class _Stream:
         self._position = position
         newest: list[Event] = []
         if self._backlog:
-            page = await self._parts.events.page(filter_text=self._filter_text, size=self._backlog)
-            newest = list(reversed(page.events))
+            newest = await self._parts.events.newest(self._filter_text, self._backlog)
         head = f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
         await emit(head + b"".join(_block("", "", _text(message_of(event))) for event in newest))
         return {event.id for event in newest}

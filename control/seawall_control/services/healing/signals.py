@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Final
 
 from seawall_control.domain import group_filters
-from seawall_control.domain.errors import ControlError, NotFound
+from seawall_control.domain.errors import ControlError, NotFound, StoreBusy
 from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import is_drifted
@@ -33,6 +34,8 @@ MAX_GROUPS: Final = 200
 """Groups that are looked at where a runbook is not about one by name: those with the newest events."""
 CHECK_EVERY_S: Final = 6 * 3600.0
 """Time between two checks of the store by itself."""
+
+_log = logging.getLogger("seawall.control.healing")
 
 
 class Signals:
@@ -95,6 +98,9 @@ class Signals:
         self._checked_s = self._clock.monotonic_s()
         try:
             self._findings = tuple(await self._store.findings())
+        except StoreBusy as error:
+            # A large store is not a damaged one.
+            _log.warning("the check of the store did not end", extra={"fields": {"error": str(error)}})
         except ControlError as error:
             self._findings = (f"the check did not end: {error}",)
         return self._findings

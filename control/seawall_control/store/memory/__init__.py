@@ -31,7 +31,7 @@ from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
 from seawall_control.store import witness
 from seawall_control.store.memory.groups import MemoryGroups
 from seawall_control.store.memory.records import MemoryRecords
-from seawall_control.store.port import Elsewhere, EventQuery, StoreReport
+from seawall_control.store.port import Elsewhere, EventQuery, Scanned, StoreReport
 
 
 class MemoryStore(MemoryRecords, MemoryGroups):
@@ -160,19 +160,26 @@ class MemoryStore(MemoryRecords, MemoryGroups):
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         """See `EventStore.events`."""
-        found = sorted(
-            (e for e in self._events.values() if matches(query.filter, e)),
-            key=lambda e: (e.timestamp_us, e.id),
-            reverse=query.descending,
-        )
-        if query.after is not None:
-            after = query.after
-            found = [
-                e
-                for e in found
-                if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)
-            ]
-        return found[: query.limit]
+        return [e for e in self._rows_after(query) if matches(query.filter, e)][: query.limit]
+
+    def _rows_after(self, query: EventQuery) -> list[Event]:
+        """Return all events behind the page before, in the order of pages."""
+        found = sorted(self._events.values(), key=lambda e: (e.timestamp_us, e.id), reverse=query.descending)
+        after = query.after
+        if after is None:
+            return found
+        return [
+            e
+            for e in found
+            if ((e.timestamp_us, e.id) < after if query.descending else (e.timestamp_us, e.id) > after)
+        ]
+
+    async def scan(self, query: EventQuery, *, examine: int) -> Scanned:
+        """See `EventStore.scan`. There is no index here: rows are looked at in the order of time."""
+        rows = self._rows_after(query)
+        found = [e for e in rows[:examine] if matches(query.filter, e)][: query.limit]
+        last = found[-1] if len(found) == query.limit else rows[examine - 1] if len(rows) >= examine else None
+        return Scanned(found, None if last is None else (last.timestamp_us, last.id))
 
     async def newest_position(self) -> Position:
         """See `EventStore.newest_position`."""

@@ -85,13 +85,12 @@ CREATE TABLE events (
 
 CREATE UNIQUE INDEX events_by_spool ON events (proxy, spool_id, seq) WHERE spool_id IS NOT NULL;
 CREATE INDEX events_by_time ON events (timestamp_us, id);
-CREATE INDEX events_by_severity ON events (severity, timestamp_us, id);
 CREATE INDEX events_by_component ON events (component, timestamp_us, id);
 CREATE INDEX events_by_fingerprint ON events (fingerprint, timestamp_us, id);
 CREATE INDEX events_by_job ON events (job_id, timestamp_us, id) WHERE job_id <> '';
-CREATE INDEX events_unresolved ON events (timestamp_us, id) WHERE resolved = 0;
-CREATE INDEX events_resolved ON events (timestamp_us, n) WHERE resolved = 1;
-CREATE INDEX events_resolved_by_severity ON events (severity, timestamp_us, n) WHERE resolved = 1;
+CREATE INDEX events_by_state ON events (resolved, severity, timestamp_us, id);
+CREATE INDEX events_by_trace ON events (trace_id, timestamp_us, id) WHERE trace_id <> '';
+CREATE INDEX events_by_other_route ON events (route, timestamp_us, id) WHERE route <> '' AND component <> ('route/' || route);
 
 -- What has arrived of every spool: disjoint inclusive ranges as JSON, so that a repeated batch is known even after its events were deleted.
 CREATE TABLE spools (

@@ -19,6 +19,7 @@ import re
 import sqlite3
 from importlib import resources
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from seawall_control.domain.errors import StoreRefused
@@ -27,6 +28,12 @@ FILE_NAME: Final = "control.db"
 LOCK_NAME: Final = "control.lock"
 APPLICATION_ID: Final = 0x5EA3A11
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+CHECKED_BYTES: Final = 256 * 1024 * 1024
+"""A file up to this size is read as a whole at the start."""
+LARGE: Final = frozenset({"events", "event_rollups", "group_hours", "counted_ids", "journal"})
+"""Tables that grow with what happens."""
+PROGRESS_S: Final = 10.0
+"""Between two lines that say that a migration goes on."""
 _MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 _log = logging.getLogger("seawall.control.store")
@@ -129,8 +136,8 @@ def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
             f"{path} has schema {version}, this control plane knows schemas up to {newest}: it was written "
             "by a newer Seawall. Start that version, or restore a copy from before the upgrade."
         )
-    findings = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
-    if findings != ["ok"]:
+    findings = damage(db, path, at_start=True)
+    if findings:
         raise StoreRefused(
             f"{path} is damaged ({'; '.join(findings)[:300]}). Restore the last good copy; proxies send "
             "again what they still hold."
@@ -138,14 +145,60 @@ def _checked(db: sqlite3.Connection, path: Path, newest: int) -> int:
     return version
 
 
+def damage(db: sqlite3.Connection, path: Path, *, at_start: bool = False, most: int = 5) -> list[str]:
+    """Return what is wrong with the file, a few things at most. Blocking.
+
+    At the start all of a file is read while that takes a second or two. Of a larger one, what is small is
+    read: everything that decides what proxies do. The events are left to the checks while it is in use:
+    reading ten gigabytes takes minutes in which nobody is served, and every page is looked at again when it
+    is used.
+    """
+    if path.stat().st_size <= CHECKED_BYTES:
+        found = [str(row[0]) for row in db.execute(f"PRAGMA quick_check({most})")]
+        return [line for line in found if line != "ok"]
+    tables = [
+        str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    ]
+    found = []
+    # Table by table: each is a snapshot of its own, so that the log can be reused in between.
+    for table in tables:
+        if at_start and table in LARGE:
+            continue
+        try:
+            found += [str(row[0]) for row in db.execute(f"PRAGMA quick_check({table})")]
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            found.append(f"{table}: {error}")
+    return [line for line in found if line != "ok"][:most]
+
+
 def migrate(db: sqlite3.Connection, version: int, steps: list[tuple[int, str, str]]) -> None:
     """Bring the schema to the newest number, one transaction a step, so that a crash leaves a whole step or
-    none.
+    none. Says now and then that it goes on: a large store takes minutes.
     """
-    for number, name, text in steps:
-        if number > version:
-            _log.info("migrating the store", extra={"fields": {"migration": name}})
-            db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
+    todo = [step for step in steps if step[0] > version]
+    if not todo:
+        return
+    # An index over millions of events is sorted in files, not in memory.
+    db.execute("PRAGMA temp_store = FILE")
+    started = said = monotonic()
+
+    def going_on() -> int:
+        nonlocal said
+        if monotonic() - said > PROGRESS_S:
+            said = monotonic()
+            passed = round(said - started)
+            _log.info("the migration goes on", extra={"fields": {"migration": name, "seconds": passed}})
+        return 0
+
+    db.set_progress_handler(going_on, 1_000_000)
+    for number, name, text in todo:
+        _log.info("migrating the store", extra={"fields": {"migration": name}})
+        db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
+    db.set_progress_handler(None, 0)
+    took_s = round(monotonic() - started, 1)
+    _log.info("the store is migrated", extra={"fields": {"schema": todo[-1][0], "seconds": took_s}})
 
 
 def prepare_file(directory: Path) -> Path:

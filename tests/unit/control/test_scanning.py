@@ -1,0 +1,168 @@
+"""Looks at the record are bounded, and go on where they ended."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from seawall_control.domain.events import Event, Severity
+from seawall_control.domain.export import Format
+from seawall_control.domain.filters import parse
+from seawall_control.domain.flood import KEEP_ALL, Pressure
+from seawall_control.services import scanning
+from seawall_control.services.edge import TimeOrderedIds
+from seawall_control.services.event_views import EventViews
+from seawall_control.services.events import EventService
+from seawall_control.services.grouping import Grouping
+from seawall_control.services.notices import Notices
+from seawall_control.services.scanning import FIRST, LONGEST, MOST, scanned, throughout
+from seawall_control.services.tail import Hub
+from seawall_control.store.memory import MemoryStore
+from seawall_control.store.port import EventQuery, Scanned
+
+START_US = 1_780_000_000_000_000
+COUNT = 3000
+RARE = 'message:"one of all"'
+
+
+@dataclass
+class Slow:
+    """A clock on which every look takes a while."""
+
+    step_s: float = 0.0
+    at_s: float = 0.0
+
+    def now_us(self) -> int:
+        """Return a time."""
+        return START_US + 10**9
+
+    def monotonic_s(self) -> float:
+        """Return a later one each time."""
+        self.at_s += self.step_s
+        return self.at_s
+
+
+class Watched(MemoryStore):
+    """A store that notes how many rows were looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[int] = []
+
+    async def scan(self, query: EventQuery, *, examine: int) -> Scanned:
+        """See `EventStore.scan`."""
+        self.pieces.append(examine)
+        return await super().scan(query, examine=examine)
+
+
+async def filled() -> Watched:
+    """Return a store in which the oldest event alone says something."""
+    store = Watched()
+    await store.report(
+        [
+            Event(
+                id=f"00000000-0000-4000-8000-{n:012d}",
+                timestamp_us=START_US + n,
+                severity=Severity.LOW,
+                component="c",
+                message="the one of all" if n == 0 else "as always",
+            )
+            for n in range(COUNT)
+        ]
+    )
+    return store
+
+
+async def test_pieces_double_and_end_with_the_record() -> None:
+    """While there is time, one look goes to the end."""
+    store = await filled()
+    found = await scanned(store, EventQuery(parse(RARE), 50), Slow())
+    assert ([e.timestamp_us for e in found.events], found.resume) == ([START_US], None)
+    assert store.pieces == [256, 512, 1024, 2048]
+
+
+async def test_time_ends_a_look() -> None:
+    """What is found is given, with the place to look on from."""
+    store = await filled()
+    query = EventQuery(parse(RARE), 50)
+    found = await scanned(store, query, Slow(step_s=1.0))
+    assert (list(found.events), store.pieces) == ([], [FIRST])
+    assert found.resume == (START_US + COUNT - FIRST, f"00000000-0000-4000-8000-{COUNT - FIRST:012d}")
+    looks = [part async for part in throughout(store, query, Slow(step_s=1.0))]
+    assert len(looks) == COUNT // FIRST + 1
+    assert [len(part.events) for part in looks] == [0] * (COUNT // FIRST) + [1]
+
+
+async def test_rows_end_a_look_on_a_quick_machine() -> None:
+    """The pieces of one look have a size at most, and so do all together."""
+    pieces: list[int] = []
+
+    class Endless(MemoryStore):
+        async def scan(self, query: EventQuery, *, examine: int) -> Scanned:
+            pieces.append(examine)
+            return Scanned([], (1, "x"))
+
+    found = await scanned(Endless(), EventQuery(parse(RARE), 50), Slow())
+    assert found.resume == (1, "x")
+    assert max(pieces) == LONGEST
+    assert MOST <= sum(pieces) < MOST + LONGEST
+
+
+async def test_full_page_ends_a_look() -> None:
+    """Nothing is looked at beyond a page."""
+    store = await filled()
+    found = await scanned(store, EventQuery(parse("message:always"), 50), Slow())
+    assert (len(found.events), store.pieces) == (50, [FIRST])
+    assert found.resume == (found.events[-1].timestamp_us, found.events[-1].id)
+
+
+def service(store: MemoryStore, clock: Slow) -> EventService:
+    """Return the use cases on a store."""
+    return EventService(
+        store, clock, TimeOrderedIds(), Hub(), Notices(), Grouping(store, clock), KEEP_ALL, Pressure()
+    )
+
+
+async def test_short_pages_lead_to_the_end() -> None:
+    """A page may be empty and yet have a next one; the last one has none."""
+    events = service(await filled(), Slow(step_s=1.0))
+    sizes, token = [], ""
+    while True:
+        page = await events.page(filter_text=RARE, size=50, token=token)
+        sizes.append(len(page.events))
+        token = page.next_token
+        if not token:
+            break
+    assert sizes == [0] * (COUNT // FIRST) + [1]
+
+
+async def test_full_last_page_has_no_next() -> None:
+    """Fifty of fifty are all, and the page says so."""
+    store = MemoryStore()
+    events = service(store, Slow())
+    await store.report(await (await filled()).events(EventQuery(parse(""), 50)))
+    page = await events.page(size=50)
+    assert (len(page.events), page.next_token) == (50, "")
+
+
+async def test_export_goes_on_by_itself() -> None:
+    """A file has everything, however many looks that takes, and no empty parts on the way."""
+    views = EventViews(await filled(), Slow(step_s=1.0))
+    parts = [part async for part in views.export(filter_text=RARE, form=Format.JSON, limit=0)]
+    assert [number for _, number in parts] == [1]
+    assert len(json.loads(b"".join(chunk for chunk, _ in parts))) == 1
+    none = [
+        part async for part in views.export(filter_text='message:"never said"', form=Format.JSON, limit=0)
+    ]
+    assert json.loads(b"".join(chunk for chunk, _ in none)) == []
+    some = [part async for part in views.export(filter_text="", form=Format.NDJSON, limit=700)]
+    assert sum(number for _, number in some) == 700
+
+
+async def test_newest_are_looked_for_a_while() -> None:
+    """Those who follow get what a second suffices to find, oldest first."""
+    store = await filled()
+    events = service(store, Slow(step_s=scanning.ENOUGH_S))
+    assert [e.message for e in await events.newest(RARE, 10)] == ["the one of all"]
+    newest = await events.newest("", 3)
+    assert [e.timestamp_us - START_US for e in newest] == [COUNT - 3, COUNT - 2, COUNT - 1]
