@@ -1,7 +1,8 @@
 """Who calls, and what they may call.
 
-An RPC names one role (`seawall.v1.role`); a caller has one or several. The ladder is viewer, operator, admin;
-reporters, proxies and enrollees stand beside it. Whoever is not named may not: there is no default role.
+An RPC names one role (`seawall.v1.role`); a caller has one or several. The ladder is viewer,
+operator or editor, admin; reporters, proxies and enrollees stand beside it. Whoever is not named may not:
+there is no default role.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Role(IntEnum):
     PROXY = 4
     REPORTER = 5
     ENROLLEE = 6
+    EDITOR = 7
 
     @property
     def label(self) -> str:
@@ -32,8 +34,9 @@ class Role(IntEnum):
 
 _HOLDERS: Final[dict[Role, frozenset[Role]]] = {
     Role.NONE: frozenset(),
-    Role.VIEWER: frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
+    Role.VIEWER: frozenset({Role.VIEWER, Role.OPERATOR, Role.EDITOR, Role.ADMIN}),
     Role.OPERATOR: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Role.EDITOR: frozenset({Role.EDITOR, Role.ADMIN}),
     Role.ADMIN: frozenset({Role.ADMIN}),
     Role.PROXY: frozenset({Role.PROXY}),
     Role.REPORTER: frozenset({Role.REPORTER, Role.OPERATOR, Role.ADMIN}),
@@ -41,7 +44,9 @@ _HOLDERS: Final[dict[Role, frozenset[Role]]] = {
 }
 """Which roles satisfy the one that an RPC names."""
 
-EVERY_ROLE: Final = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.PROXY, Role.REPORTER})
+EVERY_ROLE: Final = frozenset(
+    {Role.VIEWER, Role.OPERATOR, Role.EDITOR, Role.ADMIN, Role.PROXY, Role.REPORTER}
+)
 """What the local user has. An enrolment names a node, so it always takes a token."""
 
 TOKEN_ROLES: Final = EVERY_ROLE

@@ -33,9 +33,16 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Stubs
 
-PERSONS = {"viewer": Role.VIEWER, "operator": Role.OPERATOR, "admin": Role.ADMIN, "reporter": Role.REPORTER}
+PERSONS = {
+    "viewer": Role.VIEWER,
+    "operator": Role.OPERATOR,
+    "editor": Role.EDITOR,
+    "admin": Role.ADMIN,
+    "reporter": Role.REPORTER,
+}
 LETS_IN = {
-    Role.VIEWER: {"viewer", "operator", "admin"},
+    Role.VIEWER: {"viewer", "operator", "editor", "admin"},
+    Role.EDITOR: {"editor", "admin"},
     Role.OPERATOR: {"operator", "admin"},
     Role.ADMIN: {"admin"},
     Role.PROXY: {"proxy-1"},
@@ -349,10 +356,10 @@ async def test_changes_are_on_record_and_looking_is_not(secured: Secured) -> Non
          "routes": [{"name": "r", "cluster": "c"}]},
         request.document,
     )  # fmt: skip
-    answer = await apply(request, metadata=secured.metadata("operator"))
-    assert answer.revision.author == "operator"
+    answer = await apply(request, metadata=secured.metadata("editor"))
+    assert answer.revision.author == "editor"
     with pytest.raises(grpc.aio.AioRpcError):
-        await apply(admin_policies_pb2.ApplyPolicyRequest(), metadata=secured.metadata("operator"))
+        await apply(admin_policies_pb2.ApplyPolicyRequest(), metadata=secured.metadata("editor"))
     with pytest.raises(grpc.aio.AioRpcError):
         await apply(request, metadata=secured.metadata("viewer"))
     create = secured.channel.unary_unary(
@@ -371,7 +378,7 @@ async def test_changes_are_on_record_and_looking_is_not(secured: Secured) -> Non
     )
     page = await listing(admin_access_pb2.ListAuditEntriesRequest(), metadata=secured.metadata("viewer"))
     token, denied, failed, applied = page.entries
-    assert (applied.actor, applied.actor_kind, applied.address) == ("operator", "token", "127.0.0.1")
+    assert (applied.actor, applied.actor_kind, applied.address) == ("editor", "token", "127.0.0.1")
     assert applied.method == "/seawall.v1.PolicyService/ApplyPolicy"
     assert (applied.outcome, applied.request_id) == ("OK", REQUEST)
     assert applied.result["revision.hash"] == answer.revision.hash
@@ -391,7 +398,7 @@ async def test_changes_are_on_record_and_looking_is_not(secured: Secured) -> Non
         if not page_token:
             break
     assert numbers == [4, 3, 2, 1]
-    only = admin_access_pb2.ListAuditEntriesRequest(actor="operator", method="ApplyPolicy")
+    only = admin_access_pb2.ListAuditEntriesRequest(actor="editor", method="ApplyPolicy")
     assert len((await listing(only, metadata=secured.metadata("viewer"))).entries) == 2
 
 

@@ -19,7 +19,8 @@ MATRIX = {
     # the caller's role: what it may call
     Role.VIEWER: {Role.VIEWER},
     Role.OPERATOR: {Role.VIEWER, Role.OPERATOR, Role.REPORTER},
-    Role.ADMIN: {Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.REPORTER},
+    Role.EDITOR: {Role.VIEWER, Role.EDITOR},
+    Role.ADMIN: {Role.VIEWER, Role.OPERATOR, Role.EDITOR, Role.ADMIN, Role.REPORTER},
     Role.PROXY: {Role.PROXY},
     Role.REPORTER: {Role.REPORTER},
     Role.ENROLLEE: {Role.ENROLLEE},

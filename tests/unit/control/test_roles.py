@@ -35,5 +35,5 @@ def test_an_rpc_has_a_role(method: MethodDescriptor) -> None:
     role: int = method.GetOptions().Extensions[options_pb2.role]  # type: ignore[index]
     assert role != options_pb2.ROLE_UNSPECIFIED, (
         f"{method.full_name} has no role; add `option (seawall.v1.role) = ROLE_...;` to its definition "
-        "(viewer to read, operator to change, admin for access)"
+        "(viewer to read, operator to act, editor for policies, admin for access)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -96,3 +97,19 @@ def test_both_planes_take_a_token_out_of_text(prefix: str) -> None:
     for text in (f"GET /x with {secret} failed", f"x={secret}"):
         assert secret not in redact_text(text)
         assert secret not in proxy_redact_text(text)
+
+
+def test_an_operator_of_before_is_an_editor_too() -> None:
+    """When its token was made an operator changed policies; a new one does not."""
+    made = tokens.Token(
+        name="a", digest="d" * 64, roles=frozenset({Role.OPERATOR}), created_us=1, created_by="b"
+    )
+    body = tokens.encoded(made)
+    assert tokens.decoded("a", body) == made
+    value = json.loads(body)
+    del value["format"]
+    old = tokens.decoded("a", json.dumps(value))
+    assert old.roles == {Role.OPERATOR, Role.EDITOR}
+    assert tokens.decoded("a", tokens.encoded(old)) == old
+    value["roles"] = ["viewer"]
+    assert tokens.decoded("a", json.dumps(value)).roles == {Role.VIEWER}

@@ -40,8 +40,8 @@ class AsyncAccess:
     ) -> CreateTokenResponse:
         """Make a token for `name` that works for `ttl` (1 min to 10 years; None: for ever).
 
-        `secret` in the answer cannot be had again. Roles are viewer, operator, admin, reporter, or proxy
-        alone; raise ValueError for another.
+        `secret` in the answer cannot be had again. Roles are viewer, operator, editor, admin, reporter, or
+        proxy alone; raise ValueError for another.
         """
         return await self._run.unary(calls.create_token(name, roles, ttl))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from seawall.client.calls import Call, Seconds, duration
 from seawall.v1 import admin_access_pb2 as pb
 
-ROLES = ("viewer", "operator", "admin", "reporter", "proxy")
+ROLES = ("viewer", "operator", "editor", "admin", "reporter", "proxy")
 """Roles that a token may have."""
 
 

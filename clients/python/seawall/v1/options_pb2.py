@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18seawall/v1/options.proto\x12\nseawall.v1\x1a google/protobuf/descriptor.proto*S\n\x04Unit\x12\x14\n\x10UNIT_UNSPECIFIED\x10\x00\x12\x10\n\x0cUNIT_PERCENT\x10\x01\x12\x14\n\x10UNIT_STATUS_CODE\x10\x02\x12\r\n\tUNIT_SIZE\x10\x03*\x86\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_PROXY\x10\x04\x12\x11\n\rROLE_REPORTER\x10\x05\x12\x11\n\rROLE_ENROLLEE\x10\x06:?\n\x04unit\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x0e\x32\x10.seawall.v1.Unit:2\n\tscalar_ok\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x08:4\n\tshorthand\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\t:@\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0e\x32\x10.seawall.v1.Roleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18seawall/v1/options.proto\x12\nseawall.v1\x1a google/protobuf/descriptor.proto*S\n\x04Unit\x12\x14\n\x10UNIT_UNSPECIFIED\x10\x00\x12\x10\n\x0cUNIT_PERCENT\x10\x01\x12\x14\n\x10UNIT_STATUS_CODE\x10\x02\x12\r\n\tUNIT_SIZE\x10\x03*\x97\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_PROXY\x10\x04\x12\x11\n\rROLE_REPORTER\x10\x05\x12\x11\n\rROLE_ENROLLEE\x10\x06\x12\x0f\n\x0bROLE_EDITOR\x10\x07:?\n\x04unit\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x0e\x32\x10.seawall.v1.Unit:2\n\tscalar_ok\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x08:4\n\tshorthand\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\t:@\n\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0e\x32\x10.seawall.v1.Roleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNIT']._serialized_start=74
   _globals['_UNIT']._serialized_end=157
   _globals['_ROLE']._serialized_start=160
-  _globals['_ROLE']._serialized_end=294
+  _globals['_ROLE']._serialized_end=311
 # @@protoc_insertion_point(module_scope)

@@ -21,6 +21,7 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_PROXY: _ClassVar[Role]
     ROLE_REPORTER: _ClassVar[Role]
     ROLE_ENROLLEE: _ClassVar[Role]
+    ROLE_EDITOR: _ClassVar[Role]
 UNIT_UNSPECIFIED: Unit
 UNIT_PERCENT: Unit
 UNIT_STATUS_CODE: Unit
@@ -32,6 +33,7 @@ ROLE_ADMIN: Role
 ROLE_PROXY: Role
 ROLE_REPORTER: Role
 ROLE_ENROLLEE: Role
+ROLE_EDITOR: Role
 UNIT_FIELD_NUMBER: _ClassVar[int]
 unit: _descriptor.FieldDescriptor
 SCALAR_OK_FIELD_NUMBER: _ClassVar[int]

@@ -24,6 +24,7 @@ from seawall_control.domain.errors import ControlError
 E = TypeVar("E", bound=Callable[..., Any])
 
 _ATTRIBUTE: Final = "seawall_access"
+_CHANGING: Final = frozenset({Role.OPERATOR, Role.EDITOR, Role.ADMIN})
 _ANY_ROLE: Final = MethodAccess(Role.VIEWER, changes=False)
 
 
@@ -116,7 +117,9 @@ class Access:
                     return rpc, self._methods.get(rpc, _ANY_ROLE), False
                 if asked.rpc:
                     return asked.rpc, self._methods.get(asked.rpc), False
-                changes = asked.role in {Role.OPERATOR, Role.ADMIN} and scope.get("method") != "GET"
+                changes = (
+                    asked.role in {Role.OPERATOR, Role.EDITOR, Role.ADMIN} and scope.get("method") != "GET"
+                )
                 return (
                     name,
                     MethodAccess(asked.role, changes=changes),

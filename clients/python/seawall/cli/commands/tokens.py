@@ -14,16 +14,17 @@ from seawall.cli.options import DURATION, connect, control_option, emit, output_
 if TYPE_CHECKING:
     from seawall.v1.admin_access_pb2 import Token
 
-_ROLES = ("viewer", "operator", "admin", "reporter", "proxy")
+_ROLES = ("viewer", "operator", "editor", "admin", "reporter", "proxy")
 
 
 @click.group()
 def tokens() -> None:
     """Make, list and revoke the API tokens of people and programs.
 
-    A viewer looks; an operator changes policies, breakers and events too; an admin makes tokens too. A
-    reporter reports events and reads nothing. A token with the role proxy is for the proxy whose node name it
-    has. Takes the role admin, which the user that runs the control plane has on its machine.
+    A viewer looks; an operator acts on breakers, drains, rollouts and events too; an editor changes policies
+    and runbooks; an admin does both, and makes tokens. A reporter reports events and reads nothing. A token
+    with the role proxy is for the proxy whose node name it has. Takes the role admin, which the user that
+    runs the control plane has on its machine.
     """
 
 
