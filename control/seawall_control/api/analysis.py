@@ -157,7 +157,9 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
         """Return what could be changed."""
 
         async def work() -> pb.ListRecommendationsResponse:
-            found = await self._analysis.recommend(_seconds(request.window), policy_set=request.policy_set)
+            found = await self._analysis.recommender.recommend(
+                _seconds(request.window), policy_set=request.policy_set
+            )
             return pb.ListRecommendationsResponse(
                 recommendations=[
                     recommendation_message(one, request.policy_set or "default") for one in found
@@ -172,7 +174,7 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
         """Make the change of a recommendation."""
 
         async def work() -> pb.ApplyRecommendationResponse:
-            differs, revision = await self._analysis.apply(
+            differs, revision = await self._analysis.recommender.apply(
                 request.id,
                 _seconds(request.window),
                 policy_set=request.policy_set,

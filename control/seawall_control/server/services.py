@@ -99,6 +99,15 @@ class Services:
         )
         self.groups = GroupService(store, clock)
         self.archives = Archives(settings.data_dir / "archives", store, clock)
+        self.analysis = analysis_service(
+            store,
+            self.events,
+            self.fleet,
+            self.policies,
+            clock,
+            self.alerting.administration,
+            machine=self.machine,
+        )
         self.healing = healing_service(
             store,
             self.fleet,
@@ -109,6 +118,8 @@ class Services:
             self.alerting.asker,
             clock,
             self.background,
+            rollouts=self.rollouts,
+            recommender=self.analysis.recommender,
             machine=self.machine,
             hooks=settings.hooks,
             may_act=self.leads,
@@ -129,15 +140,6 @@ class Services:
             dismiss=self.fleet.dismiss,
             keys=self.keys,
             reseal=self.alerting.reseal,
-        )
-        self.analysis = analysis_service(
-            store,
-            self.events,
-            self.fleet,
-            self.policies,
-            clock,
-            self.alerting.administration,
-            machine=self.machine,
         )
         self.retention = Retention(store, settings.keeping, clock)
 

@@ -87,6 +87,19 @@ async def test_a_policy_that_is_blamed_is_taken_back_and_brought_back(
     assert plane.healing.effect() == {("roll_back_policy", "not_helped"): 1}
 
 
+async def test_what_an_operator_has_applied_since_stays(plane: ControlPlane, stubs: Stubs) -> None:
+    """Taking back what did not help brought the blamed revision back over the operator's."""
+    for timeout_s in (1, 2):
+        await plane.policies.apply(document(timeout_s))
+    await plane.healing.books.put(ALWAYS)
+    await plane.healing.look()
+    await states(plane, State.VERIFYING)
+    await plane.policies.apply(document(3), author="bob")
+    await states(plane, State.NOT_HELPED)
+    await last_outcome(plane, "could not be taken back: revision 4 of bob was applied since; it stays")
+    assert (await plane.policies.revision()).author == "bob"
+
+
 async def test_an_old_policy_is_not_blamed(plane: ControlPlane, stubs: Stubs) -> None:
     """Nor is there anything to go back to for the first one; both end as failed, with the reason."""
     await plane.policies.apply(document(1))

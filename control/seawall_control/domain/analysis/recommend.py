@@ -108,7 +108,7 @@ def _retry(facts: RouteFacts) -> Recommendation | None:
         "retry",
         "Retry UNAVAILABLE",
         evidence,
-        "up to 20 % more attempts, which is what the retry budget allows",
+        "up to 20 % more attempts, which is what the retry budget allows; what a retry saves takes longer",
         {"retry": {"max_attempts": 3, "codes": ["UNAVAILABLE"]}},
     )
 

@@ -20,6 +20,7 @@ class Action(StrEnum):
     ARCHIVE_EVENTS = "archive_events"
     ROLL_BACK_POLICY = "roll_back_policy"
     APPLY_REVISION = "apply_revision"
+    TUNE = "tune"
     CLEAN_DISK = "clean_disk"
     FREE_MEMORY = "free_memory"
     CHECK_STORE = "check_store"
@@ -49,6 +50,8 @@ class Spec:
     parameters: tuple[Parameter, ...] = ()
     can_undo: bool = False
     """Whether it is taken back when it did not help."""
+    judges: bool = False
+    """Whether it says itself if it helped, by what it promised, instead of by the condition."""
 
 
 _DURATION: Final = Parameter("duration_s", float, "for how long, in seconds", 300.0, 1.0, 86400.0)
@@ -105,6 +108,32 @@ CATALOGUE: Final[Mapping[Action, Spec]] = {
                 Parameter("revision", float, "number of the revision", None, 1.0, 1e15),
             ),
             can_undo=True,
+        ),
+        Spec(
+            Action.TUNE,
+            "try a recommendation for the route by stages with guards; keep it only if it does as promised",
+            (
+                Parameter("policy_set", str, "policy set", "default"),
+                Parameter(
+                    "kinds",
+                    str,
+                    "kinds of recommendations that may be tried, separated by commas",
+                    "fewer-retries,hedge,retry,timeout,wider-limit",
+                ),
+                Parameter("first_share", float, "share of the proxies that try it first", 0.1, 0.001, 1.0),
+                Parameter("bake_s", float, "for how long they do, in seconds", 600.0, 1.0, 86400.0),
+                Parameter(
+                    "least_gain", float, "share of what it is about that must go away, 0 to 1", 0.1, 0.0, 1.0
+                ),
+                Parameter(
+                    "max_timeout_s", float, "longest timeout that it may set, in seconds", 30.0, 0.001, 3600.0
+                ),
+                Parameter(
+                    "max_in_flight", float, "widest limit that it may set, in calls", 10000.0, 1.0, 1e9
+                ),
+            ),
+            can_undo=True,
+            judges=True,
         ),
         Spec(
             Action.CLEAN_DISK,

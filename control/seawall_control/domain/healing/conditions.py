@@ -31,6 +31,10 @@ class Condition(StrEnum):
     """Processors that the process keeps busy; 1.0 is one of them."""
     DISK = "disk"
     """Share of the disk, 0 to 1, that is in use (domain/machine.py says what that means)."""
+    TUNABLE = "tunable"
+    """Share of a route's calls, 0 to 1, that a recommendation would make fewer, such as those that end with
+    UNAVAILABLE and are not tried again.
+    """
     STORE_SIZE = "store_size"
     """Size of the store in MiB (2**20 bytes)."""
     STORE_INTEGRITY = "store_integrity"
@@ -52,6 +56,7 @@ UNITS: Final[Mapping[Condition, str]] = {
     Condition.MEMORY_GROWTH: "share of its size an hour",
     Condition.CPU: "processors",
     Condition.DISK: "share of the disk, 0 to 1",
+    Condition.TUNABLE: "share of calls, 0 to 1",
     Condition.STORE_SIZE: "MiB",
     Condition.STORE_INTEGRITY: "findings",
     Condition.ENDPOINT_EJECTED: "share of proxies, 0 to 1",

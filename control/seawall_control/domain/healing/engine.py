@@ -101,7 +101,14 @@ class Told:
     case: Case
 
 
-Step: TypeAlias = Run | Undo | Told
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the action of a case whether it helped; `Engine.judged` takes the answer."""
+
+    case: Case
+
+
+Step: TypeAlias = Run | Undo | Told | Judge
 _Key: TypeAlias = tuple[str, str]
 
 
@@ -222,16 +229,39 @@ class Engine:
                 case.runbook.verify_after_s
             ):
                 continue
+            if CATALOGUE[case.runbook.action].judges:
+                # Again after the same time, should nobody answer.
+                self._cases[case.runbook.name, case.subject] = replace(case, changed_us=now_us)
+                steps.append(Judge(case))
+                continue
             one = observations.get((case.runbook.condition, case.subject))
             if one is None:
                 steps.append(Told(self._end(case, State.UNCLEAR, "nothing is known of it any more", now_us)))
             elif not case.runbook.holds(one):
                 steps.append(Told(self._end(case, State.HELPED, one.text, now_us)))
             else:
-                ended = self._end(case, State.NOT_HELPED, one.text, now_us)
-                can_undo = CATALOGUE[case.runbook.action].can_undo and ended.undo != ""
-                steps.append(Undo(ended) if can_undo else Told(ended))
+                steps.append(self._not_helped(case, one.text, now_us))
         return steps
+
+    def _not_helped(self, case: Case, text: str, now_us: int) -> Undo | Told:
+        ended = self._end(case, State.NOT_HELPED, text, now_us)
+        can_undo = CATALOGUE[case.runbook.action].can_undo and ended.undo != ""
+        return Undo(ended) if can_undo else Told(ended)
+
+    def judged(self, case_id: str, *, helped: bool, text: str, now_us: int) -> Undo | Told:
+        """Take what the action of a case says. Raise KeyError when no such case is to be judged."""
+        case = self._open(case_id, State.VERIFYING)
+        if helped:
+            return Told(self._end(case, State.HELPED, text, now_us))
+        return self._not_helped(case, text, now_us)
+
+    def noted(self, case_id: str, *, outcome: str, undo: str) -> Case:
+        """Keep how far a running action has come, and what it is taken back with. Raise KeyError when no such
+        case is running.
+        """
+        case = replace(self._open(case_id, State.RUNNING), outcome=outcome, undo=undo)
+        self._cases[case.runbook.name, case.subject] = case
+        return case
 
     def _expired(self, observations: Mapping[tuple[Condition, str], Observation], now_us: int) -> list[Step]:
         steps: list[Step] = []

@@ -8,33 +8,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Final, Protocol
 
-from seawall.v1 import policy_pb2, stats_pb2
+from seawall.v1 import stats_pb2
 from seawall_control.domain.analysis.detectors import Anomaly, Material, RouteCalls, anomalies
 from seawall_control.domain.analysis.forecast import Forecast, time_to_reach
-from seawall_control.domain.analysis.recommend import PolicyFacts, Recommendation, RouteFacts, recommendations
+from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.settings import Settings, problems
-from seawall_control.domain.errors import FieldProblem, InvalidRequest, NotFound
+from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import MICROS, Category, EventKind, Severity
 from seawall_control.domain.machine import fills
 from seawall_control.domain.records import Put
-from seawall_control.domain.revisions import Revision
-from seawall_control.domain.rollups import OTHER, RollupQuery
-from seawall_control.domain.statistics import LATENCY_BOUNDS_S, Counters, percentile
-from seawall_control.services.analysis.facts import changed_document, policy_facts
+from seawall_control.domain.rollups import OTHER
+from seawall_control.domain.statistics import Counters
+from seawall_control.services.analysis.counting import counted
 from seawall_control.services.analysis.models import Models
+from seawall_control.services.analysis.recommending import DEFAULT_SET, HOUR_S, MONTH_S, Recommender
 from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.inheritance import document_of, own_document_of
 from seawall_control.services.machine import Machine
-from seawall_control.services.policies import Change, PolicyService
+from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
 
-HOUR_S: Final = 3600.0
-MONTH_S: Final = 30 * 86400.0
-CALLS_S: Final = 600.0
-"""How far back statistics of calls reach."""
 TOP: Final = 20
 MOST_ROUTES: Final = 50
 """Routes whose counts are looked at one by one, those with most events."""
@@ -141,6 +136,7 @@ class AnalysisService:
         self._policies = policies
         self._clock = clock
         self._machine = machine
+        self.recommender = Recommender(store, fleet, policies, clock)
         self._shared = shared
         self._models = models or Models()
 
@@ -172,18 +168,9 @@ class AnalysisService:
 
     # --------------------------------------------------------------------------------------------- counting
 
-    async def _counts(
-        self, window: Window, by: tuple[str, ...], *, route: str = ""
-    ) -> list[tuple[int, tuple[str | int, ...], int]]:
-        only: tuple[tuple[str, str | int], ...] = (("route", route),) if route else ()
-        rows = await self._store.rollups(
-            RollupQuery(window.width, window.start, window.end, by, only, limit=400_000)
-        )
-        return [(row.start, row.values, row.events) for row in rows]
-
     async def _sum(self, window: Window, field: str) -> Counted:
         found: dict[str, int] = {}
-        for _, values, events in await self._counts(window, (field,)):
+        for _, values, events in await counted(self._store, window, (field,)):
             name = _named(field, values[0])
             found[name] = found.get(name, 0) + events
         return sorted(found.items(), key=lambda item: (-item[1], item[0]))
@@ -194,7 +181,7 @@ class AnalysisService:
             raise InvalidRequest(f"by must be one of {', '.join(sorted(_FIELDS))}, not {by[:64]!r}")
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=730 * 86400)
         lines: dict[str, list[int]] = {}
-        for start, values, events in await self._counts(window, (by,) if by else (), route=route):
+        for start, values, events in await counted(self._store, window, (by,) if by else (), route=route):
             name = _named(by, values[0]) if by else ""
             line = lines.setdefault(name, [0] * window.buckets)
             line[(start - window.start) // window.width] += events
@@ -211,8 +198,8 @@ class AnalysisService:
     async def analyse(self, length_s: float = 0.0) -> Analysis:
         """Return everything about a window. Raise `InvalidRequest`."""
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
-        total = await self._counts(window, ())
-        calls = self._calls()
+        total = await counted(self._store, window, ())
+        calls = self.recommender.calls()
         material = await self._material(window, total, calls)
         settings = await self.settings()
         unusual = await asyncio.to_thread(anomalies, material, settings)
@@ -227,7 +214,7 @@ class AnalysisService:
         return Analysis(
             window=window,
             total=sum(trend),
-            before=sum(events for _, _, events in await self._counts(window.before(), ())),
+            before=sum(events for _, _, events in await counted(self._store, window.before(), ())),
             by_category=await self._sum(window, "category"),
             by_severity=await self._sum(window, "severity"),
             by_code=(await self._sum(window, "code"))[:TOP],
@@ -235,15 +222,12 @@ class AnalysisService:
             top_methods=(await self._sum(window, "method"))[:TOP],
             trend=trend,
             anomalies=unusual,
-            recommendations=await self._recommended(window, "default", calls),
+            recommendations=await self.recommender.within(window, DEFAULT_SET, calls),
             open_breakers=self._open_breakers(),
             resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
             recovery_rate=min(1.0, recovered / tried) if tried else None,
             error_rate=(calls_of_all - good) / calls_of_all if calls_of_all else None,
         )
-
-    def _calls(self) -> Mapping[str, Counters]:
-        return self._fleet.stats.window(self._fleet.chosen(""), window_s=CALLS_S)
 
     async def _material(
         self,
@@ -252,12 +236,12 @@ class AnalysisService:
         calls: Mapping[str, Counters],
     ) -> Material:
         by_route: dict[str, dict[int, int]] = {}
-        for start, (route,), events in await self._counts(window, ("route",)):
+        for start, (route,), events in await counted(self._store, window, ("route",)):
             counts = by_route.setdefault(str(route), {})
             counts[start] = counts.get(start, 0) + events
         most = sorted(by_route, key=lambda route: -sum(by_route[route].values()))[:MOST_ROUTES]
         by_error: dict[tuple[str, str], int] = {}
-        for _, (route, code), events in await self._counts(window, ("route", "code")):
+        for _, (route, code), events in await counted(self._store, window, ("route", "code")):
             key = (str(route), str(code))
             by_error[key] = by_error.get(key, 0) + events
         severities = dict(await self._sum(window, "severity"))
@@ -304,7 +288,7 @@ class AnalysisService:
             raise InvalidRequest(f"ahead must be 1 to 100, not {ahead}")
         window = window_of(length_s, now_s=self._now(), default_s=2 * HOUR_S, most_s=MONTH_S, least_s=20 * 60)
         values = [0] * window.buckets
-        for start, _, events in await self._counts(window, (), route=route):
+        for start, _, events in await counted(self._store, window, (), route=route):
             values[(start - window.start) // window.width] += events
         found = await asyncio.to_thread(self._models.forecast, [float(v) for v in values], ahead or 10)
         return Foretold(
@@ -316,86 +300,3 @@ class AnalysisService:
                 for fill in fills(self._machine.samples)
             ],
         )
-
-    # -------------------------------------------------------------------------------------- recommendations
-
-    async def recommend(self, length_s: float = 0.0, *, policy_set: str = "") -> tuple[Recommendation, ...]:
-        """Return what could be changed. Raise `InvalidRequest`."""
-        window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
-        return await self._recommended(window, policy_set or "default", self._calls())
-
-    async def _recommended(
-        self, window: Window, policy_set: str, calls: Mapping[str, Counters]
-    ) -> tuple[Recommendation, ...]:
-        try:
-            newest = await self._policies.revision(policy_set=policy_set)
-        except NotFound:
-            return ()
-        facts = policy_facts(document_of(newest))
-        failed: dict[str, dict[str, int]] = {}
-        opened: dict[str, int] = {}
-        for _, (route, code, kind), events in await self._counts(window, ("route", "code", "kind")):
-            if kind == EventKind.CALL_FAILED:
-                codes = failed.setdefault(str(route), {})
-                codes[str(code)] = codes.get(str(code), 0) + events
-            elif kind == EventKind.BREAKER_OPENED:
-                opened[str(route)] = opened.get(str(route), 0) + events
-        return recommendations(
-            [
-                _route_facts(route, policy, calls.get(route, Counters()), failed, opened)
-                for route, policy in facts.items()
-            ]
-        )
-
-    async def apply(
-        self, recommendation_id: str, length_s: float, *, policy_set: str, author: str, validate_only: bool
-    ) -> tuple[Sequence[Change], Revision | None]:
-        """Make a recommendation's change the newest revision; return what differs and the revision. Raise
-        `NotFound` when it does not hold any more, `PreconditionFailed` for advice.
-        """
-        name = policy_set or "default"
-        newest = await self._policies.revision(policy_set=name)
-        found = await self.recommend(length_s, policy_set=name)
-        chosen = next((one for one in found if one.id == recommendation_id), None)
-        if chosen is None:
-            raise NotFound(
-                f"there is no recommendation {recommendation_id[:64]!r} now; the numbers have changed, "
-                "or it was found in another window"
-            )
-        document: policy_pb2.PolicyDocument = changed_document(
-            document_of(newest), own_document_of(newest), chosen
-        )
-        differs = (await self._policies.diff(policy_set=name, document=document)).changes
-        if validate_only:
-            return differs, None
-        done = await self._policies.apply(
-            document,
-            policy_set=name,
-            etag=newest.hash,
-            author=author,
-            message=f"{chosen.title} ({chosen.evidence})"[:500],
-        )
-        return differs, done.publication.applied.revision
-
-
-def _route_facts(
-    route: str,
-    policy: PolicyFacts,
-    counters: Counters,
-    failed: Mapping[str, Mapping[str, int]],
-    opened: Mapping[str, int],
-) -> RouteFacts:
-    calls = counters.calls
-    return RouteFacts(
-        route=route,
-        policy=policy,
-        failed_by_code=failed.get(route, {}),
-        rejected_by_reason=counters.rejected_by,
-        breaker_opened=opened.get(route, 0),
-        calls=calls,
-        success_ratio=counters.by_code[0] / calls if calls else 1.0,
-        p50_s=percentile(LATENCY_BOUNDS_S, counters.latency_buckets, 0.5),
-        p99_s=percentile(LATENCY_BOUNDS_S, counters.latency_buckets, 0.99),
-        tried_again=min(counters.retries, calls),
-        recovered=counters.recovered,
-    )

@@ -10,8 +10,8 @@ from typing import Final
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.engine import Case
-from seawall_control.services.healing.actions import fleet, hooks, policies, process, record
-from seawall_control.services.healing.actions.base import Done, Handler, Reach
+from seawall_control.services.healing.actions import fleet, hooks, policies, process, record, tuning
+from seawall_control.services.healing.actions.base import Done, Handler, Note, Reach, Verdict
 
 PREVIEW_S: Final = 10.0
 """How long it may take to find out what would be done."""
@@ -23,6 +23,7 @@ _TABLE: Final[Mapping[Action, type[Handler]]] = {
     Action.ARCHIVE_EVENTS: record.ArchiveEvents,
     Action.ROLL_BACK_POLICY: policies.RollBackPolicy,
     Action.APPLY_REVISION: policies.ApplyRevision,
+    Action.TUNE: tuning.Tune,
     Action.CLEAN_DISK: record.CleanDisk,
     Action.FREE_MEMORY: process.FreeMemory,
     Action.CHECK_STORE: process.CheckStore,
@@ -49,12 +50,19 @@ class Actuators:
         except Exception as error:  # noqa: BLE001 - a proposal is made all the same
             return f"would fail: {_said(error, case)}"
 
-    async def do(self, case: Case) -> Done:
+    async def do(self, case: Case, note: Note) -> Done:
         """Do the action of a case. Never raises but when cancelled: what went wrong is in the answer."""
         try:
-            return await self._handlers[case.runbook.action].do(case)
+            return await self._handlers[case.runbook.action].do_noting(case, note)
         except Exception as error:  # noqa: BLE001 - a case that never ends would hold its subject for ever
             return Done(ok=False, text=_said(error, case))
+
+    async def judge(self, case: Case) -> Verdict | None:
+        """Ask the action of a case whether it helped; None: later. Never raises but when cancelled."""
+        try:
+            return await self._handlers[case.runbook.action].judge(case)
+        except Exception as error:  # noqa: BLE001 - what cannot be judged has not helped
+            return Verdict(helped=False, text=_said(error, case))
 
     async def undo(self, case: Case) -> Done:
         """Take the action of a case back. Never raises but when cancelled."""

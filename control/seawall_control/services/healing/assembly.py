@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from seawall_control.services.alerting.asking import Asker
+from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -17,6 +18,7 @@ from seawall_control.services.healing.signals import Signals
 from seawall_control.services.machine import Machine
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
+from seawall_control.services.rollouts import Rollouts
 from seawall_control.store.port import Store
 
 
@@ -31,11 +33,27 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     clock: Clock,
     background: Background,
     *,
+    rollouts: Rollouts,
+    recommender: Recommender,
     machine: Machine,
     hooks: Mapping[str, str],
     may_act: Callable[[], bool],
 ) -> HealingService:
     """Return the service; `may_act` says whether this control plane is the one that acts."""
-    signals = Signals(store, fleet, clock, machine)
-    reach = Reach(store, fleet, policies, operations, groups, archives, asker, signals, clock, machine, hooks)
+    signals = Signals(store, fleet, clock, machine, recommender)
+    reach = Reach(
+        store=store,
+        fleet=fleet,
+        policies=policies,
+        rollouts=rollouts,
+        recommender=recommender,
+        operations=operations,
+        groups=groups,
+        archives=archives,
+        asker=asker,
+        signals=signals,
+        clock=clock,
+        machine=machine,
+        hooks=hooks,
+    )
     return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)

@@ -27,7 +27,7 @@ from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing import case_filters
 from seawall_control.domain.healing.codec import case_of, case_text
 from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
-from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Told, Undo
+from seawall_control.domain.healing.engine import ENDED, Case, Engine, Judge, Run, State, Step, Told, Undo
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.domain.records import Append, Entry
 from seawall_control.services.background import Background
@@ -191,6 +191,9 @@ class HealingService:
     async def _take(self, step: Step) -> None:
         """Record a step, then do it. What could not be recorded is not begun; but it is taken back."""
         case = step.case
+        if isinstance(step, Judge):
+            self._background.start(self._judge(case), f"seawall-healing-judge-{case.id}")
+            return
         try:
             await self._record(case)
         except ControlError:
@@ -222,7 +225,13 @@ class HealingService:
             self._background.start(self._take_back(case), f"seawall-healing-undo-{case.id}")
 
     async def _act(self, case: Case) -> None:
-        done = await self._actuators.do(case)
+        async def note(outcome: str, undo: str) -> None:
+            try:
+                await self._record(self._engine.noted(case.id, outcome=outcome, undo=undo))
+            except KeyError:
+                raise PreconditionFailed("the case went on at another control plane") from None
+
+        done = await self._actuators.do(case, note)
         try:
             step = self._engine.done(
                 case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_us=self._clock.now_us()
@@ -232,6 +241,18 @@ class HealingService:
             _log.warning(
                 "a case went on elsewhere", extra={"fields": {"case": case.id, "outcome": done.text}}
             )
+            return
+        await self._take(step)
+
+    async def _judge(self, case: Case) -> None:
+        verdict = await self._actuators.judge(case)
+        if verdict is None:
+            return
+        try:
+            step = self._engine.judged(
+                case.id, helped=verdict.helped, text=verdict.text, now_us=self._clock.now_us()
+            )
+        except KeyError:
             return
         await self._take(step)
 

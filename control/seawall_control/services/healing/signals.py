@@ -23,6 +23,7 @@ from seawall_control.domain.healing.conditions import (
     wants,
 )
 from seawall_control.domain.machine import MIB, Usage
+from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.machine import Machine
@@ -32,6 +33,8 @@ WINDOW_S: Final = 60.0
 """How far back a route's calls are looked at."""
 MAX_GROUPS: Final = 200
 """Groups that are looked at where a runbook is not about one by name: those with the newest events."""
+TUNE_EVERY_S: Final = 60.0
+"""Time between two looks for recommendations: they ask the record."""
 CHECK_EVERY_S: Final = 6 * 3600.0
 """Time between two checks of the store by itself."""
 
@@ -41,11 +44,16 @@ _log = logging.getLogger("seawall.control.healing")
 class Signals:
     """Everything that runbooks may be about."""
 
-    def __init__(self, store: Store, fleet: Fleet, clock: Clock, machine: Machine) -> None:
+    def __init__(
+        self, store: Store, fleet: Fleet, clock: Clock, machine: Machine, recommender: Recommender
+    ) -> None:
         self._store = store
         self._fleet = fleet
         self._clock = clock
         self._machine = machine
+        self._recommender = recommender
+        self._tuned: list[Observation] = []
+        self._tuned_s = float("-inf")
         self._cpu: tuple[float, float] | None = None
         self._drifted: dict[str, float] = {}
         self._findings: tuple[str, ...] = ()
@@ -64,11 +72,28 @@ class Signals:
             found += await self._groups(names_of(watched, Condition.GROUP_EVENTS))
         if wants(watched, Condition.DISK, Condition.CPU, Condition.MEMORY_GROWTH):
             found += self._of_machine(await self._machine.look(), now)
+        if wants(watched, Condition.TUNABLE):
+            found += await self._tunable(now)
         if wants(watched, Condition.BACKLOG, Condition.STORE_SIZE):
             found += await self._store_state()
         if wants(watched, Condition.STORE_INTEGRITY):
             found.append(await self._integrity(now))
         return found
+
+    async def _tunable(self, now: float) -> list[Observation]:
+        """Return what recommendations of the set `default` are about; found anew once a minute."""
+        if now - self._tuned_s >= TUNE_EVERY_S:
+            self._tuned_s = now
+            self._tuned = [
+                Observation(
+                    Condition.TUNABLE,
+                    f"route/{one.recommendation.route}",
+                    one.share.value,
+                    f"{one.recommendation.kind}: {one.recommendation.evidence}",
+                )
+                for one in await self._recommender.tunable()
+            ]
+        return self._tuned
 
     async def _store_state(self) -> list[Observation]:
         report = await self._store.report_state()

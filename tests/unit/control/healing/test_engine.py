@@ -14,7 +14,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.conditions import Condition, Observation, by_subject
-from seawall_control.domain.healing.engine import ENDED, Case, Engine, Run, State, Step, Told, Undo
+from seawall_control.domain.healing.engine import (
+    ENDED,
+    Case,
+    Engine,
+    Judge,
+    Run,
+    State,
+    Step,
+    Told,
+    Undo,
+)
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook, of_plain, plain, problems
 
 BOOK = Runbook(
@@ -280,3 +290,44 @@ class AgainstReference(RuleBasedStateMachine):
 
 TestAgainstReference = AgainstReference.TestCase
 TestAgainstReference.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_an_action_that_judges_itself() -> None:
+    """It is asked at the time of verification, again when it does not answer, and its word counts, not the
+    condition's.
+    """
+    book = replace(BOOK, name="t", condition=Condition.TUNABLE, action=Action.TUNE, lasting_s=0)
+    for helped, kind in ((True, Told), (False, Undo)):
+        engine = Engine((book,))
+        one = seen(1.0, "route/a", Condition.TUNABLE)
+        (step,) = look(engine, 0, one)
+        assert isinstance(step, Run)
+        noted = engine.noted(step.case.id, outcome="rolling out", undo="r1")
+        assert (noted.state, noted.undo) == (State.RUNNING, "r1")
+        engine.done(step.case.id, ok=True, outcome="in effect", undo="r2", now_us=10 * MICROS)
+        assert look(engine, 39, seen(0.0, "route/a", Condition.TUNABLE)) == ()
+        (asked,) = look(engine, 40)
+        assert isinstance(asked, Judge)
+        assert look(engine, 69) == (), "it has time to answer"
+        (asked,) = look(engine, 70)
+        assert isinstance(asked, Judge)
+        end = engine.judged(asked.case.id, helped=helped, text="numbers", now_us=71 * MICROS)
+        assert type(end) is kind
+        assert end.case.outcome == "in effect; numbers"
+        assert end.case.state is (State.HELPED if helped else State.NOT_HELPED)
+        with pytest.raises(KeyError):
+            engine.judged(asked.case.id, helped=helped, text="", now_us=72 * MICROS)
+
+
+def test_what_was_noted_survives_a_restart() -> None:
+    """A trial whose control plane ended is judged by the next one, which knows how to undo it."""
+    book = replace(BOOK, condition=Condition.TUNABLE, action=Action.TUNE, lasting_s=0)
+    engine = Engine((book,))
+    (step,) = look(engine, 0, seen(1.0, "route/a", Condition.TUNABLE))
+    noted = engine.noted(step.case.id, outcome="rolling out", undo="r1")
+    again = Engine((book,), (noted,))
+    (asked,) = look(again, 30)
+    assert isinstance(asked, Judge)
+    assert (asked.case.state, asked.case.undo) == (State.VERIFYING, "r1")
+    with pytest.raises(KeyError):
+        again.noted(noted.id, outcome="", undo="")

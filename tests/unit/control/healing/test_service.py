@@ -24,7 +24,7 @@ from seawall_control.domain.healing.runbooks import Mode, Runbook, plain
 from seawall_control.domain.records import Append
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
-from seawall_control.services.healing.actions.base import Done
+from seawall_control.services.healing.actions.base import Done, Note
 from seawall_control.services.healing.service import TOPIC, HealingService
 from seawall_control.store.memory import MemoryStore
 
@@ -64,7 +64,7 @@ class Hands:
         """Say it."""
         return f"would heal {case.subject}"
 
-    async def do(self, case: Case) -> Done:
+    async def do(self, case: Case, note: Note) -> Done:
         """Note it."""
         self.done.append(case.id)
         return Done(ok=True, text="done")

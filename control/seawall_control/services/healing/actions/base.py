@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.healing.actions import checked
 from seawall_control.domain.healing.engine import Case
 from seawall_control.services.alerting.asking import Asker
+from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.archives import Archives
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
@@ -18,6 +19,7 @@ from seawall_control.services.healing.signals import Signals
 from seawall_control.services.machine import Machine
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
+from seawall_control.services.rollouts import Rollouts
 from seawall_control.store.port import Store
 
 ACTOR: Final = "seawall-healing"
@@ -40,6 +42,8 @@ class Reach:
     store: Store
     fleet: Fleet
     policies: PolicyService
+    rollouts: Rollouts
+    recommender: Recommender
     operations: FleetOperations
     groups: GroupService
     archives: Archives
@@ -49,6 +53,20 @@ class Reach:
     machine: Machine
     hooks: Mapping[str, str]
     """Commands by the name that runbooks call them; only whoever starts the process can add one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an action helped, as it says itself."""
+
+    helped: bool
+    text: str
+
+
+Note = Callable[[str, str], Awaitable[None]]
+"""Writes down how far an action has come and what it is taken back with, before it goes on. Raises
+`ControlError` where that cannot be kept: then nothing may be done that would have to be taken back.
+"""
 
 
 class Handler:
@@ -63,6 +81,14 @@ class Handler:
 
     async def do(self, case: Case) -> Done:
         """Do it."""
+        raise NotImplementedError
+
+    async def do_noting(self, case: Case, note: Note) -> Done:
+        """Do it, writing down in between what must not be forgotten."""
+        return await self.do(case)
+
+    async def judge(self, case: Case) -> Verdict | None:
+        """Say whether it helped, where the catalogue says that the action does; None: not to be said yet."""
         raise NotImplementedError
 
     async def undo(self, case: Case) -> Done:

@@ -12,10 +12,16 @@ from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, 
 class _Revisions(Handler):
     async def undo(self, case: Case) -> Done:
         """See `Handler.undo`."""
-        policy_set, _, revision = case.undo.rpartition("/")
+        policy_set, revision, *made_then = case.undo.split("/")
+        newest = await self._reach.policies.revision(policy_set=policy_set)
+        if made_then and newest.revision != int(made_then[0]):
+            raise PreconditionFailed(
+                f"revision {newest.revision} of {newest.author or 'nobody known'} was applied since; it stays"
+            )
         back = await self._reach.policies.rollback(
             policy_set=policy_set,
             revision=int(revision),
+            etag=newest.hash,
             author=ACTOR,
             message=f"{case.id}: {case.runbook.name} did not help",
         )
@@ -42,7 +48,7 @@ class RollBackPolicy(_Revisions):
         newest = await self._blamed(case)
         if newest.revision < 2:
             raise PreconditionFailed("there is only one revision, and nothing to go back to")
-        return f"would take {newest.name} of {newest.author or 'nobody known'} back"
+        return f"would take revision {newest.revision} of {newest.author or 'nobody known'} back"
 
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
@@ -54,7 +60,7 @@ class RollBackPolicy(_Revisions):
         return Done(
             ok=True,
             text=f"revision {newest.revision} was taken back by revision {made.revision}",
-            undo=f"{newest.policy_set}/{newest.revision}",
+            undo=f"{newest.policy_set}/{newest.revision}/{made.revision}",
         )
 
 
@@ -68,7 +74,7 @@ class ApplyRevision(_Revisions):
         prepared = await self._reach.policies.revision(policy_set=policy_set, number=wanted)
         if prepared.hash == newest.hash:
             return f"would change nothing: the content of revision {wanted} is in effect"
-        return f"would put the content of revision {wanted} in effect instead of {newest.name}"
+        return f"would put the content of revision {wanted} in effect instead of revision {newest.revision}"
 
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
@@ -85,5 +91,7 @@ class ApplyRevision(_Revisions):
         return Done(
             ok=True,
             text=f"the content of revision {wanted} is in effect as revision {made.revision}",
-            undo=f"{policy_set}/{newest.revision}" if made.revision != newest.revision else "",
+            undo=f"{policy_set}/{newest.revision}/{made.revision}"
+            if made.revision != newest.revision
+            else "",
         )
