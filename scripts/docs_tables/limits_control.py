@@ -31,12 +31,12 @@ def limits_control() -> str:
         commands,
         events,
         feed,
+        fleet_door,
         inheritance,
         rollout_book,
         session,
         tail,
     )
-    from seawall_control.services import fleet as fleet_service
     from seawall_control.services import operations as operations_service
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
@@ -53,7 +53,17 @@ def limits_control() -> str:
                 "`INVALID_REQUEST`",
             ),
             ("gRPC message", size(grpc_server.MAX_RECEIVE_BYTES), "RESOURCE_EXHAUSTED"),
-            ("connected proxies", count(fleet_service.MAX_SESSIONS), "`TOO_MANY_STREAMS`"),
+            ("connected proxies", count(fleet_door.MAX_STREAMS), "`TOO_MANY_STREAMS`"),
+            (
+                "proxies that connect in a second",
+                f"{fleet_door.ACCEPTED_PER_S:g}, {fleet_door.ACCEPTED_AT_ONCE} at once",
+                "`TOO_MANY_STREAMS`; they are told to come again in 1 s to 3 s",
+            ),
+            (
+                "age of a proxy's stream",
+                f"{length(fleet_door.AGE_S)}, give or take {fleet_door.AGE_SPREAD:.0%}",
+                "it ends in order, and the proxy connects anew",
+            ),
             ("time for a proxy's Hello", length(fleet_api.HELLO_LIMIT_S), "`HELLO_MISSING`"),
             (
                 "time to answer a push",

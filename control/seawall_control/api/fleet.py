@@ -186,6 +186,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             self._fleet.heard(session)
             kind = message.WhichOneof("kind")
             if kind == "events":
+                session.batches += 1
                 await batches.put(message.events)
             elif kind == "policy_result":
                 self._fleet.answered(session, _answer(message.policy_result))
@@ -226,6 +227,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                     session, batch, start, gaps if start == 0 else [], starts_stream=batch.spool_id not in met
                 )
                 met.add(batch.spool_id)
+            session.batches -= 1
         session.finish()
 
     async def _keep_part(

@@ -187,7 +187,10 @@ class TooManyStreams(ControlError):
     """A bounded resource of the control plane is used up; try later."""
 
     reason = "TOO_MANY_STREAMS"
-    retry_after_s: ClassVar[float] = 5.0
+
+    def __init__(self, message: str, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DeadlineExceeded(ControlError):

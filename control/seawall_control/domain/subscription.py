@@ -131,6 +131,11 @@ class Subscription:
         """Whether a push has not been answered yet."""
         return self._waiting is not None or self._silent is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a push may still be answered in time."""
+        return self._waiting is not None
+
     def next_deadline(self) -> float | None:
         """When to call with `Overdue`, in monotonic seconds."""
         return self._answer_by

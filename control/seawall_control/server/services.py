@@ -18,6 +18,7 @@ from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import EventService
 from seawall_control.services.feed import Feed
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.fleet_door import Door
 from seawall_control.services.fleet_sharing import FleetSharing
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.groups import GroupService
@@ -70,7 +71,8 @@ class Services:
             run_id=run_id,
             version=version(),
         )
-        self.fleet = Fleet(store, self.events, clock, ids, self.background, self.runs)
+        door = Door(clock, dice(), age_s=settings.stream_age_s)
+        self.fleet = Fleet(store, self.events, clock, ids, self.background, self.runs, door)
         self.leads = Leadership(store)
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
         self.sharing = FleetSharing(store, self.fleet, self.rollouts.judged, clock, name=name, run_id=run_id)

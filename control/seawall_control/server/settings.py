@@ -46,6 +46,10 @@ class ControlSettings:
     """How much of a group of events is stored."""
     stats_interval_s: float = 1.0
     """How often proxies report statistics."""
+    stream_age_s: float = 1800.0
+    """After how long a proxy is made to connect anew, give or take a tenth, so that proxies spread over
+    control planes that were added; 0: never.
+    """
     grace_s: float = 5.0
     """How long running requests may take to finish at the end."""
     alert_networks: tuple[Network, ...] = ()

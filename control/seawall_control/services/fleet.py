@@ -19,7 +19,6 @@ from seawall_control.domain.errors import (
     PreconditionFailed,
     ShuttingDown,
     Superseded,
-    TooManyStreams,
     Unauthenticated,
 )
 from seawall_control.domain.events import MICROS, EventKind, Severity
@@ -52,8 +51,9 @@ from seawall_control.services.commands import CommandOutcome, Commands, unanswer
 from seawall_control.services.edge import Clock, Ids, derived_id
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet_beyond import Beyond
+from seawall_control.services.fleet_door import Door
 from seawall_control.services.fleet_stats import FleetStats
-from seawall_control.services.inheritance import document_of
+from seawall_control.services.policy_targets import PolicyTargets
 from seawall_control.services.proxy_saver import ProxySaver
 from seawall_control.services.runs import Runs
 from seawall_control.services.session import Session
@@ -65,10 +65,11 @@ single one is under way at once.
 """
 MAX_QUIET_S: Final = 0.1
 """And at the latest so long after the first of a burst."""
-MAX_SESSIONS: Final = 5000
 TICK_S: Final = 1.0
 REMEMBER_S: Final = 3600.0
 """How often the record of a connected proxy is written though nothing has changed but when it was seen."""
+PRUNE_S: Final = 60.0
+"""How often what is kept of policy sets that no proxy follows any more is dropped."""
 LOOK_S: Final = 15.0
 """How often the record is read for proxies that are connected to other control planes."""
 LOOK_STAGED_S: Final = 2.0
@@ -110,14 +111,6 @@ class Numbers:
     superseded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """A rollout under way, and what those get who are not to have its revision yet."""
-
-    rollout: Rollout
-    stable: Revision
-
-
 class Fleet:
     """All proxies, connected and remembered."""
 
@@ -129,6 +122,7 @@ class Fleet:
         ids: Ids,
         background: Background,
         runs: Runs,
+        door: Door,
     ) -> None:
         self._runs = runs
         self._store = store
@@ -138,10 +132,8 @@ class Fleet:
         self._background = background
         self._sessions: dict[str, Session] = {}
         self._known: dict[str, ProxyRecord] = {}
-        self._newest: dict[str, Revision | None] = {}
-        self._staged: dict[str, _Staged] = {}
-        self._bodies: dict[tuple[str, int], bytes] = {}
-        """Pushes of the revisions that are handed out, encoded once for all proxies."""
+        self._targets = PolicyTargets(store)
+        self._door = door
         self.stats = FleetStats(clock)
         self.beyond = Beyond(clock)
         """What is connected to other control planes on the same store."""
@@ -155,7 +147,7 @@ class Fleet:
         """Read what is remembered from earlier runs."""
         self._known.update((proxy.node, proxy) for proxy in await self._store.proxies())
         for policy_set in {proxy.policy_set for proxy in self._known.values()}:
-            await self.newest(policy_set)
+            await self._targets.follow(policy_set)
 
     # ------------------------------------------------------------------------------------------------ streams
 
@@ -166,9 +158,7 @@ class Fleet:
         node = checked_node(hello.node)
         if self._closing:
             raise ShuttingDown("the control plane is stopping; connect again in a moment")
-        older = self._sessions.get(node)
-        if older is None and len(self._sessions) >= MAX_SESSIONS:
-            raise TooManyStreams(f"{MAX_SESSIONS} proxies are connected already")
+        self._door.admit(len(self._sessions), is_new=node not in self._sessions)
         policy_set = policy_set_name(hello.policy_set)
         await self._look_for(policy_set, hello.applied_revision)
         older = self._sessions.get(node)
@@ -198,6 +188,7 @@ class Fleet:
             applied_revision=record.applied_revision, applied_hash=record.applied_hash, refused=record.refused
         )
         session = Session(record, subscription, since_s=self._clock.monotonic_s())
+        session.ends_s = session.since_s + self._door.last_s()
         session.says_goodbye = hello.says_goodbye
         self._sessions[node] = session
         self._known[node] = record
@@ -239,7 +230,8 @@ class Fleet:
 
     def detach(self, session: Session) -> None:
         """Forget a stream that has ended."""
-        heard = session.goodbye is not None or not (self._closing or session.is_closed)
+        ended_here = self._closing or session.is_closed or session.is_retiring
+        heard = session.goodbye is not None or not ended_here
         session.close(ShuttingDown("the stream has ended"))
         for future in session.waiting_commands.values():
             if not future.done():
@@ -265,60 +257,57 @@ class Fleet:
 
     async def newest(self, policy_set: str) -> Revision | None:
         """Return the newest revision of a set."""
-        if policy_set not in self._newest:
-            latest = await self._store.latest(policy_set)
-            known = self._newest.get(policy_set)
-            if known is None or (latest is not None and latest.revision > known.revision):
-                self._newest[policy_set] = latest
-        return self._newest[policy_set]
+        return await self._targets.newest(policy_set)
 
     async def _look_for(self, policy_set: str, revision: int) -> None:
         """Know the newest revision of a set. When a proxy has a higher one, another control plane may have
         made it a moment ago.
         """
-        newest = await self.newest(policy_set)
+        newest = await self._targets.follow(policy_set)
         if newest is None or revision <= newest.revision:
             return
         stored = await self._store.latest(policy_set)
         if stored is not None and stored.revision > newest.revision:
             self.published(stored)
+        # What is kept of sets that nobody follows may have been dropped meanwhile.
+        await self._targets.follow(policy_set)
 
     def highest(self, policy_set: str) -> int:
         """Return the highest revision of a set that any known proxy has had, or that is stored: what numbers
         go on from, also after the store was restored from an older copy.
         """
-        newest = self._newest.get(policy_set)
+        newest = self._targets.kept(policy_set)
         stored = newest.revision if newest is not None else 0
         had = (p.applied_revision for p in self._known.values() if p.policy_set == policy_set)
         return max([stored, *(number for number in had if number <= stored + MAX_AHEAD)])
 
     def policy_sets(self) -> frozenset[str]:
-        """Return the sets of which a newest revision, or that there is none, is remembered here."""
-        return frozenset(self._newest)
+        """Return the sets that proxies follow here."""
+        return self._targets.sets
 
     def published(self, revision: Revision) -> None:
         """Take a revision that was applied and push it soon; several close to each other become one push. The
         newest one may be applied again: that asks those once more who refused its content.
         """
-        known = self._newest.get(revision.policy_set)
+        known = self._targets.kept(revision.policy_set)
         if known is not None and known.revision > revision.revision:
             return
         asked_again = self._forget_refusals(revision)
         if known is not None and known.revision == revision.revision and not asked_again:
             return
-        self._newest[revision.policy_set] = revision
+        self._targets.offer(revision, revision.policy_set)
         self._push_soon(revision.policy_set)
 
     def stage(self, rollout: Rollout, stable: Revision) -> None:
         """Give the newest revision of a set only to those whom the rollout names, and the stable one to all
         others; takes the place of what was said before.
         """
-        self._staged[rollout.policy_set] = _Staged(rollout, stable)
+        self._targets.stage(rollout, stable)
         self._push_soon(rollout.policy_set)
 
     def unstage(self, policy_set: str) -> None:
         """Give everybody the newest revision again."""
-        if self._staged.pop(policy_set, None) is not None:
+        if self._targets.unstage(policy_set):
             self._push_soon(policy_set)
 
     def _push_soon(self, policy_set: str) -> None:
@@ -369,19 +358,8 @@ class Fleet:
             )
 
     def wanted(self, proxy: ProxyRecord) -> Revision | None:
-        """Return the revision that a proxy is to have: the newest of its set, unless a rollout withholds
-        that; None when the set is empty, or no proxy of it has ever been here.
-        """
-        newest = self._newest.get(proxy.policy_set)
-        staged = self._staged.get(proxy.policy_set)
-        if (
-            newest is not None
-            and staged is not None
-            and newest.revision > staged.stable.revision
-            and not staged.rollout.wants(proxy.node, proxy.labels, proxy.applied_revision)
-        ):
-            return staged.stable
-        return newest
+        """See `PolicyTargets.wanted`."""
+        return self._targets.wanted(proxy)
 
     def answered(self, session: Session, answer: Answered) -> None:
         """Take a proxy's answer to a push."""
@@ -389,28 +367,11 @@ class Fleet:
         self._offer(session)
         self._do(session, session.subscription.handle(answer, now=self._clock.monotonic_s()))
 
-    def _body(self, policy_set: str, number: int) -> bytes | None:
-        """Return the push of a revision that is being handed out, encoded, without its nonce."""
-        if (policy_set, number) in self._bodies:
-            return self._bodies[policy_set, number]
-        staged = self._staged.get(policy_set)
-        in_use = [r for r in (self._newest.get(policy_set), staged.stable if staged else None) if r]
-        numbers = {revision.revision for revision in in_use}
-        for key in [key for key in self._bodies if key[0] == policy_set and key[1] not in numbers]:
-            del self._bodies[key]
-        for revision in in_use:
-            if revision.revision == number:
-                push = fleet_pb2.PolicyPush(
-                    revision=revision.revision, hash=revision.hash, document=document_of(revision)
-                )
-                self._bodies[policy_set, number] = push.SerializeToString()
-        return self._bodies.get((policy_set, number))
-
     def _do(self, session: Session, outputs: Sequence[Output]) -> None:
         for output in outputs:
             match output:
                 case Push():
-                    body = self._body(session.record.policy_set, output.revision)
+                    body = self._targets.body(session.record.policy_set, output.revision)
                     if body is None:
                         # It is nobody's any more: a newer one is about to be offered.
                         session.subscription.withdraw(output.nonce)
@@ -503,7 +464,7 @@ class Fleet:
         return sorted(
             session.node
             for session in self._sessions.values()
-            if self._standing(session.record, self._newest.get(session.record.policy_set))
+            if self._standing(session.record, self._targets.kept(session.record.policy_set))
             is Standing.REJECTED
         )
 
@@ -585,7 +546,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Watch unanswered pushes and forget old statistics, until cancelled."""
-        look_at = 0.0
+        look_at = prune_at = 0.0
         while True:
             await asyncio.sleep(TICK_S)
             now = self._clock.monotonic_s()
@@ -594,13 +555,18 @@ class Fleet:
                 if deadline is not None and deadline <= now:
                     self._offer(session)
                     self._do(session, session.subscription.handle(Overdue(), now=now))
+                if now >= session.ends_s:
+                    session.retire()
             self.stats.forget(keep=self._sessions)
             self._saver.save_soon()
             self._forget_gone()
+            if now >= prune_at:
+                prune_at = now + PRUNE_S
+                self._targets.keep_only({proxy.policy_set for proxy in self._known.values()})
             self._remember_again(now)
             if self._store.is_shared and now >= look_at:
                 # Whoever judges a rollout waits for what the others' proxies have in effect.
-                look_at = now + (LOOK_STAGED_S if self._staged else LOOK_S)
+                look_at = now + (LOOK_STAGED_S if self._targets.is_staging else LOOK_S)
                 self._background.start(self._look_around(), "seawall-look-around")
 
     def _forget_gone(self) -> None:

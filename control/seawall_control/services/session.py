@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Final, TypeAlias
 
 from seawall.v1 import fleet_pb2
@@ -56,6 +57,11 @@ class Session:
         self.record = record
         self.subscription = subscription
         self.since_s = since_s
+        self.ends_s = inf
+        """When it is to end so that the proxy connects anew, in monotonic seconds."""
+        self.is_retiring = False
+        self.batches = 0
+        """Batches of events that were read and are not stored yet."""
         self.remembered_s = since_s
         """When its record was last written for that alone."""
         self.says_goodbye = False
@@ -110,6 +116,17 @@ class Session:
         self._finished = True
         self._something.set()
 
+    def retire(self) -> None:
+        """End the stream without an error as soon as nothing is under way on it: no batch that is not
+        acknowledged, no push and no command that is not answered. Call it again until it has ended.
+        """
+        self.is_retiring = True
+        self._something.set()
+
+    @property
+    def _is_quiet(self) -> bool:
+        return not (self.batches or self.subscription.is_waiting or self.waiting_commands)
+
     def close(self, error: ControlError) -> None:
         """End the stream now with an error."""
         if not self._closed.done():
@@ -130,7 +147,7 @@ class Session:
                 return self._commands.popleft()
             if self._acks:
                 return self._acks.pop(next(iter(self._acks)))
-            if self._finished:
+            if self._finished or (self.is_retiring and self._is_quiet):
                 return None
             self._something.clear()
             await self._something.wait()

@@ -30,7 +30,7 @@ from seawall.v1 import event_pb2, fleet_pb2, fleet_pb2_grpc, policy_pb2
 from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.link_identity import IdentityTrouble, LinkSecurity
 from seawall_proxy.runtime.link_refused import RefusedFile
-from seawall_proxy.runtime.link_state import MAX_BATCH_BYTES, Backoff, Shipping, StatsClock
+from seawall_proxy.runtime.link_state import MAX_BATCH_BYTES, Backoff, Shipping, StatsClock, pushback_s
 from seawall_proxy.runtime.spool_report import spool_message
 from seawall_proxy.telemetry.spool import Batch
 
@@ -47,6 +47,8 @@ MAX_MESSAGE_BYTES: Final = 16 << 20
 MAX_REASONS: Final = 50
 MAX_COMMANDS: Final = 64
 POISON: Final = "poison"
+_IN_ORDER: Final = "OK: "
+"""How the reason begins of a stream that the control plane has ended because it was old."""
 
 _CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # A black hole is found within 40 s; pings without calls are not needed, since the stream is always there.
@@ -125,6 +127,8 @@ class ControlLink:
         self._security: LinkSecurity | None = security
 
         self._backoff: Backoff = Backoff(draw)
+        self._pushback_s: float = 0.0
+        """How long the control plane asked to wait before the next attempt."""
         self._shipping: Shipping = Shipping()
         self._clock: StatsClock = StatsClock()
         self._wake: asyncio.Event = asyncio.Event()
@@ -259,6 +263,7 @@ class ControlLink:
                 error = await self._one_stream()
             except grpc.aio.AioRpcError as failure:
                 error = f"{failure.code().name}: {failure.details()}"
+                self._pushback_s = pushback_s(failure.trailing_metadata() or ())
             except IdentityTrouble as trouble:
                 error = str(trouble)
             except TimeoutError:
@@ -275,7 +280,9 @@ class ControlLink:
                 await asyncio.Event().wait()  # until cancelled: nobody is to be connected to any more
             spool = self._pump.spool_status()
             waiting = spool is not None and spool.depth > 0
-            await asyncio.sleep(self._backoff.next_delay(events_waiting=waiting))
+            delay_s = self._backoff.next_delay(events_waiting=waiting)
+            await asyncio.sleep(max(delay_s, self._pushback_s))
+            self._pushback_s = 0.0
 
     def _ended(self, error: str) -> None:
         if self._welcomed:
@@ -286,6 +293,8 @@ class ControlLink:
             self._contact = self._since = now
             if self._leaving is not None:
                 log.info("left the control plane at %s", self._target)
+            elif error.startswith(_IN_ORDER):
+                log.info("the control plane at %s asks to connect anew", self._target)
             else:
                 log.warning("lost the control plane at %s: %s", self._target, error)
         elif error != self._last_error:
@@ -318,6 +327,7 @@ class ControlLink:
                         return "the control plane did not begin with a welcome"
                     await self._use(stream, first)
                 code = await stream.code()
+                self._pushback_s = pushback_s(await stream.trailing_metadata() or ())
                 return f"{code.name}: {await stream.details() or 'the stream was ended'}"
             finally:
                 stream.cancel()

@@ -8,12 +8,13 @@ answer only goes to the stream that asked (nonces belong to a stream: xDS).
 
 Reconnecting: the first attempt comes within 200 ms, so that a restarted control plane is found at once;
 then full jitter under 1 s x 1.6^n, at most 120 s, at most 5 s while events wait (gRFC A57's numbers; AWS
-Architecture Blog, "Exponential Backoff And Jitter").
+Architecture Blog, "Exponential Backoff And Jitter"). A control plane that is asked by too many at once says
+how long to wait at least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Final
 
@@ -22,6 +23,7 @@ BACKOFF_INITIAL_S: Final = 1.0
 BACKOFF_FACTOR: Final = 1.6
 BACKOFF_MAX_S: Final = 120.0
 BACKOFF_MAX_WAITING_S: Final = 5.0
+PUSHBACK: Final = "grpc-retry-pushback-ms"
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_BATCH_BYTES: Final = 1 << 20
@@ -34,6 +36,16 @@ POISON_AFTER: Final = 5
 STATS_INTERVAL_S: Final = 1.0
 STATS_INTERVAL_MIN_S: Final = 0.1
 STATS_INTERVAL_MAX_S: Final = 300.0
+
+
+def pushback_s(metadata: Iterable[tuple[str, str | bytes]]) -> float:
+    """Return how long the other side asks to wait before another attempt (gRFC A6's pushback), at most two
+    minutes; 0 when it does not.
+    """
+    for name, value in metadata:
+        if name == PUSHBACK and isinstance(value, str) and value.isascii() and value.isdecimal():
+            return min(int(value[:12]) / 1000.0, BACKOFF_MAX_S)
+    return 0.0
 
 
 class Backoff:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic, time
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -507,6 +507,27 @@ async def test_nobody_there_changes_nothing(tmp_path: Path) -> None:
         assert status["policy_age_seconds"] is None
         await until(lambda: proxy.spool().depth == 3, "events on disk")
         assert [event.message for event in proxy.pump.recent(2)] == ["boom", "boom"]
+
+
+async def test_a_control_plane_that_is_asked_by_too_many_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """Its pushback is kept, however soon the next attempt would come otherwise."""
+    async with control_plane() as plane:
+        refused: list[float] = []
+
+        async def full(self: Any, request_iterator: Any, context: Any) -> None:
+            refused.append(monotonic())
+            trailers = (("grpc-retry-pushback-ms", "1200"),)
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", trailers)
+
+        await plane.stop()
+        usual, ControlPlane.Connect = ControlPlane.Connect, full  # type: ignore[method-assign]
+        try:
+            await plane.start()
+            async with running(Proxy(plane.port, tmp_path)):
+                await until(lambda: len(refused) == 2, "a second attempt")
+        finally:
+            ControlPlane.Connect = usual  # type: ignore[method-assign]
+        assert refused[1] - refused[0] >= 1.2
 
 
 async def test_stand_alone_proxy_keeps_the_recent_events(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from seawall_proxy.runtime.link_state import (
     Backoff,
     Shipping,
     StatsClock,
+    pushback_s,
 )
 
 
@@ -48,6 +49,25 @@ def test_jitter_is_full_but_never_hammers() -> None:
     assert all(backoff.next_delay(events_waiting=False) == QUICK_RETRY_S for _ in range(20))
     backoff.reset()
     assert backoff.next_delay(events_waiting=False) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ((), 0.0),
+        ((("grpc-retry-pushback-ms", "1500"), ("other", b"1")), 1.5),
+        ((("grpc-retry-pushback-ms", "99999999999999999999"),), BACKOFF_MAX_S),
+        ((("grpc-retry-pushback-ms", "-1"),), 0.0),
+        ((("grpc-retry-pushback-ms", "soon"),), 0.0),
+        ((("grpc-retry-pushback-ms", "٣"),), 0.0),
+        ((("grpc-retry-pushback-ms", b"5"),), 0.0),
+    ],
+)
+def test_a_control_plane_may_ask_to_wait(
+    metadata: tuple[tuple[str, str | bytes], ...], expected: float
+) -> None:
+    """What is no number of milliseconds is nothing."""
+    assert pushback_s(metadata) == expected
 
 
 def test_one_batch_is_in_flight_at_a_time() -> None:

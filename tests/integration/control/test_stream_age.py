@@ -1,0 +1,136 @@
+"""Streams end when they are old, so that proxies spread anew: nothing is lost, and nothing comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from seawall.v1 import admin_events_pb2 as events_pb
+from seawall.v1 import admin_policies_pb2 as policies_pb
+from seawall.v1 import fleet_pb2
+from seawall_control.domain.filters import EVERYTHING
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.services import fleet, fleet_door
+from seawall_control.store.port import GroupQuery
+from seawall_control.store.sqlite import open_store
+from seawall_proxy.runtime.control_link import AppliedPolicy
+from tests.integration.control.kit import Proxy, Stubs, document, event, until
+from tests.integration.telemetry.test_control_link import Proxy as RealLink
+from tests.integration.telemetry.test_control_link import running
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ControlPlane]:
+    """A control plane whose streams get old soon."""
+    monkeypatch.setattr(fleet, "TICK_S", 0.05)
+    settings = ControlSettings(
+        data_dir=tmp_path / "control",
+        grpc_address="127.0.0.1:0",
+        http_address="127.0.0.1:0",
+        grace_s=1.0,
+        stream_age_s=0.6,
+    )
+    store = await open_store(settings.data_dir)
+    control = ControlPlane(settings, store)
+    await control.start()
+    yield control
+    await control.stop()
+    await store.aclose()
+
+
+async def test_events_and_policies_go_on_over_old_streams(
+    plane: ControlPlane, stubs: Stubs, tmp_path: Path
+) -> None:
+    """A link connects again and again while events come and policies change: each event is stored once, the
+    newest policy is in force, and nobody is told that the proxy had stopped.
+    """
+    port = int(plane.addresses.grpc.rpartition(":")[2])
+    link = RealLink(port, tmp_path / "proxy")
+    link.applied = AppliedPolicy(0, "", "none")
+    async with running(link):
+        for number in range(40):
+            link.fail_calls(5)
+            if number % 4 == 0:
+                request = policies_pb.ApplyPolicyRequest(document=document(1 + number))
+                await stubs.policies.ApplyPolicy(request)
+            await asyncio.sleep(0.1)
+
+        async def is_applied() -> bool:
+            return link.applied.revision == 10
+
+        async def is_stored() -> bool:
+            return link.spool().depth == 0
+
+        await until(is_applied, what="the newest revision is in force")
+        await until(is_stored, what="all events are acknowledged")
+        assert int(str(link.link.status()["connects"])) >= 4
+        assert link.applies == sorted(set(link.applies)), "no revision twice, none after a newer one"
+        produced = link.counters.events_produced
+        assert produced == 200
+    groups = await plane.store.groups(GroupQuery(EVERYTHING, 100))
+    assert [group.events for group in groups if group.component == "route/checkout"] == [produced]
+    stopped = events_pb.ListEventsRequest(filter='error_type = "proxy_stopped"')
+    assert not (await stubs.events.ListEvents(stopped)).events
+
+
+async def test_a_stream_ends_only_when_nothing_is_under_way(plane: ControlPlane, stubs: Stubs) -> None:
+    """An answer that is waited for keeps it open; then it ends without an error, all having been said."""
+    proxy = Proxy(stubs, "one")
+    await proxy.hello()
+    await stubs.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
+    push = (await proxy.hear("policy")).policy
+    await asyncio.sleep(1.2)
+    assert plane.fleet.is_connected("one"), "the push is not answered yet"
+    await proxy.send("spool", (1, event(1)))
+    assert (await proxy.hear("event_ack")).event_ack.through_seq == 1
+    await proxy.ack(push)
+    async with asyncio.timeout(5):
+        assert await proxy.call.read() is grpc.aio.EOF
+    assert await proxy.call.code() is grpc.StatusCode.OK
+    assert plane.fleet.proxy("one").applied_revision == 1
+
+
+async def test_too_many_at_once_are_told_when_to_come_again(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the rate a stream is refused with a pushback of its own."""
+    monkeypatch.setattr(plane.fleet._door._bucket, "_burst", 1.0)
+    monkeypatch.setattr(plane.fleet._door._bucket, "_per_second", 0.001)
+    await Proxy(stubs, "one").hello()
+    waits = set()
+    for _ in range(3):
+        call = stubs.fleet.Connect()
+        await call.write(fleet_pb2.ConnectRequest(hello=fleet_pb2.Hello(node="two")))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        waits.add(int(dict(caught.value.trailing_metadata() or ())["grpc-retry-pushback-ms"]))
+    low, high = fleet_door.AGAIN_S
+    assert len(waits) == 3
+    assert all(low * 1000 <= wait <= high * 1000 for wait in waits)
+    assert plane.fleet._door.turned_away == 3
+
+
+async def test_a_name_that_nobody_follows_takes_no_room(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sets that were only asked for are not kept, nor are those whose last proxy has gone."""
+    monkeypatch.setattr(fleet, "PRUNE_S", 0.0)
+    for number in range(50):
+        await stubs.policies.GetRollout(policies_pb.GetRolloutRequest(policy_set=f"made/up/{number}"))
+    proxy = Proxy(stubs, "one", policy_set="followed")
+    await proxy.hello()
+
+    async def are_gone() -> bool:
+        return plane.fleet.policy_sets() == {"followed"}
+
+    await until(are_gone, what="only what is followed is kept")
+    request = policies_pb.ApplyPolicyRequest(document=document(1), policy_set="followed")
+    await stubs.policies.ApplyPolicy(request)
+    assert (await proxy.hear("policy")).policy.revision == 1
