@@ -63,6 +63,8 @@ class AccessSettings:
     tls: TlsSettings = field(default_factory=TlsSettings)
     proxy_grpc_address: str = ""
     """`host:port` where proxies connect; empty: where everybody does."""
+    two_person: bool = False
+    """Whether policies are changed by those alone who approve what somebody else has proposed."""
     node_certificate_hours: float = 168.0
     """How long a proxy's certificate is valid; it is renewed at half of that."""
     key_file: Path | None = None

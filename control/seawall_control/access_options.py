@@ -24,6 +24,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="take every call from everybody: whoever reaches the ports may do everything",
     )
     parser.add_argument(
+        "--two-person",
+        action="store_true",
+        help="a change of a policy is proposed by one person and approved by another",
+    )
+    parser.add_argument(
         "--open-metrics", action="store_true", help="let everybody read /metrics, without a token"
     )
     parser.add_argument(
@@ -77,6 +82,8 @@ def mistake(options: argparse.Namespace) -> str:
     """Return what does not fit together; empty when everything does."""
     if options.insecure and options.require_credentials:
         return "--insecure takes every call and --require-credentials none without one; choose"
+    if options.insecure and options.two_person:
+        return "--two-person needs to know who calls, and --insecure does not ask; choose"
     if not 0.1 <= options.node_certificate_hours <= 8760:
         return f"--node-certificate-hours must be from 0.1 to 8760, not {options.node_certificate_hours:g}"
     return ""
@@ -88,6 +95,7 @@ def settings_of(options: argparse.Namespace) -> AccessSettings:
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
         proxy_grpc_address=options.proxy_grpc,
+        two_person=options.two_person,
         node_certificate_hours=options.node_certificate_hours,
         key_file=Path(options.store_keys) if options.store_keys else None,
         audit_days=options.audit_days,

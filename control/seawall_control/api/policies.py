@@ -25,6 +25,38 @@ def _made(one: Publication) -> pb.PolicyFollower:
     )
 
 
+async def applied(
+    policies: PolicyService, request: pb.ApplyPolicyRequest, *, author: str, approved: bool = False
+) -> pb.ApplyPolicyResponse:
+    """Do what a request asks for, in somebody's name, `approved` by another or not. Raise as
+    `PolicyService.apply`.
+    """
+    result = await policies.apply(
+        request.document,
+        policy_set=request.policy_set,
+        etag=request.etag,
+        validate_only=request.validate_only,
+        request_id=request.request_id,
+        author=author,
+        message=request.message,
+        plan=Plan(
+            strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
+            supersede=request.supersede,
+            allow_shrink=request.allow_shrink,
+        ),
+        approved=approved,
+    )
+    made = _made(result.publication)
+    return pb.ApplyPolicyResponse(
+        revision=made.revision,
+        changed=result.publication.applied.changed,
+        violations=[codec.violation_message(v) for v in result.warnings],
+        rollout=made.rollout if made.HasField("rollout") else None,
+        targets=made.targets,
+        followers=[_made(one) for one in result.publication.followers],
+    )
+
+
 class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
     """seawall.v1.PolicyService."""
 
@@ -47,29 +79,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
         """Make a document the newest revision."""
 
         async def work() -> pb.ApplyPolicyResponse:
-            result = await self._policies.apply(
-                request.document,
-                policy_set=request.policy_set,
-                etag=request.etag,
-                validate_only=request.validate_only,
-                request_id=request.request_id,
-                author=author(request.author),
-                message=request.message,
-                plan=Plan(
-                    strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
-                    supersede=request.supersede,
-                    allow_shrink=request.allow_shrink,
-                ),
-            )
-            made = _made(result.publication)
-            return pb.ApplyPolicyResponse(
-                revision=made.revision,
-                changed=result.publication.applied.changed,
-                violations=[codec.violation_message(v) for v in result.warnings],
-                rollout=made.rollout if made.HasField("rollout") else None,
-                targets=made.targets,
-                followers=[_made(one) for one in result.publication.followers],
-            )
+            return await applied(self._policies, request, author=author(request.author))
 
         return await answered(context, work())
 

@@ -12,6 +12,7 @@ from seawall.v1 import (
     admin_healing_pb2_grpc,
     admin_operations_pb2_grpc,
     admin_policies_pb2_grpc,
+    admin_proposals_pb2_grpc,
     admin_rollouts_pb2_grpc,
     fleet_pb2_grpc,
 )
@@ -25,6 +26,7 @@ from seawall_control.api.groups import GroupServicer
 from seawall_control.api.healing import HealingServicer
 from seawall_control.api.operations import OperationsServicer
 from seawall_control.api.policies import PolicyServicer
+from seawall_control.api.proposals import ProposalServicer
 from seawall_control.api.registry import Registry
 from seawall_control.api.rollouts import RolloutServicer
 from seawall_control.server.services import Services
@@ -41,6 +43,10 @@ def register(uses: Services, version: str) -> Registry:
     found.add(
         admin_policies_pb2_grpc.add_PolicyServiceServicer_to_server,
         PolicyServicer(uses.policies, uses.fleet),
+    )
+    found.add(
+        admin_proposals_pb2_grpc.add_ProposalServiceServicer_to_server,
+        ProposalServicer(uses.proposals, uses.policies),
     )
     found.add(
         admin_rollouts_pb2_grpc.add_RolloutServiceServicer_to_server,

@@ -31,6 +31,7 @@ from seawall_control.services.neighbours import Neighbours
 from seawall_control.services.notices import Notices
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
+from seawall_control.services.proposals import ProposalService
 from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.runs import Runs
@@ -77,7 +78,8 @@ class Services:
         self.rollouts = Rollouts(store, self.fleet, self.events, clock, is_leader=self.leads)
         self.sharing = FleetSharing(store, self.fleet, self.rollouts.judged, clock, name=name, run_id=run_id)
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
-        self.policies = PolicyService(store, clock, self.rollouts)
+        self.policies = PolicyService(store, clock, self.rollouts, two_person=settings.access.two_person)
+        self.proposals = ProposalService(store, store, clock, ids)
         self.health = HealthService(store, self.events, self.fleet, clock)
         self.keys = store_keys(settings.access, store, clock, settings.data_dir)
         self.alerting = Alerting(

@@ -68,7 +68,11 @@ class RevisionPage:
 class PolicyService:
     """The use cases of policies."""
 
-    def __init__(self, store: PolicyStore, clock: Clock, publisher: Publisher) -> None:
+    def __init__(
+        self, store: PolicyStore, clock: Clock, publisher: Publisher, *, two_person: bool = False
+    ) -> None:
+        """With `two_person` a new document takes the approval of a second person (services/proposals.py)."""
+        self._two_person = two_person
         self._store = store
         self._clock = clock
         self._publisher = publisher
@@ -115,10 +119,16 @@ class PolicyService:
         author: str = "",
         message: str = "",
         plan: Plan = AT_ONCE,
+        approved: bool = False,
     ) -> Application:
         """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch`, `InvalidRequest`,
         `PreconditionFailed`, or `BaseMoved` when others change what it extends all the time.
         """
+        if self._two_person and not approved and not validate_only:
+            raise PreconditionFailed(
+                "policies are changed by two people here: propose the change (seawall proposals create "
+                "FILE), and somebody else approves it"
+            )
         name = policy_set_name(policy_set)
         request_id = checked_request_id(request_id)
         for tried in range(TRIES):

@@ -133,3 +133,18 @@ def test_an_export_of_the_audit_is_verified_without_a_control_plane(
     assert forged.code == 1
     assert "Entry 2 was changed" in forged.out
     assert run("audit", "export", "--after", "1").out == exported.splitlines(keepends=True)[1]
+
+
+def test_a_proposal_is_made_shown_and_dropped(run: Run, policy: Path) -> None:
+    """Nobody approves their own."""
+    made = run("proposals", "create", str(policy), "-m", "why")
+    assert made.code == 0
+    proposal = made.out.strip()
+    (listed,) = run("proposals", "list", "-o", "json").json()["proposals"]
+    assert (listed["id"], listed["message"], listed["policy_set"]) == (proposal, "why", "default")
+    assert "careful" in run("proposals", "show", proposal).out
+    own = run("proposals", "approve", proposal)
+    assert own.code == 1
+    assert "somebody else approves" in own.err
+    assert run("proposals", "reject", proposal).code == 0
+    assert run("proposals", "list").out.strip() == ""

@@ -16,6 +16,7 @@ _FLAGS: Final[tuple[tuple[str, str], ...]] = (
         "Take no call without a token, not even from the user that runs this process.",
     ),
     ("--insecure", "Take every call from everybody: whoever reaches the ports may do everything."),
+    ("--two-person", "A change of a policy is proposed by one person and approved by another."),
     ("--open-metrics", "Let everybody read /metrics, without a token."),
     ("--tls", "Serve TLS with certificates of the own authority."),
 )

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "simulate": ("simulate:simulate", "Try a policy on calls that were recorded."),
     "diff": ("policy:diff", "Compare a policy file with what is in effect."),
     "apply": ("policy:apply", "Make a policy file the newest revision and push it to the proxies."),
+    "proposals": ("proposals:proposals", "Propose changes of policies, and approve those of others."),
     "rollout": ("rollout:rollout", "See how a revision arrives at the proxies; hold it, or take it back."),
     "get": ("get:get", "List policies, revisions, routes, breakers, proxies or events."),
     "describe": ("describe:describe", "Say everything about one policy set, route, breaker, proxy or event."),

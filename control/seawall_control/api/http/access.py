@@ -117,9 +117,7 @@ class Access:
                     return rpc, self._methods.get(rpc, _ANY_ROLE), False
                 if asked.rpc:
                     return asked.rpc, self._methods.get(asked.rpc), False
-                changes = (
-                    asked.role in {Role.OPERATOR, Role.EDITOR, Role.ADMIN} and scope.get("method") != "GET"
-                )
+                changes = asked.role in _CHANGING and scope.get("method") != "GET"
                 return (
                     name,
                     MethodAccess(asked.role, changes=changes),
