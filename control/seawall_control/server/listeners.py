@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Final
 
 from seawall_control.api import alert_metrics, change_metrics
 from seawall_control.api.grpc_server import GrpcServer
@@ -15,6 +16,9 @@ from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.server.registration import register
 from seawall_control.server.services import Services
 from seawall_control.server.settings import Addresses, version
+
+TOLD_S: Final = 1.0
+"""How long WebSockets may take to hear of the end."""
 
 
 class AddressInUse(Exception):
@@ -91,12 +95,18 @@ class Listeners:
 
     async def stop(self) -> None:
         """Take nothing new, let what runs finish for as long as the settings allow, and close."""
-        self._http.stop()
-        await asyncio.gather(*(server.stop(self._grace_s) for server in self._grpc_servers()))
+        await asyncio.gather(
+            self._stop_http(), *(server.stop(self._grace_s) for server in self._grpc_servers())
+        )
         if self._serving_http is None:
             self._sock.close()
         else:
             await asyncio.gather(self._serving_http, return_exceptions=True)
+
+    async def _stop_http(self) -> None:
+        # uvicorn closes sockets at once, whatever they have heard.
+        await self.parts.sockets.gone(TOLD_S)
+        self._http.stop()
 
 
 def _bound(address: str) -> socket.socket:

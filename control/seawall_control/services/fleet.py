@@ -477,7 +477,7 @@ class Fleet:
     def proxy(self, node: str) -> ProxyRecord:
         """Return a proxy. Raise `NotFound`."""
         if node not in self._known:
-            raise NotFound(f"there is no proxy {node[:128]}; `seawall get proxies` lists them")
+            raise NotFound(f"there is no proxy {node[:128]!r}; `seawall get proxies` lists them")
         return self._known[node]
 
     def wanted_hash(self, proxy: ProxyRecord) -> str:

@@ -234,7 +234,9 @@ class FleetOperations:
         """Return an operation. Raise `NotFound`."""
         found = self._all.get(operation_id)
         if found is None:
-            raise NotFound(f"there is no operation {operation_id[:64]}; `seawall operations list` shows them")
+            raise NotFound(
+                f"there is no operation {operation_id[:64]!r}; `seawall operations list` shows them"
+            )
         return found
 
     def all(self, *, active_only: bool = False) -> list[Operation]:

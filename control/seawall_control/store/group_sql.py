@@ -53,7 +53,7 @@ async def group(db: Questions, group_id: str) -> Group:
         (group_id, group_id),
     )
     if not rows:
-        raise NotFound(f"there is no group {group_id[:128]}; `seawall groups list` shows them")
+        raise NotFound(f"there is no group {group_id[:128]!r}; `seawall groups list` shows them")
     return group_of(rows[0])
 
 

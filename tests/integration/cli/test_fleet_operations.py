@@ -63,7 +63,7 @@ def test_an_operation_is_begun_seen_and_ended(run: Run, proxies: Connect, seawal
         (("fault", "start", "r", "--for", "1m", "--reason", "x", "--delay", "soon:5%"), "--delay"),
         (("fault", "start", "r", "--for", "1m", "--reason", "x"), "says nothing to break"),
         (("breaker", "trip", "r", "--everywhere"), "reason must say why"),
-        (("operations", "show", "nothing"), "there is no operation nothing"),
+        (("operations", "show", "nothing"), "there is no operation 'nothing'"),
     ],
 )
 def test_what_is_missing_is_said(run: Run, args: tuple[str, ...], words: str) -> None:

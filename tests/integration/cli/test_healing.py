@@ -126,7 +126,7 @@ def test_a_runbook_is_tried_and_run_by_hand(run: Run, tmp_path: Path) -> None:
     assert "nothing is measured" in run("heal", "try", "memory-grows").err
     ask = book(tmp_path, name="ask", action="webhook", parameters={"channel": "x"}, mode="off")
     good(run("heal", "set", ask))
-    assert "would fail: there is no channel x" in good(run("heal", "try", "ask")).out
+    assert "would fail: there is no channel 'x'" in good(run("heal", "try", "ask")).out
     case = good(run("heal", "run", "note", "-o", "json")).json()
     assert (case["state"], case["action"]) == ("running", "command")
     wanted = f'id = "{case["id"]}" AND state = "verifying"'

@@ -102,7 +102,7 @@ def test_an_unknown_proxy_is_no_quiet_one(run: Run) -> None:
     """A misspelt node name is an error, not an empty answer."""
     for command in (["stat"], ["breaker", "list"]):
         ran = run(*command, "--proxy", "nobody")
-        assert (ran.code, "there is no proxy nobody" in ran.err) == (1, True), command
+        assert (ran.code, "there is no proxy 'nobody'" in ran.err) == (1, True), command
 
 
 def test_statistics_of_routes(run: Run, proxies: Connect) -> None:

@@ -421,4 +421,4 @@ async def test_another_system_is_asked(plane: ControlPlane) -> None:
     )
     await plane.healing.books.put(book)
     await plane.healing.look()
-    assert "there is no channel nobody" in (await states(plane, State.FAILED))[0]
+    assert "there is no channel 'nobody'" in (await states(plane, State.FAILED))[0]

@@ -283,6 +283,27 @@ async def test_both_end_with_the_control_plane(plane: ControlPlane) -> None:
         assert raised.value.rcvd is not None and raised.value.rcvd.code == 1012
 
 
+async def test_the_end_is_told_however_busy_the_process_is(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener closed sockets that had not been told yet, after a tenth of a second."""
+    say = live._say
+
+    async def late(*args: Any) -> None:
+        await asyncio.sleep(0.4)
+        await say(*args)
+
+    monkeypatch.setattr(live, "_say", late)
+    async with connect(f"ws://{plane.addresses.http}{SOCKET}") as socket:
+
+        async def follows() -> bool:
+            return len(plane.hub) == 1
+
+        await until(follows, what="the socket follows")
+        await plane.stop()
+        assert (await hear(socket))["error"]["reason"] == "DRAINING"
+
+
 async def test_an_event_whose_reporter_has_left_is_told(plane: ControlPlane) -> None:
     """A caller that goes away while its events are stored does not take them from those who follow."""
     follower = plane.hub.follow(EVERYTHING)

@@ -192,7 +192,7 @@ async def test_labels_choose_the_proxies_and_its_end_is_its_end(stubs: Stubs) ->
         ({"seconds": 90_000}, "duration must be 1 s to 24 h"),
         ({"proxy": "x", "selector": "a=b"}, "a proxy or a selector, not both"),
         ({"selector": "(("}, "selector"),
-        ({"proxy": "nobody"}, "there is no proxy nobody"),
+        ({"proxy": "nobody"}, "there is no proxy 'nobody'"),
         ({"action": pb.OperationAction()}, "action must be"),
         ({"action": pb.OperationAction(hold_breaker=pb.HoldBreakerAction(breaker="x"))}, "state must be"),
         ({"action": pb.OperationAction(reset_breaker=pb.ResetBreakerAction())}, "must name a breaker"),

@@ -116,6 +116,10 @@ class Live:
             await socket.send_denial_response(error_response(error))
             return
         await socket.accept()
+        with self._parts.sockets.one():
+            await self._follow(socket, filter_text, backlog)
+
+    async def _follow(self, socket: WebSocket, filter_text: str, backlog: int) -> None:
         loop = asyncio.get_running_loop()
         sending = loop.create_task(self._send(socket, filter_text, backlog))
         leaving = loop.create_task(_left(socket))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seawall_control.api.gate import Gate
+from seawall_control.api.http.sockets import OpenSockets
 from seawall_control.api.registry import Registry
 from seawall_control.domain.access import MethodAccess
 from seawall_control.services.edge import Clock
@@ -39,3 +40,5 @@ class HttpParts:
     """The page of metrics about rollouts, operations and the telling of alerts."""
     open_metrics: bool = False
     """Whether /metrics asks for no credential."""
+    sockets: OpenSockets = field(default_factory=OpenSockets)
+    """WebSockets that are open."""

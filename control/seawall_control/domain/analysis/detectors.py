@@ -78,15 +78,19 @@ def high_rate(material: Material, settings: Settings) -> list[Anomaly]:
 
 
 def frequent_error(material: Material, settings: Settings) -> list[Anomaly]:
-    """One error comes again and again."""
+    """One error comes again and again. Calls that ended well after all are no error of their callers', but
+    what saves them may be the next to give way.
+    """
     return [
         Anomaly(
             "frequent_error",
             f"route/{route}" if route else "",
-            Severity.MEDIUM,
+            Severity.LOW if code == "OK" else Severity.MEDIUM,
             float(count),
             settings.specific_error_count,
-            f"{count} events with {code or 'no code'}",
+            f"{count} calls were saved: something failed first"
+            if code == "OK"
+            else f"{count} events with {code or 'no code'}",
         )
         for (route, code), count in sorted(material.by_error.items(), key=lambda item: -item[1])
         if count >= settings.specific_error_count

@@ -107,7 +107,7 @@ class AlertAdministration:
         for rule, stored in await self.rules():
             if rule.name == name:
                 return rule, stored
-        raise NotFound(f"there is no rule {name[:128]}; `seawall alerts rules` lists them")
+        raise NotFound(f"there is no rule {name[:128]!r}; `seawall alerts rules` lists them")
 
     async def _check_rule(self, rule: Rule) -> None:
         names = [channel.name for channel, _ in await self._records.channels()]
@@ -225,7 +225,7 @@ class AlertAdministration:
             document = await self._records.store.document(SILENCE, silence_id) if silence_id else None
             if document is None:
                 raise NotFound(
-                    f"there is no silence {silence_id[:64]}; `seawall alerts silence list` shows them"
+                    f"there is no silence {silence_id[:64]!r}; `seawall alerts silence list` shows them"
                 )
             silence = codec.silence_of(document.body)
             if silence.end_us <= at_us:
@@ -250,7 +250,7 @@ class AlertAdministration:
         for channel, document in await self._records.channels():
             if channel.name == name:
                 return channel, _stored(document)
-        raise NotFound(f"there is no channel {name[:128]}; `seawall alerts channels` lists them")
+        raise NotFound(f"there is no channel {name[:128]!r}; `seawall alerts channels` lists them")
 
     def is_resting(self, name: str) -> bool:
         """Whether too many messages to a channel in a row have failed."""

@@ -233,7 +233,9 @@ class Evaluator:
             at_us = self._clock.now_us()
             document = await self._records.store.document(ALERT, alert_id)
             if document is None:
-                raise NotFound(f"there is no alert {alert_id[:64]}; `seawall alerts list` shows what is kept")
+                raise NotFound(
+                    f"there is no alert {alert_id[:64]!r}; `seawall alerts list` shows what is kept"
+                )
             stored = codec.alert_of(document.body)
             if stored.phase is not Phase.FIRING:
                 raise PreconditionFailed(

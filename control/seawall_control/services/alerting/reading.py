@@ -104,7 +104,7 @@ class AlertReading:
         """Return an alert. Raise `NotFound`."""
         document = await self._records.store.document(ALERT, alert_id) if alert_id else None
         if document is None:
-            raise NotFound(f"there is no alert {alert_id[:64]}; `seawall alerts list` shows what is kept")
+            raise NotFound(f"there is no alert {alert_id[:64]!r}; `seawall alerts list` shows what is kept")
         return codec.alert_of(document.body)
 
     async def alerts(
@@ -170,7 +170,9 @@ class AlertReading:
         """
         document = await self._records.store.document(DELIVERY, delivery_id) if delivery_id else None
         if document is None:
-            raise NotFound(f"there is no delivery {delivery_id[:64]}; `seawall alerts deliveries` lists them")
+            raise NotFound(
+                f"there is no delivery {delivery_id[:64]!r}; `seawall alerts deliveries` lists them"
+            )
         delivery = codec.delivery_of(document.body)
         if delivery.state is not DeliveryState.FAILED:
             raise PreconditionFailed(

@@ -155,7 +155,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
     async def event(self, event_id: str) -> Event:
         """See `EventStore.event`."""
         if event_id not in self._events:
-            raise NotFound(f"there is no event {event_id}")
+            raise NotFound(f"there is no event {event_id[:64]!r}")
         return self._events[event_id]
 
     async def events(self, query: EventQuery) -> Sequence[Event]:

@@ -98,7 +98,7 @@ class MemoryGroups:
         """See `GroupStore.group`."""
         found = self._groups.get(self._aliases.get(group_id, group_id))
         if found is None:
-            raise NotFound(f"there is no group {group_id[:128]}; `seawall groups list` shows them")
+            raise NotFound(f"there is no group {group_id[:128]!r}; `seawall groups list` shows them")
         return found
 
     async def groups(self, query: GroupQuery) -> Sequence[Group]:

@@ -67,7 +67,7 @@ class PostgresEvents(Adapter, SqlEventPages):
         """See `EventStore.event`."""
         row = await self._readers.row(f"SELECT {r.EVENT_SELECT} FROM events WHERE id = $1", event_id)
         if row is None:
-            raise NotFound(f"there is no event {event_id}")
+            raise NotFound(f"there is no event {event_id[:64]!r}")
         return r.event_of(row)
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
@@ -76,7 +76,7 @@ class PostgresEvents(Adapter, SqlEventPages):
         async def work(db: Connection) -> Event:
             row = await db.fetchrow(f"SELECT {r.EVENT_SELECT} FROM events WHERE id = $1", event_id)
             if row is None:
-                raise NotFound(f"there is no event {event_id}")
+                raise NotFound(f"there is no event {event_id[:64]!r}")
             after = changed(r.event_of(tuple(row)), change, at_us=at_us)
             await db.execute(_UPDATE, *r.event_row(after), event_id)
             return after

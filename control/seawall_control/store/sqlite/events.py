@@ -51,7 +51,7 @@ class SqliteEvents(Adapter, SqlEventPages):
         """See `EventStore.event`."""
         row = await self._readers.row(f"SELECT {r.EVENT_SELECT} FROM events WHERE id = ?", (event_id,))
         if row is None:
-            raise NotFound(f"there is no event {event_id}")
+            raise NotFound(f"there is no event {event_id[:64]!r}")
         return r.event_of(row)
 
     async def update_event(self, event_id: str, change: EventChange, *, at_us: int) -> Event:
@@ -62,7 +62,7 @@ class SqliteEvents(Adapter, SqlEventPages):
                 after = changed(r.event_of(row), change, at_us=at_us)
                 await db.change(_UPDATE, (*r.event_row(after), event_id))
                 return after
-            raise NotFound(f"there is no event {event_id}")
+            raise NotFound(f"there is no event {event_id[:64]!r}")
 
         return await self._writer.do(work)
 

@@ -50,6 +50,8 @@ def test_frequent_error_and_critical() -> None:
         ("", "21 events with no code"),
         ("route/a", "20 events with UNAVAILABLE"),
     ]
+    (saved,) = detectors.frequent_error(replace(material(0), by_error={("a", "OK"): 30}), SETTINGS)
+    assert (saved.severity, saved.text) == (Severity.LOW, "30 calls were saved: something failed first")
     assert detectors.critical(replace(material(0), critical=0), SETTINGS) == []
     assert detectors.critical(replace(material(0), critical=1), SETTINGS)[0].severity is Severity.CRITICAL
 
