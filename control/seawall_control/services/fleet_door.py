@@ -16,8 +16,8 @@ from seawall_control.domain.errors import TooManyStreams
 from seawall_control.services.edge import Clock
 
 MAX_STREAMS: Final = 5000
-ACCEPTED_PER_S: Final = 300.0
-ACCEPTED_AT_ONCE: Final = 500
+ACCEPTED_PER_S: Final = 500.0
+ACCEPTED_AT_ONCE: Final = 1000
 AGAIN_S: Final = (1.0, 3.0)
 """Earliest and latest time at which whoever was too many comes again."""
 AGE_S: Final = 1800.0

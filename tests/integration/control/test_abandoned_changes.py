@@ -42,7 +42,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 def handed_out(plane: ControlPlane) -> int:
     """Return the revision that proxies are given."""
-    newest = plane.fleet._newest.get("default")
+    newest = plane.fleet._targets.kept("default")
     return newest.revision if newest else 0
 
 
@@ -50,7 +50,7 @@ async def test_a_revision_is_handed_out_though_its_author_has_left(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was durable and reached no proxy: not then, and not when its author sent it again."""
-    slow(monkeypatch, plane, "apply")
+    slow(monkeypatch, plane, "apply_all")
     with pytest.raises(grpc.aio.AioRpcError):
         await stubs.policies.ApplyPolicy(
             admin_policies_pb2.ApplyPolicyRequest(document=document(1)), timeout=0.2
@@ -68,7 +68,7 @@ async def test_a_revision_is_handed_out_though_its_author_has_left(
 
 async def test_over_http_too(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's deadline ends the answer and not the change."""
-    slow(monkeypatch, plane, "apply")
+    slow(monkeypatch, plane, "apply_all")
     answer = await ask(
         plane.addresses.http,
         "/api/v1/seawall.v1.PolicyService/ApplyPolicy",
@@ -97,15 +97,15 @@ async def test_a_revision_whose_fate_was_unknown_is_handed_out_when_it_is_sent_a
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database that fails over during a commit cannot say; the second answer must be more than words."""
-    true = plane.store.apply
+    true = plane.store.apply_all
 
-    async def unknown(draft: Any) -> Any:
-        await true(draft)
+    async def unknown(drafts: Any) -> Any:
+        await true(drafts)
         raise StoreUnavailable("whether the change was made is not known; repeating it is safe")
 
     request = admin_policies_pb2.ApplyPolicyRequest(document=document(1), request_id=str(uuid.uuid4()))
     with monkeypatch.context() as patched:
-        patched.setattr(plane.store, "apply", unknown)
+        patched.setattr(plane.store, "apply_all", unknown)
         with pytest.raises(grpc.aio.AioRpcError):
             await stubs.policies.ApplyPolicy(request)
     assert (await stubs.policies.ApplyPolicy(request)).revision.revision == 1

@@ -71,13 +71,13 @@ async def test_a_call_that_fails_after_its_change_says_both(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The change is on record as made, and the failure as one."""
-    true = plane.store.apply
+    true = plane.store.apply_all
 
-    async def lost(draft: Any) -> Any:
-        await true(draft)
+    async def lost(drafts: Any) -> Any:
+        await true(drafts)
         raise StoreUnavailable("lost")
 
-    monkeypatch.setattr(plane.store, "apply", lost)
+    monkeypatch.setattr(plane.store, "apply_all", lost)
     with pytest.raises(grpc.aio.AioRpcError):
         await stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(1)))
     made, failed = await records(plane)
