@@ -9,14 +9,16 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.v1 import admin_analysis_pb2 as pb
-from seawall.v1 import admin_analysis_pb2_grpc, admin_policies_pb2
+from seawall.v1 import admin_analysis_pb2_grpc, admin_healing_pb2, admin_policies_pb2
 from seawall_control.api import codec
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.analysis.detectors import Anomaly
 from seawall_control.domain.analysis.recommend import Recommendation
+from seawall_control.domain.analysis.recovery import Recovered, RouteRecovery
 from seawall_control.domain.analysis.settings import Settings
 from seawall_control.domain.events import MICROS
 from seawall_control.services.analysis.facts import policy_of
+from seawall_control.services.analysis.recovery import RecoveryReports
 from seawall_control.services.analysis.service import AnalysisService, Counted
 from seawall_control.services.edge import Clock
 
@@ -67,6 +69,28 @@ def recommendation_message(one: Recommendation, policy_set: str) -> pb.Recommend
     )
 
 
+def _recovery_of(one: RouteRecovery) -> pb.RecoveryOfRoute:
+    return pb.RecoveryOfRoute(
+        route=one.route,
+        failed=one.failed,
+        rejected=one.rejected,
+        by_retry=one.by_retry,
+        by_fallback=one.by_fallback,
+        recovered_share=one.share,
+    )
+
+
+def _recovered_by(mechanism: str, one: Recovered) -> pb.RecoveredBy:
+    return pb.RecoveredBy(
+        mechanism=mechanism,
+        troubled=one.troubled,
+        recovered=one.recovered,
+        open=one.open,
+        median=None if one.median_s is None else codec.seconds(one.median_s),
+        longest=None if one.longest_s is None else codec.seconds(one.longest_s),
+    )
+
+
 def _settings(settings: Settings) -> pb.AnalysisSettings:
     return pb.AnalysisSettings(**asdict(settings))
 
@@ -74,8 +98,9 @@ def _settings(settings: Settings) -> pb.AnalysisSettings:
 class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
     """seawall.v1.AnalysisService."""
 
-    def __init__(self, analysis: AnalysisService, clock: Clock) -> None:
+    def __init__(self, analysis: AnalysisService, recovery: RecoveryReports, clock: Clock) -> None:
         self._analysis = analysis
+        self._recovery = recovery
         self._clock = clock
 
     async def GetAnalysis(self, request: pb.GetAnalysisRequest, context: Context) -> pb.GetAnalysisResponse:
@@ -148,6 +173,38 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
                 at = None if one.in_s is None else _at(now_s + min(one.in_s, _FAR_S))
                 answer.exhaustions.add(resource=one.resource, used=one.used, at=at)
             return answer
+
+        return await answered(context, work())
+
+    async def GetRecoveryReport(
+        self, request: pb.GetRecoveryReportRequest, context: Context
+    ) -> pb.GetRecoveryReportResponse:
+        """Return what recovered by what."""
+
+        async def work() -> pb.GetRecoveryReportResponse:
+            found = await self._recovery.report(_seconds(request.window), route=request.route)
+            lately = found.lately
+            return pb.GetRecoveryReportResponse(
+                start=_at(found.window.start),
+                end=_at(found.window.end),
+                total=_recovery_of(found.total),
+                routes=[_recovery_of(one) for one in found.routes],
+                mechanisms=[_recovered_by(name, one) for name, one in found.mechanisms.items()],
+                healing=[
+                    admin_healing_pb2.HealingCount(action=action, state=state, cases=cases)
+                    for (action, state), cases in sorted(found.actions.items())
+                ],
+                lately=pb.RecoveryLately(
+                    retries=lately.retries,
+                    recovered=lately.recovered,
+                    hedges=lately.hedges,
+                    hedges_won=lately.hedges_won,
+                    fallbacks=lately.fallbacks,
+                    failed=lately.failed,
+                    success_rate=lately.success_rate,
+                ),
+                whole=found.is_whole,
+            )
 
         return await answered(context, work())
 

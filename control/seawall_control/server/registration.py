@@ -79,6 +79,6 @@ def register(uses: Services, version: str) -> Registry:
     )
     found.add(
         admin_analysis_pb2_grpc.add_AnalysisServiceServicer_to_server,
-        AnalysisServicer(uses.analysis, uses.clock),
+        AnalysisServicer(uses.analysis, uses.recovery, uses.clock),
     )
     return found

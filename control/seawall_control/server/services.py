@@ -11,6 +11,7 @@ from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.server.settings import ControlSettings, version
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
 from seawall_control.services.analysis.assembly import analysis_service
+from seawall_control.services.analysis.recovery import RecoveryReports
 from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock, TimeOrderedIds, dice
@@ -145,6 +146,7 @@ class Services:
             keys=self.keys,
             reseal=self.alerting.reseal,
         )
+        self.recovery = RecoveryReports(store, self.fleet, clock, self.healing.since)
         self.retention = Retention(store, settings.keeping, clock)
 
     async def load(self) -> None:

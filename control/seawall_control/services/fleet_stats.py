@@ -121,16 +121,6 @@ class FleetStats:
                     totals[route] = added(totals[route], counters) if route in totals else counters
         return summarise(bounds_s, windows, totals)
 
-    def window(self, nodes: Sequence[str], *, window_s: float) -> Mapping[str, Counters]:
-        """Return what happened in the window on every route of these proxies together."""
-        now = self._clock.monotonic_s()
-        found: dict[str, Counters] = {}
-        for node in nodes:
-            known = self._nodes.get(node)
-            for route, counters in known.history.over(window_s, now=now)[0].items() if known else ():
-                found[route] = added(found[route], counters) if route in found else counters
-        return found
-
     def clusters(
         self, nodes: Sequence[str], *, beyond: Beyond | None = None
     ) -> list[tuple[str, ClusterCounters, int]]:

@@ -205,4 +205,10 @@ def test_analysis(run: Run, seawall: Seawall) -> None:
     forecast = good(run("analysis", "forecast", "-o", "json")).json()
     assert [one["resource"] for one in forecast["exhaustions"]] == ["disk", "memory", "open_files"]
     assert "not growing steadily" in good(run("analysis", "forecast")).out
+    recovered = good(run("analysis", "recovery", "-o", "json")).json()
+    assert [one["mechanism"] for one in recovered["mechanisms"]] == [
+        *("retry", "fallback", "breaker", "ejection", "degradation", "healing")
+    ]
+    assert "0 calls in trouble" in good(run("analysis", "recovery")).out
+    assert len(good(run("analysis", "recovery", "--csv")).out.splitlines()) == 7
     assert "Nothing stands out" in good(run("analysis", "recommend")).err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -17,6 +19,7 @@ from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.server import ControlPlane
 from seawall_control.services.analysis.models import Models
 from tests.integration.control.kit import Stubs, document
+from tests.kit.processes import http_get
 
 pytestmark = pytest.mark.integration
 
@@ -189,3 +192,55 @@ def test_other_models() -> None:
     assert found.values == pytest.approx((1.0, 1.0, 1.0))
     assert models.name == "holt"
     assert Models([]).name == "holt"
+
+
+async def test_what_recovered_by_what(plane: ControlPlane, stubs: Stubs) -> None:
+    """Calls by their events, breakers by begin and end, cases of healing by their record; the last ten
+    minutes are the numbers that the REST API has.
+    """
+    first = await report(stubs, 5, 0, 0, 0)
+    happened = [
+        (100, event_pb2.EVENT_KIND_CALL_RECOVERED, first + 1),
+        (101, event_pb2.EVENT_KIND_CALL_RECOVERED, first + 2),
+        (102, event_pb2.EVENT_KIND_CALL_DEGRADED, first + 3),
+        (103, event_pb2.EVENT_KIND_CALL_REJECTED, first + 4),
+        (104, event_pb2.EVENT_KIND_BREAKER_OPENED, first + 10),
+        (105, event_pb2.EVENT_KIND_BREAKER_CLOSED, first + 40),
+        (106, event_pb2.EVENT_KIND_BREAKER_OPENED, first + 50),
+    ]
+    events = []
+    for number, kind, at_s in happened:
+        one = failed(number, at_s)
+        one.kind = kind
+        one.latency.FromMilliseconds(200 if number == 100 else 400)
+        events.append(one)
+    await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=events))
+    await plane.healing.load()
+    await plane.healing.run_now("memory-grows", subject="process", actor="ann")
+    ask = pb.GetRecoveryReportRequest(window=Duration(seconds=10 * MINUTE))
+    found = await send(plane, "GetRecoveryReport", ask, pb.GetRecoveryReportResponse)
+    total = found.total
+    assert (total.failed, total.rejected, total.by_retry, total.by_fallback) == (5, 1, 2, 1)
+    assert total.recovered_share == pytest.approx(3 / 9)
+    assert [one.route for one in found.routes] == ["all"]
+    by = {one.mechanism: one for one in found.mechanisms}
+    assert set(by) == {"retry", "fallback", "breaker", "ejection", "degradation", "healing"}
+    assert (by["retry"].troubled, by["retry"].recovered) == (7, 2)
+    assert by["retry"].median.ToMilliseconds() == 200
+    assert by["retry"].longest.ToMilliseconds() == 400
+    breaker = by["breaker"]
+    assert (breaker.troubled, breaker.recovered, breaker.open) == (2, 1, 1)
+    assert breaker.median.ToSeconds() == 30
+    assert not by["ejection"].HasField("median")
+    assert (found.lately.failed, found.lately.success_rate, found.whole) == (0, 1.0, True)
+    status, body = await asyncio.to_thread(
+        http_get, plane.addresses.http, "/api/v1/errors/recovery/stats?window_minutes=10"
+    )
+    assert status == 200
+    stats = json.loads(body)
+    assert (stats["failed_calls"], stats["success_rate"]) == (found.lately.failed, found.lately.success_rate)
+    other = pb.GetRecoveryReportRequest(window=Duration(seconds=10 * MINUTE), route='no "such" route')
+    nothing = await send(plane, "GetRecoveryReport", other, pb.GetRecoveryReportResponse)
+    assert nothing.total.failed == 0
+    assert not nothing.total.HasField("recovered_share")
+    assert all(one.troubled == 0 for one in nothing.mechanisms)

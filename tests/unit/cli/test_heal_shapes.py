@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from seawall.cli import analysis_shapes, heal_shapes, plain
+from seawall.cli.commands.analysis_recovery import as_csv
 from seawall.v1 import admin_analysis_pb2 as analysis
 from seawall.v1 import admin_healing_pb2 as healing
 from seawall.v1 import event_pb2
@@ -63,6 +64,21 @@ KEYS: dict[str, tuple[Any, Message, str]] = {
         "model bucket_s points exhaustions",
     ),
     "exhaustion": (analysis_shapes.exhaustion, analysis.Exhaustion(), "resource used at"),
+    "recovery": (
+        analysis_shapes.recovery,
+        analysis.GetRecoveryReportResponse(),
+        "start end total routes mechanisms healing lately whole",
+    ),
+    "recovered by": (
+        analysis_shapes.recovered_by,
+        analysis.RecoveredBy(),
+        "mechanism troubled recovered open median_s longest_s",
+    ),
+    "recovery of a route": (
+        analysis_shapes.recovery_of,
+        analysis.RecoveryOfRoute(),
+        "route failed rejected by_retry by_fallback recovered_share",
+    ),
     "applied": (analysis_shapes.applied, analysis.ApplyRecommendationResponse(), "changes revision"),
     "settings": (
         analysis_shapes.settings,
@@ -112,6 +128,24 @@ def test_counts_are_numbers_and_zero_is_there() -> None:
     }
     one = analysis_shapes.anomaly(analysis.Anomaly(severity=event_pb2.SEVERITY_HIGH))
     assert (one["severity"], one["at"]) == ("high", None)
+
+
+def test_a_report_of_recovery_as_a_table() -> None:
+    """What a spreadsheet would run is only text in it."""
+    report = analysis_shapes.recovery(
+        analysis.GetRecoveryReportResponse(
+            mechanisms=[
+                analysis.RecoveredBy(
+                    mechanism="breaker", troubled=3, recovered=2, open=1, median=Duration(seconds=9)
+                )
+            ],
+            routes=[analysis.RecoveryOfRoute(route="=HYPERLINK()", failed=4, by_retry=2, by_fallback=1)],
+        )
+    )
+    lines = as_csv(report).splitlines()
+    assert lines[0] == "start,end,what,name,troubled,recovered,open,median_s,longest_s"
+    assert lines[1] == ",,mechanism,breaker,3,2,1,9.0,"
+    assert lines[2] == ",,route,'=HYPERLINK(),7,3,,,"
 
 
 def test_a_runbook_that_is_shown_can_be_set() -> None:

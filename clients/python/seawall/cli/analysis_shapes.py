@@ -105,6 +105,52 @@ def forecast(item: pb.GetForecastResponse) -> Shape:
     }
 
 
+def recovery_of(item: pb.RecoveryOfRoute) -> Shape:
+    """What became of the calls of a route that got into trouble."""
+    return {
+        "route": item.route,
+        "failed": item.failed,
+        "rejected": item.rejected,
+        "by_retry": item.by_retry,
+        "by_fallback": item.by_fallback,
+        "recovered_share": item.recovered_share if item.HasField("recovered_share") else None,
+    }
+
+
+def recovered_by(item: pb.RecoveredBy) -> Shape:
+    """What one mechanism did."""
+    return {
+        "mechanism": item.mechanism,
+        "troubled": item.troubled,
+        "recovered": item.recovered,
+        "open": item.open,
+        "median_s": seconds(item.median) if item.HasField("median") else None,
+        "longest_s": seconds(item.longest) if item.HasField("longest") else None,
+    }
+
+
+def recovery(item: pb.GetRecoveryReportResponse) -> Shape:
+    """What recovered by what."""
+    return {
+        "start": time(item.start),
+        "end": time(item.end),
+        "total": recovery_of(item.total),
+        "routes": [recovery_of(one) for one in item.routes],
+        "mechanisms": [recovered_by(one) for one in item.mechanisms],
+        "healing": [{"action": one.action, "state": one.state, "cases": one.cases} for one in item.healing],
+        "lately": {
+            "retries": item.lately.retries,
+            "recovered": item.lately.recovered,
+            "hedges": item.lately.hedges,
+            "hedges_won": item.lately.hedges_won,
+            "fallbacks": item.lately.fallbacks,
+            "failed": item.lately.failed,
+            "success_rate": item.lately.success_rate,
+        },
+        "whole": item.whole,
+    }
+
+
 def applied(item: pb.ApplyRecommendationResponse) -> Shape:
     """What a recommendation changes, and the revision that it became."""
     return {

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from seawall.v1 import admin_healing_pb2 as seawall_dot_v1_dot_admin__healing__pb2
 from seawall.v1 import admin_policies_pb2 as seawall_dot_v1_dot_admin__policies__pb2
 from seawall.v1 import event_pb2 as seawall_dot_v1_dot_event__pb2
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 from seawall.v1 import policy_pb2 as seawall_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_analysis.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseawall/v1/admin_policies.proto\x1a\x16seawall/v1/event.proto\x1a\x18seawall/v1/options.proto\x1a\x17seawall/v1/policy.proto\"?\n\x12GetAnalysisRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"4\n\x05Share\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\r\n\x05share\x18\x03 \x01(\x01\"G\n\nTrendPoint\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\"\xa8\x01\n\x07\x41nomaly\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12&\n\x08severity\x18\x03 \x01(\x0e\x32\x14.seawall.v1.Severity\x12\r\n\x05value\x18\x04 \x01(\x01\x12\x11\n\tthreshold\x18\x05 \x01(\x01\x12\x0c\n\x04text\x18\x06 \x01(\t\x12&\n\x02\x61t\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x0bOpenBreaker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\"\xdb\x05\n\x13GetAnalysisResponse\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctotal_events\x18\x03 \x01(\x04\x12\x19\n\x11\x65vents_per_minute\x18\x04 \x01(\x01\x12\x15\n\revents_before\x18\x05 \x01(\x04\x12&\n\x0b\x62y_category\x18\x06 \x03(\x0b\x32\x11.seawall.v1.Share\x12&\n\x0b\x62y_severity\x18\x07 \x03(\x0b\x32\x11.seawall.v1.Share\x12\"\n\x07\x62y_code\x18\x08 \x03(\x0b\x32\x11.seawall.v1.Share\x12%\n\ntop_routes\x18\t \x03(\x0b\x32\x11.seawall.v1.Share\x12&\n\x0btop_methods\x18\n \x03(\x0b\x32\x11.seawall.v1.Share\x12%\n\x05trend\x18\x0b \x03(\x0b\x32\x16.seawall.v1.TrendPoint\x12)\n\x06\x62ucket\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\tanomalies\x18\r \x03(\x0b\x32\x13.seawall.v1.Anomaly\x12\x33\n\x0frecommendations\x18\x0e \x03(\x0b\x32\x1a.seawall.v1.Recommendation\x12.\n\ropen_breakers\x18\x0f \x03(\x0b\x32\x17.seawall.v1.OpenBreaker\x12\x1c\n\x0fresolution_rate\x18\x10 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rrecovery_rate\x18\x11 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nerror_rate\x18\x12 \x01(\x01H\x02\x88\x01\x01\x42\x12\n\x10_resolution_rateB\x10\n\x0e_recovery_rateB\r\n\x0b_error_rate\"W\n\x0fGetTrendRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x01(\t\"+\n\x0bTrendSeries\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x03(\x04\"\x91\x01\n\x10GetTrendResponse\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06\x62ucket\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x06series\x18\x03 \x03(\x0b\x32\x17.seawall.v1.TrendSeries\"]\n\x12GetForecastRequest\x12\r\n\x05route\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x61head\x18\x03 \x01(\r\"e\n\rForecastPoint\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\"T\n\nExhaustion\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0c\n\x04used\x18\x02 \x01(\x01\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x01\n\x13GetForecastResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\x06points\x18\x02 \x03(\x0b\x32\x19.seawall.v1.ForecastPoint\x12)\n\x06\x62ucket\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x0b\x65xhaustions\x18\x04 \x03(\x0b\x32\x16.seawall.v1.Exhaustion\"\xb5\x01\n\x0eRecommendation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\x0c\n\x04\x63ost\x18\x06 \x01(\t\x12\"\n\x06policy\x18\x07 \x01(\x0b\x32\x12.seawall.v1.Policy\x12\x13\n\x0bpolicy_name\x18\x08 \x01(\t\x12\x12\n\npolicy_set\x18\t \x01(\t\"[\n\x1aListRecommendationsRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"R\n\x1bListRecommendationsResponse\x12\x33\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x1a.seawall.v1.Recommendation\"\x8e\x01\n\x1a\x41pplyRecommendationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"j\n\x1b\x41pplyRecommendationResponse\x12#\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x12.seawall.v1.Change\x12&\n\x08revision\x18\x02 \x01(\x0b\x32\x14.seawall.v1.Revision\"\xfc\x03\n\x10\x41nalysisSettings\x12\x17\n\nerror_rate\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12!\n\x14specific_error_count\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\"\n\x15recovery_failure_rate\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0e\x63ritical_count\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1d\n\x10spike_deviations\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x19\n\x0c\x62urst_factor\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0c\x62urst_events\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x1f\n\x12period_correlation\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12\x1a\n\rchange_factor\x18\t \x01(\x01H\x08\x88\x01\x01\x12\x16\n\tmin_calls\x18\n \x01(\x01H\t\x88\x01\x01\x42\r\n\x0b_error_rateB\x17\n\x15_specific_error_countB\x18\n\x16_recovery_failure_rateB\x11\n\x0f_critical_countB\x13\n\x11_spike_deviationsB\x0f\n\r_burst_factorB\x0f\n\r_burst_eventsB\x15\n\x13_period_correlationB\x10\n\x0e_change_factorB\x0c\n\n_min_calls\"\x1c\n\x1aGetAnalysisSettingsRequest\"M\n\x1bGetAnalysisSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings\"O\n\x1dUpdateAnalysisSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings\"P\n\x1eUpdateAnalysisSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings2\xcb\x05\n\x0f\x41nalysisService\x12T\n\x0bGetAnalysis\x12\x1e.seawall.v1.GetAnalysisRequest\x1a\x1f.seawall.v1.GetAnalysisResponse\"\x04\x88\xb5\x18\x01\x12K\n\x08GetTrend\x12\x1b.seawall.v1.GetTrendRequest\x1a\x1c.seawall.v1.GetTrendResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetForecast\x12\x1e.seawall.v1.GetForecastRequest\x1a\x1f.seawall.v1.GetForecastResponse\"\x04\x88\xb5\x18\x01\x12l\n\x13ListRecommendations\x12&.seawall.v1.ListRecommendationsRequest\x1a\'.seawall.v1.ListRecommendationsResponse\"\x04\x88\xb5\x18\x01\x12l\n\x13\x41pplyRecommendation\x12&.seawall.v1.ApplyRecommendationRequest\x1a\'.seawall.v1.ApplyRecommendationResponse\"\x04\x88\xb5\x18\x07\x12l\n\x13GetAnalysisSettings\x12&.seawall.v1.GetAnalysisSettingsRequest\x1a\'.seawall.v1.GetAnalysisSettingsResponse\"\x04\x88\xb5\x18\x01\x12u\n\x16UpdateAnalysisSettings\x12).seawall.v1.UpdateAnalysisSettingsRequest\x1a*.seawall.v1.UpdateAnalysisSettingsResponse\"\x04\x88\xb5\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_analysis.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eseawall/v1/admin_healing.proto\x1a\x1fseawall/v1/admin_policies.proto\x1a\x16seawall/v1/event.proto\x1a\x18seawall/v1/options.proto\x1a\x17seawall/v1/policy.proto\"?\n\x12GetAnalysisRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"4\n\x05Share\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\r\n\x05share\x18\x03 \x01(\x01\"G\n\nTrendPoint\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\"\xa8\x01\n\x07\x41nomaly\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12&\n\x08severity\x18\x03 \x01(\x0e\x32\x14.seawall.v1.Severity\x12\r\n\x05value\x18\x04 \x01(\x01\x12\x11\n\tthreshold\x18\x05 \x01(\x01\x12\x0c\n\x04text\x18\x06 \x01(\t\x12&\n\x02\x61t\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x0bOpenBreaker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05proxy\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\"\xdb\x05\n\x13GetAnalysisResponse\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctotal_events\x18\x03 \x01(\x04\x12\x19\n\x11\x65vents_per_minute\x18\x04 \x01(\x01\x12\x15\n\revents_before\x18\x05 \x01(\x04\x12&\n\x0b\x62y_category\x18\x06 \x03(\x0b\x32\x11.seawall.v1.Share\x12&\n\x0b\x62y_severity\x18\x07 \x03(\x0b\x32\x11.seawall.v1.Share\x12\"\n\x07\x62y_code\x18\x08 \x03(\x0b\x32\x11.seawall.v1.Share\x12%\n\ntop_routes\x18\t \x03(\x0b\x32\x11.seawall.v1.Share\x12&\n\x0btop_methods\x18\n \x03(\x0b\x32\x11.seawall.v1.Share\x12%\n\x05trend\x18\x0b \x03(\x0b\x32\x16.seawall.v1.TrendPoint\x12)\n\x06\x62ucket\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\tanomalies\x18\r \x03(\x0b\x32\x13.seawall.v1.Anomaly\x12\x33\n\x0frecommendations\x18\x0e \x03(\x0b\x32\x1a.seawall.v1.Recommendation\x12.\n\ropen_breakers\x18\x0f \x03(\x0b\x32\x17.seawall.v1.OpenBreaker\x12\x1c\n\x0fresolution_rate\x18\x10 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rrecovery_rate\x18\x11 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nerror_rate\x18\x12 \x01(\x01H\x02\x88\x01\x01\x42\x12\n\x10_resolution_rateB\x10\n\x0e_recovery_rateB\r\n\x0b_error_rate\"W\n\x0fGetTrendRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x01(\t\"+\n\x0bTrendSeries\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x03(\x04\"\x91\x01\n\x10GetTrendResponse\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06\x62ucket\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x06series\x18\x03 \x03(\x0b\x32\x17.seawall.v1.TrendSeries\"]\n\x12GetForecastRequest\x12\r\n\x05route\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x61head\x18\x03 \x01(\r\"e\n\rForecastPoint\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\"T\n\nExhaustion\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0c\n\x04used\x18\x02 \x01(\x01\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x01\n\x13GetForecastResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\x06points\x18\x02 \x03(\x0b\x32\x19.seawall.v1.ForecastPoint\x12)\n\x06\x62ucket\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x0b\x65xhaustions\x18\x04 \x03(\x0b\x32\x16.seawall.v1.Exhaustion\"T\n\x18GetRecoveryReportRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05route\x18\x02 \x01(\t\"\x9b\x01\n\x0fRecoveryOfRoute\x12\r\n\x05route\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x04\x12\x10\n\x08rejected\x18\x03 \x01(\x04\x12\x10\n\x08\x62y_retry\x18\x04 \x01(\x04\x12\x13\n\x0b\x62y_fallback\x18\x05 \x01(\x04\x12\x1c\n\x0frecovered_share\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\x12\n\x10_recovered_share\"\xaa\x01\n\x0bRecoveredBy\x12\x11\n\tmechanism\x18\x01 \x01(\t\x12\x10\n\x08troubled\x18\x02 \x01(\x04\x12\x11\n\trecovered\x18\x03 \x01(\x04\x12\x0c\n\x04open\x18\x04 \x01(\x04\x12)\n\x06median\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07longest\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x91\x01\n\x0eRecoveryLately\x12\x0f\n\x07retries\x18\x01 \x01(\x04\x12\x11\n\trecovered\x18\x02 \x01(\x04\x12\x0e\n\x06hedges\x18\x03 \x01(\x04\x12\x12\n\nhedges_won\x18\x04 \x01(\x04\x12\x11\n\tfallbacks\x18\x05 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x04\x12\x14\n\x0csuccess_rate\x18\x07 \x01(\x01\"\xdb\x02\n\x19GetRecoveryReportResponse\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05total\x18\x03 \x01(\x0b\x32\x1b.seawall.v1.RecoveryOfRoute\x12+\n\x06routes\x18\x04 \x03(\x0b\x32\x1b.seawall.v1.RecoveryOfRoute\x12+\n\nmechanisms\x18\x05 \x03(\x0b\x32\x17.seawall.v1.RecoveredBy\x12)\n\x07healing\x18\x06 \x03(\x0b\x32\x18.seawall.v1.HealingCount\x12*\n\x06lately\x18\x07 \x01(\x0b\x32\x1a.seawall.v1.RecoveryLately\x12\r\n\x05whole\x18\x08 \x01(\x08\"\xb5\x01\n\x0eRecommendation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05route\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\x0c\n\x04\x63ost\x18\x06 \x01(\t\x12\"\n\x06policy\x18\x07 \x01(\x0b\x32\x12.seawall.v1.Policy\x12\x13\n\x0bpolicy_name\x18\x08 \x01(\t\x12\x12\n\npolicy_set\x18\t \x01(\t\"[\n\x1aListRecommendationsRequest\x12\x12\n\npolicy_set\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"R\n\x1bListRecommendationsResponse\x12\x33\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x1a.seawall.v1.Recommendation\"\x8e\x01\n\x1a\x41pplyRecommendationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"j\n\x1b\x41pplyRecommendationResponse\x12#\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x12.seawall.v1.Change\x12&\n\x08revision\x18\x02 \x01(\x0b\x32\x14.seawall.v1.Revision\"\xfc\x03\n\x10\x41nalysisSettings\x12\x17\n\nerror_rate\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12!\n\x14specific_error_count\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\"\n\x15recovery_failure_rate\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0e\x63ritical_count\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1d\n\x10spike_deviations\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x19\n\x0c\x62urst_factor\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0c\x62urst_events\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x1f\n\x12period_correlation\x18\x08 \x01(\x01H\x07\x88\x01\x01\x12\x1a\n\rchange_factor\x18\t \x01(\x01H\x08\x88\x01\x01\x12\x16\n\tmin_calls\x18\n \x01(\x01H\t\x88\x01\x01\x42\r\n\x0b_error_rateB\x17\n\x15_specific_error_countB\x18\n\x16_recovery_failure_rateB\x11\n\x0f_critical_countB\x13\n\x11_spike_deviationsB\x0f\n\r_burst_factorB\x0f\n\r_burst_eventsB\x15\n\x13_period_correlationB\x10\n\x0e_change_factorB\x0c\n\n_min_calls\"\x1c\n\x1aGetAnalysisSettingsRequest\"M\n\x1bGetAnalysisSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings\"O\n\x1dUpdateAnalysisSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings\"P\n\x1eUpdateAnalysisSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x1c.seawall.v1.AnalysisSettings2\xb3\x06\n\x0f\x41nalysisService\x12T\n\x0bGetAnalysis\x12\x1e.seawall.v1.GetAnalysisRequest\x1a\x1f.seawall.v1.GetAnalysisResponse\"\x04\x88\xb5\x18\x01\x12K\n\x08GetTrend\x12\x1b.seawall.v1.GetTrendRequest\x1a\x1c.seawall.v1.GetTrendResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetForecast\x12\x1e.seawall.v1.GetForecastRequest\x1a\x1f.seawall.v1.GetForecastResponse\"\x04\x88\xb5\x18\x01\x12\x66\n\x11GetRecoveryReport\x12$.seawall.v1.GetRecoveryReportRequest\x1a%.seawall.v1.GetRecoveryReportResponse\"\x04\x88\xb5\x18\x01\x12l\n\x13ListRecommendations\x12&.seawall.v1.ListRecommendationsRequest\x1a\'.seawall.v1.ListRecommendationsResponse\"\x04\x88\xb5\x18\x01\x12l\n\x13\x41pplyRecommendation\x12&.seawall.v1.ApplyRecommendationRequest\x1a\'.seawall.v1.ApplyRecommendationResponse\"\x04\x88\xb5\x18\x07\x12l\n\x13GetAnalysisSettings\x12&.seawall.v1.GetAnalysisSettingsRequest\x1a\'.seawall.v1.GetAnalysisSettingsResponse\"\x04\x88\xb5\x18\x01\x12u\n\x16UpdateAnalysisSettings\x12).seawall.v1.UpdateAnalysisSettingsRequest\x1a*.seawall.v1.UpdateAnalysisSettingsResponse\"\x04\x88\xb5\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYSISSERVICE'].methods_by_name['GetTrend']._serialized_options = b'\210\265\030\001'
   _globals['_ANALYSISSERVICE'].methods_by_name['GetForecast']._loaded_options = None
   _globals['_ANALYSISSERVICE'].methods_by_name['GetForecast']._serialized_options = b'\210\265\030\001'
+  _globals['_ANALYSISSERVICE'].methods_by_name['GetRecoveryReport']._loaded_options = None
+  _globals['_ANALYSISSERVICE'].methods_by_name['GetRecoveryReport']._serialized_options = b'\210\265\030\001'
   _globals['_ANALYSISSERVICE'].methods_by_name['ListRecommendations']._loaded_options = None
   _globals['_ANALYSISSERVICE'].methods_by_name['ListRecommendations']._serialized_options = b'\210\265\030\001'
   _globals['_ANALYSISSERVICE'].methods_by_name['ApplyRecommendation']._loaded_options = None
@@ -51,52 +54,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYSISSERVICE'].methods_by_name['GetAnalysisSettings']._serialized_options = b'\210\265\030\001'
   _globals['_ANALYSISSERVICE'].methods_by_name['UpdateAnalysisSettings']._loaded_options = None
   _globals['_ANALYSISSERVICE'].methods_by_name['UpdateAnalysisSettings']._serialized_options = b'\210\265\030\002'
-  _globals['_GETANALYSISREQUEST']._serialized_start=220
-  _globals['_GETANALYSISREQUEST']._serialized_end=283
-  _globals['_SHARE']._serialized_start=285
-  _globals['_SHARE']._serialized_end=337
-  _globals['_TRENDPOINT']._serialized_start=339
-  _globals['_TRENDPOINT']._serialized_end=410
-  _globals['_ANOMALY']._serialized_start=413
-  _globals['_ANOMALY']._serialized_end=581
-  _globals['_OPENBREAKER']._serialized_start=583
-  _globals['_OPENBREAKER']._serialized_end=640
-  _globals['_GETANALYSISRESPONSE']._serialized_start=643
-  _globals['_GETANALYSISRESPONSE']._serialized_end=1374
-  _globals['_GETTRENDREQUEST']._serialized_start=1376
-  _globals['_GETTRENDREQUEST']._serialized_end=1463
-  _globals['_TRENDSERIES']._serialized_start=1465
-  _globals['_TRENDSERIES']._serialized_end=1508
-  _globals['_GETTRENDRESPONSE']._serialized_start=1511
-  _globals['_GETTRENDRESPONSE']._serialized_end=1656
-  _globals['_GETFORECASTREQUEST']._serialized_start=1658
-  _globals['_GETFORECASTREQUEST']._serialized_end=1751
-  _globals['_FORECASTPOINT']._serialized_start=1753
-  _globals['_FORECASTPOINT']._serialized_end=1854
-  _globals['_EXHAUSTION']._serialized_start=1856
-  _globals['_EXHAUSTION']._serialized_end=1940
-  _globals['_GETFORECASTRESPONSE']._serialized_start=1943
-  _globals['_GETFORECASTRESPONSE']._serialized_end=2110
-  _globals['_RECOMMENDATION']._serialized_start=2113
-  _globals['_RECOMMENDATION']._serialized_end=2294
-  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_start=2296
-  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_end=2387
-  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_start=2389
-  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_end=2471
-  _globals['_APPLYRECOMMENDATIONREQUEST']._serialized_start=2474
-  _globals['_APPLYRECOMMENDATIONREQUEST']._serialized_end=2616
-  _globals['_APPLYRECOMMENDATIONRESPONSE']._serialized_start=2618
-  _globals['_APPLYRECOMMENDATIONRESPONSE']._serialized_end=2724
-  _globals['_ANALYSISSETTINGS']._serialized_start=2727
-  _globals['_ANALYSISSETTINGS']._serialized_end=3235
-  _globals['_GETANALYSISSETTINGSREQUEST']._serialized_start=3237
-  _globals['_GETANALYSISSETTINGSREQUEST']._serialized_end=3265
-  _globals['_GETANALYSISSETTINGSRESPONSE']._serialized_start=3267
-  _globals['_GETANALYSISSETTINGSRESPONSE']._serialized_end=3344
-  _globals['_UPDATEANALYSISSETTINGSREQUEST']._serialized_start=3346
-  _globals['_UPDATEANALYSISSETTINGSREQUEST']._serialized_end=3425
-  _globals['_UPDATEANALYSISSETTINGSRESPONSE']._serialized_start=3427
-  _globals['_UPDATEANALYSISSETTINGSRESPONSE']._serialized_end=3507
-  _globals['_ANALYSISSERVICE']._serialized_start=3510
-  _globals['_ANALYSISSERVICE']._serialized_end=4225
+  _globals['_GETANALYSISREQUEST']._serialized_start=252
+  _globals['_GETANALYSISREQUEST']._serialized_end=315
+  _globals['_SHARE']._serialized_start=317
+  _globals['_SHARE']._serialized_end=369
+  _globals['_TRENDPOINT']._serialized_start=371
+  _globals['_TRENDPOINT']._serialized_end=442
+  _globals['_ANOMALY']._serialized_start=445
+  _globals['_ANOMALY']._serialized_end=613
+  _globals['_OPENBREAKER']._serialized_start=615
+  _globals['_OPENBREAKER']._serialized_end=672
+  _globals['_GETANALYSISRESPONSE']._serialized_start=675
+  _globals['_GETANALYSISRESPONSE']._serialized_end=1406
+  _globals['_GETTRENDREQUEST']._serialized_start=1408
+  _globals['_GETTRENDREQUEST']._serialized_end=1495
+  _globals['_TRENDSERIES']._serialized_start=1497
+  _globals['_TRENDSERIES']._serialized_end=1540
+  _globals['_GETTRENDRESPONSE']._serialized_start=1543
+  _globals['_GETTRENDRESPONSE']._serialized_end=1688
+  _globals['_GETFORECASTREQUEST']._serialized_start=1690
+  _globals['_GETFORECASTREQUEST']._serialized_end=1783
+  _globals['_FORECASTPOINT']._serialized_start=1785
+  _globals['_FORECASTPOINT']._serialized_end=1886
+  _globals['_EXHAUSTION']._serialized_start=1888
+  _globals['_EXHAUSTION']._serialized_end=1972
+  _globals['_GETFORECASTRESPONSE']._serialized_start=1975
+  _globals['_GETFORECASTRESPONSE']._serialized_end=2142
+  _globals['_GETRECOVERYREPORTREQUEST']._serialized_start=2144
+  _globals['_GETRECOVERYREPORTREQUEST']._serialized_end=2228
+  _globals['_RECOVERYOFROUTE']._serialized_start=2231
+  _globals['_RECOVERYOFROUTE']._serialized_end=2386
+  _globals['_RECOVEREDBY']._serialized_start=2389
+  _globals['_RECOVEREDBY']._serialized_end=2559
+  _globals['_RECOVERYLATELY']._serialized_start=2562
+  _globals['_RECOVERYLATELY']._serialized_end=2707
+  _globals['_GETRECOVERYREPORTRESPONSE']._serialized_start=2710
+  _globals['_GETRECOVERYREPORTRESPONSE']._serialized_end=3057
+  _globals['_RECOMMENDATION']._serialized_start=3060
+  _globals['_RECOMMENDATION']._serialized_end=3241
+  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_start=3243
+  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_end=3334
+  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_start=3336
+  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_end=3418
+  _globals['_APPLYRECOMMENDATIONREQUEST']._serialized_start=3421
+  _globals['_APPLYRECOMMENDATIONREQUEST']._serialized_end=3563
+  _globals['_APPLYRECOMMENDATIONRESPONSE']._serialized_start=3565
+  _globals['_APPLYRECOMMENDATIONRESPONSE']._serialized_end=3671
+  _globals['_ANALYSISSETTINGS']._serialized_start=3674
+  _globals['_ANALYSISSETTINGS']._serialized_end=4182
+  _globals['_GETANALYSISSETTINGSREQUEST']._serialized_start=4184
+  _globals['_GETANALYSISSETTINGSREQUEST']._serialized_end=4212
+  _globals['_GETANALYSISSETTINGSRESPONSE']._serialized_start=4214
+  _globals['_GETANALYSISSETTINGSRESPONSE']._serialized_end=4291
+  _globals['_UPDATEANALYSISSETTINGSREQUEST']._serialized_start=4293
+  _globals['_UPDATEANALYSISSETTINGSREQUEST']._serialized_end=4372
+  _globals['_UPDATEANALYSISSETTINGSRESPONSE']._serialized_start=4374
+  _globals['_UPDATEANALYSISSETTINGSRESPONSE']._serialized_end=4454
+  _globals['_ANALYSISSERVICE']._serialized_start=4457
+  _globals['_ANALYSISSERVICE']._serialized_end=5276
 # @@protoc_insertion_point(module_scope)

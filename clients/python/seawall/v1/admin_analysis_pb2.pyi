@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from seawall.v1 import admin_healing_pb2 as _admin_healing_pb2
 from seawall.v1 import admin_policies_pb2 as _admin_policies_pb2
 from seawall.v1 import event_pb2 as _event_pb2
 from seawall.v1 import options_pb2 as _options_pb2
@@ -177,6 +178,84 @@ class GetForecastResponse(_message.Message):
     bucket: _duration_pb2.Duration
     exhaustions: _containers.RepeatedCompositeFieldContainer[Exhaustion]
     def __init__(self, model: _Optional[str] = ..., points: _Optional[_Iterable[_Union[ForecastPoint, _Mapping]]] = ..., bucket: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., exhaustions: _Optional[_Iterable[_Union[Exhaustion, _Mapping]]] = ...) -> None: ...
+
+class GetRecoveryReportRequest(_message.Message):
+    __slots__ = ("window", "route")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    window: _duration_pb2.Duration
+    route: str
+    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., route: _Optional[str] = ...) -> None: ...
+
+class RecoveryOfRoute(_message.Message):
+    __slots__ = ("route", "failed", "rejected", "by_retry", "by_fallback", "recovered_share")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    BY_RETRY_FIELD_NUMBER: _ClassVar[int]
+    BY_FALLBACK_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    route: str
+    failed: int
+    rejected: int
+    by_retry: int
+    by_fallback: int
+    recovered_share: float
+    def __init__(self, route: _Optional[str] = ..., failed: _Optional[int] = ..., rejected: _Optional[int] = ..., by_retry: _Optional[int] = ..., by_fallback: _Optional[int] = ..., recovered_share: _Optional[float] = ...) -> None: ...
+
+class RecoveredBy(_message.Message):
+    __slots__ = ("mechanism", "troubled", "recovered", "open", "median", "longest")
+    MECHANISM_FIELD_NUMBER: _ClassVar[int]
+    TROUBLED_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    mechanism: str
+    troubled: int
+    recovered: int
+    open: int
+    median: _duration_pb2.Duration
+    longest: _duration_pb2.Duration
+    def __init__(self, mechanism: _Optional[str] = ..., troubled: _Optional[int] = ..., recovered: _Optional[int] = ..., open: _Optional[int] = ..., median: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., longest: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class RecoveryLately(_message.Message):
+    __slots__ = ("retries", "recovered", "hedges", "hedges_won", "fallbacks", "failed", "success_rate")
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_WON_FIELD_NUMBER: _ClassVar[int]
+    FALLBACKS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_RATE_FIELD_NUMBER: _ClassVar[int]
+    retries: int
+    recovered: int
+    hedges: int
+    hedges_won: int
+    fallbacks: int
+    failed: int
+    success_rate: float
+    def __init__(self, retries: _Optional[int] = ..., recovered: _Optional[int] = ..., hedges: _Optional[int] = ..., hedges_won: _Optional[int] = ..., fallbacks: _Optional[int] = ..., failed: _Optional[int] = ..., success_rate: _Optional[float] = ...) -> None: ...
+
+class GetRecoveryReportResponse(_message.Message):
+    __slots__ = ("start", "end", "total", "routes", "mechanisms", "healing", "lately", "whole")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    MECHANISMS_FIELD_NUMBER: _ClassVar[int]
+    HEALING_FIELD_NUMBER: _ClassVar[int]
+    LATELY_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    start: _timestamp_pb2.Timestamp
+    end: _timestamp_pb2.Timestamp
+    total: RecoveryOfRoute
+    routes: _containers.RepeatedCompositeFieldContainer[RecoveryOfRoute]
+    mechanisms: _containers.RepeatedCompositeFieldContainer[RecoveredBy]
+    healing: _containers.RepeatedCompositeFieldContainer[_admin_healing_pb2.HealingCount]
+    lately: RecoveryLately
+    whole: bool
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., total: _Optional[_Union[RecoveryOfRoute, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[RecoveryOfRoute, _Mapping]]] = ..., mechanisms: _Optional[_Iterable[_Union[RecoveredBy, _Mapping]]] = ..., healing: _Optional[_Iterable[_Union[_admin_healing_pb2.HealingCount, _Mapping]]] = ..., lately: _Optional[_Union[RecoveryLately, _Mapping]] = ..., whole: _Optional[bool] = ...) -> None: ...
 
 class Recommendation(_message.Message):
     __slots__ = ("id", "kind", "route", "title", "evidence", "cost", "policy", "policy_name", "policy_set")

@@ -50,6 +50,11 @@ class AnalysisServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__analysis__pb2.GetForecastRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__analysis__pb2.GetForecastResponse.FromString,
                 _registered_method=True)
+        self.GetRecoveryReport = channel.unary_unary(
+                '/seawall.v1.AnalysisService/GetRecoveryReport',
+                request_serializer=seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportResponse.FromString,
+                _registered_method=True)
         self.ListRecommendations = channel.unary_unary(
                 '/seawall.v1.AnalysisService/ListRecommendations',
                 request_serializer=seawall_dot_v1_dot_admin__analysis__pb2.ListRecommendationsRequest.SerializeToString,
@@ -92,6 +97,13 @@ class AnalysisServiceServicer:
 
     def GetForecast(self, request, context):
         """What comes next, and when something is used up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRecoveryReport(self, request, context):
+        """What went wrong, what it recovered by, and how long that took.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +154,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetForecast,
                     request_deserializer=seawall_dot_v1_dot_admin__analysis__pb2.GetForecastRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__analysis__pb2.GetForecastResponse.SerializeToString,
+            ),
+            'GetRecoveryReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRecoveryReport,
+                    request_deserializer=seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportResponse.SerializeToString,
             ),
             'ListRecommendations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecommendations,
@@ -246,6 +263,33 @@ class AnalysisService:
             '/seawall.v1.AnalysisService/GetForecast',
             seawall_dot_v1_dot_admin__analysis__pb2.GetForecastRequest.SerializeToString,
             seawall_dot_v1_dot_admin__analysis__pb2.GetForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRecoveryReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.AnalysisService/GetRecoveryReport',
+            seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__analysis__pb2.GetRecoveryReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -296,6 +296,21 @@ class HealingService:
                 return CasePage(found, "")
             before = entries[-1].number
 
+    async def since(self, at_us: int) -> list[Case]:
+        """Return the cases that have changed at or after a time, each as it is now, newest first."""
+        found: dict[str, Case] = {}
+        before = 0
+        while True:
+            entries = await self._store.entries(TOPIC, before=before, limit=_REMEMBERED)
+            for entry in entries:
+                if entry.time_us < at_us:
+                    return list(found.values())
+                if (case := _read(entry)) is not None:
+                    found.setdefault(case.id, case)
+            if len(entries) < _REMEMBERED:
+                return list(found.values())
+            before = entries[-1].number
+
     @property
     def open_cases(self) -> tuple[Case, ...]:
         """Cases that have not ended."""

@@ -131,7 +131,8 @@ class Signals:
         return self._findings
 
     def _routes(self) -> list[Observation]:
-        calls = self._fleet.stats.window(self._fleet.chosen(""), window_s=WINDOW_S)
+        nodes = self._fleet.chosen("")
+        calls = self._fleet.stats.lately(nodes, window_s=WINDOW_S, beyond=self._fleet.beyond)
         return [
             one
             for route, counters in calls.items()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from seawall.cli import exits, render
+from seawall.cli.commands.analysis_recovery import recovery
 from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
 
 if TYPE_CHECKING:
@@ -308,3 +309,6 @@ def settings(values: tuple[str, ...], target: str, output: str) -> None:
         analysis_shapes.settings(found),
         lambda: render.table(["SETTING", "VALUE"], rows, right="VALUE"),
     )
+
+
+analysis.add_command(recovery)
