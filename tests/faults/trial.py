@@ -18,7 +18,7 @@ from tests.faults.callers import Callers
 from tests.kit.history import Recorder, Verdict, check, read
 from tests.kit.history.sides import from_file, from_postgres, from_spool
 from tests.kit.link import Link
-from tests.kit.processes import Child, free_port, wait_until
+from tests.kit.processes import Child, free_port, start, wait_until
 from tests.kit.stand import Control, Proxy, Stand
 
 KEEP_ALL = ("--group-rate", "0")
@@ -51,6 +51,8 @@ class Trial:
         self.upstream_address = ""
         self.running: Control | None = None
         """The control plane."""
+        self.control_env: dict[str, str] | None = None
+        self.proxy_env: dict[str, str] | None = None
 
     def close(self) -> None:
         """End links, close files."""
@@ -91,8 +93,20 @@ class Trial:
     def control(self, *arguments: str, data: str = "control") -> Control:
         """Start the control plane, always at the same address."""
         address = f"127.0.0.1:{self.control_port}"
-        self.running = self.stand.control(*KEEP_ALL, *arguments, data=data, grpc=address)
+        self.running = self.stand.control(
+            *KEEP_ALL, *arguments, data=data, grpc=address, env=self.control_env
+        )
         return self.running
+
+    def second_control(self, data: str = "control") -> Child:
+        """Start another control plane on the same data directory, and wait until it has ended."""
+        folder = self.stand.folder
+        arguments = ["-m", "seawall_control", "--data-dir", str(folder / data), "--log", "json"]
+        arguments += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        child = start("second", arguments, folder)
+        self.stand.children.append(child)
+        child.process.wait(30)
+        return child
 
     async def follow(
         self, *arguments: str, data: str = "data", control: str = "control"
@@ -120,9 +134,10 @@ class Trial:
         if collect:
             self.collect(*nodes, control=self.stand.folder / control, data=data)
 
-    def proxy(self, config: Path, link: Link, node: str = "one", data: str = "data", **more: Any) -> Proxy:
+    def proxy(self, config: Path, link: Link, node: str = "one", data: str = "data") -> Proxy:
         """Start a proxy behind a link."""
-        return self.stand.proxy(config, "--control", link.address, "--node", node, data=data, **more)
+        follow = ("--control", link.address, "--node", node)
+        return self.stand.proxy(config, *follow, data=data, env=self.proxy_env)
 
     async def apply(self, policy: Path | dict[str, Any], **more: Any) -> int:
         """Apply a policy and note what it became."""
@@ -130,6 +145,10 @@ class Trial:
             applied = await seawall.policies.apply(policy, **more)
             self.published(applied.revision.revision, applied.revision.hash)
             return int(applied.revision.revision)
+
+    def wire(self) -> Recorder:
+        """Return the recorder of the wire, for a test that speaks on it itself."""
+        return self._wire
 
     def caller(self) -> Recorder:
         """Return the recorder of calls, for a test that makes its own."""

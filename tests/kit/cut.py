@@ -75,6 +75,11 @@ class Wire:
                 await here.drain()
         here.close()
 
+    def drop(self) -> None:
+        """Cut what is open."""
+        for writer in list(self._open):
+            writer.transport.abort()
+
     async def aclose(self) -> None:
         """Cut everything."""
         for writer in self._open:

@@ -92,6 +92,11 @@ class Link:
         self._ask(self._listen())
         return self
 
+    def move(self, port: int) -> None:
+        """Lead to another port from now on; what is open is cut."""
+        self._to = port
+        self.cut()
+
     def cut(self, *, reset: bool = False) -> None:
         """Cut every connection that is open."""
 

@@ -70,7 +70,12 @@ class Stand:
         return Proxy(child)
 
     def control(
-        self, *arguments: str, data: str = "control", grpc: str | None = None, http: str = "127.0.0.1:0"
+        self,
+        *arguments: str,
+        data: str = "control",
+        grpc: str | None = None,
+        http: str = "127.0.0.1:0",
+        env: dict[str, str] | None = None,
     ) -> Control:
         """Start a control plane and wait until it is ready."""
         child = self._start(
@@ -88,6 +93,7 @@ class Stand:
                 http,
                 *arguments,
             ],
+            env,
         )
         ready = child.wait_ready()
         return Control(child, ready["grpc"], ready["http"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seawall_control.domain.events import Batch, Event, Gap, Refusal
@@ -19,6 +19,8 @@ class Intake:
     gaps: tuple[Gap, ...]
     duplicates: int
     assumed_through: int
+    again: tuple[tuple[int, Event], ...] = ()
+    """Events whose numbers were seen before: sent again, as a rule. See `is_forked`."""
 
 
 def _runs(numbers: Sequence[int]) -> list[Range]:
@@ -44,8 +46,11 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         known = before.starting_at(min(starts, default=1))
         assumed = known.assumed_through if known is not before else 0
     events: dict[int, Event] = {}
+    again: list[tuple[int, Event]] = []
     for seq, event in batch.events:
-        if not known.has(seq):
+        if known.has(seq):
+            again.append((seq, event))
+        else:
             events.setdefault(seq, event)
     refusals = {r.seq: r for r in batch.refusals if not known.has(r.seq) and r.seq not in events}
     # An acknowledgement that was lost on the way leaves a sender with events that are stored here; if it then
@@ -64,4 +69,15 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         gaps=gaps,
         duplicates=len(numbers) - len(events) - len(refusals),
         assumed_through=assumed,
+        again=tuple(again),
     )
+
+
+def is_forked(again: Iterable[tuple[int, Event]], stored: Mapping[int, str]) -> bool:
+    """Tell whether a spool gives its numbers out twice, as two machines made from one image do: a number that
+    was seen before comes with another event than the one that is stored under it.
+
+    `stored` has the ids by number, as far as they are still there. What was counted and not stored, or was
+    deleted, proves nothing.
+    """
+    return any(stored.get(seq, event.id) != event.id for seq, event in again)

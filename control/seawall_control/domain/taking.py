@@ -58,6 +58,8 @@ class Ingested:
     """
     counted: tuple[Event, ...] = ()
     changes: tuple[Change, ...] = ()
+    is_forked: bool = False
+    """Whether its spool gives numbers out twice; the events are taken in by their ids, without numbers."""
 
 
 def prints_of(events: Iterable[Event]) -> list[str]:

@@ -201,6 +201,21 @@ class EventService:
                 event_id=derived_id("events_elsewhere", proxy, spool_id, str(result.assumed_through)),
                 proxy=proxy,
             )
+        if result.is_forked:
+            _log.error(
+                "a spool gives its numbers out twice, as copies of one machine do",
+                extra={"fields": {"proxy": proxy, "spool": spool_id}},
+            )
+            await self.report_own(
+                component=f"proxy/{proxy}",
+                error_type="spool_forked",
+                message=f"Two processes report as proxy {proxy} from copies of one spool, as machines from "
+                "one image do. Their events are kept apart by their ids; give each proxy its own node name "
+                "and an empty data directory",
+                severity=Severity.HIGH,
+                event_id=derived_id("spool_forked", proxy, spool_id),
+                proxy=proxy,
+            )
         return Receipt(result.through_seq, batch.refusals)
 
     async def _ingested(self, batch: Batch) -> Ingested:

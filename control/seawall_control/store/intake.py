@@ -120,10 +120,17 @@ class Intake:
             for (batch, _), found in zip(sent, numbers, strict=True)
             if not isinstance(found, ControlError)
         ]
+        forked = [await sql.is_forked(db, batch, found) for batch, found in taken]
         received = iter(
             await self._received(
                 db,
-                [[New(event, batch.spool_id, seq) for seq, event in found.events] for batch, found in taken],
+                [
+                    [
+                        *(New(event, batch.spool_id, seq) for seq, event in found.events),
+                        *(New(event, None, None) for _, event in found.again if is_fork),
+                    ]
+                    for (batch, found), is_fork in zip(taken, forked, strict=True)
+                ],
                 [
                     how
                     for (_, how), found in zip(sent, numbers, strict=True)
@@ -135,8 +142,9 @@ class Intake:
         await sql.note(db, taken)
         arrived = [(*spool, *r.arrivals_row(now)) for spool, now in seen.items() if now != before.get(spool)]
         await db.many(_PUT_SPOOL, arrived)
+        forks = iter(forked)
         return [
-            found if isinstance(found, ControlError) else _ingested(found, next(received))
+            found if isinstance(found, ControlError) else _ingested(found, next(received), next(forks))
             for found in numbers
         ]
 
@@ -297,7 +305,7 @@ def _alike(how: Reception, other: Reception) -> bool:
     return how.sieve is other.sieve and how.why == other.why and bool(how.at_us) == bool(other.at_us)
 
 
-def _ingested(numbers: Numbers, new: Received) -> Ingested:
+def _ingested(numbers: Numbers, new: Received, is_fork: bool) -> Ingested:
     again = len(numbers.events) - len(new.stored) - len(new.counted)
     return Ingested(
         numbers.arrivals.through,
@@ -306,6 +314,7 @@ def _ingested(numbers: Numbers, new: Received) -> Ingested:
         numbers.assumed_through,
         new.counted,
         new.changes,
+        is_fork,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from seawall_control.domain.escalation import WEEK_HOURS, History
 from seawall_control.domain.events import Batch
 from seawall_control.domain.ingest import Intake as Numbers
+from seawall_control.domain.ingest import is_forked as proves_fork
 from seawall_control.domain.sequences import Arrivals
 from seawall_control.store import rows as r
 from seawall_control.store.statements import Questions, Statements, marks, slices
@@ -70,6 +71,18 @@ async def arrivals_of_spools(db: Questions, batches: Sequence[Batch]) -> dict[tu
         [text for spool in spools for text in spool],
     )
     return {(row[0], row[1]): r.arrivals_of(row[2:]) for row in rows}
+
+
+async def is_forked(db: Questions, batch: Batch, found: Numbers) -> bool:
+    """Tell whether numbers of a batch that were seen before are stored with other events."""
+    stored: dict[int, str] = {}
+    for part in slices([seq for seq, _ in found.again]):
+        rows = await db.rows(
+            f"SELECT seq, id FROM events WHERE proxy = ? AND spool_id = ? AND seq IN ({marks(len(part))})",
+            [batch.proxy, batch.spool_id, *part],
+        )
+        stored.update((int(row[0]), str(row[1])) for row in rows)
+    return proves_fork(found.again, stored)
 
 
 async def note(db: Statements, taken: Sequence[tuple[Batch, Numbers]]) -> None:

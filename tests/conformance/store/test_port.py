@@ -62,6 +62,28 @@ async def test_numbers_may_be_left_out(store: Store) -> None:
             await store.revision("default", number)
 
 
+async def test_copies_of_one_spool_lose_nothing(store: Store) -> None:
+    """Two machines made from one image give the same numbers to other events: they are taken in by their ids.
+    What is merely sent again is not, also from then on.
+    """
+    both = tuple((n, event(n, proxy="p")) for n in range(1, 4))
+    await store.ingest(Batch("p", "s", both))
+    again = await store.ingest(Batch("p", "s", both))
+    assert (again.is_forked, again.stored, again.duplicates) == (False, (), 3)
+    copies = tuple((n, event(100 + n, proxy="p")) for n in range(2, 6))
+    forked = await store.ingest(Batch("p", "s", copies))
+    assert forked.is_forked and forked.through_seq == 5
+    assert sorted(one.id for one in forked.stored) == [event(100 + n).id for n in range(2, 6)]
+    again = await store.ingest(Batch("p", "s", copies))
+    assert again.stored == ()
+    # The other one goes on, too, with numbers that the copy has used meanwhile.
+    rest = await store.ingest(Batch("p", "s", tuple((n, event(n, proxy="p")) for n in range(4, 7))))
+    assert rest.is_forked and sorted(one.id for one in rest.stored) == [event(n).id for n in (4, 5, 6)]
+    assert (await store.counts(at_us=0)).total == 10
+    # What was deleted proves nothing: those numbers were seen.
+    assert not (await store.ingest(Batch("q", "s", both))).is_forked
+
+
 async def test_concurrent_changes_are_serialised(store: Store) -> None:
     """Of many changes with one etag one wins; numbers have no holes."""
     await store.apply(draft("0"))

@@ -17,8 +17,8 @@ Spool = tuple[str, str]
 class _Numbers:
     """One spool as all sides saw it."""
 
-    sent: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Id and job by number."""
+    sent: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Job by id, by number: of copies of one spool, several events come under one number."""
     acked: int = 0
     refused: set[int] = field(default_factory=set)
     stored: dict[int, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class EventRules:
             case "wire", "sent":
                 spool = self._spool(line)
                 for number, event_id, job in line["events"]:
-                    spool.sent[number] = (event_id, job)
+                    spool.sent.setdefault(number, {})[event_id] = job
                     spool.last = max(spool.last, number)
                 for _, last, _ in line["gaps"]:
                     spool.last = max(spool.last, last)
@@ -123,7 +123,7 @@ class EventRules:
         verdict.figures.update(
             {
                 "produced": len(self._produced),
-                "sent": sum(len(spool.sent) for spool in self._spools.values()),
+                "sent": sum(len(events) for spool in self._spools.values() for events in spool.sent.values()),
                 "acked": sum(min(s.acked, s.last) for s in self._spools.values()),
                 "stored": sum(self._stored.values()),
                 "counted": self._counted,
@@ -138,15 +138,19 @@ class EventRules:
         missing: list[str] = []
         for (node, _), spool in self._spools.items():
             given_up = spool.in_gaps()
-            for number, (event_id, job) in spool.sent.items():
+            for number, events in spool.sent.items():
                 if number > spool.acked:
                     continue
                 found.saw()
-                if self._stored[event_id] or number in spool.refused or number in given_up:
+                if number in spool.refused or number in given_up:
                     continue
                 if self._restored and number <= spool.assumed:
                     continue
-                missing.append(f"event {number} of {node} ({job or event_id}) was acknowledged and is lost")
+                missing += [
+                    f"event {number} of {node} ({job or event_id}) was acknowledged and is lost"
+                    for event_id, job in events.items()
+                    if not self._stored[event_id]
+                ]
         # Of a flood the store says how many it counted, not which.
         for text in missing[self._counted :]:
             found.breaks(text)
@@ -167,10 +171,12 @@ class EventRules:
             found.saw()
             if line["job"] and self._began and line["job"] not in self._began:
                 found.breaks(f"event {line['id']} is of call {line['job']}, which nobody made")
-            elif line["spool"] and line["node"] in tapped:
-                sent = self._spool(line).sent.get(line["number"])
-                if sent is None or sent[0] != line["id"]:
-                    found.breaks(f"event {line['id']} is stored as number {line['number']}, never sent as it")
+            elif (
+                line["spool"]
+                and line["node"] in tapped
+                and line["id"] not in self._spool(line).sent.get(line["number"], {})
+            ):
+                found.breaks(f"event {line['id']} is stored as number {line['number']}, never sent as it")
 
     def _numbers(self, verdict: Verdict) -> None:
         """Every number that was given out has one end."""
@@ -189,10 +195,10 @@ class EventRules:
                     continue
                 if self._restored and number <= spool.assumed:
                     continue
-                event_id, job = spool.sent.get(number, ("", ""))
-                if event_id and self._stored[event_id]:
+                sent = spool.sent.get(number, {})
+                if sent and all(self._stored[event_id] for event_id in sent):
                     continue
-                what = job or event_id or f"spool {name[:8]}"
+                what = next(iter(sent), f"spool {name[:8]}")
                 unaccounted.append(f"number {number} of {node} ({what}) has no end")
         for text in unaccounted[self._counted :]:
             found.breaks(text)
@@ -205,7 +211,7 @@ class EventRules:
         declared = self._counted + self._dropped
         for spool in self._spools.values():
             somewhere |= {job for _, job in spool.left.values()}
-            somewhere |= {spool.sent[n][1] for n in spool.refused if n in spool.sent}
+            somewhere |= {job for n in spool.refused for job in spool.sent.get(n, {}).values()}
             declared += spool.declared() + (spool.assumed if self._restored else 0)
         missing = sorted(self._produced.keys() - somewhere, key=self._produced.__getitem__)
         unseen = [job for job in missing if not self._is_excused(self._produced[job])]

@@ -22,7 +22,7 @@ from seawall_control.domain.events import (
 from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.groups import Group
-from seawall_control.domain.ingest import take_in
+from seawall_control.domain.ingest import is_forked, take_in
 from seawall_control.domain.inheritance import check_followers, check_pin
 from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
@@ -43,6 +43,8 @@ class MemoryStore(MemoryRecords, MemoryGroups):
         self._revisions: dict[str, list[Revision]] = {}
         self._requests: dict[str, Remembered] = {}
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
+        self._by_number: dict[tuple[str, str, int], str] = {}
+        """Ids of stored events by spool and number."""
         self._proxies: dict[str, ProxyRecord] = {}
         self.refusals: list[tuple[str, str, Refusal]] = []
         self.gaps: list[tuple[str, str, Gap]] = []
@@ -134,7 +136,22 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             intake = take_in(self._arrivals.get(key), batch)
         except TooManyIslands as error:
             raise InvalidRequest(f"spool {batch.spool_id}: {error}") from None
-        new = self.receive([event for _, event in intake.events], how, reported=False)
+        is_fork = is_forked(
+            intake.again,
+            {
+                seq: event_id
+                for seq, _ in intake.again
+                if (event_id := self._by_number.get((*key, seq))) is not None and event_id in self._events
+            },
+        )
+        fresh = [event for _, event in intake.events]
+        if is_fork:
+            fresh.extend(event for _, event in intake.again)
+        new = self.receive(fresh, how, reported=False)
+        kept = {event.id for event in new.stored}
+        self._by_number.update(
+            {(event.proxy, batch.spool_id, seq): event.id for seq, event in intake.events if event.id in kept}
+        )
         self._arrivals[key] = intake.arrivals
         self.refusals.extend((*key, refusal) for refusal in intake.refusals)
         self.gaps.extend((*key, gap) for gap in intake.gaps)
@@ -146,6 +163,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             intake.assumed_through,
             new.counted,
             new.changes,
+            is_fork,
         )
 
     async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:

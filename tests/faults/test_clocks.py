@@ -1,0 +1,87 @@
+"""F20: the wall clocks of proxy and control plane jump."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.trial import Trial
+from tests.kit.processes import ROOT
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+class Clock:
+    """The wall clock of processes, off by as much as it is set to."""
+
+    def __init__(self, library: Path, path: Path) -> None:
+        self._path = path
+        path.write_bytes(bytes(8))
+        self.env = {"LD_PRELOAD": str(library), "OFFSET_CLOCK": str(path)}
+
+    def set(self, seconds: int) -> None:
+        """Let it jump."""
+        with self._path.open("r+b", buffering=0) as file:
+            file.write(struct.pack("<q", seconds))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """The library that clocks are off with, compiled."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build the clock with")
+    built = tmp_path / "offset_clock.so"
+    source = ROOT / "tests" / "kit" / "offset_clock.c"
+    done = subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"the clock cannot be built here: {done.stderr[:200]}")
+    return built
+
+
+async def test_f20_clocks_jump(trial: Trial, library: Path) -> None:
+    """Forward, back, by an hour, by more than a year, one side's, both sides': calls go on, policies arrive,
+    what is acknowledged is stored once; and events from beyond tomorrow are refused by number, not lost.
+    """
+    here, there = (Clock(library, trial.stand.folder / name) for name in ("proxy.clock", "control.clock"))
+    trial.proxy_env, trial.control_env = here.env, there.env
+    proxy, _ = await trial.follow()
+    timeout = 21
+    async with trial.callers(rate=100) as callers:
+        for ours, theirs in (
+            (HOUR_S, 0),
+            (HOUR_S, -HOUR_S),
+            (-HOUR_S, HOUR_S),
+            (0, 0),
+            (400 * DAY_S, 0),
+            (400 * DAY_S, 400 * DAY_S),
+            (0, 400 * DAY_S),
+            (0, 0),
+        ):
+            trial.fault(f"proxy {ours:+} s, control plane {theirs:+} s")
+            here.set(ours)
+            there.set(theirs)
+            await callers.until(20)
+            timeout += 1
+            document = trial.document(trial.upstream_address, timeout=f"{timeout}s")
+            revision = await trial.apply(trial.stand.policy(document, "next.yaml"))
+            trial.note("healed", revision=revision, nodes=["one"])
+            await trial.in_force(proxy, revision)
+            # What is recorded now is delivered under these clocks.
+            await asyncio.sleep(0.5)
+        assert callers.failed_otherwise == 0
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    verdict = trial.verdict("I1", "I2", "I3", "I4", "I7", "I8")
+    assert verdict.figures["refused"] > 0, "events from beyond tomorrow"
