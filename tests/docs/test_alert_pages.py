@@ -7,7 +7,7 @@ import yaml
 
 from seawall.cli.plain import to_message
 from seawall.v1 import admin_alerts_pb2 as pb
-from seawall_control.api import alert_codec
+from seawall_control.api import alert_codec, alert_rule_codec
 from seawall_control.domain.alerts import builtin
 from seawall_control.domain.alerts.checking import channel_problems, rule_problems
 from tests.docs.pages import Block, blocks, read
@@ -18,7 +18,7 @@ def test_rules_and_channels(block: Block) -> None:
     """Each reads and can be stored."""
     value = yaml.safe_load(block.text)
     if "when" in value:
-        rule = alert_codec.rule_of(to_message(value, pb.AlertRule))
+        rule = alert_rule_codec.rule_of(to_message(value, pb.AlertRule))
         assert rule_problems(rule, ["on-call"]) == []
     else:
         assert channel_problems(alert_codec.channel_of(to_message(value, pb.Channel))) == []

@@ -15,34 +15,16 @@ from seawall_control.api import codec
 from seawall_control.domain.alerts.channels import Channel, ChannelKind, SmtpSecurity
 from seawall_control.domain.alerts.lifecycle import Alert, Phase
 from seawall_control.domain.alerts.outbox import Delivery, DeliveryState
-from seawall_control.domain.alerts.rules import BurnWindow, Filters, Rule, Trigger, TriggerKind
 from seawall_control.domain.alerts.silences import Silence
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import Severity
 from seawall_control.services.alerting.administration import Stored
 from seawall_control.services.alerting.reading import HistoryEntry
 
-KINDS: Final = (
-    None,
-    TriggerKind.ERROR_RATE,
-    TriggerKind.BURN_RATE,
-    TriggerKind.EVENT_COUNT,
-    TriggerKind.RECOVERY_FAILURE_RATE,
-    TriggerKind.EVENT,
-    TriggerKind.BREAKER,
-    TriggerKind.GROUP,
-    TriggerKind.ABSENCE,
-    TriggerKind.DISK,
-    TriggerKind.QUEUE,
-    TriggerKind.STORE,
-)
-"""By the numbers of `AlertTriggerKind`."""
 PHASES: Final = (None, Phase.PENDING, Phase.FIRING, Phase.RESOLVED)
 STATES: Final = (None, DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.FAILED)
 SECURITIES: Final = (None, SmtpSecurity.STARTTLS, SmtpSecurity.TLS, SmtpSecurity.NONE)
 _PORTS: Final = {SmtpSecurity.STARTTLS: 587, SmtpSecurity.TLS: 465, SmtpSecurity.NONE: 25}
-_WINDOW_S: Final = 300.0
-_INTERVAL_S: Final = 300.0
 _TIMEOUT_S: Final = 10.0
 _MAX_S: Final = 10 * 365 * 86400.0
 
@@ -50,17 +32,19 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 
-def _seconds(message: Message, field: str, duration: Duration, default_s: float = 0.0) -> float:
+def seconds_of(message: Message, field: str, duration: Duration, default_s: float = 0.0) -> float:
+    """Return a length of time that may be unset, within what makes sense."""
     if not message.HasField(field):
         return default_s
     return max(-1.0, min(duration.seconds + duration.nanos / 1e9, _MAX_S))
 
 
-def _severity(number: int) -> Severity | None:
+def severity_of(number: int) -> Severity | None:
+    """Return a severity; None for one that is not set or not known."""
     return Severity(number) if 1 <= number <= 4 else None
 
 
-def _named(values: Sequence[T | None], number: int, field: str) -> T:
+def named(values: Sequence[T | None], number: int, field: str) -> T:
     """Return the value with this number. Raise `InvalidRequest`."""
     found = values[number] if 0 <= number < len(values) else None
     if found is None:
@@ -100,89 +84,6 @@ def merged(current: M, wanted: M, mask: FieldMask, *, fixed: Iterable[str]) -> M
             part.ClearField(field.name)
     done.MergeFrom(part)
     return done
-
-
-# ------------------------------------------------------------------------------------------------------ rules
-
-
-def rule_of(message: pb.AlertRule) -> Rule:
-    """Decode a rule."""
-    return Rule(
-        name=message.name,
-        title=message.title,
-        disabled=message.disabled,
-        severity=_severity(message.severity),
-        when=tuple(_trigger_of(item, f"when[{index}]") for index, item in enumerate(message.when[:100])),
-        filters=Filters(tuple(message.filters.all), tuple(message.filters.any), tuple(message.filters.none)),
-        hold_s=_seconds(message, "hold", message.hold),
-        keep_firing_s=_seconds(message, "keep_firing", message.keep_firing),
-        channels=tuple(message.channels),
-        interval_s=_seconds(message, "interval", message.interval, _INTERVAL_S),
-        repeat_s=_seconds(message, "repeat", message.repeat),
-        max_per_hour=message.max_per_hour if message.HasField("max_per_hour") else 60,
-        notify_resolved=not message.skip_resolved,
-        inhibited_by=tuple(message.inhibited_by),
-    )
-
-
-def _trigger_of(message: pb.AlertTrigger, field: str) -> Trigger:
-    return Trigger(
-        kind=_named(KINDS, message.kind, f"{field}.kind"),
-        threshold=message.threshold,
-        window_s=_seconds(message, "window", message.window, _WINDOW_S),
-        min_calls=message.min_calls,
-        severity=_severity(message.severity) or Severity.LOW,
-        of=tuple(message.of),
-        objective=message.objective,
-        windows=tuple(
-            BurnWindow(w.factor, _seconds(w, "long", w.long), _seconds(w, "short", w.short))
-            for w in message.windows
-        ),
-    )
-
-
-def rule_message(rule: Rule, stored: Stored) -> pb.AlertRule:
-    """Encode a rule."""
-    found = pb.AlertRule(
-        name=rule.name,
-        title=rule.title,
-        disabled=rule.disabled,
-        severity=codec.enum(event_pb2.Severity, int(rule.severity or 0)),
-        when=[_trigger_message(trigger) for trigger in rule.when],
-        hold=codec.seconds(rule.hold_s) if rule.hold_s else None,
-        keep_firing=codec.seconds(rule.keep_firing_s) if rule.keep_firing_s else None,
-        channels=rule.channels,
-        interval=codec.seconds(rule.interval_s),
-        repeat=codec.seconds(rule.repeat_s) if rule.repeat_s else None,
-        max_per_hour=rule.max_per_hour,
-        skip_resolved=not rule.notify_resolved,
-        inhibited_by=rule.inhibited_by,
-        builtin=rule.is_builtin,
-        changed=rule.is_builtin and stored.version > 0,
-        etag=str(stored.version),
-    )
-    wanted = rule.filters
-    if wanted.all or wanted.any or wanted.none:
-        found.filters.CopyFrom(pb.AlertFilters(all=wanted.all, any=wanted.any, none=wanted.none))
-    if stored.update_us:
-        found.update_time.CopyFrom(codec.timestamp(stored.update_us))
-    return found
-
-
-def _trigger_message(trigger: Trigger) -> pb.AlertTrigger:
-    return pb.AlertTrigger(
-        kind=codec.enum(pb.AlertTriggerKind, KINDS.index(trigger.kind)),
-        threshold=trigger.threshold,
-        window=codec.seconds(trigger.window_s),
-        min_calls=trigger.min_calls,
-        severity=codec.enum(event_pb2.Severity, int(trigger.severity)),
-        of=trigger.of,
-        objective=trigger.objective,
-        windows=[
-            pb.BurnWindow(factor=w.factor, long=codec.seconds(w.long_s), short=codec.seconds(w.short_s))
-            for w in trigger.windows
-        ],
-    )
 
 
 # ----------------------------------------------------------------------------------------------------- alerts
@@ -232,7 +133,7 @@ def alert_message(alert: Alert) -> pb.Alert:
 
 def phases_of(numbers: Iterable[int]) -> list[Phase]:
     """Decode phases."""
-    return [_named(PHASES, number, "phases") for number in numbers]
+    return [named(PHASES, number, "phases") for number in numbers]
 
 
 # -------------------------------------------------------------------------------------------------- silences
@@ -284,11 +185,11 @@ def channel_of(message: pb.Channel) -> Channel:
         name=message.name,
         kind=ChannelKind(settings),
         disabled=message.disabled,
-        min_severity=_severity(message.min_severity) or Severity.LOW,
-        digest_s=_seconds(message, "digest", message.digest),
-        immediate_from=_severity(message.immediate_from) or Severity.CRITICAL,
+        min_severity=severity_of(message.min_severity) or Severity.LOW,
+        digest_s=seconds_of(message, "digest", message.digest),
+        immediate_from=severity_of(message.immediate_from) or Severity.CRITICAL,
         max_per_minute=message.max_per_minute or 30,
-        timeout_s=_seconds(message, "timeout", message.timeout, _TIMEOUT_S),
+        timeout_s=seconds_of(message, "timeout", message.timeout, _TIMEOUT_S),
         url=urls.get(settings, ""),
         secret=message.webhook.secret,
         previous_secret=message.webhook.previous_secret,
@@ -361,7 +262,7 @@ def _email_message(channel: Channel) -> pb.EmailSettings:
 
 def states_of(numbers: Iterable[int]) -> list[DeliveryState]:
     """Decode states of deliveries."""
-    return [_named(STATES, number, "states") for number in numbers]
+    return [named(STATES, number, "states") for number in numbers]
 
 
 def delivery_message(delivery: Delivery) -> pb.Delivery:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import admin_alerts_pb2_grpc
-from seawall_control.api import alert_codec, codec
+from seawall_control.api import alert_codec, alert_rule_codec, codec
 from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, abort, answered
 from seawall_control.domain import paging
@@ -50,7 +50,7 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
             page = found[:limit]
             token = paging.encode((page[-1][0].name,), scope) if len(found) > limit else ""
             return pb.ListAlertRulesResponse(
-                rules=[alert_codec.rule_message(*item) for item in page], next_page_token=token
+                rules=[alert_rule_codec.rule_message(*item) for item in page], next_page_token=token
             )
 
         return await answered(context, work())
@@ -62,7 +62,7 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
 
         async def work() -> pb.GetAlertRuleResponse:
             found = await self._admin.rule(request.name)
-            return pb.GetAlertRuleResponse(rule=alert_codec.rule_message(*found))
+            return pb.GetAlertRuleResponse(rule=alert_rule_codec.rule_message(*found))
 
         return await answered(context, work())
 
@@ -73,11 +73,11 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
 
         async def work() -> pb.CreateAlertRuleResponse:
             made = await self._admin.create_rule(
-                alert_codec.rule_of(request.rule),
+                alert_rule_codec.rule_of(request.rule),
                 validate_only=request.validate_only,
                 actor=author(request.actor),
             )
-            return pb.CreateAlertRuleResponse(rule=alert_codec.rule_message(*made))
+            return pb.CreateAlertRuleResponse(rule=alert_rule_codec.rule_message(*made))
 
         return await answered(context, work())
 
@@ -88,17 +88,17 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
 
         async def work() -> pb.UpdateAlertRuleResponse:
             before, stored = await self._admin.rule(request.rule.name)
-            current = alert_codec.rule_message(before, stored)
+            current = alert_rule_codec.rule_message(before, stored)
             wanted = alert_codec.merged(current, request.rule, request.update_mask, fixed=_FIXED_RULE)
             # A change of some fields stands on the others as they were read.
             etag = request.rule.etag or (current.etag if request.update_mask.paths else "")
             changed = await self._admin.update_rule(
-                alert_codec.rule_of(wanted),
+                alert_rule_codec.rule_of(wanted),
                 etag=etag,
                 validate_only=request.validate_only,
                 actor=author(request.actor),
             )
-            return pb.UpdateAlertRuleResponse(rule=alert_codec.rule_message(*changed))
+            return pb.UpdateAlertRuleResponse(rule=alert_rule_codec.rule_message(*changed))
 
         return await answered(context, work())
 

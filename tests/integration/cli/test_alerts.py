@@ -82,9 +82,14 @@ def test_rules(run: Run, tmp_path: Path) -> None:
     assert run("alerts", "rules", "show", "shop/checkout-errors").code == 1
     assert "is in force" in run("alerts", "rules", "apply", str(file)).err
     shown = yaml.safe_load(run("alerts", "rules", "show", "shop/checkout-errors").out)
-    assert shown["when"][0] == {
-        "kind": "error_rate", "threshold": 0.05, "window": "2m", "min_calls": 50, "severity": "low"
-    }  # fmt: skip
+    assert shown["when"] == [
+        {"kind": "error_rate", "threshold": 0.05, "window": "2m", "min_calls": 50},
+        {
+            "kind": "burn_rate",
+            "objective": 0.999,
+            "windows": [{"factor": 14.4, "long": "1h", "short": "5m"}],
+        },
+    ]
     assert (shown["hold"], shown["interval"], shown["etag"]) == ("30s", "5m", "1")
     file.write_text(yaml.safe_dump({**shown, "severity": "high"}))
     assert run("alerts", "rules", "apply", str(file)).code == 0
@@ -95,7 +100,10 @@ def test_rules(run: Run, tmp_path: Path) -> None:
     listed = {rule["name"]: rule for rule in run("alerts", "rules", "list", "-o", "json").json()["rules"]}
     assert listed["shop/checkout-errors"]["disabled"]
     assert listed["builtin/disk"]["builtin"]
-    assert "shop/checkout-errors" in run("alerts", "rules", "list").out
+    listed_text = run("alerts", "rules", "list").out
+    assert "error_rate 5%, burn_rate 99.9%" in listed_text
+    assert "queue ingest 200, queue deliveries 500, 3 more" in listed_text
+    assert "as it was at first" in run("alerts", "rules", "delete", "builtin/disk").err
     assert run("alerts", "rules", "enable", "shop/checkout-errors").code == 0
     assert run("alerts", "rules", "delete", "shop/checkout-errors").code == 0
 
@@ -109,6 +117,14 @@ def test_rules(run: Run, tmp_path: Path) -> None:
         ("name: x", "when: has 0 triggers"),
         ("[]", "a mapping is expected"),
         ("name: x\nwhen: [{kind: disk, threshold: 7}]", "when[0].threshold: is 7; it must be 0.0001 to 1"),
+        (
+            "name: x\nwhen: [{kind: error_rate, threshold: 0.1, severity: high}]",
+            "when[0].severity: is not looked at by error_rate, which has threshold, window, min_calls",
+        ),
+        (
+            "name: x y\nwhen: [{kind: breaker, of: [a]}]",
+            "rule x y cannot be stored: 2 mistakes\n  name: 'x y' is not a name",
+        ),
     ],
 )
 def test_mistakes_in_files(run: Run, tmp_path: Path, text: str, says: str) -> None:
@@ -118,6 +134,15 @@ def test_mistakes_in_files(run: Run, tmp_path: Path, text: str, says: str) -> No
     ran = run("alerts", "rules", "apply", str(file))
     assert ran.code == 1
     assert says in ran.err
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "host/path", "https://", "https://host:port/"])
+def test_an_address_that_is_none(run: Run, tmp_path: Path, url: str) -> None:
+    """It is refused when the channel is set, not when the first alert is to be told."""
+    file = tmp_path / "channel.yaml"
+    file.write_text(f"name: hook\nwebhook: {{url: '{url}', secret: a-secret-of-some-length}}\n")
+    ran = run("alerts", "channels", "apply", str(file))
+    assert (ran.code, "webhook.url: is no address such as https://host/path" in ran.err) == (1, True)
 
 
 def applied(run: Run, tmp_path: Path, hook: Hook) -> Ran:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
 from seawall.cli.shapes import Shape, time, word
 from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import event_pb2
@@ -100,3 +103,30 @@ def silence(item: pb.Silence) -> Shape:
         "reason": item.reason,
         "active": item.active,
     }
+
+
+MAX_TRIGGERS: Final = 2
+
+
+def triggers(when: Sequence[Mapping[str, Any]]) -> str:
+    """Return the triggers of a rule in a few words: what is watched, and from when on it holds."""
+    found = [_trigger(one) for one in when]
+    more = [f"{len(found) - MAX_TRIGGERS} more"] if len(found) > MAX_TRIGGERS else []
+    return ", ".join([*found[:MAX_TRIGGERS], *more])
+
+
+def _trigger(one: Mapping[str, Any]) -> str:
+    kind = str(one["kind"])
+    of = "/".join(one.get("of", ()))
+    threshold = float(one.get("threshold", 0))
+    if kind in ("error_rate", "recovery_failure_rate", "disk"):
+        value = f"{threshold * 100:g}%"
+    elif kind in ("event_count", "queue"):
+        value = f"{threshold:g}"
+    elif kind == "burn_rate":
+        value = f"{float(one.get('objective', 0)) * 100:g}%"
+    elif kind == "absence":
+        value = str(one.get("window", ""))
+    else:
+        value = str(one.get("severity", "")) if kind == "event" else ""
+    return " ".join(part for part in (kind, of, value) if part)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
+from urllib.parse import urlsplit
 
 from seawall_control.domain import filters
 from seawall_control.domain.alerts.channels import Channel, ChannelKind, SmtpSecurity
-from seawall_control.domain.alerts.rules import SUBJECTS_OF, Filters, Rule, Trigger, TriggerKind
+from seawall_control.domain.alerts.rules import SUBJECTS_OF, USED_BY, Filters, Rule, Trigger, TriggerKind
 from seawall_control.domain.alerts.silences import Silence
 from seawall_control.domain.errors import FieldProblem, InvalidFilter
 from seawall_control.domain.events import MICROS
@@ -27,6 +28,18 @@ _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ADDRESS: Final = re.compile(r"[^\s@<>\"',;:\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}")
 _RATES: Final = (TriggerKind.ERROR_RATE, TriggerKind.RECOVERY_FAILURE_RATE, TriggerKind.DISK)
 _COUNTS: Final = (TriggerKind.EVENT_COUNT, TriggerKind.QUEUE)
+
+_PLAIN: Final = Trigger(kind=TriggerKind.STORE)
+_SETTINGS: Final = (
+    ("threshold", "threshold"),
+    ("window", "window_s"),
+    ("min_calls", "min_calls"),
+    ("severity", "severity"),
+    ("of", "of"),
+    ("objective", "objective"),
+    ("windows", "windows"),
+)
+"""Settings of triggers, as operators write them, and where they are."""
 
 Say = Callable[[str, str], None]
 
@@ -96,6 +109,12 @@ def _filters(say: Say, wanted: Filters) -> None:
 
 def _trigger(say: Say, field: str, trigger: Trigger) -> None:
     kind = trigger.kind
+    used = USED_BY[kind]
+    for name, attribute in _SETTINGS:
+        if name not in used and getattr(trigger, attribute) != getattr(_PLAIN, attribute):
+            say(
+                f"{field}.{name}", f"is not looked at by {kind}, which has {', '.join(used) or 'no settings'}"
+            )
     if kind in _RATES:
         _range(say, f"{field}.threshold", trigger.threshold, 0.0001, 1)
     elif kind in _COUNTS:
@@ -176,6 +195,18 @@ def _email(say: Say, channel: Channel) -> None:
 def _url(say: Say, channel: Channel) -> None:
     if not channel.url or len(channel.url) > 2048:
         say(f"{channel.kind}.url", "must be set, with at most 2048 characters")
+        return
+    try:
+        parts = urlsplit(channel.url)
+        wanted = channel.kind is ChannelKind.APPRISE or parts.scheme in ("https", "http")
+        found = bool(parts.scheme and (parts.hostname or channel.kind is ChannelKind.APPRISE)) and wanted
+        _ = parts.port
+    except ValueError:
+        found = False
+    if not found:
+        # The address of Slack is a password: it is not repeated.
+        example = "mailto://..." if channel.kind is ChannelKind.APPRISE else "https://host/path"
+        say(f"{channel.kind}.url", f"is no address such as {example}")
 
 
 def _webhook(say: Say, channel: Channel) -> None:

@@ -65,6 +65,22 @@ SUBJECTS_OF: Final = {
 """What `Trigger.of` may name."""
 
 
+USED_BY: Final = {
+    TriggerKind.ERROR_RATE: ("threshold", "window", "min_calls"),
+    TriggerKind.BURN_RATE: ("objective", "windows", "min_calls"),
+    TriggerKind.EVENT_COUNT: ("threshold", "window"),
+    TriggerKind.RECOVERY_FAILURE_RATE: ("threshold", "window", "min_calls"),
+    TriggerKind.EVENT: ("severity", "window"),
+    TriggerKind.BREAKER: (),
+    TriggerKind.GROUP: ("of", "window"),
+    TriggerKind.ABSENCE: ("of", "window"),
+    TriggerKind.DISK: ("threshold",),
+    TriggerKind.QUEUE: ("of", "threshold", "window"),
+    TriggerKind.STORE: (),
+}
+"""The settings of a trigger that its kind looks at, as operators write them."""
+
+
 @dataclass(frozen=True, slots=True)
 class BurnWindow:
     """A pair of windows: the long one shows that it matters, the short one that it is still so."""

@@ -65,9 +65,11 @@ def _expected(etag: str) -> int | None:
 
 
 def _refuse(what: str, problems: Sequence[FieldProblem]) -> None:
-    if problems:
-        lines = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
-        raise InvalidRequest(f"{what} cannot be stored: {lines}", tuple(problems[:100]))
+    if not problems:
+        return
+    first = problems[0]
+    said = f"{first.field}: {first.message}" if len(problems) == 1 else f"{len(problems)} mistakes"
+    raise InvalidRequest(f"{what} cannot be stored: {said}", tuple(problems[:100]))
 
 
 class AlertAdministration:

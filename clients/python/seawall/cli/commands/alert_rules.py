@@ -51,7 +51,7 @@ def list_(target: str, output: str) -> None:
             rule.name,
             render.Cell("off", "yellow") if rule.disabled else "on",
             render.severity(alert_shapes.severity(rule.severity)),
-            ", ".join(trigger["kind"] for trigger in _plain(rule).get("when", [])),
+            alert_shapes.triggers(_plain(rule).get("when", [])),
             ", ".join(rule.channels) or "all",
             "changed" if rule.changed else "built in" if rule.builtin else f"version {rule.etag}",
         ]
@@ -111,7 +111,7 @@ def delete(name: str, target: str) -> None:
 
     request = pb.DeleteAlertRuleRequest(name=name, actor=author())
     send(target, "DeleteAlertRule", request, pb.DeleteAlertRuleResponse)
-    say(f"{name} is deleted.")
+    say(f"{name} is as it was at first." if name.startswith("builtin/") else f"{name} is deleted.")
 
 
 def _switch(target: str, name: str, *, disabled: bool) -> None:
