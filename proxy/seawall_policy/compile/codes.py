@@ -90,6 +90,7 @@ WAITS_OUTLAST_CALL: Final = "SW0535"
 ADAPTIVE_WITHOUT_QUEUE: Final = "SW0536"
 CRITICALITY_UNUSED: Final = "SW0537"
 BURST_TOO_SMALL: Final = "SW0538"
+READ_ON_THE_WAY: Final = "SW0539"
 MIRROR_TO_SELF: Final = "SW0541"
 FALLBACK_PAST_BREAKER: Final = "SW0542"
 FALLBACK_UNREACHED: Final = "SW0543"
@@ -319,6 +320,10 @@ MEANINGS: Final[dict[str, tuple[str, str]]] = {
     UNVERIFIED: (
         "Certificates are not verified",
         "TLS without verification hides calls from onlookers, and protects them from nobody else.",
+    ),
+    READ_ON_THE_WAY: (
+        "A secret travels in plaintext",
+        "Whoever is on the way to a port that other machines can reach reads the secret of `token_file`.",
     ),
     ANYONE_IS_TRUSTED: (
         "Anyone may name the client",

@@ -20,6 +20,7 @@ from seawall_policy import fieldpath
 from seawall_policy.compile import codes
 from seawall_policy.compile.access_log import read_access_log
 from seawall_policy.compile.addresses import address_mistake
+from seawall_policy.compile.admin import read_admin
 from seawall_policy.compile.breakers import lint_breaker_scopes, read_breaker
 from seawall_policy.compile.classifying import read_classifier
 from seawall_policy.compile.clusters import check_name, read_clusters
@@ -48,9 +49,6 @@ from seawall_policy.suggest import quoted
 VERSION: Final = "v1"
 
 MAX_POLICIES: Final = 2_000
-
-MAX_METHODS: Final = 10_000
-"""Methods that statistics may learn."""
 
 BOOTSTRAP_FIELDS: Final = (
     "listeners",
@@ -141,14 +139,7 @@ def _check_top(top: Scope, document: policy_pb2.PolicyDocument) -> None:
             "file must be whole",
         )
     if document.HasField("admin"):
-        learned = document.admin.max_methods if document.admin.HasField("max_methods") else None
-        (top / "admin" / "max_methods").integer(learned, 0, MAX_METHODS, 500)
-        address = document.admin.address
-        mistake = address_mistake(address, lowest_port=0, unix=True) if address else ""
-        if mistake:
-            (top / "admin" / "address").error(
-                codes.BAD_ADDRESS, f"{quoted(document.admin.address)} {mistake}"
-            )
+        read_admin(top / "admin", document.admin)
     check_word(top / "zone", document.zone, "zone")
     if document.HasField("control"):
         _check_control(top / "control", document.control)

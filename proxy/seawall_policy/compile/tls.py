@@ -22,7 +22,7 @@ MAX_NAMES: Final = 100
 
 def read_listener_tls(scope: Scope, tls: policy_pb2.ListenerTls) -> ServerTls:
     """Return the TLS settings of a listener."""
-    _check_pair(scope, tls.cert_file, tls.key_file, needed=True)
+    check_pair(scope, tls.cert_file, tls.key_file, needed=True)
     certificates = [ServerCertificate(tls.cert_file, tls.key_file, ())]
     if len(tls.certificates) > MAX_CERTIFICATES:
         (scope / "certificates").error(
@@ -32,7 +32,7 @@ def read_listener_tls(scope: Scope, tls: policy_pb2.ListenerTls) -> ServerTls:
     owners: dict[str, int] = {}
     for index, entry in enumerate(tls.certificates[:MAX_CERTIFICATES]):
         place = (scope / "certificates").at(index)
-        _check_pair(place, entry.cert_file, entry.key_file, needed=True)
+        check_pair(place, entry.cert_file, entry.key_file, needed=True)
         names = _read_names(place / "server_names", entry, owners, index)
         certificates.append(ServerCertificate(entry.cert_file, entry.key_file, names))
     limit = (scope / "handshake_timeout").duration(
@@ -64,7 +64,7 @@ def _read_names(
 
 def read_cluster_tls(scope: Scope, tls: policy_pb2.ClusterTls, host: str) -> ClientTls:
     """Return the TLS settings of a cluster; `host` is the name to expect when the settings name none."""
-    _check_pair(scope, tls.cert_file, tls.key_file, needed=False)
+    check_pair(scope, tls.cert_file, tls.key_file, needed=False)
     if tls.server_name:
         mistake = host_mistake(tls.server_name)
         if mistake:
@@ -95,7 +95,8 @@ def authority_host(authority: str) -> str:
     return authority.partition(":")[0]
 
 
-def _check_pair(scope: Scope, cert_file: str, key_file: str, *, needed: bool) -> None:
+def check_pair(scope: Scope, cert_file: str, key_file: str, *, needed: bool) -> None:
+    """Report a certificate without its key, and the other way round; `needed`: neither may be missing."""
     if not cert_file and (needed or key_file):
         (scope / "cert_file").error(codes.MISSING, "name the certificate; add `cert_file: server.pem`")
     if not key_file and (needed or cert_file):

@@ -13,6 +13,7 @@ import hmac
 import json
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MAX_TOKEN_BYTES: Final = 4096
 MIN_TOKEN_BYTES: Final = 16
 OPEN: Final = frozenset({"/health", "/ready"})
 """Pages that probes ask for, without a secret."""
+HANDSHAKE_LIMIT_S: Final = 10.0
 CLOSE_LIMIT_S: Final = 5.0
 """How long a client gets to read what was written before its connection is cut."""
 
@@ -70,12 +72,20 @@ def text_page(text: str, content_type: str = "text/plain; charset=utf-8") -> Pag
 class AdminHttp:
     """Serves pages by path."""
 
-    def __init__(self, pages: Mapping[str, PageMaker], token_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        pages: Mapping[str, PageMaker],
+        token_file: Path | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """With a `token_file`, pages but those of `OPEN` ask for the secret in it."""
         self.address: str = ""
         """Where it listens, once it does."""
         self._pages: Mapping[str, PageMaker] = pages
         self._token_file: Path | None = token_file
+        self._tls: dict[str, Any] = {}
+        if tls is not None:
+            self._tls = {"ssl": tls, "ssl_handshake_timeout": HANDSHAKE_LIMIT_S}
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._all_gone: asyncio.Event = asyncio.Event()
@@ -83,7 +93,7 @@ class AdminHttp:
     async def start(self, host: str, port: int) -> None:
         """Listen; raises OSError when the address cannot be had."""
         loop = asyncio.get_running_loop()
-        self._serve(await loop.create_server(lambda: _Connection(self), host, port))
+        self._serve(await loop.create_server(lambda: _Connection(self), host, port, **self._tls))
 
     async def start_on(self, sock: socket.socket) -> None:
         """Listen on a socket that is bound already; it is closed with the server."""
@@ -93,7 +103,7 @@ class AdminHttp:
             keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
             self._serve(await loop.create_unix_server(lambda: _Connection(self), sock=sock, **keep))
         else:
-            self._serve(await loop.create_server(lambda: _Connection(self), sock=sock))
+            self._serve(await loop.create_server(lambda: _Connection(self), sock=sock, **self._tls))
 
     def _serve(self, server: asyncio.Server) -> None:
         self._server = server

@@ -31,6 +31,7 @@ from seawall_policy.compile.process import worker_count
 from seawall_policy.transport import unix_path
 from seawall_proxy.config import LintReport
 from seawall_proxy.runtime.admin_http import AdminHttp
+from seawall_proxy.runtime.admin_tls import AdminTls, admin_tls
 from seawall_proxy.runtime.breaker_file import BreakerKeeper
 from seawall_proxy.runtime.following import FollowedFile, read_at_start
 from seawall_proxy.runtime.handover import Predecessor, Successor
@@ -45,6 +46,7 @@ from seawall_proxy.runtime.planes import cores, make_plane
 from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD
 from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
 from seawall_proxy.runtime.sockets import Place, bind, bind_one
+from seawall_proxy.runtime.tls import TlsMistake
 from seawall_proxy.runtime.unix_sockets import file_identity, unlink_unix
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
@@ -101,9 +103,15 @@ class ProxyServer:
         self.breakers: BreakerKeeper = BreakerKeeper(self.state_dir)
         self.plane.keep_breakers(self.breakers)
         self.places: list[Place] = []
+        folder = settings.config_path.parent
+        try:
+            self.admin_tls: AdminTls | None = admin_tls(bootstrap.admin, folder)
+        except TlsMistake as mistake:
+            raise StartFailed(f"admin.tls: {mistake}") from mistake
         self.admin: AdminHttp = AdminHttp(
             make_pages(self),
-            settings.config_path.parent / bootstrap.admin.token_file if bootstrap.admin.token_file else None,
+            folder / bootstrap.admin.token_file if bootstrap.admin.token_file else None,
+            None if self.admin_tls is None else self.admin_tls.context,
         )
         self.last_good: LastGood = LastGood(self.state_dir)
         self.link: ControlLink | None = self._make_link() if self.control_target else None
@@ -307,6 +315,8 @@ class ProxyServer:
         self._spawn(self.pump.run())
         self._spawn(self.breakers.run())
         self._spawn(self.file.run(lambda why: self._spawn(self.file.reload(why))))
+        if self.admin_tls is not None:
+            self._spawn(self.admin_tls.run())
         if self.link is not None:
             self._link_task = self.loop.create_task(self.link.run())
             self._track(self._link_task)

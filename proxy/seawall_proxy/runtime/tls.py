@@ -52,14 +52,14 @@ class TlsContext:
     certificates: tuple[OwnCertificate, ...]
 
 
-def server_context(tls: ServerTls, folder: Path) -> TlsContext:
+def server_context(tls: ServerTls, folder: Path, alpn: str = ALPN) -> TlsContext:
     """Make the context of a listener; file names are relative to `folder`. Raises TlsMistake."""
     used: list[OwnCertificate] = []
     contexts: list[ssl.SSLContext] = []
     by_name: dict[str, ssl.SSLContext] = {}
     for entry in tls.certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        _harden(context)
+        _harden(context, alpn)
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
         if tls.client_ca_file:
             _trust(context, folder / tls.client_ca_file)
@@ -102,11 +102,11 @@ def client_files(tls: ClientTls, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in (tls.ca_file, tls.cert_file, tls.key_file) if name)
 
 
-def _harden(context: ssl.SSLContext) -> None:
+def _harden(context: ssl.SSLContext, alpn: str = ALPN) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers(CIPHERS)
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([alpn])
 
 
 def _load_pair(context: ssl.SSLContext, cert: Path, key: Path) -> OwnCertificate:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.client import HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from seawall.v1 import policy_pb2
 from seawall_proxy.runtime import admin_http
 from seawall_proxy.runtime.admin_http import MAX_CONNECTIONS, AdminHttp, json_page, text_page
+from seawall_proxy.runtime.admin_tls import AdminTls
+from seawall_proxy.runtime.tls import TlsMistake
+from tests.kit.certificates import Authority, Pair
 
 pytestmark = pytest.mark.integration
 
@@ -176,3 +183,68 @@ def test_with_a_token_file_pages_ask_for_its_secret(tmp_path: Path) -> None:
     assert status(b"/status", b"bearer " + secret) == 200
     path.write_bytes(secret[::-1])
     assert status(b"/status", b"Bearer " + secret) == 401
+
+
+# ------------------------------------------------------------------------------------------------------- TLS
+
+
+def https(admin: AdminHttp, ca: Path, pair: Pair | None = None) -> tuple[int, bytes]:
+    """Ask for a page over TLS; return status, and the certificate that was shown."""
+    context = ssl.create_default_context(cafile=str(ca))
+    if pair is not None:
+        context.load_cert_chain(pair.cert, pair.key)
+    context.check_hostname = False
+    port = int(admin.address.rpartition(":")[2])
+    connection = HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    try:
+        connection.request("GET", "/health")
+        sock: Any = connection.sock
+        shown: bytes = sock.getpeercert(binary_form=True)
+        return connection.getresponse().status, shown
+    finally:
+        connection.close()
+
+
+async def test_pages_over_tls_follow_their_certificate(tmp_path: Path) -> None:
+    """Plaintext gets nothing; a new certificate is shown to new connections, a broken one is not taken."""
+    authority = Authority(tmp_path)
+    pair = authority.issue("admin")
+    tls = AdminTls(policy_pb2.AdminTls(cert_file=str(pair.cert), key_file=str(pair.key)), tmp_path)
+    admin = AdminHttp({"/health": lambda: json_page({"status": "healthy"})}, tls=tls.context)
+    await admin.start("127.0.0.1", 0)
+    following = asyncio.get_running_loop().create_task(tls.run())
+    try:
+        status, first = await asyncio.to_thread(https, admin, authority.path)
+        assert status == 200
+        assert b"200" not in await ask(admin, get("/health"))
+        pair.cert.write_text("broken")
+        await asyncio.sleep(2.5)
+        assert (await asyncio.to_thread(https, admin, authority.path))[1] == first
+        renewed = authority.issue("renewed")
+        pair.replace_by(renewed)
+        async with asyncio.timeout(10):
+            while (await asyncio.to_thread(https, admin, authority.path))[1] == first:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+    finally:
+        following.cancel()
+        await admin.stop()
+
+
+async def test_pages_for_those_with_a_certificate(tmp_path: Path) -> None:
+    """Others do not get as far as HTTP; files that cannot be used are said at the start."""
+    authority = Authority(tmp_path)
+    pair, client = authority.issue("admin"), authority.issue("client")
+    wanted = policy_pb2.AdminTls(
+        cert_file=pair.cert.name, key_file=pair.key.name, client_ca_file=authority.path.name
+    )
+    tls = AdminTls(wanted, tmp_path)
+    admin = AdminHttp({"/health": lambda: json_page({})}, tls=tls.context)
+    await admin.start("127.0.0.1", 0)
+    try:
+        assert (await asyncio.to_thread(https, admin, authority.path, client))[0] == 200
+        with pytest.raises((OSError, ssl.SSLError)):
+            await asyncio.to_thread(https, admin, authority.path)
+    finally:
+        await admin.stop()
+    with pytest.raises(TlsMistake, match=r"missing\.pem cannot be read"):
+        AdminTls(policy_pb2.AdminTls(cert_file="missing.pem", key_file="x.key"), tmp_path)

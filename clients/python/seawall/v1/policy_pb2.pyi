@@ -464,14 +464,26 @@ class Overload(_message.Message):
     def __init__(self, memory_limit: _Optional[str] = ..., memory_shed: _Optional[float] = ..., memory_refuse: _Optional[float] = ..., event_loop_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., descriptors: _Optional[float] = ...) -> None: ...
 
 class Admin(_message.Message):
-    __slots__ = ("address", "max_methods", "token_file")
+    __slots__ = ("address", "max_methods", "token_file", "tls")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     MAX_METHODS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
     address: str
     max_methods: int
     token_file: str
-    def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ..., token_file: _Optional[str] = ...) -> None: ...
+    tls: AdminTls
+    def __init__(self, address: _Optional[str] = ..., max_methods: _Optional[int] = ..., token_file: _Optional[str] = ..., tls: _Optional[_Union[AdminTls, _Mapping]] = ...) -> None: ...
+
+class AdminTls(_message.Message):
+    __slots__ = ("cert_file", "key_file", "client_ca_file")
+    CERT_FILE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_CA_FILE_FIELD_NUMBER: _ClassVar[int]
+    cert_file: str
+    key_file: str
+    client_ca_file: str
+    def __init__(self, cert_file: _Optional[str] = ..., key_file: _Optional[str] = ..., client_ca_file: _Optional[str] = ...) -> None: ...
 
 class Cluster(_message.Message):
     __slots__ = ("name", "endpoints", "balance", "max_in_flight", "connect_timeout", "authority", "tls", "target", "health_check", "slow_start", "panic_threshold", "hash", "dns", "connection", "outlier", "max_in_flight_per_endpoint")
