@@ -32,6 +32,8 @@ Rules that hold for every command:
   by colour alone.
 - Nothing asks a question unless stdin is a terminal.
 - Lengths of time are spelled `500ms`, `10s`, `1m30s`; a bare number is seconds.
+- Shells complete commands and options after `eval "$(_SEAWALL_COMPLETE=bash_source seawall)"`, or with
+  `zsh_source` or `fish_source`; put it where the shell starts.
 
 | exit code | meaning |
 |---|---|

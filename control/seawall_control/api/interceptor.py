@@ -16,6 +16,7 @@ from seawall_control.api.errors import DETAILS_KEY, Context, abort
 from seawall_control.api.gate import Gate, Presented
 from seawall_control.api.roles import OPEN
 from seawall_control.domain.access import MethodAccess
+from seawall_control.domain.errors import InvalidRequest
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Context], Any]
@@ -81,6 +82,33 @@ class _Recorded:
         await self._context.abort(code, details, trailing_metadata)
 
 
+def _raising(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Return a deserialiser that says as we do what bytes it cannot read: of a stream, to the servicer."""
+
+    def reading(raw: bytes) -> Any:
+        try:
+            return read(raw)
+        except DecodeError as error:
+            raise InvalidRequest(f"the message cannot be read: {error}") from None
+
+    return reading
+
+
+def _kept(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Return a deserialiser that gives such bytes to the handler as the error that they are: gRPC reads a
+    single message before anybody has asked who calls, would say UNKNOWN, and writes a traceback into the log.
+    """
+    raising = _raising(read)
+
+    def reading(raw: bytes) -> Any:
+        try:
+            return raising(raw)
+        except InvalidRequest as error:
+            return error
+
+    return reading
+
+
 class AccessInterceptor(grpc.aio.ServerInterceptor):
     """Admits or refuses each call before its servicer sees anything of it."""
 
@@ -104,8 +132,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         method: str = handler_call_details.method
         if handler is None or method in OPEN:
             return cast("Handler | None", handler)
+        read = handler.request_deserializer
         codecs = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _raising(read) if handler.request_streaming else _kept(read),
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary is not None:
@@ -156,6 +185,12 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         assert access is not None
         if isinstance(request, Message):
             call.asked(request)
+        elif isinstance(request, InvalidRequest):
+            unreadable = request
+
+            async def work(shown: Context) -> None:
+                await abort(shown, unreadable)
+
         with serving(call):
             run = self._run(call, context, work)
             return await (self._gate.carried_out(run) if ends_once and access.changes else run)

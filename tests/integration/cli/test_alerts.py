@@ -228,3 +228,11 @@ def test_thresholds(run: Run) -> None:
     }  # fmt: skip
     changed = run("alerts", "thresholds", "--error-rate", "0.3", "-o", "json").json()
     assert (changed["error_rate"], changed["specific_error_count"]) == (0.3, 20)
+
+
+def test_lists_say_that_they_are_empty_and_name_a_trigger_once(run: Run) -> None:
+    """A head without a row looked as if something was missing; five triggers of a kind were five words."""
+    ran = run("alerts", "deliveries", "--failed")
+    assert (ran.code, ran.out.strip(), ran.err.strip()) == (0, "", "No deliveries.")
+    (queue,) = [line for line in run("alerts", "rules", "list").out.splitlines() if "builtin/queue" in line]
+    assert queue.count("queue, queue") == 0

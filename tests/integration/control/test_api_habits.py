@@ -24,6 +24,7 @@ WHOLE = {
     "ListChannels",
     "ListHealingActions",
     "ListKeys",
+    "ListProposals",
     "ListRecommendations",
     "ListRunbooks",
     "ListSilences",

@@ -237,10 +237,16 @@ def deliveries(
     emit(
         output,
         {"deliveries": [alert_shapes.delivery(item) for item in found]},
-        lambda: render.table(
-            ["DELIVERY", "STATE", "AGO", "CHANNEL", "NEWS", "TRIES", "TEXT"], rows, right="AGO TRIES"
-        ),
+        lambda: _deliveries(rows),
     )
+
+
+def _deliveries(rows: list[list[str | render.Cell]]) -> str:
+    if not rows:
+        say("No deliveries.")
+        return ""
+    head = ["DELIVERY", "STATE", "AGO", "CHANNEL", "NEWS", "TRIES", "TEXT"]
+    return render.table(head, rows, right="AGO TRIES")
 
 
 @alerts.command()
