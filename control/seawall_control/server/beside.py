@@ -25,6 +25,7 @@ def loops(uses: Services) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         "alert-deliveries": uses.alerting.deliverer.run,
         "alert-rules": uses.alerting.evaluator.run,
         "machine": uses.machine.run,
+        "filling": uses.filling.run,
         "runs": lambda: uses.runs.run(uses.leads),
         **uses.access.loops(),
     }

@@ -10,7 +10,8 @@ from seawall_control.domain.flood import Gates, Pressure
 from seawall_control.domain.rollout import codec as rollout_codec
 from seawall_control.server.settings import ControlSettings, version
 from seawall_control.services.alerting.parts import Alerting, AlertSettings
-from seawall_control.services.analysis.assembly import analysis_service
+from seawall_control.services.analysis.assembly import analysis_service, queues_of
+from seawall_control.services.analysis.filling import Filling
 from seawall_control.services.analysis.recovery import RecoveryReports
 from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
@@ -104,6 +105,7 @@ class Services:
         )
         self.groups = GroupService(store, clock)
         self.archives = Archives(settings.data_dir / "archives", store, clock)
+        self.filling = Filling(self.machine, self.fleet, clock, queues_of(store, self.alerting.deliverer))
         self.analysis = analysis_service(
             store,
             self.events,
@@ -111,7 +113,7 @@ class Services:
             self.policies,
             clock,
             self.alerting.administration,
-            machine=self.machine,
+            filling=self.filling,
         )
         self.healing = healing_service(
             store,

@@ -74,6 +74,8 @@ class StoreReport:
     commits: int = 0
     commit_seconds: float = 0.0
     queued: int = 0
+    queue_limit: int = 0
+    """Changes that may wait; more callers wait for room. 0 where nothing waits."""
 
 
 class PolicyStore(Protocol):

@@ -13,6 +13,7 @@ def spool_message(spool: SpoolStatus | None, problem: str, now_s: float) -> flee
     message = fleet_pb2.SpoolStatus(
         depth=spool.depth,
         bytes=spool.bytes,
+        max_bytes=spool.max_bytes,
         dropped={reason: count for reason, count in spool.dropped.items() if count},
         degraded=spool.degraded,
         problem=problem,

@@ -186,6 +186,7 @@ class Spool:
             sync_errors=self._sync_errors,
             write_errors=self._write_errors,
             degraded=self._degraded,
+            max_bytes=self._limits.max_bytes,
         )
 
     # ------------------------------------------------------------------------------------------------ writing

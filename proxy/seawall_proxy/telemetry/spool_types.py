@@ -81,6 +81,8 @@ class SpoolStatus:
     sync_errors: int
     write_errors: int
     degraded: bool
+    max_bytes: int = 0
+    """Size from which the oldest are dropped."""
 
     @property
     def depth(self) -> int:

@@ -203,7 +203,9 @@ def test_analysis(run: Run, seawall: Seawall) -> None:
     assert (found["bucket_s"], len(found["trend"])) == (60.0, 60)
     assert good(run("analysis", "trend", "-o", "json")).json()["series"][0]["events"] == [0] * 60
     forecast = good(run("analysis", "forecast", "-o", "json")).json()
-    assert [one["resource"] for one in forecast["exhaustions"]] == ["disk", "memory", "open_files"]
+    assert [one["resource"] for one in forecast["exhaustions"]] == [
+        *("disk", "memory", "open_files", "deliveries", "store_queue")
+    ]
     assert "not growing steadily" in good(run("analysis", "forecast")).out
     recovered = good(run("analysis", "recovery", "-o", "json")).json()
     assert [one["mechanism"] for one in recovered["mechanisms"]] == [

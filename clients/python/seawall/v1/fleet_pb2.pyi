@@ -204,7 +204,7 @@ class StatsReport(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_stats_pb2.RouteCounters, _Mapping]]] = ..., breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[EndpointStatus, _Mapping]]] = ..., clusters: _Optional[_Iterable[_Union[_stats_pb2.ClusterCounters, _Mapping]]] = ..., spool: _Optional[_Union[SpoolStatus, _Mapping]] = ..., methods: _Optional[_Iterable[_Union[_stats_pb2.MethodCounters, _Mapping]]] = ...) -> None: ...
 
 class SpoolStatus(_message.Message):
-    __slots__ = ("depth", "bytes", "oldest_age", "dropped", "degraded", "problem")
+    __slots__ = ("depth", "bytes", "oldest_age", "dropped", "degraded", "problem", "max_bytes")
     class DroppedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -218,13 +218,15 @@ class SpoolStatus(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     depth: int
     bytes: int
     oldest_age: _duration_pb2.Duration
     dropped: _containers.ScalarMap[str, int]
     degraded: bool
     problem: str
-    def __init__(self, depth: _Optional[int] = ..., bytes: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., degraded: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+    max_bytes: int
+    def __init__(self, depth: _Optional[int] = ..., bytes: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., degraded: _Optional[bool] = ..., problem: _Optional[str] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class EndpointStatus(_message.Message):
     __slots__ = ("cluster", "address", "state", "in_flight", "last_error", "health", "zone", "priority", "weight", "latency", "outlier", "outlier_reason")

@@ -10,23 +10,22 @@ from typing import Final, Protocol
 
 from seawall.v1 import stats_pb2
 from seawall_control.domain.analysis.detectors import Anomaly, Material, RouteCalls, anomalies
-from seawall_control.domain.analysis.forecast import Forecast, time_to_reach
+from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import MICROS, Category, EventKind, Severity
-from seawall_control.domain.machine import fills
 from seawall_control.domain.records import Put
 from seawall_control.domain.rollups import OTHER
 from seawall_control.domain.statistics import Counters
 from seawall_control.services.analysis.counting import counted
+from seawall_control.services.analysis.filling import Exhaustion, Filling, budgets
 from seawall_control.services.analysis.models import Models
-from seawall_control.services.analysis.recommending import DEFAULT_SET, HOUR_S, MONTH_S, Recommender
+from seawall_control.services.analysis.recommending import CALLS_S, DEFAULT_SET, HOUR_S, MONTH_S, Recommender
 from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
-from seawall_control.services.machine import Machine
 from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
 
@@ -72,17 +71,6 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhaustion:
-    """When something is used up if it goes on as it did."""
-
-    resource: str
-    used: float
-    """Share, 0 to 1."""
-    in_s: float | None
-    """Seconds from now; None when it does not grow."""
-
-
-@dataclass(frozen=True, slots=True)
 class Foretold:
     """What comes next."""
 
@@ -101,6 +89,10 @@ class SharedThresholds(Protocol):
 
     async def write(self, values: Mapping[str, float]) -> None:
         """Change those that are given."""
+        ...
+
+    async def objective(self) -> float | None:
+        """Return the share of calls that must succeed; None where no rule says so."""
         ...
 
 
@@ -126,7 +118,7 @@ class AnalysisService:
         clock: Clock,
         shared: SharedThresholds,
         *,
-        machine: Machine,
+        filling: Filling,
         models: Models | None = None,
     ) -> None:
         """`shared` are the numbers that are those of the built-in alert rules, too."""
@@ -135,7 +127,7 @@ class AnalysisService:
         self._fleet = fleet
         self._policies = policies
         self._clock = clock
-        self._machine = machine
+        self._filling = filling
         self.recommender = Recommender(store, fleet, policies, clock)
         self._shared = shared
         self._models = models or Models()
@@ -295,8 +287,12 @@ class AnalysisService:
             window,
             self._models.name,
             found,
-            [
-                Exhaustion(fill.resource, fill.used, time_to_reach(fill.shares, 1.0))
-                for fill in fills(self._machine.samples)
-            ],
+            [*self._filling.exhaustions(), *await self._budgets()],
         )
+
+    async def _budgets(self) -> Sequence[Exhaustion]:
+        objective = await self._shared.objective()
+        if objective is None:
+            return ()
+        calls = self.recommender.calls()
+        return budgets(calls, objective=objective, window_s=CALLS_S)

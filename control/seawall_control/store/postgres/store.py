@@ -10,6 +10,7 @@ from typing import Final
 
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
+from seawall_control.store.group_commit import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.postgres.checking import check_database
 from seawall_control.store.postgres.events import PostgresEvents
@@ -97,6 +98,7 @@ class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, Postgre
             commits=self._writer.commits,
             commit_seconds=self._writer.commit_seconds,
             queued=self._writer.queued,
+            queue_limit=MAX_QUEUED,
         )
 
     async def findings(self) -> Sequence[str]:

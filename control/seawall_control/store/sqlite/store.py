@@ -11,6 +11,7 @@ from pathlib import Path
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
+from seawall_control.store.group_commit import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.checking import check_file
@@ -105,6 +106,7 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
             commits=self._writer.commits,
             commit_seconds=self._writer.commit_seconds,
             queued=self._writer.queued,
+            queue_limit=MAX_QUEUED,
         )
 
     async def findings(self) -> Sequence[str]:

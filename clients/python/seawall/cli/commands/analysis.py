@@ -166,7 +166,7 @@ def trend(window: float | None, by: str, route: str, target: str, output: str) -
 @control_option
 @output_option
 def forecast(window: float | None, route: str, ahead: int, target: str, output: str) -> None:
-    """Say how many events are to be expected, and when disk, memory or open files are used up."""
+    """Say how many events are to be expected, and when disk, memory, spools or budgets are used up."""
     from seawall.cli import analysis_shapes
     from seawall.v1 import admin_analysis_pb2 as pb
 
@@ -184,10 +184,11 @@ def forecast(window: float | None, route: str, ahead: int, target: str, output: 
             for p in found.points
         ]
         parts = [render.table(["FROM (UTC)", "EVENTS", "LOW", "HIGH"], rows, right="EVENTS LOW HIGH")]
-        parts += [
-            f"{one.resource.replace('_', ' ')}: {one.used:.1%} used, {_when(one)}"
-            for one in found.exhaustions
+        filling: list[list[str | render.Cell]] = [
+            [one.resource, f"{one.used:.1%}", _when(one)] for one in found.exhaustions
         ]
+        if filling:
+            parts.append(render.table(["RESOURCE", "USED", "IF IT GOES ON LIKE THIS"], filling, right="USED"))
         return "\n\n".join(parts)
 
     emit(output, analysis_shapes.forecast(found), page)
@@ -199,7 +200,7 @@ def _when(one: Exhaustion) -> str:
     at = one.at.ToDatetime(tzinfo=UTC)
     if at - datetime.now(UTC) > timedelta(days=365):
         return "not used up within a year"
-    return f"used up at {at:%Y-%m-%d %H:%M} UTC if it goes on like this"
+    return f"used up at {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _recommended(found: Sequence[Recommendation]) -> str:
