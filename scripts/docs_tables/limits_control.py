@@ -25,6 +25,7 @@ def limits_control() -> str:
     )
     from seawall_control.domain import inheritance as followers
     from seawall_control.domain import operations as fleet_operations
+    from seawall_control.domain.alerts import checking, engine, windows
     from seawall_control.domain.rollout import strategy as rollout_strategy
     from seawall_control.services import (
         audit,
@@ -38,6 +39,7 @@ def limits_control() -> str:
         tail,
     )
     from seawall_control.services import operations as operations_service
+    from seawall_control.services.alerting import continuity, deliverer, signals
     from seawall_control.store import group_commit
     from seawall_control.store.sqlite import readers
     from seawall_policy.compile import layers
@@ -105,6 +107,30 @@ def limits_control() -> str:
             ("fingerprints merged into a group", count(groups.MAX_MEMBERS), "`INVALID_REQUEST`"),
             ("different keys counted in one bucket", count(rollups.MAX_KEYS), "the rest is under `_other`"),
             ("grouping rules", count(grouping.MAX_RULES), "`INVALID_REQUEST`"),
+            ("alert rules", count(checking.MAX_RULES), "`PRECONDITION_FAILED`"),
+            ("alert channels", count(checking.MAX_CHANNELS), "`PRECONDITION_FAILED`"),
+            ("silences in force", count(checking.MAX_SILENCES), "`PRECONDITION_FAILED`"),
+            (
+                "alerts of one rule",
+                count(engine.MAX_ACTIVE_PER_RULE),
+                "further subjects have none; `seawall_control_alert_subjects_left_out_total`",
+            ),
+            (
+                "messages of alerts that wait",
+                count(deliverer.MAX_PENDING),
+                "further ones have failed at once; `RetryDelivery` sends them",
+            ),
+            (
+                "events that wait for alert rules, each second",
+                count(signals.MAX_WAITING),
+                "the oldest are left out; `seawall_control_alert_events_missed_total`",
+            ),
+            ("routes, and kinds of events, that rules count", count(windows.MAX_ROUTES), "the rest is not"),
+            (
+                "events that windows are filled with after a start",
+                count(continuity.MAX_RECALLED),
+                "the newest are taken; alerts of before stay until their window has passed",
+            ),
             ("HTTP body", size(reading.MAX_BODY_BYTES), "413"),
             ("HTTP body of an RPC", size(methods.MAX_BODY_BYTES), "413"),
             ("time for the head of an HTTP request", length(connection.HEAD_LIMIT_S), "closed"),

@@ -81,8 +81,8 @@ class Session:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is we who ended it."""
-        return self._closed.done()
+        """Whether it is we who ended it, or are about to."""
+        return self._closed.done() or self.is_retiring
 
     @property
     def node(self) -> str:

@@ -60,6 +60,7 @@ class Setup:
     workers: str
     drain_grace_s: float
     drain_limit_s: float
+    alert_networks: tuple[str, ...] = ()
 
 
 @click.command(cls=FromEnvironment)
@@ -94,6 +95,13 @@ class Setup:
 )
 @drain_options
 @click.option(
+    "--alert-allow-net",
+    "alert_networks",
+    metavar="CIDR",
+    multiple=True,
+    help="Let alert channels reach this network, such as 127.0.0.0/8, also without TLS; repeatable.",
+)
+@click.option(
     "--log",
     "log_format",
     type=click.Choice(["text", "json"]),
@@ -114,6 +122,7 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
     workers: str,
     drain_grace: float,
     drain_limit: float,
+    alert_networks: tuple[str, ...],
     log_format: str,
 ) -> None:
     """Start a control plane and a proxy, and keep them running until Ctrl-C.
@@ -122,6 +131,9 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
     FILE says;
     `seawall apply FILE` makes it the newest. A part that dies is started again. Ctrl-C and SIGTERM drain the
     proxy first and stop the control plane last; SIGHUP goes to the proxy, SIGUSR2 does nothing.
+
+    Alerts are lines of the log from the start. `seawall alerts channels apply FILE` tells people in other
+    ways, which are kept in the data directory.
 
     Who needs more, such as TLS, PostgreSQL or how long events are kept, starts the two by themselves: see
     `seawall control --help` and `seawall proxy --help`.
@@ -144,6 +156,7 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
         workers=workers,
         drain_grace_s=drain_grace,
         drain_limit_s=drain_limit,
+        alert_networks=alert_networks,
     )
     ctx.exit(asyncio.run(_run(setup, document)))
 
@@ -168,6 +181,7 @@ def control_argv(setup: Setup) -> list[str]:
             "--log",
             setup.log_format,
         ),
+        *(word for network in setup.alert_networks for word in ("--alert-allow-net", network)),
     ]
 
 
@@ -357,6 +371,7 @@ def _banner(setup: Setup, document: PolicyDocument) -> None:
        seawall events tail{flag}
        seawall apply {setup.config}{flag}
        seawall check{_check_flags(setup)}
+       seawall alerts list{flag}
   Ctrl-C stops.
 """
     )
