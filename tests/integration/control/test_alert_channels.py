@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Sequence
@@ -322,3 +323,90 @@ async def test_routing_by_severity(stubs: Stubs) -> None:
         assert [a["severity"] for post in worst.posts for a in post.json()["alerts"]] == ["critical"]
         assert mail.mails[0]["Subject"].startswith("[CRITICAL] A critical event")
         assert mail.mails[1]["Subject"] == "[Seawall] 3 firing"
+
+
+# --------------------------------------------------------------------------------------- what tries to get in
+
+
+def names(*answers: list[str]) -> Guard:
+    """Return a guard of this machine's network with a name that answers otherwise each time."""
+    left = list(answers)
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return left.pop(0)
+
+    return Guard(HERE.allowed, resolve)
+
+
+async def test_a_name_that_flips_is_connected_where_it_was_checked() -> None:
+    """The answer that was checked counts, whatever the name would say a moment later; and what it says the
+    next time is checked anew.
+    """
+    async with WebReceiver() as receiver:
+        guard = names(["127.0.0.1"], ["169.254.169.254"], ["127.0.0.1", "10.0.0.1"])
+        sender = WebhookSender(Poster(guard, PLAIN))
+        channel = replace(HOOK, url=receiver.url.replace("127.0.0.1", "flip.example"))
+        await sender.send(channel, MESSAGE)
+        assert receiver.posts[0].headers["host"] == f"flip.example:{receiver.port}"
+        for _ in range(2):
+            assert (await refusal(sender.send(channel, MESSAGE))).final
+        assert receiver.connections == 1
+
+
+async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look names up itself, and reach what this machine may not."""
+    async with WebReceiver() as receiver, WebReceiver() as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        await WebhookSender(Poster(HERE, PLAIN)).send(replace(HOOK, url=receiver.url), MESSAGE)
+        assert (len(receiver.posts), proxy.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n" + b"x" * 200_000,
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"x" * 65_535,
+    ],
+    ids=["ten gigabytes", "chunks without end"],
+)
+async def test_an_answer_without_end_costs_nothing(answer: bytes) -> None:
+    """Its status is all that is read."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(5):
+        await WebhookSender(Poster(HERE, PLAIN)).send(replace(HOOK, url=f"http://127.0.0.1:{port}/"), MESSAGE)
+    server.close()
+
+
+async def test_a_server_that_drips_is_left(stubs: Stubs) -> None:
+    """An octet now and then is no answer: the message's time is over, and the channel says so."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for octet in b"HTTP/1.1 200 OK\r\n" * 100:
+                writer.write(bytes([octet]))
+                await writer.drain()
+                await asyncio.sleep(0.2)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    channel = pb.Channel(
+        name="slow", webhook=pb.WebhookSettings(url=f"http://127.0.0.1:{port}/", secret="s" * 16)
+    )
+    channel.timeout.FromSeconds(1)
+    await stubs.alerts.CreateChannel(pb.CreateChannelRequest(channel=channel))
+    answer = await stubs.alerts.TestChannel(pb.TestChannelRequest(name="slow"))
+    assert "no answer within 1 s" in answer.error
+    assert answer.took.ToTimedelta().total_seconds() < 3
+    server.close()

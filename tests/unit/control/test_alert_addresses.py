@@ -69,7 +69,8 @@ def test_the_host_header() -> None:
 PRIVATE = (
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254",
     "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.51.100.1",
-    "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1",
+    "192.0.0.9", "192.0.0.192", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1",
+    "255.255.255.255", "::", "::1", "::7f00:1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b::a00:1",
     "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1", "2001::1", "2001:db8::1", "fc00::1", "fd12:3456::1",
     "fe80::1", "fe80::1%1", "fec0::1", "ff02::1", "100::1",
@@ -175,3 +176,25 @@ def test_the_control_planes_own_address() -> None:
         Guard().check_peer("93.184.216.34", "93.184.216.34")
     Guard().check_peer("192.168.1.2", "93.184.216.34")
     Guard(parse_networks(["127.0.0.0/8"])).check_peer("127.0.0.1", "127.0.0.1")
+
+
+INSIDE = (
+    "https://localhost/", "https://LOCALHOST./", "https://127.0.0.1/", "https://127.1.2.3:8443/",
+    "https://[::1]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/",
+    "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[64:ff9b::127.0.0.1]/",
+    "https://[2002:7f00:1::]/", "https://0.0.0.0/", "https://[::]/",
+    "https://169.254.169.254/latest/meta-data/", "https://[fd00:ec2::254]/", "https://[::ffff:a9fe:a9fe]/",
+    "https://[64:ff9b::a9fe:a9fe]/", "https://100.100.100.200/", "https://10.0.0.1/", "https://192.168.0.1/",
+    "https://172.16.0.1/", "https://[fe80::1]/", "https://[fc00::1]/", "https://224.0.0.1/",
+    "https://255.255.255.255/", "https://[ff02::1]/", "https://198.18.0.1/", "https://192.0.0.192/",
+)  # fmt: skip
+"""Good spellings of what no channel may reach: this machine, its network, and clouds' metadata services."""
+
+
+@pytest.mark.parametrize("spelling", INSIDE)
+async def test_spellings_of_what_is_inside(spelling: str) -> None:
+    """They are read, looked up by the machine itself, and refused; nothing is connected to."""
+    url = parse_url(spelling)
+    with pytest.raises(NotSent) as caught:
+        await Guard().addresses(url.host, url.port, ports=WEB_PORTS, is_tls=url.is_tls)
+    assert caught.value.final or "cannot be looked up" in str(caught.value)

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from seawall_control.api import gate as module
-from seawall_control.api.gate import Gate, GatePolicy
-from seawall_control.domain.access import EVERY_ROLE, Caller
-from seawall_control.domain.errors import StoreUnavailable, Unauthenticated
+from seawall_control.api.gate import Gate, GatePolicy, Presented
+from seawall_control.domain.access import EVERY_ROLE, Caller, MethodAccess, Role
+from seawall_control.domain.errors import ControlError, RateLimited, StoreUnavailable, Unauthenticated
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
@@ -55,3 +55,27 @@ async def test_a_stream_outlives_a_store_that_cannot_be_asked(monkeypatch: pytes
     assert await gate_with(certificates).while_valid(PROXY, asyncio.sleep(0.2, "done")) == "done"
     with pytest.raises(Unauthenticated):
         await gate_with(Certificates(away, False)).while_valid(PROXY, asyncio.sleep(5))
+
+
+async def test_an_address_that_fails_too_often_waits_and_others_do_not() -> None:
+    """Each address has its own measure, and those that are remembered are bounded."""
+    gate = gate_with(Certificates())
+    access = MethodAccess(Role.VIEWER, changes=False)
+
+    async def attempt(host: str) -> str:
+        shown = Presented(authorization="Bearer sw_wrong", host=host)
+        with pytest.raises(ControlError) as caught:
+            await gate.admit("/a.B/C", access, shown)
+        return caught.value.reason
+
+    seen = [await attempt("10.0.0.1") for _ in range(module.FAILURES_BURST + 5)]
+    assert seen[: module.FAILURES_BURST] == ["UNAUTHENTICATED"] * module.FAILURES_BURST
+    assert set(seen[module.FAILURES_BURST + 1 :]) == {RateLimited.reason}
+    assert await attempt("10.0.0.2") == "UNAUTHENTICATED"
+    # Whoever shows a good credential from there gets in: guessing locks nobody else out.
+    shown = Presented(certificate=b"pem", host="10.0.0.1")
+    call = await gate.admit("/a.B/C", access, shown)
+    assert call.caller.name == "node/a"
+    for number in range(module.MAX_KEYS + 50):
+        gate._failures.take(f"10.1.{number // 256}.{number % 256}", 0.0)
+    assert len(gate._failures._levels) <= module.MAX_KEYS

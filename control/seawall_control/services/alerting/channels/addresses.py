@@ -32,6 +32,10 @@ _SIX_TO_FOUR: Final = ipaddress.ip_network("2002::/16")
 _TEREDO: Final = ipaddress.ip_network("2001::/32")
 _SITE_LOCAL: Final = ipaddress.ip_network("fec0::/10")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_ASSIGNMENTS: Final = ipaddress.ip_network("192.0.0.0/24")
+"""IETF protocol assignments (RFC 6890); Python before 3.13 takes most of them for the internet, and a cloud
+has its metadata service there.
+"""
 _ODD: Final = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
 _NUMBER: Final = re.compile(r"(?:0[xX][0-9a-fA-F]*|\d+)\.?")
 _HOST: Final = re.compile(
@@ -114,6 +118,8 @@ def is_public(address: Address) -> bool:
             return False
         if address.scope_id:
             return False
+    if isinstance(address, ipaddress.IPv4Address) and address in _ASSIGNMENTS:
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
