@@ -46,15 +46,14 @@ _BREAKS: Final = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(
 
 
 class TextFormatter(logging.Formatter):
-    """One readable line. What others have put into a value neither begins a line of its own nor moves the
-    cursor of whoever reads it; only tracebacks have several lines.
+    """One readable line, of the form and in the time zone of the proxy's. What others have put into a value
+    neither begins a line of its own nor moves the cursor of whoever reads it; only tracebacks have several.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
-        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = " ".join(f"{key}={value}" for key, value in _fields(record).items())
-        text = f"{time} {record.levelname.lower():<7} control: {record.getMessage()}" + (
+        text = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {record.getMessage()}" + (
             f"  {fields}" if fields else ""
         )
         text = text.translate(_BREAKS)

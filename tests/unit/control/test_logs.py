@@ -7,6 +7,7 @@ import json
 import logging
 
 from seawall_control.logs import TextFormatter, set_up
+from seawall_proxy.runtime import main as proxy
 
 
 def test_nobody_else_begins_a_line() -> None:
@@ -18,6 +19,12 @@ def test_nobody_else_begins_a_line() -> None:
     assert "\x1b" not in line
     assert r"a\nb" in line
     assert r"\x1b[2J" in line
+
+
+def test_both_planes_write_lines_of_one_form() -> None:
+    """Under `seawall up` they stand below each other; two forms and two time zones have no order."""
+    record = logging.LogRecord("seawall.control.alerts", logging.INFO, "", 0, "said", (), None)
+    assert TextFormatter().format(record) == logging.Formatter(proxy._LOG_LINE).format(record)
 
 
 def test_text_of_people_stays() -> None:

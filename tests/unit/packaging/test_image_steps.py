@@ -96,3 +96,17 @@ def test_build_stage_runs_as_plain_commands(tmp_path: Path, compiler_works: bool
         check=True,
     )
     assert answer.stdout.split() == [seawall.__version__, "compiled" if compiler_works else "interpreted"]
+
+
+def test_units_use_commands_and_options_that_there_are() -> None:
+    """What systemd is told to run is on the page of the command line."""
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    units = sorted((ROOT / "deploy").glob("*.service"))
+    assert len(units) == 2
+    for unit in units:
+        (start,) = re.findall(
+            r"^ExecStart=\S+/(seawall \w+)(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        section = page.partition(f"\n## {start[0]}\n")[2].partition("\n## ")[0]
+        assert section, start[0]
+        assert [option for option in re.findall(r"--[\w-]+", start[1]) if option not in section] == []

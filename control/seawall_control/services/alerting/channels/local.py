@@ -65,6 +65,11 @@ class FileSender:
                 newer.replace(older)
 
 
+def _is_more(key: str, value: object) -> bool:
+    """Leave out what is empty, and what the line says before its fields."""
+    return value not in ("", None) and key != "summary"
+
+
 class LogSender:
     """Writes one line for each alert to the log of the control plane."""
 
@@ -74,5 +79,5 @@ class LogSender:
                 "alert %s: %s",
                 body.get("state"),
                 body.get("summary"),
-                extra={"fields": {key: value for key, value in body.items() if value not in ("", None)}},
+                extra={"fields": {key: value for key, value in body.items() if _is_more(key, value)}},
             )
