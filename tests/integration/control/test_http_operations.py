@@ -182,7 +182,7 @@ async def test_self_healing(plane: ControlPlane) -> None:
     """What was done and what is measured, as the RPCs tell it."""
     at = plane.addresses.http
     stats = (await ask(at, "/api/v1/errors/self-healing/stats")).json
-    assert stats["counts"] == [] and stats["open"] == 0
+    assert stats == {"counts": [], "open": 0, "effectiveness": None}
     answer = await ask(at, "/api/v1/errors/self-healing/diagnose", method="POST")
     found = {observation["condition"] for observation in answer.json["observations"]}
     assert "disk" in found

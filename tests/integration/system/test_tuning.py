@@ -356,7 +356,7 @@ async def test_an_endpoint_is_ejected_and_readmitted(plane: ControlPlane, stand:
         await until(both, "both are called")
         await until(lambda: _known(plane, 2), "both are reported")
         tried = await plane.healing.run_now("eject", subject=subject, validate_only=True)
-        assert tried.plan == f"would keep 1 proxies from choosing {first} of shop for 3 s"
+        assert tried.plan == f"would keep 1 proxy from choosing {first} of shop for 3 s"
         case = await plane.healing.run_now("eject", subject=subject, actor="ann")
 
         async def only_b() -> bool:

@@ -18,6 +18,7 @@ from seawall.v1 import admin_analysis_pb2, admin_healing_pb2, event_pb2
 from seawall_control.api import codec
 from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
+from seawall_control.api.http.healing import stats_json
 from seawall_control.api.http.operations import breakers_json, recovery_json
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.reading import number, only
@@ -92,6 +93,6 @@ class Analysis:
                 "error_analysis": analysis_json(found),
                 "circuit_breakers": breakers_json(fleet.stats.breakers(nodes)),
                 "recovery": recovery_json(recovery_of(lately)),
-                "self_healing": as_json(healing),
+                "self_healing": stats_json(healing),
             },
         )

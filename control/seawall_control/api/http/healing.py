@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -22,8 +23,14 @@ from seawall_control.api.http.reading import json_object, only
 from seawall_control.api.http.rpc.carrying import called
 from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.events import Json
 
 _RPC: Final = "/seawall.v1.HealingService"
+
+
+def stats_json(stats: Message) -> dict[str, Json]:
+    """Return how many cases ended how; every key is always there, also while nothing was judged."""
+    return {"effectiveness": None, **as_json(stats)}
 
 
 class Healing:
@@ -48,7 +55,7 @@ class Healing:
         only(request)
         asked = admin_healing_pb2.GetHealingStatsRequest()
         answer = await called(self._parts, request, "HealingService", "GetHealingStats", asked)
-        return json_answer(request, as_json(answer))
+        return json_answer(request, stats_json(answer))
 
     async def diagnose(self, request: Request) -> Response:
         """Answer with what is measured now, and which runbooks care."""

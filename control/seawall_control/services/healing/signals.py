@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -69,16 +70,29 @@ class Signals:
         if wants(watched, Condition.ENDPOINT_EJECTED):
             found += self._endpoints()
         if wants(watched, Condition.GROUP_EVENTS):
-            found += await self._groups(names_of(watched, Condition.GROUP_EVENTS))
+            found += await self._known(self._groups(names_of(watched, Condition.GROUP_EVENTS)), "groups")
         if wants(watched, Condition.DISK, Condition.CPU, Condition.MEMORY_GROWTH):
             found += self._of_machine(await self._machine.look(), now)
         if wants(watched, Condition.TUNABLE):
-            found += await self._tunable(now)
+            found += await self._known(self._tunable(now), "recommendations")
         if wants(watched, Condition.BACKLOG, Condition.STORE_SIZE):
             found += await self._store_state()
         if wants(watched, Condition.STORE_INTEGRITY):
             found.append(await self._integrity(now))
         return found
+
+    async def _known(self, asked: Awaitable[list[Observation]], what: str) -> list[Observation]:
+        """Return what the store says; nothing is known of it while it cannot be asked, and everything else is
+        looked at all the same: a full disk has to be cleaned just then.
+        """
+        try:
+            return await asked
+        except ControlError as error:
+            _log.warning(
+                "the store could not be asked, so that runbooks do not see some of it",
+                extra={"fields": {"what": what, "error": str(error)}},
+            )
+            return []
 
     async def _tunable(self, now: float) -> list[Observation]:
         """Return what recommendations of the set `default` are about; found anew once a minute."""

@@ -11,11 +11,12 @@ from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, 
 
 
 class _AtProxies(Handler):
-    async def _connected(self) -> int:
+    async def _connected(self) -> str:
+        """Return how many proxies there are, in words."""
         found = len(self._reach.fleet.chosen(""))
         if not found:
             raise PreconditionFailed("no proxy is connected")
-        return found
+        return "1 proxy" if found == 1 else f"{found} proxies"
 
     async def _route(self, case: Case) -> str:
         route = await self._reach.signals.route_of(case.subject)
@@ -55,7 +56,7 @@ class HoldBreakerOpen(_Lasting):
         """See `Handler.preview`."""
         route, proxies = await self._route(case), await self._connected()
         seconds = number(case, "duration_s")
-        return f"would hold the breaker of {route} open for {seconds:g} s on {proxies} proxies"
+        return f"would hold the breaker of {route} open for {seconds:g} s on {proxies}"
 
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
@@ -82,7 +83,7 @@ class DrainEndpoint(_Lasting):
         """See `Handler.preview`."""
         cluster, address = self._endpoint(case)
         seconds, proxies = number(case, "duration_s"), await self._connected()
-        return f"would keep {proxies} proxies from choosing {address} of {cluster} for {seconds:g} s"
+        return f"would keep {proxies} from choosing {address} of {cluster} for {seconds:g} s"
 
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
@@ -97,7 +98,7 @@ class ResetBreaker(_AtProxies):
     async def preview(self, case: Case) -> str:
         """See `Handler.preview`."""
         route, proxies = await self._route(case), await self._connected()
-        return f"would close the breaker of {route} on {proxies} proxies and forget its window"
+        return f"would close the breaker of {route} on {proxies} and forget its window"
 
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
