@@ -14,12 +14,14 @@ from seawall_control.domain import filters, paging
 from seawall_control.domain.errors import StoreBusy
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.flood import KEEP_ALL, Pressure
+from seawall_control.services.analysis.filling import Filling
 from seawall_control.services.analysis.service import AnalysisService
 from seawall_control.services.background import Background
-from seawall_control.services.edge import TimeOrderedIds
+from seawall_control.services.edge import TimeOrderedIds, dice
 from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.fleet_door import Door
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.groups import GroupService
 from seawall_control.services.health import HealthService
@@ -115,6 +117,13 @@ class _NoThresholds:
     async def write(self, values: Mapping[str, float]) -> None:
         raise NotImplementedError
 
+    async def objective(self) -> float | None:
+        return None
+
+
+async def _no_queues() -> Mapping[str, float]:
+    return {}
+
 
 class Asked:
     """The use cases over a store."""
@@ -126,14 +135,16 @@ class Asked:
         )
         background = Background()
         runs = Runs(store, self.events, clock, background, name="bench", run_id=ids.new(), version="0")
-        fleet = Fleet(store, self.events, clock, ids, background, runs)
+        door = Door(clock, dice(), age_s=3600.0)
+        fleet = Fleet(store, self.events, clock, ids, background, runs, door)
         rollouts = Rollouts(store, fleet, self.events, clock, is_leader=Leadership(store))
         policies = PolicyService(store, clock, rollouts)
+        filling = Filling(Machine(clock, None), fleet, clock, _no_queues)
         self.views = EventViews(store, clock)
         self.groups = GroupService(store, clock)
         self.health = HealthService(store, self.events, fleet, clock)
         self.analysis = AnalysisService(
-            store, self.events, fleet, policies, clock, _NoThresholds(), machine=Machine(clock, None)
+            store, self.events, fleet, policies, clock, _NoThresholds(), filling=filling
         )
 
 

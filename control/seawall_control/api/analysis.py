@@ -19,7 +19,8 @@ from seawall_control.domain.analysis.settings import Settings
 from seawall_control.domain.events import MICROS
 from seawall_control.services.analysis.facts import policy_of
 from seawall_control.services.analysis.recovery import RecoveryReports
-from seawall_control.services.analysis.service import AnalysisService, Counted
+from seawall_control.services.analysis.service import AnalysisService
+from seawall_control.services.analysis.summaries import Counted
 from seawall_control.services.edge import Clock
 
 _MAX_AUTHOR: Final = 128

@@ -18,8 +18,8 @@ from seawall_control.services.edge import Clock
 from seawall_control.services.scanning import throughout
 from seawall_control.store.port import EventQuery, Store
 
-CHUNK: Final = 500
-"""Events in one part of a file."""
+CHUNK: Final = 100
+"""Events in one part of a file: few enough that nobody else waits while it is written."""
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
 MAX_BUCKETS: Final = 400

@@ -20,13 +20,17 @@ from seawall_control.store.group_sql import archived_prints
 from seawall_control.store.port import EventQuery, Scanned
 from seawall_control.store.statements import Questions, Statements, marks, slices
 
-BULK: Final = 250
-"""Rows changed in one transaction by a bulk change, so that others get their turn within some hundredths of a
-second.
+BULK: Final = 100
+"""Rows changed in one transaction by a bulk change, so that others get their turn: an event is in ten
+indexes, and to take a hundred out of all of them takes a few hundredths of a second.
 """
 EXAMINED: Final = 5000
 """Rows looked at in one piece when rows to be changed are searched for."""
 
+_IS_OPEN: Final = "+resolved = 0"
+"""With a sign, so that no index of the state is used: SQLite, which has no statistics, would look through all
+events of a state for a few that are named.
+"""
 _OPEN: Final = Compare(FIELDS["resolved"], Op.EQ, 0)
 _DONE: Final = Compare(FIELDS["resolved"], Op.EQ, 1)
 
@@ -127,7 +131,7 @@ class SqlEventPages(ABC):
 
     async def _named(self, ids: Sequence[str]) -> AsyncIterator[list[int]]:
         rows = await self._asking().among(
-            "SELECT n FROM events WHERE resolved = 0 AND id IN", list(dict.fromkeys(ids))
+            f"SELECT n FROM events WHERE {_IS_OPEN} AND id IN", list(dict.fromkeys(ids))
         )
         for start in range(0, len(rows), BULK):
             yield [row[0] for row in rows[start : start + BULK]]
@@ -138,7 +142,7 @@ class SqlEventPages(ABC):
             for part in slices(numbers):
                 touched += await db.change(
                     "UPDATE events SET resolved = 1, resolved_at_us = ?, resolution = ? "
-                    f"WHERE resolved = 0 AND n IN ({marks(len(part))})",
+                    f"WHERE {_IS_OPEN} AND n IN ({marks(len(part))})",
                     (r.int64(at_us), resolution, *part),
                 )
             return touched
@@ -184,7 +188,7 @@ class SqlEventPages(ABC):
             touched = 0
             for part in slices(numbers):
                 touched += await db.change(
-                    f"DELETE FROM events WHERE resolved = {resolved} AND n IN ({marks(len(part))})", part
+                    f"DELETE FROM events WHERE +resolved = {resolved} AND n IN ({marks(len(part))})", part
                 )
             await db.change("DELETE FROM event_hours WHERE events = 0")
             return touched

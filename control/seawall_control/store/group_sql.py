@@ -20,8 +20,10 @@ from seawall_control.store.group_rows import GROUP_SELECT, PUT_GROUP, PUT_HOUR, 
 from seawall_control.store.port import GroupQuery
 from seawall_control.store.statements import Questions, Statements, marks, slices
 
-_BUCKETS: Final = 60
-"""Buckets deleted in one transaction."""
+_BUCKETS: Final = 4
+"""Buckets of rollups deleted in one transaction: some two thousand rows."""
+_HOURS: Final = 1000
+"""Hours of groups deleted in one transaction; an hour may have ten thousand of them."""
 _AGED: Final = 500
 """Groups whose state changes by time in one transaction."""
 
@@ -196,7 +198,9 @@ async def delete_events(db: Statements, ids: Sequence[str]) -> int:
     deleted = 0
     for part in slices(list(dict.fromkeys(ids))):
         deleted += await db.change(
-            f"DELETE FROM events WHERE resolved = 1 AND id IN ({marks(len(part))})", tuple(part)
+            # With a sign, so that SQLite goes by the ids and not through all resolved events.
+            f"DELETE FROM events WHERE +resolved = 1 AND id IN ({marks(len(part))})",
+            tuple(part),
         )
     if deleted:
         await db.change("DELETE FROM event_hours WHERE events = 0")
@@ -218,12 +222,11 @@ async def prune_counts(db: Statements, keeping: Mapping[Width, int], at_us: int)
                 "DELETE FROM event_rollups WHERE width = ? AND start <= ?", (int(width), starts[-1][0])
             )
     oldest = at_us // HOUR_US - GROUP_HOURS_DAYS * 24
-    hours = await db.rows(
-        "SELECT DISTINCT hour FROM group_hours WHERE hour < ? ORDER BY hour LIMIT ?", (oldest, _BUCKETS)
+    return total + await db.change(
+        "DELETE FROM group_hours WHERE (group_id, hour) IN "
+        "(SELECT group_id, hour FROM group_hours WHERE hour < ? ORDER BY hour LIMIT ?)",
+        (oldest, _HOURS),
     )
-    if hours:
-        total += await db.change("DELETE FROM group_hours WHERE hour <= ?", (hours[-1][0],))
-    return total
 
 
 async def prune_groups(db: Statements, before_us: int) -> int:

@@ -227,11 +227,20 @@ async def test_the_writer_does_not_search(tmp_path: Path, monkeypatch: pytest.Mo
     said: list[str] = []
     await store._db.set_trace_callback(said.append)
     found = await store.resolve(parse("message:m"), resolution="", at_us=1, dry_run=False)
+    again = await store.resolve([_event(1).id], resolution="", at_us=1, dry_run=False)
+    archived = await store.delete_events([_event(n).id for n in range(100)])
     gone = await store.delete_resolved(before_us=2**60, dry_run=False)
     await store._db.set_trace_callback(lambda _: None)
-    assert (found, gone, EXAMINED) == (700, 700, 5000)
+    assert (found, again, archived, gone, EXAMINED) == (700, 0, 100, 600, 5000)
     told = set(said)
-    searched = [one for one in told if re.search(r"SELECT .* FROM events\b", one)]
-    assert searched == []
-    assert len([one for one in told if one.startswith("DELETE FROM events WHERE")]) == 3
+    assert [one for one in told if re.search(r"SELECT .* FROM events\b", one)] == []
+    changes = [one for one in told if one.startswith(("DELETE FROM events WHERE", "UPDATE events SET"))]
+    assert len(changes) == 7 + 1 + 6
+    for one in changes:
+        plan = [row[3] for row in await store._db.execute_fetchall(f"EXPLAIN QUERY PLAN {one}")]
+        # By row numbers or by ids, never through all events of a state.
+        assert plan[0] in (
+            "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH events USING INDEX sqlite_autoindex_events_1 (id=?)",
+        )
     await store.aclose()

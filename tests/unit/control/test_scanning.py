@@ -93,6 +93,14 @@ async def test_time_ends_a_look() -> None:
     assert [len(part.events) for part in looks] == [0] * (COUNT // FIRST) + [1]
 
 
+async def test_a_piece_that_would_take_too_long_is_smaller() -> None:
+    """What pieces have taken says how many rows the time left is enough for."""
+    store = await filled()
+    # A third of the time each: after the second, as many fit once more.
+    await scanned(store, EventQuery(parse(RARE), 50), Slow(step_s=scanning.ENOUGH_S / 3.0001))
+    assert store.pieces == [256, 512, 512]
+
+
 async def test_rows_end_a_look_on_a_quick_machine() -> None:
     """The pieces of one look have a size at most, and so do all together."""
     pieces: list[int] = []
@@ -162,7 +170,7 @@ async def test_export_goes_on_by_itself() -> None:
 async def test_newest_are_looked_for_a_while() -> None:
     """Those who follow get what a second suffices to find, oldest first."""
     store = await filled()
-    events = service(store, Slow(step_s=scanning.ENOUGH_S))
+    events = service(store, Slow(step_s=scanning.ENOUGH_S / 2))
     assert [e.message for e in await events.newest(RARE, 10)] == ["the one of all"]
     newest = await events.newest("", 3)
     assert [e.timestamp_us - START_US for e in newest] == [COUNT - 3, COUNT - 2, COUNT - 1]

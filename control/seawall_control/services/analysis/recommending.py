@@ -10,12 +10,12 @@ from seawall.v1 import policy_pb2
 from seawall_control.domain.analysis.promises import MIN_CALLS, PROMISES, Share, measured
 from seawall_control.domain.analysis.recommend import PolicyFacts, Recommendation, RouteFacts, recommendations
 from seawall_control.domain.errors import NotFound
-from seawall_control.domain.events import MICROS, EventKind
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.revisions import Revision
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S, Counters, percentile
-from seawall_control.services.analysis.counting import counted
 from seawall_control.services.analysis.facts import changed_document, policy_facts
-from seawall_control.services.analysis.windows import Window, window_of
+from seawall_control.services.analysis.summaries import Summaries, Summary
+from seawall_control.services.analysis.windows import window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.inheritance import document_of, own_document_of
@@ -41,7 +41,7 @@ class Recommender:
     """The use cases of recommendations."""
 
     def __init__(self, store: Store, fleet: Fleet, policies: PolicyService, clock: Clock) -> None:
-        self._store = store
+        self.summaries = Summaries(store)
         self._fleet = fleet
         self._policies = policies
         self._clock = clock
@@ -54,10 +54,10 @@ class Recommender:
         """Return what could be changed. Raise `InvalidRequest`."""
         now_s = self._clock.now_us() / MICROS
         window = window_of(length_s, now_s=now_s, default_s=HOUR_S, most_s=MONTH_S)
-        return await self.within(window, policy_set or DEFAULT_SET, self.calls())
+        return await self.within(await self.summaries.of(window), policy_set or DEFAULT_SET, self.calls())
 
     async def within(
-        self, window: Window, policy_set: str, calls: Mapping[str, Counters]
+        self, summary: Summary, policy_set: str, calls: Mapping[str, Counters]
     ) -> tuple[Recommendation, ...]:
         """Return what could be changed, by the events of a window and these calls."""
         try:
@@ -65,17 +65,9 @@ class Recommender:
         except NotFound:
             return ()
         facts = policy_facts(document_of(newest))
-        failed: dict[str, dict[str, int]] = {}
-        opened: dict[str, int] = {}
-        for _, (route, code, kind), events in await counted(self._store, window, ("route", "code", "kind")):
-            if kind == EventKind.CALL_FAILED:
-                codes = failed.setdefault(str(route), {})
-                codes[str(code)] = codes.get(str(code), 0) + events
-            elif kind == EventKind.BREAKER_OPENED:
-                opened[str(route)] = opened.get(str(route), 0) + events
         return recommendations(
             [
-                _route_facts(route, policy, calls.get(route, Counters()), failed, opened)
+                _route_facts(route, policy, calls.get(route, Counters()), summary)
                 for route, policy in facts.items()
             ]
         )
@@ -128,16 +120,15 @@ def _route_facts(
     route: str,
     policy: PolicyFacts,
     counters: Counters,
-    failed: Mapping[str, Mapping[str, int]],
-    opened: Mapping[str, int],
+    summary: Summary,
 ) -> RouteFacts:
     calls = counters.calls
     return RouteFacts(
         route=route,
         policy=policy,
-        failed_by_code=failed.get(route, {}),
+        failed_by_code=summary.failed.get(route, {}),
         rejected_by_reason=counters.rejected_by,
-        breaker_opened=opened.get(route, 0),
+        breaker_opened=summary.opened.get(route, 0),
         calls=calls,
         success_ratio=counters.by_code[0] / calls if calls else 1.0,
         p50_s=percentile(LATENCY_BOUNDS_S, counters.latency_buckets, 0.5),

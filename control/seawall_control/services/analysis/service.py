@@ -14,7 +14,7 @@ from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
-from seawall_control.domain.events import MICROS, Category, EventKind, Severity
+from seawall_control.domain.events import MICROS, Severity
 from seawall_control.domain.records import Put
 from seawall_control.domain.rollups import OTHER
 from seawall_control.domain.statistics import Counters
@@ -22,6 +22,7 @@ from seawall_control.services.analysis.counting import counted
 from seawall_control.services.analysis.filling import Exhaustion, Filling, budgets
 from seawall_control.services.analysis.models import Models
 from seawall_control.services.analysis.recommending import CALLS_S, DEFAULT_SET, HOUR_S, MONTH_S, Recommender
+from seawall_control.services.analysis.summaries import Counted, Summary, named
 from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
@@ -37,8 +38,6 @@ _FIELDS: Final = frozenset({"route", "method", "code", "category", "severity", "
 _CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
 _REVISIONS: Final = 20
 SHARED: Final = frozenset({"error_rate", "specific_error_count", "recovery_failure_rate"})
-
-Counted = list[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +95,6 @@ class SharedThresholds(Protocol):
         ...
 
 
-def _named(field: str, value: str | int) -> str:
-    if field == "category":
-        return Category(int(value)).name
-    if field == "severity":
-        return Severity(int(value)).name
-    if field == "kind":
-        return EventKind(int(value)).name
-    return str(value)
-
-
 class AnalysisService:
     """Looks at the record as a whole."""
 
@@ -160,13 +149,6 @@ class AnalysisService:
 
     # --------------------------------------------------------------------------------------------- counting
 
-    async def _sum(self, window: Window, field: str) -> Counted:
-        found: dict[str, int] = {}
-        for _, values, events in await counted(self._store, window, (field,)):
-            name = _named(field, values[0])
-            found[name] = found.get(name, 0) + events
-        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
-
     async def trend(self, length_s: float, *, by: str = "", route: str = "") -> Trend:
         """Return counts over time. Raise `InvalidRequest`."""
         if by and by not in _FIELDS:
@@ -174,7 +156,7 @@ class AnalysisService:
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=730 * 86400)
         lines: dict[str, list[int]] = {}
         for start, values, events in await counted(self._store, window, (by,) if by else (), route=route):
-            name = _named(by, values[0]) if by else ""
+            name = named(by, values[0]) if by else ""
             line = lines.setdefault(name, [0] * window.buckets)
             line[(start - window.start) // window.width] += events
         if not by:
@@ -190,14 +172,14 @@ class AnalysisService:
     async def analyse(self, length_s: float = 0.0) -> Analysis:
         """Return everything about a window. Raise `InvalidRequest`."""
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
-        total = await counted(self._store, window, ())
+        summary = await self.recommender.summaries.of(window)
         calls = self.recommender.calls()
-        material = await self._material(window, total, calls)
+        material = await self._material(window, summary, calls)
         settings = await self.settings()
         unusual = await asyncio.to_thread(anomalies, material, settings)
         counts = await self._events.counts()
         trend = [0] * window.buckets
-        for start, _, events in total:
+        for start, events in summary.total.items():
             trend[(start - window.start) // window.width] += events
         calls_of_all = sum(c.calls for c in calls.values())
         tried = sum(min(c.retries, c.calls) for c in calls.values())
@@ -206,15 +188,15 @@ class AnalysisService:
         return Analysis(
             window=window,
             total=sum(trend),
-            before=sum(events for _, _, events in await counted(self._store, window.before(), ())),
-            by_category=await self._sum(window, "category"),
-            by_severity=await self._sum(window, "severity"),
-            by_code=(await self._sum(window, "code"))[:TOP],
-            top_routes=(await self._sum(window, "route"))[:TOP],
-            top_methods=(await self._sum(window, "method"))[:TOP],
+            before=summary.before,
+            by_category=summary.by_category,
+            by_severity=summary.by_severity,
+            by_code=summary.by_code[:TOP],
+            top_routes=summary.by_route[:TOP],
+            top_methods=summary.by_method[:TOP],
             trend=trend,
             anomalies=unusual,
-            recommendations=await self.recommender.within(window, DEFAULT_SET, calls),
+            recommendations=await self.recommender.within(summary, DEFAULT_SET, calls),
             open_breakers=self._open_breakers(),
             resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
             recovery_rate=min(1.0, recovered / tried) if tried else None,
@@ -224,28 +206,20 @@ class AnalysisService:
     async def _material(
         self,
         window: Window,
-        total: Sequence[tuple[int, tuple[str | int, ...], int]],
+        summary: Summary,
         calls: Mapping[str, Counters],
     ) -> Material:
-        by_route: dict[str, dict[int, int]] = {}
-        for start, (route,), events in await counted(self._store, window, ("route",)):
-            counts = by_route.setdefault(str(route), {})
-            counts[start] = counts.get(start, 0) + events
-        most = sorted(by_route, key=lambda route: -sum(by_route[route].values()))[:MOST_ROUTES]
-        by_error: dict[tuple[str, str], int] = {}
-        for _, (route, code), events in await counted(self._store, window, ("route", "code")):
-            key = (str(route), str(code))
-            by_error[key] = by_error.get(key, 0) + events
-        severities = dict(await self._sum(window, "severity"))
+        routes = summary.routes
+        most = sorted(routes, key=lambda route: -sum(routes[route].values()))[:MOST_ROUTES]
         page = await self._policies.revisions(size=_REVISIONS)
         return Material(
             start=window.start,
             end=window.end,
             width=int(window.width),
-            total={start: events for start, _, events in total},
-            by_route={route: by_route[route] for route in most},
-            by_error=by_error,
-            critical=severities.get(Severity.CRITICAL.name, 0),
+            total=summary.total,
+            by_route={route: routes[route] for route in most},
+            by_error=summary.errors,
+            critical=dict(summary.by_severity).get(Severity.CRITICAL.name, 0),
             calls=[
                 RouteCalls(
                     route,

@@ -29,7 +29,10 @@ from seawall_control.store.sqlite.thread import SqliteStatements, WritingConnect
 
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
-_RECLAIM_PAGES: Final = 4000
+_RECLAIM_PAGES: Final = 64
+"""Pages given back after a change that has deleted: more than it frees, and few enough to keep nobody
+waiting.
+"""
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
 
