@@ -168,6 +168,11 @@ def parser() -> argparse.ArgumentParser:
         help="delete unresolved events of muted groups older than this; 0 keeps them",
     )
     found.add_argument(
+        "--retention-archive",
+        action="store_true",
+        help="move resolved events whose days are over to archives, once a day, instead of deleting them",
+    )
+    found.add_argument(
         "--max-store-mb",
         type=_count,
         default=0,
@@ -281,6 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             days=options.retention_days,
             severity_days=dict(options.retention),
             muted_days=options.retention_muted_days,
+            archive=options.retention_archive,
             max_bytes=options.max_store_mb * 1024 * 1024,
         ),
         flood=FloodLimits(rate=options.group_rate, burst=max(1, options.group_burst)),

@@ -45,15 +45,22 @@ class Keeping:
     """Unresolved events of archived groups."""
     max_bytes: int = 0
     """Above this size of the store the oldest resolved events go, whatever their age; 0: no bound."""
+    archive: bool = False
+    """Whether resolved events go to archives when their days are over, once a day, instead of away."""
     rollup_s: Mapping[Width, int] = field(default_factory=lambda: dict(KEPT_S))
     """Seconds that counts are kept, by the length of their buckets."""
 
 
+def over(keeping: Keeping, at_us: int) -> dict[Severity, int]:
+    """Return the time before which resolved events of each severity are over; none for what is kept."""
+    days = {severity: keeping.severity_days.get(severity, keeping.days) for severity in Severity}
+    return {severity: at_us - int(some * DAY_S * MICROS) for severity, some in days.items() if some > 0}
+
+
 def prunes(keeping: Keeping, at_us: int) -> Iterator[Prune]:
-    """Yield what is to go because of its age."""
-    for severity in Severity:
-        days = keeping.severity_days.get(severity, keeping.days)
-        if days > 0:
-            yield Prune(at_us - int(days * DAY_S * MICROS), severity)
+    """Yield what is to be deleted because of its age."""
+    if not keeping.archive:
+        for severity, before_us in over(keeping, at_us).items():
+            yield Prune(before_us, severity)
     if keeping.muted_days > 0:
         yield Prune(at_us - int(keeping.muted_days * DAY_S * MICROS), muted=True)

@@ -149,7 +149,7 @@ class Services:
             reseal=self.alerting.reseal,
         )
         self.recovery = RecoveryReports(store, self.fleet, clock, self.healing.since)
-        self.retention = Retention(store, settings.keeping, clock)
+        self.retention = Retention(store, settings.keeping, clock, self.archives)
 
     async def load(self) -> None:
         """Read from the store what is kept in memory, in the order in which one stands on the other."""

@@ -15,7 +15,7 @@ import io
 import logging
 import os
 import zlib
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from seawall_control.domain.archives import (
     name_of,
 )
 from seawall_control.domain.errors import NotFound, PreconditionFailed
-from seawall_control.domain.events import MICROS, Event
+from seawall_control.domain.events import MICROS, Event, Severity
 from seawall_control.domain.export import Format
 from seawall_control.domain.filters import EVERYTHING, Node, matches
 from seawall_control.services.edge import Clock
@@ -89,12 +89,27 @@ class Archives:
         """Move the resolved events with a timestamp before this into archives. Raise `PreconditionFailed`
         where there is no room for them; what is archived already stays so.
         """
+        return await self._archive(f'timestamp < "{_rfc3339(before_us)}"', actor, reason)
+
+    async def archive_by_age(self, before_us: Mapping[Severity, int], *, actor: str, reason: str) -> Archived:
+        """Move the resolved events of each severity with a timestamp before its own time; see `archive`."""
+        parts = [
+            f'(severity = {severity.name} AND timestamp < "{_rfc3339(at_us)}")'
+            for severity, at_us in before_us.items()
+        ]
+        return await self._archive(f"({' OR '.join(parts)})", actor, reason)
+
+    async def newest_of(self, actor: str) -> int:
+        """Return when somebody had the newest archive made, in microseconds; 0 for never."""
+        return max((one.create_time_us for one in await self.all() if one.actor == actor), default=0)
+
+    async def _archive(self, condition: str, actor: str, reason: str) -> Archived:
         if self._lock.locked():
             raise PreconditionFailed("events are being archived already; wait until that is done")
         async with self._lock:
             await self._make_up_for()
             made: list[Archive] = []
-            wanted = filters.parse(f'resolved = true AND timestamp < "{_rfc3339(before_us)}"')
+            wanted = filters.parse(f"resolved = true AND {condition}")
             after: tuple[int, str] | None = None
             while True:
                 archive, ids, after = await self._write(wanted, after, actor=actor, reason=reason)

@@ -10,9 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from seawall_control.domain.errors import ControlError
+from seawall_control.domain.errors import ControlError, PreconditionFailed
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.retention import BATCH, DAY_S, FOREVER_US, Keeping, Prune, prunes
+from seawall_control.domain.retention import BATCH, DAY_S, FOREVER_US, Keeping, Prune, over, prunes
+from seawall_control.services.archives import Archives
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import Store
 
@@ -22,14 +23,22 @@ PAUSE_S: Final = 0.02
 _MAX_SHRINKS: Final = 200
 """Batches that a store which is too large loses in one round."""
 
+ACTOR: Final = "seawall-retention"
+_DAY_US: Final = DAY_S * MICROS
+
 _log = logging.getLogger("seawall.control.retention")
 
 
 class Retention:
     """The clean-up of a store."""
 
-    def __init__(self, store: Store, keeping: Keeping, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, keeping: Keeping, clock: Clock, archives: Archives | None = None
+    ) -> None:
+        """`archives` is where events go that are over, if they are to be archived."""
         self._store = store
+        self._archives = archives
+        self._archive_next_us = 0
         self._keeping = keeping
         self._clock = clock
         self._complained = False
@@ -55,12 +64,33 @@ class Retention:
         deleted = 0
         for prune in prunes(self._keeping, at_us):
             deleted += await self._all_of(prune)
+        if self._keeping.archive and self._archives is not None:
+            deleted += await self._to_archives(self._archives, at_us)
         deleted += await self._shrink()
         await self._repeat(lambda: self._store.prune_counts(self._keeping.rollup_s, at_us=at_us))
         if self._keeping.days > 0:
             before_us = at_us - int(self._keeping.days * DAY_S * MICROS)
             await self._repeat(lambda: self._store.prune_groups(before_us=before_us))
         return deleted
+
+    async def _to_archives(self, archives: Archives, at_us: int) -> int:
+        """Move what is over to archives, once a day: every ten minutes would make a heap of small files."""
+        if at_us < self._archive_next_us:
+            return 0
+        before_us = over(self._keeping, at_us)
+        last_us = await archives.newest_of(ACTOR)
+        self._archive_next_us = last_us + _DAY_US
+        if not before_us or at_us < self._archive_next_us:
+            return 0
+        try:
+            done = await archives.archive_by_age(before_us, actor=ACTOR, reason="their time is over")
+        except PreconditionFailed as error:
+            # What cannot be archived stays: it was to be kept.
+            _log.warning("old events could not be archived", extra={"fields": {"error": str(error)}})
+            return 0
+        if done.archives:
+            self._archive_next_us = at_us + _DAY_US
+        return done.events
 
     async def _repeat(self, prune: Callable[[], Awaitable[int]]) -> None:
         number = await prune()

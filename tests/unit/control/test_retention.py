@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from seawall_control.domain import groups as g
 from seawall_control.domain.events import Event, Severity
+from seawall_control.domain.machine import Disk
 from seawall_control.domain.retention import Keeping
 from seawall_control.domain.rollups import RollupQuery, Width
+from seawall_control.services import archives as archiving
 from seawall_control.services import retention
+from seawall_control.services.archives import Archives
 from seawall_control.services.retention import Retention
 from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import StoreReport
@@ -106,3 +110,37 @@ async def test_store_that_is_too_large_loses_its_oldest_resolved_events(
     assert await job.once() == 0
     assert await left(store) == ["0", "1", "2"]
     assert caplog.text.count("larger than it should be") == 1
+
+
+async def test_what_is_over_goes_to_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a day, each severity at its age; what cannot be archived stays. Muted ones are deleted still."""
+    store, clock = MemoryStore(), Stopped()
+    await store.report(
+        [
+            event(1, 40),
+            event(2, 10),
+            event(3, 40, severity=Severity.CRITICAL),
+            event(4, 400, severity=Severity.CRITICAL),
+            event(5, 400, resolved=False),
+            event(6, 400, resolved=False),
+        ]
+    )
+    await store.change_group("v1:6", lambda one: g.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor=""))
+    keeping = Keeping(days=30, severity_days={Severity.CRITICAL: 365}, muted_days=90, archive=True)
+    archives = Archives(tmp_path, store, clock)
+    job = Retention(store, keeping, clock, archives)
+    with monkeypatch.context() as full:
+        full.setattr(archiving, "disk_at", lambda _: Disk(1, 0))
+        assert await job.once() == 1
+    assert await left(store) == ["1", "2", "3", "4", "5"]
+    assert await job.once() == 2
+    assert await left(store) == ["2", "3", "5"]
+    (made,) = await archives.all()
+    assert (made.events, made.actor) == (2, "seawall-retention")
+    await store.report([event(7, 40)])
+    assert await job.once() == 0, "there was one today"
+    assert await Retention(store, keeping, clock, archives).once() == 0, "also after a restart"
+    clock.at_us += DAY_US
+    assert await job.once() == 1
+    assert len(await archives.all()) == 2
+    assert await Retention(store, replace(keeping, days=0, severity_days={}), clock, archives).once() == 0

@@ -19,6 +19,7 @@ _FLAGS: Final[tuple[tuple[str, str], ...]] = (
     ("--two-person", "A change of a policy is proposed by one person and approved by another."),
     ("--open-metrics", "Let everybody read /metrics, without a token."),
     ("--tls", "Serve TLS with certificates of the own authority."),
+    ("--retention-archive", "Archive resolved events whose days are over, once a day; do not delete them."),
 )
 _VALUES: Final[tuple[tuple[str, str, str], ...]] = (
     ("--proxy-grpc", "ADDR", "gRPC for proxies alone; with TLS they show certificates there."),
