@@ -38,6 +38,7 @@ def _token(token: Token) -> pb.Token:
         expire_time=codec.optional_time(token.expires_us),
         last_use_time=codec.optional_time(token.last_used_us),
         id=token.id,
+        policy_sets=sorted(token.policy_sets),
     )
 
 
@@ -107,7 +108,11 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
             )
             expires_us = self._clock.now_us() + int(ttl_s * MICROS) if ttl_s else 0
             token, secret = await self._tokens.create(
-                request.name, _roles(list(request.roles)), expires_us=expires_us, created_by=who()
+                request.name,
+                _roles(list(request.roles)),
+                expires_us=expires_us,
+                created_by=who(),
+                policy_sets=request.policy_sets,
             )
             return pb.CreateTokenResponse(token=_token(token), secret=secret)
 

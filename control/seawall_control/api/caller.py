@@ -12,8 +12,10 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from seawall_control.domain import scopes
 from seawall_control.domain.access import Caller
 from seawall_control.domain.audit import RESOURCE_FIELDS, AuditRecord, record_of
+from seawall_control.domain.errors import PermissionDenied
 from seawall_control.services.audit_witness import CallWitness
 from seawall_control.store.witness import witnessed
 
@@ -32,6 +34,8 @@ class ServedCall:
     result: dict[str, str] = field(default_factory=dict)
     request_id: str = ""
     dry_run: bool = False
+    is_in_scope: bool = False
+    """Whether it was seen that the request is about the caller's policy sets; see `checked`."""
     id: str = ""
     """Ties the entries of the call together."""
     witness: CallWitness | None = None
@@ -53,10 +57,18 @@ class ServedCall:
         )
 
     def asked(self, request: Message) -> None:
-        """Learn what a request is about."""
+        """Learn what a request is about. Raise `PermissionDenied` when that is not the caller's."""
+        if self.caller.scope is not None:
+            scopes.check_names(self.caller, self.method, _sets(request, scopes.SCOPED.get(self.method, ())))
+            self.is_in_scope = True
         self.resource.update(_named(request, RESOURCE_FIELDS))
         self.request_id = str(getattr(request, "request_id", "") or self.request_id)
         self.dry_run = bool(getattr(request, "validate_only", False))
+
+    def checked(self) -> None:
+        """Raise `PermissionDenied` for a caller with a scope whose request nobody has looked at."""
+        if self.caller.scope is not None and not self.is_in_scope:
+            raise PermissionDenied(f"{self.caller.name} is limited to policy sets, and this is about none")
 
     def answered(self, response: Message) -> None:
         """Learn what came of it."""
@@ -93,6 +105,23 @@ def author(claimed: str) -> str:
     """Return who a change is by: the proven name of the caller, or what the request says of itself."""
     call = _current.get()
     return call.caller.name if call is not None and call.caller.proven else claimed
+
+
+def scope() -> frozenset[str] | None:
+    """Return the policy sets that the caller is limited to; None: it is not."""
+    call = _current.get()
+    return call.caller.scope if call is not None else None
+
+
+def _sets(request: Message, fields: Iterable[str]) -> dict[str, str]:
+    """Return the values of fields such as `document.extends`."""
+    found: dict[str, str] = {}
+    for field_name in fields:
+        value: Any = request
+        for part in field_name.split("."):
+            value = getattr(value, part)
+        found[field_name] = str(value)
+    return found
 
 
 def _named(message: Message, names: Iterable[str]) -> dict[str, str]:

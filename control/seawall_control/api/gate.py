@@ -25,6 +25,7 @@ from seawall_control.domain.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
+from seawall_control.domain.scopes import check_method
 from seawall_control.domain.tokens import API_PREFIX, ENROLMENT_PREFIX
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.audit_witness import CallWitness
@@ -129,6 +130,7 @@ class Gate:
             if not _is_a_stream_of_many(caller, access):
                 self._count(caller)
             rules.authorise(caller, method, access)
+            check_method(caller, method)
         except ControlError as error:
             await self._refused(error, caller, method, shown)
             raise

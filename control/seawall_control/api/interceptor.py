@@ -16,7 +16,7 @@ from seawall_control.api.errors import DETAILS_KEY, Context, abort
 from seawall_control.api.gate import Gate, Presented
 from seawall_control.api.roles import OPEN
 from seawall_control.domain.access import MethodAccess
-from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.errors import ControlError, InvalidRequest
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Context], Any]
@@ -64,6 +64,17 @@ def _reason(trailers: Any) -> str:
         return ""
     info = error_details_pb2.ErrorInfo()
     return next((info.reason for detail in status.details if detail.Unpack(info)), "")
+
+
+def _refusal(call: ServedCall, request: Any) -> ControlError | None:
+    """Let a call learn what its request is about; return why it is refused for that."""
+    try:
+        if isinstance(request, Message):
+            call.asked(request)
+        call.checked()
+    except ControlError as error:
+        return error
+    return None
 
 
 class _Recorded:
@@ -183,13 +194,12 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - the table decides
             await abort(context, error)
         assert access is not None
-        if isinstance(request, Message):
-            call.asked(request)
-        elif isinstance(request, InvalidRequest):
-            unreadable = request
+        refusal = request if isinstance(request, InvalidRequest) else _refusal(call, request)
+        if refusal is not None:
+            why = refusal
 
             async def work(shown: Context) -> None:
-                await abort(shown, unreadable)
+                await abort(shown, why)
 
         with serving(call):
             run = self._run(call, context, work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seawall.v1 import admin_policies_pb2 as pb
 from seawall.v1 import admin_policies_pb2_grpc, fleet_pb2
 from seawall_control.api import codec
-from seawall_control.api.caller import author
+from seawall_control.api.caller import author, scope
 from seawall_control.api.errors import Context, answered
 from seawall_control.api.rollout_codec import rollout_message, strategy_of
 from seawall_control.domain.fleet import Standing
@@ -43,6 +43,7 @@ async def applied(
             strategy=strategy_of(request.rollout) if request.HasField("rollout") else None,
             supersede=request.supersede,
             allow_shrink=request.allow_shrink,
+            only=scope(),
         ),
         approved=approved,
     )
@@ -139,6 +140,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
                 request_id=request.request_id,
                 author=author(request.author),
                 message=request.message,
+                only=scope(),
             )
             return pb.RollbackPolicyResponse(
                 revision=codec.revision_message(found.applied.revision),

@@ -28,6 +28,8 @@ KIND: Final = "access.token"
 USED_GRAIN_US: Final = 60_000_000
 """The time of the last use is kept to the minute: a busy token costs one write a minute."""
 
+LIMITED_ROLES: Final = frozenset({Role.VIEWER, Role.EDITOR})
+"""Roles that can be limited to policy sets."""
 _FORMAT: Final = 2
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_CHARS: Final = 43
@@ -81,6 +83,8 @@ class Token:
     """0: never."""
     last_used_us: int = 0
     """To the minute; 0: never."""
+    policy_sets: frozenset[str] = frozenset()
+    """What it is limited to; empty: to nothing."""
 
     @property
     def id(self) -> str:
@@ -113,12 +117,21 @@ def checked_roles(roles: Iterable[Role]) -> frozenset[Role]:
     return found
 
 
+def checked_limits(roles: frozenset[Role], policy_sets: frozenset[str]) -> None:
+    """Raise `InvalidRequest` for roles that cannot be limited to policy sets."""
+    if policy_sets and not roles <= LIMITED_ROLES:
+        known = ", ".join(sorted(role.label for role in LIMITED_ROLES))
+        raise InvalidRequest(f"a token that is limited to policy sets has the roles {known} alone")
+
+
 def encoded(token: Token) -> str:
     """Return the body of the token's document."""
     return json.dumps(
         {
             "digest": token.digest,
-            "roles": sorted(role.label for role in token.roles),
+            # A version that knows no limits finds no role there, and lets nobody in.
+            "scoped_roles" if token.policy_sets else "roles": sorted(role.label for role in token.roles),
+            **({"roles": [], "policy_sets": sorted(token.policy_sets)} if token.policy_sets else {}),
             "created_us": token.created_us,
             "created_by": token.created_by,
             "expires_us": token.expires_us,
@@ -133,7 +146,8 @@ def decoded(name: str, body: str) -> Token:
     """Return the token of a document."""
     value = json.loads(body)
     # A role of a newer version is one that this version does not grant.
-    roles = frozenset(Role[r.upper()] for r in value["roles"] if r.upper() in Role.__members__)
+    named = value.get("scoped_roles", value["roles"])
+    roles = frozenset(Role[r.upper()] for r in named if r.upper() in Role.__members__)
     if Role.OPERATOR in roles and "format" not in value:
         # Made when an operator changed policies too: it goes on to do what it was made for.
         roles |= {Role.EDITOR}
@@ -145,4 +159,5 @@ def decoded(name: str, body: str) -> Token:
         created_by=str(value["created_by"]),
         expires_us=int(value["expires_us"]),
         last_used_us=int(value["last_used_us"]),
+        policy_sets=frozenset(str(name) for name in value.get("policy_sets", ())),
     )

@@ -172,6 +172,7 @@ class PolicyService:
         request_id: str = "",
         author: str = "",
         message: str = "",
+        only: frozenset[str] | None = None,
     ) -> Publication:
         """Make an older revision's content the newest revision; 0 means the one before the newest, or the one
         that a rollout under way would go back to.
@@ -209,7 +210,7 @@ class PolicyService:
             own=old.own,
         )
         # The way back is never barred: it ends a rollout that is under way.
-        plan = Plan(supersede=True)
+        plan = Plan(supersede=True, only=only)
         for tried in range(TRIES):
             try:
                 return await self._publisher.publish(draft, plan, validate_only=validate_only)

@@ -28,6 +28,7 @@ from seawall_control.domain.rollout.codec import Saved
 from seawall_control.domain.rollout.machine import Rollout, State
 from seawall_control.domain.rollout.meter import bounded
 from seawall_control.domain.rollout.strategy import Strategy, checked_strategy
+from seawall_control.domain.scopes import check_sets
 from seawall_control.services.edge import Clock, derived_id
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.inheritance import Inheritance
@@ -52,6 +53,8 @@ class Plan:
     """Take the place of a rollout that is under way, instead of being refused."""
     allow_shrink: bool = False
     """More than half of the routes may go."""
+    only: frozenset[str] | None = None
+    """Policy sets that may change, those that extend this one among them; None: all."""
 
 
 AT_ONCE: Final = Plan()
@@ -137,6 +140,7 @@ class Publishing:
             if not validate_only:
                 await self.renumber(draft.policy_set)
             drafts = await self._with_followers(draft)
+            check_sets(plan.only, [one.policy_set for one in drafts])
             steps = [
                 # Where nobody follows a set that others extend, nothing is there to prove it.
                 await self._step(one, plan, strategy if len(drafts) == 1 or self._has_proxies(one) else None)

@@ -22,6 +22,7 @@ from seawall_control.domain.errors import (
     Unauthenticated,
 )
 from seawall_control.domain.records import Delete, DocumentConflict, Put
+from seawall_control.domain.scopes import checked_scope
 from seawall_control.domain.tokens import KIND, MAX_TOKENS, USED_GRAIN_US, Token
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -42,9 +43,16 @@ class TokenService:
         self._reading = asyncio.Lock()
 
     async def create(
-        self, name: str, roles: Iterable[Role], *, expires_us: int, created_by: str
+        self,
+        name: str,
+        roles: Iterable[Role],
+        *,
+        expires_us: int,
+        created_by: str,
+        policy_sets: Iterable[str] = (),
     ) -> tuple[Token, str]:
-        """Make a token; return it and its secret, which is not kept. `expires_us` 0: never.
+        """Make a token; return it and its secret, which is not kept. `expires_us` 0: never. It is limited to
+        `policy_sets`, if there are any.
 
         Raise `InvalidRequest`, `AlreadyExists` or `PreconditionFailed`.
         """
@@ -59,7 +67,9 @@ class TokenService:
             created_us=now_us,
             created_by=created_by,
             expires_us=expires_us,
+            policy_sets=checked_scope(policy_sets),
         )
+        tokens.checked_limits(token.roles, token.policy_sets)
         await self._read()
         if len(self._by_digest) >= MAX_TOKENS:
             raise PreconditionFailed(
@@ -119,6 +129,7 @@ class TokenService:
             address=address,
             node=token.name if is_proxy else "",
             credential=token.id,
+            scope=token.policy_sets or None,
         )
 
     async def still_valid(self, caller: Caller) -> bool:

@@ -16,6 +16,7 @@ def token(item: admin_access_pb2.Token) -> Shape:
         "created_by": item.creator,
         "expires": time(item.expire_time),
         "last_used": time(item.last_use_time),
+        "policy_sets": list(item.policy_sets),
     }
 
 

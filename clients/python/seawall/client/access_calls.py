@@ -18,9 +18,11 @@ def role(name: str) -> str:
     return f"ROLE_{name.upper()}"
 
 
-def create_token(name: str, roles: Iterable[str], ttl: Seconds | None) -> Call[pb.CreateTokenResponse]:
+def create_token(
+    name: str, roles: Iterable[str], ttl: Seconds | None, policy_sets: Iterable[str]
+) -> Call[pb.CreateTokenResponse]:
     """Make a token."""
-    request = pb.CreateTokenRequest(name=name, roles=[role(item) for item in roles])
+    request = pb.CreateTokenRequest(name=name, roles=[role(item) for item in roles], policy_sets=policy_sets)
     if ttl is not None:
         request.ttl.CopyFrom(duration(ttl))
     return Call("/seawall.v1.AccessService/CreateToken", request, pb.CreateTokenResponse)

@@ -36,14 +36,20 @@ class Access:
         self._run = run
 
     def create_token(
-        self, name: str, roles: Sequence[str] = ("viewer",), *, ttl: Seconds | None = None
+        self,
+        name: str,
+        roles: Sequence[str] = ("viewer",),
+        *,
+        ttl: Seconds | None = None,
+        policy_sets: Sequence[str] = (),
     ) -> CreateTokenResponse:
         """Make a token for `name` that works for `ttl` (1 min to 10 years; None: for ever).
 
         `secret` in the answer cannot be had again. Roles are viewer, operator, editor, admin, reporter, or
-        proxy alone; raise ValueError for another.
+        proxy alone; raise ValueError for another. With `policy_sets` a viewer or editor sees and changes the
+        revisions of those alone.
         """
-        return self._run.unary(calls.create_token(name, roles, ttl))
+        return self._run.unary(calls.create_token(name, roles, ttl, policy_sets))
 
     def tokens(self) -> Iterator[Token]:
         """Yield the tokens by name, without their secrets."""

@@ -43,14 +43,35 @@ def tokens() -> None:
     "--ttl", metavar="TIME", type=DURATION, default="2160h", show_default=True, help="How long it works."
 )
 @click.option("--no-expiry", is_flag=True, help="It works until it is revoked.")
+@click.option(
+    "--policy-set",
+    "policy_sets",
+    metavar="NAMES",
+    default="",
+    help="Limit it to these policy sets, separated by commas: their revisions and nothing else.",
+)
 @control_option
 @output_option
-def create(name: str, roles: Sequence[str], ttl: float, no_expiry: bool, target: str, output: str) -> None:
+def create(
+    *,
+    name: str,
+    roles: Sequence[str],
+    ttl: float,
+    no_expiry: bool,
+    policy_sets: str,
+    target: str,
+    output: str,
+) -> None:
     """Make a token and print its secret, once: only a hash of it is kept."""
     from seawall.cli import access_shapes
 
     with connect(target) as seawall:
-        answer = seawall.access.create_token(name, roles, ttl=None if no_expiry else ttl)
+        answer = seawall.access.create_token(
+            name,
+            roles,
+            ttl=None if no_expiry else ttl,
+            policy_sets=[part.strip() for part in policy_sets.split(",") if part.strip()],
+        )
     shape = access_shapes.token(answer.token)
     emit(output, {"token": shape, "secret": answer.secret}, lambda: answer.secret)
     until = f"until {shape['expires']}" if shape["expires"] else "until it is revoked"
@@ -82,10 +103,11 @@ def table(items: Sequence[Token]) -> str:
         shape = access_shapes.token(item)
         expires = shapes.moment(item.expire_time)
         over = expires is not None and expires <= now
+        limits = f" of {', '.join(shape['policy_sets'])}" if shape["policy_sets"] else ""
         rows.append(
             [
                 item.name,
-                ", ".join(shape["roles"]),
+                ", ".join(shape["roles"]) + limits,
                 render.Cell("expired", fg="red") if over else (shape["expires"] or "never"),
                 f"{render.ago(shapes.moment(item.last_use_time), now)} ago"
                 if shape["last_used"]

@@ -33,6 +33,7 @@ async def changed(gate: Gate, asked: Message, work: Coroutine[Any, Any, T]) -> T
     call = current()
     if call is not None:
         call.asked(asked)
+        call.checked()
     return await gate.carried_out(work, call)
 
 
@@ -43,6 +44,7 @@ async def called(parts: HttpParts, request: Request, service: str, method: str, 
     call = current()
     if call is not None:
         call.asked(message)
+        call.checked()
     if parts.methods[f"/{name}/{method}"].changes:
         servicer = to_its_end(parts.gate, servicer)
     left_s = clock(timeout_s(request.headers))

@@ -134,6 +134,7 @@ class Methods:
         served = current()
         if served is not None:
             served.asked(message)
+            served.checked()
         if method.server_streaming:
             return _stream(request, handler.unary_stream, message, left_s)
         servicer = handler.unary_unary
