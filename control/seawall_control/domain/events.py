@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
+from seawall_control.domain.values import quickly_made
+
 Json: TypeAlias = "bool | float | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 MICROS: Final = 1_000_000
@@ -65,6 +67,7 @@ class Category(IntEnum):
     UNKNOWN = 5
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSummary:
     """One try of a call."""
@@ -76,6 +79,7 @@ class AttemptSummary:
     reason: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """An error event. Text fields are empty and `resolved_at_us` is 0 when not known."""

@@ -22,6 +22,7 @@ from typing import Final
 from seawall_control.domain.errors import InvalidRequest, PreconditionFailed
 from seawall_control.domain.escalation import HOUR_US, WEEK_HOURS, History, hour_limit
 from seawall_control.domain.events import Category, Event, EventKind, Json, Severity
+from seawall_control.domain.values import quickly_made
 
 WEEK_US: Final = WEEK_HOURS * HOUR_US
 MAX_GROUPS: Final = 10_000
@@ -86,6 +87,7 @@ class Activity:
     text: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A problem. Text fields are those of its newest event."""
@@ -154,13 +156,6 @@ class Arrival:
     hours: dict[int, int] = field(default_factory=dict)
     """Events by hour since the epoch, by their own time."""
 
-    def add(self, event: Event, *, stored: bool) -> None:
-        """Take an event in."""
-        self.events.append(event)
-        self.stored += stored
-        hour = event.timestamp_us // HOUR_US
-        self.hours[hour] = self.hours.get(hour, 0) + 1
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -201,9 +196,16 @@ def taken(
     new one.
     """
     events = arrival.events
-    newest = max(events, key=lambda event: event.timestamp_us)
-    first_us = min(event.timestamp_us for event in events)
-    severity = max(event.severity for event in events)
+    newest = oldest = events[0]
+    severity = newest.severity
+    # One loop without calls: this runs for every event.
+    for event in events:
+        if event.timestamp_us > newest.timestamp_us:
+            newest = event
+        elif event.timestamp_us < oldest.timestamp_us:
+            oldest = event
+        severity = max(severity, event.severity)
+    first_us = oldest.timestamp_us
     counted = len(events) - arrival.stored + arrival.evicted
     changes: list[Change] = []
     became_new = group is None

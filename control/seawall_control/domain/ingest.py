@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import lt
 
 from seawall_control.domain.events import Batch, Event, Gap, Refusal
 from seawall_control.domain.sequences import Arrivals, Range
@@ -25,12 +26,19 @@ class Intake:
 
 def _runs(numbers: Sequence[int]) -> list[Range]:
     runs: list[Range] = []
+    if numbers and numbers[-1] - numbers[0] + 1 == len(numbers) and _grow(numbers):
+        return [(numbers[0], numbers[-1])]
     for number in sorted(numbers):
         if runs and number <= runs[-1][1] + 1:
             runs[-1] = (runs[-1][0], number)
         else:
             runs.append((number, number))
     return runs
+
+
+def _grow(numbers: Sequence[int]) -> bool:
+    """Tell whether each number is larger than the one before, as those of a spool in order are."""
+    return all(map(lt, numbers, numbers[1:]))
 
 
 def take_in(known: Arrivals | None, batch: Batch) -> Intake:
@@ -47,11 +55,16 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         assumed = known.assumed_through if known is not before else 0
     events: dict[int, Event] = {}
     again: list[tuple[int, Event]] = []
-    for seq, event in batch.events:
-        if known.has(seq):
-            again.append((seq, event))
-        else:
+    if not known.seen or (numbers and numbers[0] > known.seen[-1][1] and _grow(numbers)):
+        # Nearly always: a spool sends in order, so that nothing of it can have come before.
+        for seq, event in batch.events:
             events.setdefault(seq, event)
+    else:
+        for seq, event in batch.events:
+            if known.has(seq):
+                again.append((seq, event))
+            else:
+                events.setdefault(seq, event)
     refusals = {r.seq: r for r in batch.refusals if not known.has(r.seq) and r.seq not in events}
     # An acknowledgement that was lost on the way leaves a sender with events that are stored here; if it then
     # has

@@ -7,10 +7,10 @@ A bucket holds at most `MAX_KEYS` different keys; what comes beyond is counted u
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from seawall_control.domain.events import MICROS, Event
 from seawall_policy import status
@@ -36,23 +36,18 @@ KEPT_S: Final[Mapping[Width, int]] = {
 """How long buckets are kept unless the operator says otherwise."""
 
 
-class Key(NamedTuple):
-    """What events are counted by. Enumerations are plain numbers, which are quicker to hash."""
-
-    route: str
-    method: str
-    code: str
-    category: int
-    severity: int
-    kind: int
-    outcome: int
-
-    def coarse(self) -> Key:
-        """Return the key under which this one is counted when its bucket is full."""
-        return self._replace(route=OTHER, method=OTHER, code=self.code if self.code in _CODES else OTHER)
+KEY_FIELDS: Final = ("route", "method", "code", "category", "severity", "kind", "outcome")
+"""What events are counted by."""
+Key: TypeAlias = tuple[str, str, str, int, int, int, int]
+"""Values of `KEY_FIELDS`. Enumerations are plain numbers, which are quicker to hash."""
+Counts: TypeAlias = Mapping[int, Mapping[Key, int]]
+"""Events by start of the bucket, in seconds since the epoch, and key."""
 
 
-KEY_FIELDS: Final = Key._fields
+def coarse(key: Key) -> Key:
+    """Return the key under which one is counted when its bucket is full."""
+    code = key[2]
+    return (OTHER, OTHER, code if code in _CODES else OTHER, *key[3:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +75,44 @@ class RollupRow:
     events: int
 
 
-def key_of(event: Event) -> Key:
-    """Return what an event is counted by."""
-    return Key(
-        event.route,
-        event.method,
-        event.code,
-        int(event.category),
-        int(event.severity),
-        int(event.kind),
-        int(event.outcome),
-    )
-
-
-def counted(events: Iterable[Event]) -> dict[int, dict[Key, int]]:
-    """Return how many events there are by start of the minute (seconds) and key."""
+def counted(events: Iterable[Event]) -> Counts:
+    """Return how many events there are by minute and key."""
     found: dict[int, dict[Key, int]] = {}
     for event in events:
         start = event.timestamp_us // (60 * MICROS) * 60
         counts = found.get(start)
         if counts is None:
             counts = found[start] = {}
-        key = key_of(event)
+        key = (
+            event.route,
+            event.method,
+            event.code,
+            int(event.category),
+            int(event.severity),
+            int(event.kind),
+            int(event.outcome),
+        )
         counts[key] = counts.get(key, 0) + 1
     return found
 
 
-def widened(minutes: Mapping[int, Mapping[Key, int]], width: Width) -> dict[int, dict[Key, int]]:
-    """Return the same counts by longer buckets."""
+def widened(counts: Counts, width: Width) -> Counts:
+    """Return counts by buckets that are as long, or some times as long."""
     found: dict[int, dict[Key, int]] = {}
-    for start, counts in minutes.items():
+    for start, short in counts.items():
         wide = found.setdefault(start - start % width, {})
-        for key, number in counts.items():
+        for key, number in short.items():
             wide[key] = wide.get(key, 0) + number
     return found
+
+
+def by_width(minutes: Counts) -> Iterator[tuple[Width, Counts]]:
+    """Yield the counts of minutes by every width, the shortest first."""
+    counts = minutes
+    for width in Width:
+        if width is not Width.MINUTE:
+            counts = widened(counts, width)
+        yield width, counts
 
 
 class Bound:
@@ -148,7 +147,7 @@ class Bound:
         for key, number in counts.items():
             if key not in keys:
                 if len(keys) >= MAX_KEYS:
-                    key = key.coarse()
+                    key = coarse(key)
                 keys.add(key)
             found[key] = found.get(key, 0) + number
         return found

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.events import Event, Json
 from seawall_control.domain.flood import KEEP_ALL, Sieve, Sifted
 from seawall_control.domain.groups import OVERFLOW, Arrival, Change
@@ -97,11 +98,17 @@ def arrivals_of(
     """Return what each group learns. `gone` are the evicted ids that were really there to be deleted."""
     found: dict[str, Arrival] = {}
     stored = sifted.stored
+    # Written out: this runs for every event.
     for group, event in events:
         arrival = found.get(group)
         if arrival is None:
             arrival = found[group] = Arrival()
-        arrival.add(event, stored=event.id in stored)
+        arrival.events.append(event)
+        if event.id in stored:
+            arrival.stored += 1
+        hours = arrival.hours
+        hour = event.timestamp_us // HOUR_US
+        hours[hour] = hours.get(hour, 0) + 1
     deleted = set(gone)
     for group, event_id in sifted.evicted:
         if event_id in deleted:

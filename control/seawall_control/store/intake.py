@@ -8,7 +8,7 @@ spool are new (ingest.py), which group an event belongs to, what of it is stored
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from seawall_control.domain import groups as g
 from seawall_control.domain.errors import ControlError, InvalidRequest
@@ -17,7 +17,7 @@ from seawall_control.domain.events import Batch, Event
 from seawall_control.domain.groups import Arrival, Change
 from seawall_control.domain.ingest import Intake as Numbers
 from seawall_control.domain.ingest import take_in
-from seawall_control.domain.rollups import KEY_FIELDS, Bound, Key, Width, counted, widened
+from seawall_control.domain.rollups import KEY_FIELDS, Bound, by_width, counted
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import (
     Ingested,
@@ -75,12 +75,8 @@ class Receiving(Statements, Protocol):
         ...
 
 
-class New(NamedTuple):
-    """An event as it came, before it is known whether it is new."""
-
-    event: Event
-    spool_id: str | None
-    seq: int | None
+New: TypeAlias = tuple[Event, str | None, int | None]
+"""An event as it came, before it is known whether it is new, with its spool and its number there."""
 
 
 class Intake:
@@ -126,8 +122,8 @@ class Intake:
                 db,
                 [
                     [
-                        *(New(event, batch.spool_id, seq) for seq, event in found.events),
-                        *(New(event, None, None) for _, event in found.again if is_fork),
+                        *((event, batch.spool_id, seq) for seq, event in found.events),
+                        *((event, None, None) for _, event in found.again if is_fork),
                     ]
                     for (batch, found), is_fork in zip(taken, forked, strict=True)
                 ],
@@ -152,7 +148,7 @@ class Intake:
         self, db: Receiving, sent: Sequence[tuple[Sequence[Event], Reception]]
     ) -> list[Received]:
         """Store or count the events of each report whose ids are new."""
-        new = [[New(event, None, None) for event in events] for events, _ in sent]
+        new = [[(event, None, None) for event in events] for events, _ in sent]
         return await self._received(db, new, [how for _, how in sent], reported=True)
 
     async def _received(
@@ -180,11 +176,12 @@ class Intake:
         caller: dict[str, int] = {}
         for number, some in enumerate(sent):
             for new in some:
-                if new.event.id not in first:
-                    first[new.event.id] = new
-                    caller[new.event.id] = number
+                event_id = new[0].id
+                if event_id not in first:
+                    first[event_id] = new
+                    caller[event_id] = number
         old = await sql.known_ids(db, list(first), reported=reported)
-        events = [new.event for event_id, new in first.items() if event_id not in old]
+        events = [new[0] for event_id, new in first.items() if event_id not in old]
         if not events:
             return [Received()] * len(sent)
         at_us = how.at_us or max(event.timestamp_us for event in events)
@@ -193,10 +190,10 @@ class Intake:
         kept = sifted.stored
         stored = [event for _, event in pairs if event.id in kept]
         if stored:
-            await db.insert_events([(*r.event_row(event), *first[event.id][1:]) for event in stored])
+            await db.insert_events([r.event_row(event) + first[event.id][1:] for event in stored])
         # Only now: SQLite gives the number of the newest row again once that is gone, and readers go by it.
         gone = await sql.evict(db, [event_id for _, event_id in sifted.evicted])
-        left = [event for _, event in pairs if event.id not in kept]
+        left = [event for _, event in pairs if event.id not in kept] if len(stored) < len(pairs) else []
         if reported and (left or gone):
             await sql.remember_counted(db, [*(event.id for event in left), *gone])
         changes = await self._advance(db, before, arrivals_of(pairs, sifted, gone), how, at_us)
@@ -287,14 +284,14 @@ class Intake:
     async def _roll_up(self, db: Statements, events: Sequence[Event]) -> None:
         minutes = counted(events)
         rows: list[Sequence[Any]] = []
-        for width in Width:
-            for start, counts in widened(minutes, width).items():
+        for width, buckets in by_width(minutes):
+            for start, counts in buckets.items():
                 if not self._bound.knows(width, start):
                     keys = await db.rows(
                         f"SELECT {_KEYS} FROM event_rollups WHERE width = ? AND start = ?",
                         (int(width), start),
                     )
-                    self._bound.learn(width, start, (Key(*row) for row in keys))
+                    self._bound.learn(width, start, map(tuple, keys))
                 bounded = self._bound.bounded(width, start, counts)
                 rows.extend((int(width), start, *key, number) for key, number in bounded.items())
         await db.many(_PUT_ROLLUP, rows)

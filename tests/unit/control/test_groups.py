@@ -10,6 +10,8 @@ from seawall_control.domain import groups as g
 from seawall_control.domain.errors import InvalidRequest, PreconditionFailed
 from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.events import Event, Severity
+from seawall_control.domain.flood import Sifted
+from seawall_control.domain.taking import arrivals_of
 
 AT_US = 500_000 * HOUR_US
 
@@ -23,9 +25,8 @@ def event(number: int, at_us: int = AT_US, revision: int = 0) -> Event:
 
 def arrive(group: g.Group | None, *events: Event, at_us: int = AT_US) -> g.Taken:
     """Let events of one group arrive."""
-    arrival = g.Arrival()
-    for one in events:
-        arrival.add(one, stored=True)
+    pairs = [("v1:a", one) for one in events]
+    arrival = arrivals_of(pairs, Sifted(frozenset(one.id for one in events)))["v1:a"]
     return g.taken(group, "v1:a", arrival, at_us=at_us, history=())
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seawall_control.store.postgres.adapter import _any_of, _kinds, _unnested
+from seawall_control.store.postgres.adapter import _any_of, _kinds, _unnested, array_text
 
 
 def test_rows_are_sent_as_one_array_for_each_column() -> None:
     """What comes before and after the values stays."""
     sql = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING"
     assert _unnested(sql, _kinds(("x", 1))) == (
-        "INSERT INTO t (a, b) SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT (a) DO NOTHING"
+        "INSERT INTO t (a, b) SELECT * FROM unnest($1::text::text[], $2::text::bigint[]) "
+        "ON CONFLICT (a) DO NOTHING"
     )
 
 
@@ -25,3 +28,32 @@ def test_another_statement_is_a_mistake(sql: str) -> None:
 def test_lists_are_one_array() -> None:
     """The same statement for any number of values."""
     assert _any_of("SELECT id FROM t WHERE id IN") == "SELECT id FROM t WHERE id = ANY(?::text[])"
+
+
+def test_arrays_are_texts() -> None:
+    """Numbers as they are, texts in quotes; quotes and backslashes within them are escaped."""
+    assert array_text([]) == array_text(()) == "{}"
+    assert array_text([1, -2, 2**62]) == "{1,-2,4611686018427387904}"
+    assert array_text(["a", "", "NULL", "b,c", "{}"]) == '{"a","","NULL","b,c","{}"}'
+    assert array_text(['a"b', "c"]) == '{"a\\"b","c"}'
+    assert array_text(["a\\", "b"]) == '{"a\\\\","b"}'
+    assert array_text(["a", '","']) == '{"a","\\",\\""}'
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))))
+def test_server_reads_what_was_written(values: list[str]) -> None:
+    """By the rules of the server: whatever follows a backslash is itself, and quotes end a value."""
+    text = array_text(values)
+    found, inside, current, at = [], False, "", 1
+    while at < len(text) - 1:
+        if text[at] == "\\":
+            current, at = current + text[at + 1], at + 1
+        elif text[at] == '"':
+            inside = not inside
+            if not inside:
+                found.append(current)
+                current = ""
+        elif inside:
+            current += text[at]
+        at += 1
+    assert found == values

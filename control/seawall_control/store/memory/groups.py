@@ -18,8 +18,8 @@ from seawall_control.domain.rollups import (
     RollupQuery,
     RollupRow,
     Width,
+    by_width,
     counted,
-    widened,
 )
 from seawall_control.domain.taking import Received, Reception, arrivals_of, grouped_by
 from seawall_control.store.port import GroupQuery
@@ -77,8 +77,8 @@ class MemoryGroups:
                 flagged = taken.flagged and hour == at_us // HOUR_US
                 self._add_hour(group_id, hour, number, flagged=flagged)
         minutes = counted(event for _, event in pairs)
-        for width in Width:
-            for start, counts in widened(minutes, width).items():
+        for width, buckets in by_width(minutes):
+            for start, counts in buckets.items():
                 for key, number in self._bound.bounded(width, start, counts).items():
                     self._rollups[width, start, key] = self._rollups.get((width, start, key), 0) + number
         return Received(stored, left, tuple(changes))
