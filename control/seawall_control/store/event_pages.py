@@ -158,20 +158,19 @@ class SqlEventPages(ABC):
 
     async def prune_events(self, prune: Prune) -> int:
         """See `GroupStore.prune_events`."""
-        if prune.muted:
-            return await self._prune_muted(prune)
-        wanted: list[Node] = [_DONE, older_than(prune.before_us)]
+        wanted: list[Node] = [older_than(prune.before_us)]
         if prune.severity is not None:
             wanted.append(Compare(FIELDS["severity"], Op.EQ, int(prune.severity)))
-        return await self._pruned(And(tuple(wanted)), prune.limit, resolved=1)
+        if prune.muted:
+            return await self._prune_muted(wanted, prune.limit)
+        return await self._pruned(And((_DONE, *wanted)), prune.limit, resolved=1)
 
-    async def _prune_muted(self, prune: Prune) -> int:
+    async def _prune_muted(self, wanted: Sequence[Node], limit: int) -> int:
         total = 0
         for prints in slices(await archived_prints(self._asking()), MAX_STRETCHES):
             some = Or(tuple(Compare(FIELDS["fingerprint"], Op.EQ, one) for one in prints))
-            wanted = And((some, _OPEN, older_than(prune.before_us)))
-            total += await self._pruned(wanted, prune.limit - total, resolved=0)
-            if total >= prune.limit:
+            total += await self._pruned(And((some, _OPEN, *wanted)), limit - total, resolved=0)
+            if total >= limit:
                 break
         return total
 
