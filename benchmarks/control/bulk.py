@@ -71,7 +71,7 @@ class Problem:
     @property
     def key(self) -> Key:
         """What its events are counted by."""
-        return Key(self.route, self.method, self.code, self.category, self.severity, self.kind, self.outcome)
+        return (self.route, self.method, self.code, self.category, self.severity, self.kind, self.outcome)
 
 
 def _severity(dice: random.Random) -> int:

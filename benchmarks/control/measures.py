@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -27,11 +28,20 @@ TRANSACTION: Final = 500
 
 
 @dataclass(frozen=True)
-class Ingest:
-    """Events in a second."""
+class Rate:
+    """How quickly events were stored."""
 
-    through_service: float
-    in_bulk: float
+    per_second: float
+    cpu_us: float
+    """CPU time for one event, of this process and of the database's, in microseconds."""
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """Both ways, one after the other."""
+
+    through_service: Rate
+    in_bulk: Rate
 
 
 def _service(store: Store) -> EventService:
@@ -52,15 +62,21 @@ async def ingest(place: Place, count: int, seed: int) -> Ingest:
     return Ingest(await _through_service(place, count, seed), await _in_bulk(place, count, seed))
 
 
-async def _in_bulk(place: Place, count: int, seed: int) -> float:
+async def _in_bulk(place: Place, count: int, seed: int) -> Rate:
     share = count // PROXIES // BATCH * BATCH
     rows = [row(event, seed * 10**9 + n) for n, event in enumerate(made(share * PROXIES, seed + 100))]
+    return await _rate(place, share * PROXIES, place.write(rows, TRANSACTION))
+
+
+async def _rate(place: Place, events: int, work: Awaitable[None]) -> Rate:
+    cpu_s = await place.cpu_s()
     started = perf_counter()
-    await place.write(rows, TRANSACTION)
-    return share * PROXIES / (perf_counter() - started)
+    await work
+    took_s = perf_counter() - started
+    return Rate(events / took_s, (await place.cpu_s() - cpu_s) / events * 1e6)
 
 
-async def _through_service(place: Place, count: int, seed: int) -> float:
+async def _through_service(place: Place, count: int, seed: int) -> Rate:
     share = count // PROXIES // BATCH * BATCH
     # A seed of its own for each spool and round: an id that came before is a duplicate and is not stored.
     spools = [list(made(share, seed * 10 + n)) for n in range(PROXIES)]
@@ -75,12 +91,13 @@ async def _through_service(place: Place, count: int, seed: int) -> float:
             ]
             await service.ingest(proxy, f"spool-{seed}", batch, (), starts_stream=start == 0)
 
-    started = perf_counter()
-    await asyncio.gather(*(send(f"edge-{n}", events) for n, events in enumerate(spools)))
-    await store.aclose()
-    took_s = perf_counter() - started
+    async def everything() -> None:
+        await asyncio.gather(*(send(f"edge-{n}", events) for n, events in enumerate(spools)))
+        await store.aclose()
+
+    rate = await _rate(place, share * PROXIES, everything())
     if service.numbers.stored != share * PROXIES:
         raise RuntimeError(
             f"{service.numbers.stored} of {share * PROXIES} events were stored; nothing is measured"
         )
-    return share * PROXIES / took_s
+    return rate

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import process_time
 from typing import Any, Final, Protocol
 
 import asyncpg
@@ -24,6 +26,23 @@ from tests.kit.postgres import PostgresServer, find_binaries
 COLUMNS: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
 _MARKS: Final = ", ".join("?" * len(COLUMNS))
 _INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our own names
+
+
+_ENDED_S: Final = 0.3
+"""After so long the server has seen the end of a connection that was closed."""
+
+
+def _times(pid: int) -> list[int] | None:
+    """Return the parent of a process and its CPU time, in ticks: user and system, and those of its ended
+    children. None when it has ended.
+    """
+    try:
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return None
+    return [int(fields[1]), *map(int, fields[11:15])]
 
 
 def row(event: Event, seq: int) -> tuple[Any, ...]:
@@ -58,6 +77,12 @@ class Place(Protocol):
         """Return how many bytes the store has on its disk, without logs."""
         ...
 
+    async def cpu_s(self) -> float:
+        """Return the CPU seconds of this process and of the database's so far, of those that have ended too.
+        Connections that were closed before count in full.
+        """
+        ...
+
 
 class SqlitePlace:
     """A file."""
@@ -83,6 +108,10 @@ class SqlitePlace:
     async def size(self) -> int:
         """See `Place.size`."""
         return (self._directory / FILE_NAME).stat().st_size
+
+    async def cpu_s(self) -> float:
+        """See `Place.cpu_s`."""
+        return process_time()
 
     async def write(self, rows: Sequence[tuple[Any, ...]], size: int) -> None:
         """See `Place.write`."""
@@ -122,6 +151,20 @@ class PostgresPlace:
     async def size(self) -> int:
         """See `Place.size`."""
         return int(await self._server.execute(f"SELECT pg_database_size('{self._url.rpartition('/')[2]}')"))
+
+    async def cpu_s(self) -> float:
+        """See `Place.cpu_s`."""
+        # A server process counts for its parent once that has seen its end.
+        await asyncio.sleep(_ENDED_S)
+        parent = _times(self._server.pid)
+        if parent is None:
+            raise RuntimeError("the database server has ended")
+        ticks = sum(parent[1:])
+        for entry in Path("/proc").iterdir():  # noqa: ASYNC240 - nothing else runs
+            times = _times(int(entry.name)) if entry.name.isdigit() else None
+            if times is not None and times[0] == self._server.pid:
+                ticks += sum(times[1:3])
+        return process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
     async def open(self) -> Store:
         """See `Place.open`."""

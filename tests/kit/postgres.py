@@ -128,6 +128,13 @@ class PostgresServer:
                 raise RuntimeError(f"PostgreSQL does not start: {self.log()[-2000:]}")
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """The process whose children serve connections."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
     def log(self) -> str:
         """Return what the server wrote."""
         return (self._root / "log").read_text(encoding="utf-8", errors="replace")
