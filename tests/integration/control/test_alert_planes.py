@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from seawall_control.services.runs import CONTROL
 from seawall_control.store.opening import open_store
 from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import breaker_event, webhook
+from tests.integration.control.test_process import Process
 from tests.kit.postgres import PostgresServer
 from tests.kit.receivers import WebReceiver
 
@@ -251,3 +253,42 @@ async def test_windows_of_the_one_before(planes: list[ControlPlane]) -> None:
             ]
 
         await until(fires, what="it fires by all that is known")
+
+
+async def test_the_leading_one_is_killed(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """Two processes: the other one goes on with the same alerts and tells nothing twice."""
+    url = postgres_server.url_of(await postgres_server.new_database())
+    options = ("--store", url, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    both = [await Process(tmp_path, *options, "--alert-allow-net", "127.0.0.0/8").start() for _ in range(2)]
+    leader, other = both
+    try:
+        async with (
+            WebReceiver() as receiver,
+            grpc.aio.insecure_channel(other.addresses["grpc"]) as channel,
+        ):
+            stubs = Stubs(channel)
+            await webhook(stubs, receiver.url, min_severity=4)
+            await asyncio.sleep(1.5)
+
+            async def told(number: int) -> bool:
+                return len(receiver.posts) >= number
+
+            report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=4, component="app")])
+            await stubs.events.ReportEvents(report)
+            await until(lambda: told(1), what="the first message")
+            (before,) = (
+                await stubs.alerts.ListAlerts(pb.ListAlertsRequest(rule="builtin/critical-event"))
+            ).alerts
+            await leader.end(signal.SIGKILL)
+            again = [event(2, severity=4, component="app"), event(3, severity=4, component="new")]
+            await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=again))
+            await until(lambda: told(2), what="a message of the other one")
+            await asyncio.sleep(3)
+            said = [(a["alert_id"], a["component"]) for post in receiver.posts for a in post.json()["alerts"]]
+            assert [component for _, component in said] == ["app", "new"]
+            assert said[0][0] == before.id
+            assert "the periodic work from now on" in other.log
+    finally:
+        for process in both:
+            if process.process.returncode is None:
+                await process.end(signal.SIGTERM)
