@@ -492,6 +492,29 @@ def test_a_restart_keeps_breakers_and_occurrences() -> None:
     assert (News.RESOLVED, "all") in again.told
 
 
+def test_each_restart_is_told_until_they_are_a_loop() -> None:
+    """One that is unclean soon after one in order is news; from the third on the rule about loops speaks."""
+    bench = Bench(*(builtin.BY_NAME[f"builtin/{name}"] for name in ("restart", "restart-loop")))
+
+    def restart(severity: Severity) -> None:
+        bench.event(
+            kind=EventKind.SYSTEM, error_type="proxy_restarted", severity=severity, fingerprint="f", proxy="p"
+        )
+        bench.tick()
+
+    for number, severity in enumerate((Severity.LOW, Severity.MEDIUM, Severity.MEDIUM, Severity.MEDIUM)):
+        restart(severity)
+        bench.tick(20)
+        assert len(bench.told) == (1, 2, 4, 4)[number]
+    told = sorted((a.rule, a.severity.name) for a in bench.alerts.values() if a.told)
+    assert told == [
+        ("builtin/restart", "LOW"),
+        ("builtin/restart", "MEDIUM"),
+        ("builtin/restart", "MEDIUM"),
+        ("builtin/restart-loop", "HIGH"),
+    ]
+
+
 def test_rules_come_and_go() -> None:
     """A rule that is disabled or gone ends its alerts; one that only changes its threshold keeps them."""
     trigger = Trigger(kind=TriggerKind.DISK, threshold=0.9)

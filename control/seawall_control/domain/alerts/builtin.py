@@ -99,8 +99,10 @@ RULES: Final = (
         name=f"{BUILTIN}restart",
         title="A proxy or the control plane started anew",
         # That of the event: LOW after an end in order, MEDIUM after another.
-        when=(Trigger(kind=TriggerKind.EVENT, window_s=60.0),),
+        # Over soon, and told each time: an unclean end after one in order is news. Many are the next rule's.
+        when=(Trigger(kind=TriggerKind.EVENT, window_s=10.0),),
         filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTS)),
+        interval_s=0.0,
         notify_resolved=False,
     ),
     Rule(
