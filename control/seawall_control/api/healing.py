@@ -147,7 +147,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Make or replace a runbook."""
 
         async def work() -> pb.SetRunbookResponse:
-            kept = await self._healing.books.put(
+            kept = await self._healing.set_runbook(
                 runbook_of(request.runbook), etag=request.runbook.etag, validate_only=request.validate_only
             )
             return pb.SetRunbookResponse(runbook=runbook_message(kept))

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from seawall_control.domain.errors import ControlError
+from seawall_control.domain.errors import ControlError, FieldProblem
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.engine import Case
+from seawall_control.domain.healing.runbooks import Runbook
 from seawall_control.services.healing.actions import fleet, hooks, policies, process, record, tuning
 from seawall_control.services.healing.actions.base import Done, Handler, Note, Reach, Verdict
 
@@ -39,6 +40,21 @@ class Actuators:
 
     def __init__(self, reach: Reach) -> None:
         self._handlers = {action: kind(reach) for action, kind in _TABLE.items()}
+        self._hooks = reach.hooks
+
+    def problem(self, runbook: Runbook) -> FieldProblem | None:
+        """Tell what this control plane does not have of what a runbook needs: a hook that it was not started
+        with would be missed when it is needed.
+        """
+        name = str(runbook.parameters.get("hook", ""))
+        if runbook.action is not Action.COMMAND or not name or name in self._hooks:
+            return None
+        known = ", ".join(sorted(self._hooks)) or "none"
+        return FieldProblem(
+            "runbook.parameters.hook",
+            f"there is no hook {name[:64]!r} here (there are: {known}); start the control plane with "
+            f"--hook {name[:64]}=COMMAND first, or set the mode to off or dry_run",
+        )
 
     async def preview(self, case: Case) -> str:
         """Say what the action of a case would do now. Never raises but when cancelled."""

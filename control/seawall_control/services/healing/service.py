@@ -33,7 +33,7 @@ from seawall_control.domain.records import Append, Entry
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.healing.actuators import Actuators
-from seawall_control.services.healing.runbooks import Runbooks
+from seawall_control.services.healing.runbooks import Kept, Runbooks
 from seawall_control.store.port import RecordStore
 
 EVERY_S: Final = 10.0
@@ -115,6 +115,12 @@ class HealingService:
         self._acted = False
         """Whether this control plane was the one that acts when it last looked."""
         self._tidied_s = clock.monotonic_s()
+
+    async def set_runbook(self, runbook: Runbook, *, etag: str = "", validate_only: bool = False) -> Kept:
+        """Make or change a runbook, which must be able to act if it may. Raise as `Runbooks.put`."""
+        if runbook.mode in (Mode.APPROVE, Mode.AUTO) and (problem := self._actuators.problem(runbook)):
+            raise InvalidRequest.of([problem], "nothing was changed")
+        return await self.books.put(runbook, etag=etag, validate_only=validate_only)
 
     # -------------------------------------------------------------------------------------------------- life
 
