@@ -25,7 +25,8 @@ from seawall_control.domain.events import Gap
 from seawall_control.domain.fleet import bounded_reasons
 from seawall_control.domain.subscription import Answered
 from seawall_control.services.events import EventService
-from seawall_control.services.fleet import Fleet, HelloFacts
+from seawall_control.services.fleet import Fleet
+from seawall_control.services.hello import HelloFacts
 from seawall_control.services.session import Outgoing, SendAck, SendCommand, SendPush, Session
 
 HELLO_LIMIT_S: Final = 10.0

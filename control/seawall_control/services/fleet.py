@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from seawall.v1 import fleet_pb2
@@ -21,13 +21,12 @@ from seawall_control.domain.errors import (
     Superseded,
     Unauthenticated,
 )
-from seawall_control.domain.events import MICROS, EventKind, Severity
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import (
     ProxyRecord,
     RolloutRow,
     Standing,
     Verdict,
-    bounded_labels,
     bounded_reasons,
     checked_node,
     standing,
@@ -48,11 +47,13 @@ from seawall_control.domain.subscription import (
 )
 from seawall_control.services.background import Background
 from seawall_control.services.commands import CommandOutcome, Commands, unanswered
-from seawall_control.services.edge import Clock, Ids, derived_id
+from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet_beyond import Beyond
 from seawall_control.services.fleet_door import Door
+from seawall_control.services.fleet_events import FleetEvents
 from seawall_control.services.fleet_stats import FleetStats
+from seawall_control.services.hello import HelloFacts, is_same_run, record_of
 from seawall_control.services.policy_targets import PolicyTargets
 from seawall_control.services.proxy_saver import ProxySaver
 from seawall_control.services.runs import Runs
@@ -82,23 +83,6 @@ FORGET_PROXY_US: Final = 30 * 24 * 3600 * MICROS
 _log = logging.getLogger("seawall.control.fleet")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelloFacts:
-    """What a proxy says of itself at the start of its stream."""
-
-    node: str
-    boot_id: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    version: str = ""
-    policy_set: str = ""
-    applied_revision: int = 0
-    applied_hash: str = ""
-    policy_source: str = ""
-    start_time_us: int = 0
-    admin_address: str = ""
-    says_goodbye: bool = False
-
-
 @dataclass(slots=True)
 class Numbers:
     """Counted since the start, for metrics."""
@@ -126,7 +110,7 @@ class Fleet:
     ) -> None:
         self._runs = runs
         self._store = store
-        self._events = events
+        self._told = FleetEvents(events, background)
         self._clock = clock
         self._commands = Commands(ids)
         self._background = background
@@ -163,27 +147,8 @@ class Fleet:
         await self._look_for(policy_set, hello.applied_revision)
         older = self._sessions.get(node)
         before = self._known.get(node)
-        # Numbers of another set say nothing about this one.
-        has_moved = before is not None and before.policy_set != policy_set
-        same_run = before is not None and before.boot_id == hello.boot_id and hello.boot_id != ""
-        record = ProxyRecord(
-            node=node,
-            boot_id=hello.boot_id[:128],
-            labels=bounded_labels(hello.labels),
-            version=hello.version[:128],
-            policy_set=policy_set,
-            admin_address=hello.admin_address[:256],
-            start_time_us=hello.start_time_us,
-            last_seen_us=self._clock.now_us(),
-            applied_revision=0 if has_moved else hello.applied_revision,
-            applied_hash=hello.applied_hash[:128],
-            policy_source=hello.policy_source[:32],
-            last_verdict=before.last_verdict if before else Verdict.NONE,
-            reasons=before.reasons if before else (),
-            answered_us=before.answered_us if before else 0,
-            # A new run may be a newer version that understands what the old one refused.
-            refused=before.refused if before is not None and same_run else (),
-        )
+        same_run = is_same_run(hello, before)
+        record = record_of(hello, before, policy_set=policy_set, at_us=self._clock.now_us())
         subscription = Subscription(
             applied_revision=record.applied_revision, applied_hash=record.applied_hash, refused=record.refused
         )
@@ -209,18 +174,7 @@ class Fleet:
         self.numbers.superseded += 1
         older.close(Superseded(f"another connection of node {by.node} took this one's place"))
         if older.record.boot_id != by.boot_id:
-            self._background.start(
-                self._events.report_own(
-                    component=f"proxy/{by.node}",
-                    error_type="duplicate_node",
-                    message=f"Two processes connect as node {by.node}; the newer one took over. "
-                    "Give every proxy its own node name.",
-                    severity=Severity.HIGH,
-                    event_id=derived_id("duplicate_node", by.node, older.record.boot_id, by.boot_id),
-                    proxy=by.node,
-                ),
-                "seawall-event-duplicate-node",
-            )
+            self._told.two_of_a_name(by.node, older.record.boot_id, by.boot_id)
 
     def dismiss(self, node: str) -> None:
         """End the stream of a node whose credential was revoked."""
@@ -388,7 +342,7 @@ class Fleet:
                 case Refused():
                     self.numbers.refused += 1
                     self._note_answer(session, Verdict.NACK, bounded_reasons(output.reasons))
-                    self._report_refusal(session, output)
+                    self._told.refused(session.record, output)
                 case Unanswered():
                     self.numbers.unanswered += 1
                     _log.warning(
@@ -413,33 +367,6 @@ class Fleet:
         if self._sessions.get(session.node) is session:
             self._known[session.node] = session.record
             self._remember(session.record)
-
-    def _report_refusal(self, session: Session, refused: Refused) -> None:
-        _log.warning(
-            "policy refused",
-            extra={
-                "fields": {"node": session.node, "revision": refused.revision, "reasons": refused.reasons}
-            },
-        )
-        reasons = bounded_reasons(refused.reasons)
-        self._background.start(
-            self._events.report_own(
-                component=f"proxy/{session.node}",
-                error_type="policy_rejected",
-                message=f"Proxy {session.node} refused revision {refused.revision}: {reasons[0]}",
-                severity=Severity.HIGH,
-                kind=EventKind.POLICY_REJECTED,
-                event_id=derived_id("policy_rejected", session.node, refused.hash),
-                proxy=session.node,
-                policy_revision=refused.revision,
-                details={
-                    "reasons": list(reasons),
-                    "hash": refused.hash,
-                    "policy_set": session.record.policy_set,
-                },
-            ),
-            "seawall-event-policy-rejected",
-        )
 
     async def rollout(self, policy_set: str) -> tuple[Revision | None, list[RolloutRow]]:
         """Return the newest revision of a set and where every known proxy of the set stands."""

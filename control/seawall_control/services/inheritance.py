@@ -14,7 +14,13 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from seawall.v1 import policy_pb2
-from seawall_control.domain.errors import FieldProblem, InvalidRequest, PolicyInvalid, PreconditionFailed
+from seawall_control.domain.errors import (
+    BaseMoved,
+    FieldProblem,
+    InvalidRequest,
+    PolicyInvalid,
+    PreconditionFailed,
+)
 from seawall_control.domain.inheritance import check_line, in_order
 from seawall_control.domain.revisions import Draft, Revision, next_revision, policy_set_name
 from seawall_control.services.edge import Clock
@@ -142,6 +148,17 @@ class Inheritance:
             revision = await self._store.latest(revision.base)
         return found
 
+    async def way_back(self, old: Revision) -> Revision:
+        """Return what is brought back of an old revision. The way back is never barred: where its base
+        extends the set today, or the line would be too long, its content comes back and stands alone.
+        """
+        if not old.base:
+            return old
+        line = [old.base, *(await self._line(await self._store.latest(old.base)))]
+        if old.policy_set not in line and len(line) < MAX_LAYERS:
+            return old
+        return replace(old, base="", base_revision=0, own=b"")
+
     # ---------------------------------------------------------------------------------------------- followers
 
     async def followers(
@@ -149,7 +166,8 @@ class Inheritance:
     ) -> tuple[Draft, ...]:
         """Return what becomes of the sets that extend the draft's, directly or not, each after what it
         extends; none when the draft changes nothing. `above` gives what numbers of a set go on from. Raise
-        `PolicyInvalid` when one of them would not be whole any more.
+        `PolicyInvalid` when one of them would not be whole any more, and `BaseMoved` when the draft would
+        close a circle.
         """
         applied = next_revision(await self._store.latest(draft.policy_set), replace(draft, etag=""))
         if not applied.changed:
@@ -157,7 +175,10 @@ class Inheritance:
         changed = {draft.policy_set: (draft.document, applied.revision.revision)}
         problems: list[FieldProblem] = []
         found: list[Draft] = []
-        for name in await self.following(draft.policy_set):
+        following = await self.following(draft.policy_set)
+        if draft.base in following:
+            raise BaseMoved(draft.policy_set)  # its base has begun to extend it since that was looked at
+        for name in following:
             latest = await self._store.revision(name, 0)
             if latest.base not in changed:
                 continue  # it has just turned away; the store notices if it comes back

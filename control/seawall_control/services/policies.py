@@ -5,7 +5,7 @@ pushed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from seawall.v1 import policy_pb2
@@ -205,13 +205,12 @@ class PolicyService:
             rollback_of=number,
             etag=etag,
             request_id=request_id,
-            base=old.base,
-            base_revision=old.base_revision,
-            own=old.own,
         )
         # The way back is never barred: it ends a rollout that is under way.
         plan = Plan(supersede=True, only=only)
         for tried in range(TRIES):
+            old = await self._inheritance.way_back(old)
+            draft = replace(draft, base=old.base, base_revision=old.base_revision, own=old.own)
             try:
                 return await self._publisher.publish(draft, plan, validate_only=validate_only)
             except BaseMoved:

@@ -363,12 +363,9 @@ class Publishing:
             rollback_of=run.stable.revision,
             etag=after.hash,
             request_id=derived_id("rollout-back", after.name, str(after.create_time_us)),
-            base=run.stable.base,
-            base_revision=run.stable.base_revision,
-            own=run.stable.own,
             above=self._fleet.highest(after.policy_set),
         )
-        steps, applied = await self._stored_back(draft)
+        steps, applied = await self._stored_back(draft, run.stable)
         after = replace(after, back_as=applied[0].revision.revision)
         self._fleet.published(applied[0].revision)
         await self._runs.changed(run, after, State.ROLLED_BACK, actor=actor)
@@ -402,12 +399,9 @@ class Publishing:
             create_time_us=self._clock.now_us(),
             rollback_of=base.revision,
             etag=latest.hash,
-            base=base.base,
-            base_revision=base.base_revision,
-            own=base.own,
             above=above,
         )
-        steps, applied = await self._stored_back(draft)
+        steps, applied = await self._stored_back(draft, base)
         for step, one in zip(steps, applied, strict=True):
             await self._at_once(step, one)
         made = applied[0].revision
@@ -419,11 +413,13 @@ class Publishing:
             made, above=above, ended_at=latest.revision, content_of=base.revision
         )
 
-    async def _stored_back(self, draft: Draft) -> tuple[list[_Step], list[Applied]]:
+    async def _stored_back(self, draft: Draft, content: Revision) -> tuple[list[_Step], list[Applied]]:
         for tried in range(TRIES):
-            drafts = await self._with_followers(draft)
-            steps = [await self._step(one, Plan(supersede=True), None) for one in drafts]
+            kept = await self._inheritance.way_back(content)
+            draft = replace(draft, base=kept.base, base_revision=kept.base_revision, own=kept.own)
             try:
+                drafts = await self._with_followers(draft)
+                steps = [await self._step(one, Plan(supersede=True), None) for one in drafts]
                 return steps, list(await self._store.apply_all(drafts))
             except BaseMoved:
                 if tried == TRIES - 1:

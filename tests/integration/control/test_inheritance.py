@@ -199,6 +199,26 @@ async def test_back_brings_the_base_of_then_back_too(stubs: Stubs) -> None:
     assert not (await describe(stubs, "team")).behind
 
 
+async def test_a_way_back_does_not_end_in_a_circle(stubs: Stubs) -> None:
+    """What a set extended once may extend it today: its content comes back then, and stands alone."""
+    await apply(stubs, "org", org(2))
+    await apply(stubs, "team", read(QUIET_TEAM))
+    whole = (await newest(stubs, "team")).document
+    await apply(stubs, "team", whole)
+    circle = org(4)
+    circle.extends = "team"
+    await apply(stubs, "org", circle)
+    await stubs.policies.RollbackPolicy(pb.RollbackPolicyRequest(policy_set="team", revision=1))
+    back = await newest(stubs, "team")
+    assert (back.revision, back.rollback_of, back.base, back.document) == (2, 0, "", whole)
+    changed = read(QUIET_TEAM.replace("extends: org", ORG.format(timeout=7)[13:]))
+    await apply(stubs, "team", changed)
+    await stubs.policies.RollbackPolicy(pb.RollbackPolicyRequest(policy_set="team", revision=1))
+    back = await newest(stubs, "team")
+    assert (back.revision, back.rollback_of, back.base, back.document) == (4, 1, "", whole)
+    assert [layer.policy_set for layer in (await describe(stubs, "org")).layers] == ["org", "team"]
+
+
 async def test_a_request_is_repeated_whatever_has_become_of_the_base(stubs: Stubs) -> None:
     """The same document with the same id is the same request, also when it comes to something else today."""
     key = "5b2c9a3e-1f4d-4c8b-9d6a-7e0f1a2b3c4d"
