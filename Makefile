@@ -19,7 +19,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CHECKED := $(wildcard hatch_build.py scripts proxy control clients/python tests benchmarks examples)
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup build demo test interop check format proto bench bench-control efficacy simulate mutants fuzz flood soak clean distclean
+.PHONY: help setup build demo test interop check format proto bench bench-control efficacy simulate mutants fuzz flood faults soak clean distclean
 
 help: ## this list
 	@printf 'Seawall. Targets:\n\n'
@@ -102,6 +102,9 @@ fuzz: $(STAMP_FUZZ) ## fuzz the parsers, MINUTES=5 in all (ARGS="hpack policy-ya
 
 flood: build ## attack a proxy for MINUTES=5, beside a good client, and see that nothing stays
 	@$(PY) -m tests.integration.hardening.flood --minutes $(or $(MINUTES),5)
+
+faults: build ## break processes, disks, networks, clocks and files on purpose, and judge what is left (ARGS="--quick", --write)
+	@$(PY) -m tests.faults.run $(ARGS)
 
 clean: ## remove what was built (compiled modules, caches); .venv stays
 	$(call say,removing compiled modules, build output and caches)

@@ -15,7 +15,7 @@ from tests.kit.stand import Stand
 def trial(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Trial]:
     """Give a trial whose processes and links end with the test."""
     stand = Stand(tmp_path)
-    made = Trial(stand, request.node.nodeid.removeprefix("tests/faults/"))
+    made = Trial(stand, request.node.nodeid)
     yield made
     made.close()
     stand.close()

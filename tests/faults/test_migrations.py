@@ -13,9 +13,10 @@ import pytest
 
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
 from tests.faults.store_writer import NODE, SPOOL
-from tests.faults.test_store_crash import Subject, merged
-from tests.faults.trial import Trial, is_full, keep
+from tests.faults.test_store_crash import Subject
+from tests.faults.trial import LONG, Trial, is_full
 from tests.kit.history import Recorder, Verdict
+from tests.kit.history.results import keep, merged
 from tests.kit.processes import ROOT
 from tests.kit.store_driver import event
 from tests.kit.strace import tampered, why_not
@@ -82,10 +83,11 @@ async def test_f29_killed_in_a_migration(tmp_path: Path, request: pytest.Fixture
             found = await subject.finished()
             found.figures["faults"] = 1
             verdicts.append(found.require("I1", "I2", "I4"))
-    keep(request.node.nodeid.removeprefix("tests/faults/"), merged(verdicts))
+    keep(request.node.nodeid, merged(verdicts))
     assert len(verdicts) > 1
 
 
+@LONG
 @pytest.mark.integration
 async def test_f29_an_older_version_refuses_a_newer_store(trial: Trial) -> None:
     """It says so, and changes nothing; the newer one goes on afterwards."""

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from tests.faults.trial import Trial, eventually, is_full, times
+from tests.faults.trial import LONG, Trial, eventually, times
 from tests.kit.link import Link, Weather
 from tests.kit.stand import Proxy
 
@@ -62,7 +62,7 @@ async def test_f10_f11_bad_networks(trial: Trial) -> None:
     trial.verdict("I1", "I2", "I3", "I4", "I7", "I8")
 
 
-@pytest.mark.skipif(not is_full(), reason="takes a minute: make faults")
+@LONG
 @pytest.mark.parametrize("silent", [("up", "down"), ("down",), ("up",)], ids=["both", "down", "up"])
 async def test_f10_a_black_hole_is_found(trial: Trial, silent: tuple[str, ...]) -> None:
     """By pings, within 30 s and 10 s more, with nobody but them to notice."""

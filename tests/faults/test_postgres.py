@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.trial import Trial, eventually, times
+from tests.faults.trial import LONG, Trial, eventually, times
 from tests.kit.cut import Wire
 from tests.kit.postgres import PostgresServer
 from tests.kit.processes import free_port, http_get
@@ -116,6 +116,7 @@ async def test_f27_two_control_planes_on_one_database(
     trial.verdict("I1", "I2", "I3", "I4", "I7", "I8")
 
 
+@LONG
 async def test_f27_two_control_planes_on_one_file(trial: Trial) -> None:
     """The second one is refused, says who has the file, and changes nothing, as often as it is tried."""
     proxy, _ = await trial.follow()

@@ -26,7 +26,7 @@ async def test_f1_proxy_killed_at_random_moments(trial: Trial) -> None:
     proxy = trial.proxy(config, link)
     await trial.in_force(proxy, 1)
     async with trial.callers() as callers:
-        for _ in range(times(5, 500)):
+        for _ in range(times(4, 500)):
             await asyncio.sleep(dice.uniform(0, 2))
             trial.fault("proxy killed")
             proxy.child.kill()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seawall.client import AsyncSeawall
-from tests.faults.trial import Trial, eventually
+from tests.faults.trial import LONG, Trial, eventually
 from tests.integration.control.kit import until
 from tests.kit.processes import ROOT, environment
 
@@ -82,6 +82,7 @@ async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial)
     trial.verdict("I1", "I2", "I3", "I4", "I7", "I8")
 
 
+@LONG
 async def test_f30_a_new_store_goes_on_above_what_proxies_have(trial: Trial) -> None:
     """The data directory is gone altogether: the first policy that is applied gets a number above the one in
     effect, and the way back leads to content, not to numbers.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.trial import is_full, keep
+from tests.faults.trial import is_full
 from tests.kit.history import Verdict, check, read
+from tests.kit.history.results import keep, merged
 from tests.kit.history.sides import from_file
 from tests.kit.processes import ROOT
 from tests.kit.strace import tampered, why_not
@@ -52,19 +53,6 @@ class Subject:
         return sum(line["what"] == what for line in read(self.history))
 
 
-def merged(verdicts: list[Verdict]) -> Verdict:
-    """Return many verdicts as one."""
-    total = Verdict()
-    for verdict in verdicts:
-        for name, count in verdict.figures.items():
-            total.figures[name] = total.figures.get(name, 0) + count
-        for name, finding in verdict.findings.items():
-            total.findings[name].looked_at += finding.looked_at
-            total.findings[name].broken += finding.broken
-            total.findings[name].offenders += finding.offenders
-    return total
-
-
 @pytest.mark.parametrize("call", KINDS if is_full() else tuple(QUICK))
 async def test_f2_killed_at_every_system_call(
     tmp_path: Path, call: str, request: pytest.FixtureRequest
@@ -86,7 +74,7 @@ async def test_f2_killed_at_every_system_call(
         verdicts[-1].figures["faults"] = 1
         verdicts[-1].require("I1", "I2", "I4")
     found = merged(verdicts)
-    keep(request.node.nodeid.removeprefix("tests/faults/"), found)
+    keep(request.node.nodeid, found)
 
 
 @pytest.mark.parametrize("number", range(1, 12) if is_full() else (3,))
@@ -103,7 +91,7 @@ async def test_f6_failed_sync_is_final(tmp_path: Path, number: int, request: pyt
     assert not [line for line in lines[refused[0] :] if line["what"] in ("acked", "pushed")]
     found = await subject.finished()
     found.figures["faults"] = 1
-    keep(request.node.nodeid.removeprefix("tests/faults/"), found)
+    keep(request.node.nodeid, found)
     found.require("I1", "I2", "I4")
 
 
@@ -117,5 +105,5 @@ async def test_f6_errors_of_reading_and_writing(
     await asyncio.to_thread(subject.tampered, f"{call}:error=EIO:when={number}")
     found = await subject.finished()
     found.figures["faults"] = 1
-    keep(request.node.nodeid.removeprefix("tests/faults/"), found)
+    keep(request.node.nodeid, found)
     found.require("I1", "I2", "I4")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import psutil
+import pytest
 
 from seawall.client import AsyncSeawall
 from tests.faults.callers import Callers
 from tests.kit.history import Recorder, Verdict, check, read
+from tests.kit.history.results import keep
 from tests.kit.history.sides import from_file, from_postgres, from_spool
 from tests.kit.link import Link
 from tests.kit.processes import Child, free_port, start, wait_until
@@ -28,6 +28,10 @@ KEEP_ALL = ("--group-rate", "0")
 def is_full() -> bool:
     """Whether the whole matrix is to be run, not the part of every test run."""
     return os.environ.get("SEAWALL_FAULTS") == "full"
+
+
+LONG = pytest.mark.skipif(not is_full(), reason="only at length: make faults")
+"""For rows that other tests show, too."""
 
 
 def times(quick: int, full: int) -> int:
@@ -217,19 +221,6 @@ class Trial:
         found = check(read(self.folder))
         keep(self.name, found)
         return found.require(*invariants)
-
-
-def keep(name: str, found: Verdict) -> None:
-    """Keep a verdict for the page, when somebody writes one."""
-    folder = os.environ.get("SEAWALL_FAULTS_RESULTS")
-    if folder:
-        result = {
-            "test": name,
-            "figures": found.figures,
-            "findings": {key: asdict(value) for key, value in found.findings.items()},
-        }
-        safe = "".join(letter if letter.isalnum() else "-" for letter in name)
-        Path(folder, f"{safe}.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 async def eventually(check_: Callable[[], Any], what: str, limit_s: float = 20.0) -> Any:

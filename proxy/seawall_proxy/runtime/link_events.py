@@ -269,7 +269,7 @@ class EventPump:
         try:
             spool, waiting = await self.on_disk(self._open_spool)
             self.spool, self._waiting = spool, waiting
-            self._recorder.tell(waiting.set)
+            self._recorder.tell(None if waiting is None else waiting.set)
             self._status = await self.on_disk(spool.status)
             self.problem = ""
         except (OSError, SpoolBusy) as error:
@@ -296,7 +296,7 @@ class EventPump:
             return
         await self.on_disk(self.spool.skip, lost, DISK_ERROR, time())
 
-    def _open_spool(self) -> tuple[Spool, WaitingMark]:
+    def _open_spool(self) -> tuple[Spool, WaitingMark | None]:
         assert self._directory is not None
         boot = _boot_id()
         spool = Spool.open(
@@ -308,9 +308,10 @@ class EventPump:
         )
         try:
             waiting, lost = WaitingMark.open(self._directory / "waiting", boot_digest(boot))
-        except BaseException:
-            spool.close()
-            raise
+        except OSError as error:
+            # The spool is worth having without it.
+            log.warning("what a kill would lose between call and spool will not be counted: %s", error)
+            return spool, None
         # What the process before this one recorded and had not numbered when it was killed.
         spool.skip(lost, LOST_IN_CRASH, time())
         return spool, waiting

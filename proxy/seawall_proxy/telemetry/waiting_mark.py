@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from errno import ENOSPC
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -40,9 +41,9 @@ class WaitingMark:
         """
         fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(fd).st_size < BYTES:
-                # A page beyond the end of a file cannot be touched.
-                os.ftruncate(fd, BYTES)
+            # Written, not only lengthened: a page without room on the disk ends who touches it (SIGBUS).
+            if os.fstat(fd).st_size < BYTES and os.pwrite(fd, bytes(BYTES), 0) < BYTES:
+                raise OSError(ENOSPC, f"there is no room for {path}")
             page = mmap.mmap(fd, BYTES)
         except ValueError as error:
             raise OSError(f"{path} cannot be mapped: {error}") from error

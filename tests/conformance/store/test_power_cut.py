@@ -21,6 +21,8 @@ import pytest
 from seawall_control.store.sqlite import open_store
 from seawall_control.store.sqlite.opening import FILE_NAME
 from tests.kit.disk import Disk
+from tests.kit.history import Line, Verdict, check
+from tests.kit.history.results import keep, merged
 from tests.kit.processes import ROOT
 from tests.kit.store_driver import batch
 from tests.kit.strace import Step, record, why_not
@@ -76,6 +78,22 @@ def images(steps: list[Step], scratch: Path, dice: random.Random) -> Iterator[Im
             shutil.rmtree(target)
 
 
+def judged(image: Image, rows: list[tuple[int, str]]) -> Verdict:
+    """Return what the history of a cut says: what was sent and acknowledged until then, and what is there."""
+    sent = [[seq, one.id, ""] for n in range(1, BATCHES + 1) for seq, one in batch(n, SIZE).events]
+    lines: list[Line] = [
+        {"side": "wire", "what": "sent", "node": "p", "spool": "s", "events": sent, "gaps": []},
+        {"side": "wire", "what": "acked", "through": image.acknowledged * SIZE, "refused": []},
+        {"side": "store", "what": "mark", "assumed": 0},
+        {"side": "test", "what": "fault", "name": "power cut"},
+    ]
+    lines += [
+        {"side": "store", "what": "stored", "id": event_id, "job": "", "number": seq}
+        for seq, event_id in rows
+    ]
+    return check({"at": n, "node": "p", "spool": "s", **line} for n, line in enumerate(lines))
+
+
 def stored(image: Image) -> int:
     """Return how many events an image has, after checking that they are whole and the first ones."""
     db = sqlite3.connect(image.directory / FILE_NAME)
@@ -99,13 +117,21 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
     return found
 
 
-def test_acknowledged_batches_outlive_a_power_cut(steps: list[Step], tmp_path: Path) -> None:
+def test_acknowledged_batches_outlive_a_power_cut(
+    steps: list[Step], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """At every moment after the store was ready, through several checkpoints of the log."""
     seen = 0
+    verdicts: list[Verdict] = []
     for image in images(steps, tmp_path / "images", random.Random(1)):
         if image.is_ready:
             seen += 1
             assert stored(image) >= image.acknowledged * SIZE
+            db = sqlite3.connect(image.directory / FILE_NAME)
+            verdicts.append(judged(image, db.execute("SELECT seq, id FROM events").fetchall()))
+            db.close()
+            assert verdicts[-1].holds, verdicts[-1].report()
+    keep(request.node.nodeid, merged(verdicts))
     assert seen > 2 * BATCHES
     written_back = sum(s.kind == "sync" and s.path.endswith(FILE_NAME) for s in steps)
     assert written_back > 5, "the log was checkpointed meanwhile"

@@ -45,6 +45,17 @@ def test_damage_is_not_believed(tmp_path: Path) -> None:
     assert WaitingMark.open(path, BOOT)[1] == 0
 
 
+async def test_a_spool_does_without_it(tmp_path: Path) -> None:
+    """Where the file cannot be had, as on a full disk, events are spooled all the same."""
+    (tmp_path / "spool" / "waiting").mkdir(parents=True)
+    counters = ProxyCounters()
+    pump = EventPump(EventRecorder(counters), counters, "n", os.urandom, tmp_path / "spool")
+    pump._recorder.system(record())
+    await pump.pump()
+    assert pump.spool is not None and pump.spool.status().last == 1
+    await pump.release()
+
+
 async def test_records_in_the_ring_of_a_killed_process_are_declared(tmp_path: Path) -> None:
     """They have no number yet; the next process gives them some, as a gap, exactly as many."""
     counters = ProxyCounters()

@@ -1,0 +1,44 @@
+"""Runs the fault matrix and writes its page: `python -m tests.faults.run [--quick] [--write] [PYTEST...]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.matrix import ROWS
+from tests.faults.page import PAGE, load, page
+from tests.kit.history.results import FOLDER
+from tests.kit.processes import ROOT
+
+
+def main() -> int:
+    """Run; return pytest's exit code."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the part that every test run has")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    given, more = parser.parse_known_args()
+    kind = "quick" if given.quick else "full"
+    files = sorted({test.partition("::")[0] for row in ROWS for test in row.judged})
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *(f"tests/{file}" for file in files), *more],
+            cwd=ROOT,
+            env={**os.environ, FOLDER: folder, "SEAWALL_FAULTS": kind},
+            check=False,
+        )
+        text = page(load(Path(folder)), kind=kind)
+    if given.write:
+        PAGE.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
+    else:
+        head, _, rest = text.partition("## The last run\n")
+        sys.stdout.write(rest.partition("## Tests of each row")[0] or head)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
