@@ -25,7 +25,8 @@ Rules that hold for every command:
 
 - Data goes to stdout, messages to stderr. `-q` leaves out messages that are no errors.
 - `-o json` and `-o yaml` have a stable form: keys are added, never renamed or removed. Times are RFC 3339 in
-  UTC, lengths of time are seconds with `_s` in the name.
+  UTC, lengths of time are seconds with `_s` in the name. What can be set again (rules, runbooks) has the form
+  of its file.
 - Commands that talk to the control plane take `--control TARGET`, or `SEAWALL_CONTROL`; the default is
   `127.0.0.1:9090`.
 - Colours follow the terminal; `NO_COLOR`, `TERM=dumb` and `--no-color` turn them off. A state is never told

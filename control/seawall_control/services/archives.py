@@ -272,12 +272,14 @@ class Archives:
         return archive, await asyncio.to_thread(_fault, self.directory / f"{name}{SUFFIX}", archive)
 
     async def delete(self, name: str) -> Archive:
-        """Delete an archive. Raise `NotFound`, and `PreconditionFailed` while its events are in the record as
-        well.
+        """Delete an archive. Raise `NotFound`, and `PreconditionFailed` while only some of its events may be
+        out of the record, unless it is damaged and of no use to anybody.
         """
         archive = await self.get(name)
-        if not archive.is_removed:
-            raise PreconditionFailed(f"{name} is being written; its events are not out of the record yet")
+        if not archive.is_removed and not (await self.verify(name))[1]:
+            raise PreconditionFailed(
+                f"the events of {name} are not all out of the record yet; `seawall archive events` sees to it"
+            )
         await asyncio.to_thread(self._delete, name)
         return archive
 

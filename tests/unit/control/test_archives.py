@@ -196,7 +196,7 @@ async def test_a_life_that_ends_before_the_removal(archives: Archives, store: St
     (archive,) = await archives.all()
     assert not archive.is_removed
     assert await left(store) == 10
-    with pytest.raises(PreconditionFailed, match="out of the record"):
+    with pytest.raises(PreconditionFailed, match="seawall archive events"):
         await archives.delete(archive.name)
     store.away = False
     event_id = some(2, days=30).id
@@ -206,6 +206,20 @@ async def test_a_life_that_ends_before_the_removal(archives: Archives, store: St
     assert (await again.get(archive.name)).is_removed
     assert await left(store) == 6
     assert event_id in store._events
+
+
+async def test_what_is_damaged_and_never_finished_can_be_deleted(archives: Archives, store: Store) -> None:
+    """Its events are in the record, and go to another archive; it was in the way for ever."""
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        await archives.archive(before_us=NOW - 14 * DAY, actor="", reason="")
+    store.away = False
+    (broken,) = await archives.all()
+    (archives.directory / f"{broken.name}{SUFFIX}").write_bytes(b"no")
+    done = await archives.archive(before_us=NOW - 14 * DAY, actor="", reason="")
+    assert done.events == 5
+    await archives.delete(broken.name)
+    assert [one.name for one in await archives.all()] == [done.archives[0].name]
 
 
 async def test_without_room_nothing_is_begun(

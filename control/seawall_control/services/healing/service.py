@@ -325,10 +325,14 @@ class HealingService:
     async def approve(self, case_id: str, *, actor: str) -> Case:
         """Let a proposal run. Raise `PreconditionFailed`."""
         self._check_acts()
+        # What was true when it was proposed need not be now; the record says what was approved.
+        waiting = next((case for case in self._engine.open_cases if case.id == case_id), None)
+        plan = await self._actuators.preview(waiting) if waiting is not None else ""
         try:
-            step = self._engine.approve(case_id, actor, self._clock.now_us())
+            case = self._engine.approve(case_id, actor, self._clock.now_us()).case
         except KeyError:
             raise self._no_proposal(case_id) from None
+        step = Run(self._engine.planned(case, plan))
         await self._take(step)
         return step.case
 

@@ -59,10 +59,11 @@ class Hands:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.how = "would heal"
 
     async def preview(self, case: Case) -> str:
         """Say it."""
-        return f"would heal {case.subject}"
+        return f"{self.how} {case.subject}"
 
     async def do(self, case: Case, note: Note) -> Done:
         """Note it."""
@@ -220,6 +221,10 @@ async def test_whoever_decides_is_told_what_would_be_done(store: Store) -> None:
     assert case.plan == "would heal disk/a"
     (told,) = (await plane.healing.cases()).cases
     assert told == case
+    plane.hands.how = "would heal otherwise"
+    approved = await plane.healing.approve(case.id, actor="ann")
+    assert approved.plan == "would heal otherwise disk/a", "what is true when it is approved"
+    await plane.background.aclose(5)
     dry = await with_book(Store(), Mode.DRY_RUN)
     await dry.look()
     (told,) = (await dry.healing.cases()).cases
