@@ -82,7 +82,7 @@ bench: build $(STAMP_BENCH) ## measure the proxy beside its peers
 	$(call say,measuring (peers that are not installed are skipped with a line))
 	@$(PY) -m benchmarks $(ARGS)
 
-bench-control: $(STAMP) ## measure the control plane's store beside its database alone (ARGS="--events 100000"), and the push to a fleet
+bench-control: $(STAMP) ## measure the control plane's store beside its database alone (ARGS="--events 10000000 --upkeep"), and the push to a fleet
 	$(call say,measuring the store on SQLite and PostgreSQL)
 	@$(PY) -m benchmarks.control $(ARGS)
 	@$(PY) -m benchmarks.control.push

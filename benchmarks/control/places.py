@@ -56,6 +56,8 @@ class Place(Protocol):
     name: str
     bulk: str
     """How rows are written in bulk."""
+    directory: Path | None
+    """Where the store is, if it is a file."""
 
     async def open(self) -> Store:
         """Open the store."""
@@ -91,6 +93,7 @@ class SqlitePlace:
     bulk = "executemany"
 
     def __init__(self, directory: Path) -> None:
+        self.directory: Path | None = directory
         self._directory = directory
 
     async def open(self) -> Store:
@@ -135,6 +138,7 @@ class PostgresPlace:
 
     name = "PostgreSQL"
     bulk = "COPY"
+    directory: Path | None = None
 
     def __init__(self, server: PostgresServer, database: str) -> None:
         self._server = server

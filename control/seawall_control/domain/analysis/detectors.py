@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from seawall_control.domain.analysis import series
@@ -143,12 +144,22 @@ def _each(material: Material) -> list[tuple[str, list[int]]]:
     ]
 
 
+_SERIES: Final = 512
+"""Series whose places are remembered: those of ten windows, each with its fifty routes."""
+
+
 def spikes(values: Sequence[float], settings: Settings) -> frozenset[int]:
     """Return the places at which a series is far above what was before them.
 
     Places that were found are left out of the baseline of those after them: a spike must not raise the
     threshold for the next one.
     """
+    return _spikes(tuple(values), settings)
+
+
+# The same series are asked about at every look, and change with their newest bucket.
+@lru_cache(_SERIES)
+def _spikes(values: tuple[float, ...], settings: Settings) -> frozenset[int]:
     found: set[int] = set()
     for at in range(_MIN_PAST, len(values)):
         middle, deviation = series.baseline(values[:at], flagged=frozenset(found))
@@ -198,13 +209,18 @@ def burst(material: Material, settings: Settings) -> list[Anomaly]:
     return found
 
 
+@lru_cache(_SERIES)
+def _period(values: tuple[float, ...], least: float) -> tuple[int, float] | None:
+    return series.period(values, least=least)
+
+
 def periodic(material: Material, settings: Settings) -> list[Anomaly]:
     """Events come in a rhythm: look for what runs that often."""
     found = []
     for subject, values in _each(material):
         if sum(values) < settings.burst_events:
             continue
-        rhythm = series.period(values, least=settings.period_correlation)
+        rhythm = _period(tuple(values), settings.period_correlation)
         if rhythm is not None:
             every_s = rhythm[0] * material.width
             text = f"events come about every {every_s} s"
