@@ -199,7 +199,7 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
                         if case_filters.matches(wanted, case)
                     ]
                 )
-            page = await self._healing.cases(
+            page = await self._healing.journal.page(
                 filter_text=request.filter, size=request.page_size, token=request.page_token
             )
             return pb.ListHealingCasesResponse(

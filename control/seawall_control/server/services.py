@@ -148,7 +148,7 @@ class Services:
             keys=self.keys,
             reseal=self.alerting.reseal,
         )
-        self.recovery = RecoveryReports(store, self.fleet, clock, self.healing.since)
+        self.recovery = RecoveryReports(store, self.fleet, clock, self.healing.journal.since)
         self.retention = Retention(store, settings.keeping, clock, self.archives)
 
     async def load(self) -> None:

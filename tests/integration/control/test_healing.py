@@ -21,7 +21,7 @@ from seawall_control.domain.healing.conditions import Condition
 from seawall_control.domain.healing.engine import State
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.services.healing.service import TOPIC
+from seawall_control.services.healing.journal import TOPIC
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Stubs, document, event
 from tests.kit.stand import Stand
@@ -55,7 +55,7 @@ async def last_outcome(plane: ControlPlane, words: str) -> None:
     """Wait until the newest change of a case says these words."""
 
     async def said() -> bool:
-        return words in (await plane.healing.cases()).cases[0].outcome
+        return words in (await plane.healing.journal.page()).cases[0].outcome
 
     async with asyncio.timeout(10):
         while not await said():  # noqa: ASYNC110 - another task writes the record

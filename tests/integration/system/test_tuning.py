@@ -22,7 +22,7 @@ from seawall_control.domain.healing.engine import Case, State
 from seawall_control.domain.healing.runbooks import Mode, Runbook
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.edge import SystemClock
-from seawall_control.services.healing.service import TOPIC
+from seawall_control.services.healing.journal import TOPIC
 from seawall_control.store.sqlite import open_store
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from seawall_control.domain import paging
 from seawall_control.domain.errors import (
     ControlError,
     FieldProblem,
@@ -23,26 +22,18 @@ from seawall_control.domain.errors import (
     NotFound,
     PreconditionFailed,
 )
-from seawall_control.domain.events import MICROS
-from seawall_control.domain.healing import case_filters
-from seawall_control.domain.healing.codec import case_of, case_text
 from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
 from seawall_control.domain.healing.engine import ENDED, Case, Engine, Judge, Run, State, Step, Told, Undo
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
-from seawall_control.domain.records import Append, Entry
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.healing.actuators import Actuators
+from seawall_control.services.healing.journal import REMEMBERED, CaseJournal
 from seawall_control.services.healing.runbooks import Kept, Runbooks
 from seawall_control.store.port import RecordStore
 
 EVERY_S: Final = 10.0
-TOPIC: Final = "healing"
 TIDY_EVERY_S: Final = 3600.0
-KEEP_ENTRIES: Final = 5000
-_KEEP_US: Final = 90 * 86400 * MICROS
-_REMEMBERED: Final = 1000
-"""Entries that are read at once: at the start, since an open case is among the newest, and to find some."""
 
 _log = logging.getLogger("seawall.control.healing")
 
@@ -64,25 +55,6 @@ class Diagnosis:
     verdicts: tuple[Verdict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CasePage:
-    """Changes of cases, newest first, and the token of the next page."""
-
-    cases: Sequence[Case]
-    next_token: str
-
-
-def _read(entry: Entry) -> Case | None:
-    try:
-        return case_of(entry.body)
-    except ValueError as error:
-        _log.warning(
-            "an entry about healing cannot be read and is left out",
-            extra={"fields": {"entry": entry.number, "error": str(error)}},
-        )
-        return None
-
-
 Observe = Callable[[Watched], Awaitable[list[Observation]]]
 """Returns what is observed now of conditions and subjects; of everything when told None."""
 
@@ -101,7 +73,7 @@ class HealingService:
         may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         """`may_act` says whether this control plane is the one that acts; others only show."""
-        self._store = store
+        self.journal = CaseJournal(store, clock)
         self._clock = clock
         self.books = Runbooks(store, clock, changed=self._changed)
         self._observe = observe
@@ -127,19 +99,10 @@ class HealingService:
     async def load(self) -> None:
         """Read runbooks and open cases."""
         await self.books.load()
-        newest: dict[str, Case] = {}
-        for entry in await self._store.entries(TOPIC, limit=_REMEMBERED):
-            self._next_id = max(self._next_id, entry.number + 1)
-            case = _read(entry)
-            if case is None:
-                continue
-            number = case.id.rpartition("-")[2]
-            if number.isdecimal():
-                self._next_id = max(self._next_id, int(number) + 1)
-            newest.setdefault(case.id, case)
-        for case in newest.values():
+        cases, next_id = await self.journal.newest()
+        self._next_id = max(self._next_id, next_id)
+        for case in cases:
             self._count(case)
-        cases = sorted(newest.values(), key=lambda case: case.started_us)
         self._engine = Engine(self.books.values(), tuple(cases))
         self._acted = self._may_act()
 
@@ -159,7 +122,7 @@ class HealingService:
         now_s = self._clock.monotonic_s()
         if now_s - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = now_s
-            await self._store.trim(TOPIC, keep=KEEP_ENTRIES, before_us=self._clock.now_us() - _KEEP_US)
+            await self.journal.trim()
 
     async def _takes_part(self) -> bool:
         """Whether this control plane acts; whoever begins to reads first what the one before has done."""
@@ -268,54 +231,18 @@ class HealingService:
         await self._record(replace(case, outcome=f"{case.outcome}; {said}", changed_us=self._clock.now_us()))
 
     async def _record(self, case: Case) -> None:
+        await self.journal.append(case)
         self._count(case)
-        await self._store.commit([Append(TOPIC, case_text(case))], at_us=self._clock.now_us())
 
     def _count(self, case: Case) -> None:
         before = self._recent.get(case.id)
         if case.state in ENDED and (before is None or before.state not in ENDED):
             self._counts[case.runbook.action.value, case.state.value] += 1
         self._recent[case.id] = case
-        while len(self._recent) > _REMEMBERED:
+        while len(self._recent) > REMEMBERED:
             del self._recent[next(iter(self._recent))]
 
     # ------------------------------------------------------------------------------------------------- cases
-
-    async def cases(self, *, filter_text: str = "", size: int = 0, token: str = "") -> CasePage:
-        """Return changes of cases, newest first. Raise `InvalidFilter` or `InvalidPageToken`."""
-        wanted = case_filters.parse(filter_text)
-        limit = paging.page_size(size, default=50, most=1000)
-        scope = ("healing", filter_text)
-        before = int(paging.decode(token, scope)[0]) if token else 0
-        found: list[Case] = []
-        while True:
-            entries = await self._store.entries(TOPIC, before=before, limit=_REMEMBERED)
-            for entry in entries:
-                case = _read(entry)
-                if case is None or not case_filters.matches(wanted, case):
-                    continue
-                if len(found) == limit:
-                    return CasePage(found, paging.encode((before,), scope))
-                found.append(case)
-                before = entry.number
-            if len(entries) < _REMEMBERED:
-                return CasePage(found, "")
-            before = entries[-1].number
-
-    async def since(self, at_us: int) -> list[Case]:
-        """Return the cases that have changed at or after a time, each as it is now, newest first."""
-        found: dict[str, Case] = {}
-        before = 0
-        while True:
-            entries = await self._store.entries(TOPIC, before=before, limit=_REMEMBERED)
-            for entry in entries:
-                if entry.time_us < at_us:
-                    return list(found.values())
-                if (case := _read(entry)) is not None:
-                    found.setdefault(case.id, case)
-            if len(entries) < _REMEMBERED:
-                return list(found.values())
-            before = entries[-1].number
 
     @property
     def open_cases(self) -> tuple[Case, ...]:

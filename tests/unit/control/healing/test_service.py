@@ -25,7 +25,8 @@ from seawall_control.domain.records import Append
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.healing.actions.base import Done, Note
-from seawall_control.services.healing.service import TOPIC, HealingService
+from seawall_control.services.healing.journal import TOPIC
+from seawall_control.services.healing.service import HealingService
 from seawall_control.store.memory import MemoryStore
 
 BOOK = Runbook(
@@ -209,7 +210,7 @@ async def test_what_the_version_before_has_written_is_read(store: Store) -> None
     await plane.healing.load()
     (case,) = plane.healing.open_cases
     assert (case.started_us, case.changed_us) == (1_700_000_000_250_000, 1_700_000_001_500_000)
-    assert [c.id for c in (await plane.healing.cases()).cases] == ["heal-7"]
+    assert [c.id for c in (await plane.healing.journal.page()).cases] == ["heal-7"]
     assert case_of(case_text(case)) == case
 
 
@@ -219,7 +220,7 @@ async def test_whoever_decides_is_told_what_would_be_done(store: Store) -> None:
     await plane.look()
     (case,) = plane.healing.open_cases
     assert case.plan == "would heal disk/a"
-    (told,) = (await plane.healing.cases()).cases
+    (told,) = (await plane.healing.journal.page()).cases
     assert told == case
     plane.hands.how = "would heal otherwise"
     approved = await plane.healing.approve(case.id, actor="ann")
@@ -227,7 +228,7 @@ async def test_whoever_decides_is_told_what_would_be_done(store: Store) -> None:
     await plane.background.aclose(5)
     dry = await with_book(Store(), Mode.DRY_RUN)
     await dry.look()
-    (told,) = (await dry.healing.cases()).cases
+    (told,) = (await dry.healing.journal.page()).cases
     assert (told.state, told.plan) == (State.DRY_RUN, "would heal disk/a")
     assert dry.hands.done == []
 
@@ -238,7 +239,7 @@ async def test_a_runbook_is_run_by_hand(store: Store) -> None:
     await plane.healing._takes_part()
     tried = await plane.healing.run_now("b", validate_only=True, actor="ann")
     assert (tried.id, tried.plan, tried.subject) == ("", "would heal disk/a", "disk/a")
-    assert (await plane.healing.cases()).cases == []
+    assert (await plane.healing.journal.page()).cases == []
     case = await plane.healing.run_now("b", actor="ann")
     assert (case.state, case.actor, case.evidence) == (State.RUNNING, "ann", "it is full")
     with pytest.raises(PreconditionFailed, match="is under way for disk/a"):
@@ -282,13 +283,13 @@ async def test_cases_are_filtered_page_by_page(store: Store) -> None:
     found: list[str] = []
     token = ""
     while True:
-        page = await plane.healing.cases(filter_text=wanted, size=2, token=token)
+        page = await plane.healing.journal.page(filter_text=wanted, size=2, token=token)
         found += [case.id for case in page.cases]
         token = page.next_token
         if not token:
             break
     assert found == ["heal-6", "heal-4", "heal-2", "heal-0"]
     with pytest.raises(InvalidPageToken):
-        await plane.healing.cases(
-            size=2, token=(await plane.healing.cases(filter_text=wanted, size=2)).next_token
+        await plane.healing.journal.page(
+            size=2, token=(await plane.healing.journal.page(filter_text=wanted, size=2)).next_token
         )
