@@ -89,7 +89,7 @@ async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list
 async def test_proxies_of_others_are_known(
     planes: list[ControlPlane], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy that is connected elsewhere is listed as away, with what it last had; being seen there keeps it
+    """What a proxy that is connected elsewhere last had is read from the record; being seen there keeps it
     from being forgotten here.
     """
     monkeypatch.setattr(fleet, "LOOK_S", 0.1)
