@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from seawall_control.domain.events import Event
@@ -24,6 +25,8 @@ BULK: Final = 100
 """Rows changed in one transaction by a bulk change, so that others get their turn: an event is in ten
 indexes, and to take a hundred out of all of them takes a few hundredths of a second.
 """
+DELETED: Final = 50
+"""Rows deleted in one transaction."""
 EXAMINED: Final = 5000
 """Rows looked at in one piece when rows to be changed are searched for."""
 
@@ -183,16 +186,17 @@ class SqlEventPages(ABC):
     async def _deleted(self, numbers: Sequence[int], *, resolved: int) -> int:
         """Delete these rows, those of them that are still in this state; return how many."""
 
-        async def work(db: Statements) -> int:
-            touched = 0
-            for part in slices(numbers):
-                touched += await db.change(
-                    f"DELETE FROM events WHERE +resolved = {resolved} AND n IN ({marks(len(part))})", part
-                )
+        async def work(db: Statements, part: Sequence[int]) -> int:
+            touched = await db.change(
+                f"DELETE FROM events WHERE +resolved = {resolved} AND n IN ({marks(len(part))})", part
+            )
             await db.change("DELETE FROM event_hours WHERE events = 0")
             return touched
 
-        return await self._change_events(work, deletes=True)
+        total = 0
+        for part in slices(numbers, DELETED):
+            total += await self._change_events(partial(work, part=part), deletes=True)
+        return total
 
 
 def older_than(before_us: int) -> Compare:

@@ -229,24 +229,37 @@ async def prune_counts(db: Statements, keeping: Mapping[Width, int], at_us: int)
     )
 
 
-async def prune_groups(db: Statements, before_us: int) -> int:
-    """Delete resolved groups of which nothing has been heard since and nothing is stored, some hundred at
-    once; return how many.
-    """
+_FORGOTTEN: Final = (
+    f"SELECT id FROM event_groups WHERE state = {int(g.GroupState.RESOLVED)} "
+    "AND last_seen_us < ? AND since_us < ? "
+    "AND NOT EXISTS (SELECT 1 FROM events WHERE events.fingerprint = event_groups.id) "
+    "AND NOT EXISTS (SELECT 1 FROM group_aliases "
+    "JOIN events ON events.fingerprint = group_aliases.fingerprint "
+    "WHERE group_aliases.group_id = event_groups.id)"
+)
+
+
+async def forgotten_groups(db: Questions, before_us: int) -> list[str]:
+    """Return some hundred resolved groups of which nothing has been heard since and nothing is stored."""
     rows = await db.rows(
-        f"SELECT id FROM event_groups WHERE state = {int(g.GroupState.RESOLVED)} "
-        "AND last_seen_us < ? AND since_us < ? "
-        "AND NOT EXISTS (SELECT 1 FROM events WHERE events.fingerprint = event_groups.id) "
-        "AND NOT EXISTS (SELECT 1 FROM group_aliases "
-        "JOIN events ON events.fingerprint = group_aliases.fingerprint "
-        "WHERE group_aliases.group_id = event_groups.id) ORDER BY last_seen_us, id LIMIT ?",
+        f"{_FORGOTTEN} ORDER BY last_seen_us, id LIMIT ?",
         (before_us, before_us, _AGED),
     )
-    for part in slices([row[0] for row in rows]):
+    return [row[0] for row in rows]
+
+
+async def delete_forgotten(db: Statements, ids: Sequence[str], before_us: int) -> int:
+    """Delete those of the groups that are still forgotten; return how many."""
+    total = 0
+    for part in slices(ids):
+        rows = await db.rows(f"{_FORGOTTEN} AND id IN ({marks(len(part))})", (before_us, before_us, *part))
+        gone = [row[0] for row in rows]
         for table, column in (
             ("group_hours", "group_id"),
             ("group_aliases", "group_id"),
             ("event_groups", "id"),
         ):
-            await db.change(f"DELETE FROM {table} WHERE {column} IN ({marks(len(part))})", part)
-    return len(rows)
+            if gone:
+                await db.change(f"DELETE FROM {table} WHERE {column} IN ({marks(len(gone))})", gone)
+        total += len(gone)
+    return total

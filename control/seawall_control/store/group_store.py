@@ -91,4 +91,9 @@ class SqlGroups(ABC):
 
     async def prune_groups(self, *, before_us: int) -> int:
         """See `GroupStore.prune_groups`."""
-        return await self._change_groups(lambda db: group_sql.prune_groups(db, before_us), deletes=True)
+        ids = await group_sql.forgotten_groups(self._asking(), before_us)
+        if not ids:
+            return 0
+        return await self._change_groups(
+            lambda db: group_sql.delete_forgotten(db, ids, before_us), deletes=True
+        )
