@@ -374,6 +374,23 @@ async def test_change_that_fails_half_way_alone_leaves_nothing(store: SqliteStor
     assert (await store.report_state()).state == "ok"
 
 
+async def test_change_that_waits_for_something_else_is_refused(store: SqliteStore) -> None:
+    """A transaction is run in the connection's thread in one go: a change that would wait there is a mistake,
+    which is told to whoever made it, undone, and holds up nobody.
+    """
+
+    async def waits(db: SqliteStatements) -> None:
+        await db.change("DELETE FROM events")
+        await asyncio.sleep(0)
+
+    await store.report([event(1)])
+    results = await asyncio.gather(
+        store.report([event(2)]), store._writer.do(waits), store.report([event(3)]), return_exceptions=True
+    )
+    assert isinstance(results[1], RuntimeError) and "waits for something else" in str(results[1])
+    assert (await store.counts(at_us=0)).total == 3
+
+
 async def test_group_has_savepoints_only_when_one_of_it_is_refused(store: SqliteStore) -> None:
     """A savepoint makes a bulk insert some times as expensive; without a refusal nobody needs one."""
     said: list[str] = []
