@@ -13,6 +13,8 @@ from typing import Final
 from seawall_control.domain.errors import BaseMoved, InvalidRequest
 from seawall_control.domain.revisions import Draft
 
+MAX_LINE: Final = 64
+"""Bases that are looked at for a circle; lines are far shorter."""
 MAX_FOLLOWERS: Final = 200
 """Sets that one change may concern beside the one that is changed."""
 
@@ -27,6 +29,15 @@ def check_followers(draft: Draft, extending: Iterable[str], drafts: Sequence[Dra
     """Raise `BaseMoved` when a set that extends a changed one is not among the drafts."""
     there = {one.policy_set for one in drafts}
     if not there.issuperset(extending):
+        raise BaseMoved(draft.policy_set)
+
+
+def check_circle(draft: Draft, bases: Sequence[str]) -> None:
+    """Raise `BaseMoved` when a draft extends itself through its bases, nearest first, as they are with it:
+    somebody else has closed the circle from the other side. No set may have changed its content by that, so
+    that numbers of revisions do not show it.
+    """
+    if draft.policy_set in bases:
         raise BaseMoved(draft.policy_set)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from seawall_control.domain.errors import NotFound
-from seawall_control.domain.inheritance import check_followers, check_pin
+from seawall_control.domain.inheritance import MAX_LINE, check_circle, check_followers, check_pin
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.store import rows as r
 from seawall_control.store.rows import int64
@@ -20,6 +20,7 @@ _READ: Final = f"SELECT {_ALL} FROM revisions WHERE policy_set = ?"
 _ONE: Final = f"{_READ} AND revision = ?"
 _NEWEST: Final = f"{_READ} ORDER BY revision DESC LIMIT 1"
 _NUMBER: Final = "SELECT max(revision) FROM revisions WHERE policy_set = ?"
+_BASE: Final = "SELECT base FROM revisions WHERE policy_set = ? ORDER BY revision DESC LIMIT 1"
 _EXTENDING: Final = (
     "SELECT DISTINCT r.policy_set FROM revisions AS r WHERE r.base = ? AND r.base <> '' AND r.revision = "
     "(SELECT max(n.revision) FROM revisions AS n WHERE n.policy_set = r.policy_set) ORDER BY r.policy_set"
@@ -48,6 +49,7 @@ async def apply_all(db: Statements, drafts: Sequence[Draft]) -> tuple[Applied, .
         if draft.base:
             check_pin(draft, (await db.rows(_NUMBER, (draft.base,)))[0][0] or 0)
         if applied.changed:
+            check_circle(draft, await _bases(db, draft.policy_set))
             check_followers(draft, await extending(db, draft.policy_set), drafts)
     if asked.request_id:
         await db.change(
@@ -64,6 +66,17 @@ async def apply_all(db: Statements, drafts: Sequence[Draft]) -> tuple[Applied, .
             ),
         )
     return tuple(made)
+
+
+async def _bases(db: Questions, policy_set: str) -> list[str]:
+    """Return what a set extends, nearest first, by the newest revisions."""
+    found: list[str] = []
+    name = policy_set
+    while name and len(found) < MAX_LINE:
+        rows = await db.rows(_BASE, (name,))
+        name = rows[0][0] if rows else ""
+        found += [name] if name else []
+    return found
 
 
 async def _applied(db: Statements, draft: Draft) -> Applied:

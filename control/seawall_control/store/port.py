@@ -92,8 +92,8 @@ class PolicyStore(Protocol):
         """Make each draft the newest revision of its set, all or none; only the first may have a request id.
 
         Raises what `apply` does, and `BaseMoved` unless every draft that extends a set has the newest
-        revision of that written out (a rollback need not), and every set whose newest revision extends a
-        changed one is among the drafts.
+        revision of that written out (a rollback need not), every set whose newest revision extends a changed
+        one is among the drafts, and no set extends itself.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seawall_control.domain.errors import EtagMismatch, InvalidRequest, NotFound
+from seawall_control.domain.errors import BaseMoved, EtagMismatch, InvalidRequest, NotFound
 from seawall_control.domain.events import Batch, Event, EventChange, Gap, Severity
 from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.domain.fleet import ProxyRecord, Verdict
@@ -227,3 +227,17 @@ async def test_proxies_are_remembered_by_node(store: Store) -> None:
         await store.remember(found)
     assert [p.node for p in await store.proxies()] == ["a", "b"]
     assert (await store.proxies())[1] == record
+
+
+async def test_no_circle_is_closed_from_both_sides(store: Store) -> None:
+    """Two sets that begin to extend each other by drafts that each knew nothing of the other: also where no
+    content changes by it, so that numbers do not show it.
+    """
+    await store.apply(draft("1", policy_set="a"))
+    await store.apply(draft("1", policy_set="b"))
+    await store.apply_all([draft("1", policy_set="a", base="b", base_revision=1, own=b"x")])
+    behind = draft("1", policy_set="b", base="a", base_revision=2, own=b"x")
+    with pytest.raises(BaseMoved):
+        await store.apply_all([behind, draft("1", policy_set="a", base="b", base_revision=2, own=b"x")])
+    assert (await store.revision("b", 0)).base == ""
+    assert await store.extending("b") == ["a"]

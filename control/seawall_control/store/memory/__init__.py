@@ -23,7 +23,7 @@ from seawall_control.domain.filters import Node, matches
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.groups import Group
 from seawall_control.domain.ingest import is_forked, take_in
-from seawall_control.domain.inheritance import check_followers, check_pin
+from seawall_control.domain.inheritance import MAX_LINE, check_circle, check_followers, check_pin
 from seawall_control.domain.positions import START, Position
 from seawall_control.domain.revisions import Applied, Draft, Remembered, Revision, check_repeat, next_revision
 from seawall_control.domain.sequences import Arrivals, TooManyIslands
@@ -76,6 +76,12 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             base = newest_of.get(draft.base)
             check_pin(draft, base.revision if base else 0)
             if applied.changed:
+                bases: list[str] = []
+                over = newest_of.get(draft.policy_set)
+                while over is not None and over.base and len(bases) < MAX_LINE:
+                    bases.append(over.base)
+                    over = newest_of.get(over.base)
+                check_circle(draft, bases)
                 extending = (name for name, newest in newest_of.items() if newest.base == draft.policy_set)
                 check_followers(draft, extending, drafts)
         self._revisions = lines
