@@ -22,6 +22,8 @@ _OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_RECEIVE_BYTES),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # Also for the pings that gRPC sends for its own ends; by itself it waits a minute for them.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_concurrent_streams", 1000),

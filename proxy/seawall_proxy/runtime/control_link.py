@@ -54,6 +54,9 @@ _CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # A black hole is found within 40 s; pings without calls are not needed, since the stream is always there.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # gRPC has one ping under way at a time, and waits a minute for those that measure the bandwidth: the one
+    # that asks whether anybody is there would not even be sent.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # The link does its own retries and back-off; a pooled subchannel would add another one's.
