@@ -212,6 +212,11 @@ def limits_events() -> str:
                 ),
             ),
             (
+                "acknowledged events kept for a store that is put back",
+                f"{size(s.keep_bytes)}, {length(s.keep_s)}",
+                "the oldest segment is removed, sooner where events that wait need the room",
+            ),
+            (
                 "age of a spooled event",
                 length(s.max_age_s),
                 f'dropped; {dropped}, `seawall_spool_dropped_total{{reason="expired"}}`',

@@ -34,7 +34,7 @@ async def command(*arguments: str | Path) -> str:
 
 async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial) -> None:
     """Numbers of policies go on above all that proxies have had, with the content of the copy; what was
-    acknowledged after the copy is declared, what spools still hold arrives, and nothing is there twice.
+    acknowledged after the copy is sent again, and nothing is there twice.
     """
     _, upstream = trial.stand.upstream()
     control = trial.control()
@@ -74,7 +74,8 @@ async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial)
             await trial.in_force(one, 5)
             await callers.until(50)
             kinds = {event.error_type async for event in seawall.events.list("kind = SYSTEM", limit=1000)}
-            assert {"policy_renumbered", "events_elsewhere"} <= kinds
+            assert "policy_renumbered" in kinds
+            assert "events_elsewhere" not in kinds
     await trial.delivered(one)
     assert one.child.terminate() == 0
     assert control.child.terminate() == 0

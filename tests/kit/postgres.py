@@ -16,9 +16,10 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,33 @@ def _candidates() -> Iterator[Path]:
     )
 
 
-def _who() -> dict[str, Any]:
-    """Return the arguments that make a process somebody else's than root's."""
+_BECOME = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def _who() -> tuple[int, int] | None:
+    """Return user and group of a process that must not be root's; None when it would not be."""
     if os.geteuid() != 0:
-        return {}
+        return None
     nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _not_as_root(command: Sequence[str | Path]) -> list[str | Path]:
+    """Return the command that runs another one as somebody else than root.
+
+    `subprocess` can do that too, but not without a fork, and gRPC's threads do not outlive one: the child
+    crashes now and then before it is the other program.
+    """
+    who = _who()
+    if who is None:
+        return list(command)
+    return [sys.executable, "-I", "-S", "-c", _BECOME, str(who[0]), str(who[1]), *command]
 
 
 def find_binaries() -> Path | str:
@@ -63,12 +85,11 @@ def find_binaries() -> Path | str:
             continue
         try:
             subprocess.run(
-                [place / "postgres", "--version"],
+                _not_as_root([place / "postgres", "--version"]),
                 check=True,
                 capture_output=True,
                 timeout=20,
                 cwd="/",
-                **_who(),
             )
         except (OSError, subprocess.SubprocessError) as error:
             tried.append(f"{place}: {error}")
@@ -90,18 +111,18 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         who = _who()
         if who:
-            os.chown(self._root, who["user"], who["group"])
-        self._run = {"cwd": self._root, "env": {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, **who}
+            os.chown(self._root, *who)
+        self._run: dict[str, Any] = {"cwd": self._root, "env": {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}}
         secret = self._root / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         if who:
-            os.chown(secret, who["user"], who["group"])
+            os.chown(secret, *who)
         subprocess.run(
-            [
+            _not_as_root([
                 binaries / "initdb", "--pgdata", self._root / "data", "--username", USER,
                 "--encoding", "UTF8", "--no-locale", "--no-sync",
                 "--auth-local", "trust", "--auth-host", "scram-sha-256", "--pwfile", secret,
-            ],
+            ]),
             check=True, capture_output=True, timeout=START_LIMIT_S, **self._run,
         )  # fmt: skip
 
@@ -114,11 +135,11 @@ class PostgresServer:
         """Start, and wait until it takes connections."""
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [
+                _not_as_root([
                     self._binaries / "postgres", "-D", self._root / "data", "-k", self._root,
                     "-p", str(self.port), "-h", "127.0.0.1",
                     *(part for setting in self._settings for part in ("-c", setting)),
-                ],
+                ]),
                 stdout=log, stderr=log, **self._run,
             )  # fmt: skip
         until = time.monotonic() + START_LIMIT_S

@@ -93,12 +93,13 @@ def _encoded(item: Outgoing) -> pb.ConnectResponse | bytes:
     match item:
         case SendPush(push, body):
             return push_bytes(push.nonce, body)
-        case SendAck(spool_id, through_seq, refusals):
+        case SendAck(spool_id, through_seq, refusals, send_from):
             return pb.ConnectResponse(
                 event_ack=pb.EventAck(
                     spool_id=spool_id,
                     through_seq=through_seq,
                     refusals=[pb.EventRefusal(seq=r.seq, reason=r.reason) for r in refusals],
+                    send_from_seq=send_from,
                 )
             )
         case SendCommand(command):
@@ -239,7 +240,12 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         while True:
             try:
                 receipt = await self._events.ingest(
-                    session.node, batch.spool_id, events, gaps, starts_stream=starts_stream
+                    session.node,
+                    batch.spool_id,
+                    events,
+                    gaps,
+                    starts_stream=starts_stream,
+                    oldest_seq=batch.oldest_seq,
                 )
             except (StoreFull, StoreUnavailable):
                 # No acknowledgement and no reading on: the proxy keeps the events, and knows by the missing
@@ -247,5 +253,5 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                 await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
                 tries += 1
                 continue
-            session.send_ack(batch.spool_id, receipt.through_seq, receipt.refusals)
+            session.send_ack(batch.spool_id, receipt.through_seq, receipt.refusals, receipt.send_from)
             return

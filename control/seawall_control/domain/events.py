@@ -164,4 +164,6 @@ class Batch:
     refusals: tuple[Refusal, ...] = ()
     gaps: tuple[Gap, ...] = ()
     starts_stream: bool = False
-    """The first batch of this spool on its stream: the proxy no longer has any number below it."""
+    """The first batch of this spool on its stream: the proxy has no number below `oldest_seq`."""
+    oldest_seq: int = 0
+    """Lowest number that the proxy can still send; 0 is the first one of the batch."""

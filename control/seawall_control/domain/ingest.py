@@ -22,6 +22,8 @@ class Intake:
     assumed_through: int
     again: tuple[tuple[int, Event], ...] = ()
     """Events whose numbers were seen before: sent again, as a rule. See `is_forked`."""
+    send_from: int = 0
+    """First number that is missing here and that the proxy keeps; 0 when none is."""
 
 
 def _runs(numbers: Sequence[int]) -> list[Range]:
@@ -48,10 +50,12 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
     """
     numbers = [seq for seq, _ in batch.events] + [refusal.seq for refusal in batch.refusals]
     starts = numbers + [gap.from_seq for gap in batch.gaps]
+    lowest = min(starts, default=1)
     assumed = 0
+    begins = known is None or batch.starts_stream
     if known is None or batch.starts_stream:
         before = known or Arrivals()
-        known = before.starting_at(min(starts, default=1))
+        known = before.starting_at(min(batch.oldest_seq, lowest) or lowest)
         assumed = known.assumed_through if known is not before else 0
     events: dict[int, Event] = {}
     again: list[tuple[int, Event]] = []
@@ -83,6 +87,7 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
         duplicates=len(numbers) - len(events) - len(refusals),
         assumed_through=assumed,
         again=tuple(again),
+        send_from=arrivals.through + 1 if begins and arrivals.through + 1 < lowest else 0,
     )
 
 

@@ -61,6 +61,8 @@ class Ingested:
     changes: tuple[Change, ...] = ()
     is_forked: bool = False
     """Whether its spool gives numbers out twice; the events are taken in by their ids, without numbers."""
+    send_from: int = 0
+    """First number that the store lacks and the proxy keeps; 0 when it lacks none."""
 
 
 def prints_of(events: Iterable[Event]) -> list[str]:

@@ -80,6 +80,8 @@ class Receipt:
 
     through_seq: int
     refusals: tuple[Refusal, ...]
+    send_from: int = 0
+    """First number that it is to send again; 0 for none."""
 
 
 @dataclass(slots=True)
@@ -179,11 +181,13 @@ class EventService:
         gaps: Sequence[Gap],
         *,
         starts_stream: bool,
+        oldest_seq: int = 0,
     ) -> Receipt:
         """Store or count a proxy's batch exactly once; return after it is durable. Events that can never be
         stored get a refusal each.
         """
         batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
+        batch = replace(batch, oldest_seq=min(oldest_seq, MAX_SEQ))
         result = await self._to_its_end(self._ingested(batch))
         self.numbers.refused += len(batch.refusals)
         self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)
@@ -216,7 +220,12 @@ class EventService:
                 event_id=derived_id("spool_forked", proxy, spool_id),
                 proxy=proxy,
             )
-        return Receipt(result.through_seq, batch.refusals)
+        if result.send_from:
+            _log.warning(
+                "this store lacks events that another one has acknowledged, and the proxy still has them",
+                extra={"fields": {"proxy": proxy, "spool": spool_id, "from": result.send_from}},
+            )
+        return Receipt(result.through_seq, batch.refusals, result.send_from)
 
     async def _ingested(self, batch: Batch) -> Ingested:
         started_s = self._clock.monotonic_s()

@@ -38,6 +38,7 @@ class SendAck:
     spool_id: str
     through_seq: int
     refusals: tuple[Refusal, ...]
+    send_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,16 @@ class Session:
         self._push = SendPush(push, body)
         self._something.set()
 
-    def send_ack(self, spool_id: str, through_seq: int, refusals: tuple[Refusal, ...]) -> None:
+    def send_ack(
+        self, spool_id: str, through_seq: int, refusals: tuple[Refusal, ...], send_from: int = 0
+    ) -> None:
         """Acknowledge a spool, together with an acknowledgement that has not gone out yet."""
         before = self._acks.get(spool_id)
         if before is not None:
             through_seq = max(through_seq, before.through_seq)
             refusals = (*before.refusals, *refusals)[-MAX_ACK_REFUSALS:]
-        self._acks[spool_id] = SendAck(spool_id, through_seq, refusals)
+            send_from = send_from or before.send_from
+        self._acks[spool_id] = SendAck(spool_id, through_seq, refusals, send_from)
         self._something.set()
 
     def send_command(self, command: fleet_pb2.Command) -> bool:

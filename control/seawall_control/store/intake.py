@@ -312,6 +312,7 @@ def _ingested(numbers: Numbers, new: Received, is_fork: bool) -> Ingested:
         new.counted,
         new.changes,
         is_fork,
+        numbers.send_from,
     )
 
 

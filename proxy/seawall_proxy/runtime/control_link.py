@@ -481,7 +481,7 @@ class ControlLink:
 
     def _encode(self, batch: Batch) -> tuple[fleet_pb2.EventBatch, int]:
         """Return the message of a batch, and its first number."""
-        message = fleet_pb2.EventBatch(spool_id=batch.spool_id)
+        message = fleet_pb2.EventBatch(spool_id=batch.spool_id, oldest_seq=batch.oldest)
         numbers = [gap.first for gap in batch.gaps]
         for seq, payload in batch.events:
             numbers.append(seq)
@@ -498,6 +498,8 @@ class ControlLink:
 
     async def _acknowledged(self, ack: fleet_pb2.EventAck) -> None:
         batch = self._in_flight
+        if batch is not None and ack.send_from_seq and await self._goes_back(batch, ack):
+            return
         poisoned = self._shipping.poisoned
         if batch is None or ack.spool_id != batch.spool_id or not self._shipping.acked(ack.through_seq):
             # A late answer to a batch that was sent twice: the second answer says the same.
@@ -516,6 +518,19 @@ class ControlLink:
         if through >= batch.through:
             self._in_flight = None
         self._wake.set()
+
+    async def _goes_back(self, batch: Batch, ack: fleet_pb2.EventAck) -> bool:
+        """Send again what another store has acknowledged and this one lacks; tell whether there is such."""
+        if ack.spool_id != batch.spool_id or ack.send_from_seq > batch.through:
+            return False
+        if not await self._pump.rewind(batch.spool_id, ack.send_from_seq - 1):
+            return False
+        log.warning("the control plane's store lacks events from number %d on: sent again", ack.send_from_seq)
+        self._backoff.reset()
+        self._in_flight = None
+        self._shipping.begin_again()
+        self._wake.set()
+        return True
 
     async def _set_aside(self, spool_id: str, seq: int, reason: str, payload: bytes) -> None:
         self._events_refused += 1

@@ -233,6 +233,18 @@ class EventPump:
         spool.ack(through)
         self._status = spool.status()
 
+    async def rewind(self, spool_id: str, through: int) -> bool:
+        """Send everything after a number again; tell whether there is anything to. See `Spool.rewind`."""
+        spool = self.spool
+        if spool is None or spool.spool_id != spool_id:
+            return False
+        return await self.on_disk(self._rewind, spool, through)
+
+    def _rewind(self, spool: Spool, through: int) -> bool:
+        went_back = spool.rewind(through)
+        self._status = spool.status()
+        return went_back
+
     def recent(self, limit: int = RECENT) -> list[event_pb2.ErrorEvent]:
         """Return the newest events, newest first."""
         newest = list(self._recent)[-limit:] if limit > 0 else []

@@ -122,6 +122,10 @@ class Shipping:
             self._resend_at = -inf
         return True
 
+    def begin_again(self) -> None:
+        """Forget the batch in flight: an older one is sent before it."""
+        self._idle()
+
     def stream_broke(self) -> int:
         """Note that the stream ended; return a number that is to be set aside as poison, 0 for none."""
         first, size = self.first, self.size

@@ -5,9 +5,10 @@ acknowledged, still here, or declared as a gap with a reason. What is missing is
 counts numbers, and those that no entry stands for are the gap. So nothing has to be remembered about
 damage, and nothing can be forgotten: produced = acknowledged + spooled + gaps, by construction.
 
-Segments are append-only files named by their first number; a segment goes when all of it is acknowledged,
-or, when the spool is full or too old, as the oldest one (the mark is synced first, then the file is
-removed). After a start a new segment is begun; the torn tail of the last one is cut off. An fsync that
+Segments are append-only files named by their first number; a segment goes when all of it is acknowledged
+and it has been kept for a while (a store that is put back to an older point asks for it again, see
+`rewind`), or, when the spool is full or too old, as the oldest one (the mark is synced first, then the file
+is removed). After a start a new segment is begun; the torn tail of the last one is cut off. An fsync that
 failed is never repeated on the same file (its pages may be gone while the next call says that all is
 well): the segment is closed, a new one is begun, and the spool calls itself degraded.
 
@@ -49,7 +50,15 @@ from seawall_proxy.telemetry.spool_mark import (
     sync_directory,
     write_all,
 )
-from seawall_proxy.telemetry.spool_segments import ANY, SUFFIX, Segment, cut_torn_tail, look, read_segment
+from seawall_proxy.telemetry.spool_segments import (
+    ANY,
+    SUFFIX,
+    Segment,
+    cut_torn_tail,
+    look,
+    look_for_kept,
+    read_segment,
+)
 from seawall_proxy.telemetry.spool_types import (
     BLOCK_BYTES,
     CORRUPT,
@@ -97,6 +106,8 @@ class Spool:
         self._mark: MarkFile = MarkFile(directory / "mark")
         self._state: MarkState = MarkState(spool_id=bytes(16))
         self._segments: deque[Segment] = deque()
+        self._kept: deque[Segment] = deque()
+        """Those that are acknowledged as a whole, older than all of the others."""
         self._ages: Ages = Ages()
         self._fd: int = -1
         """Of the last segment, while it is appended to."""
@@ -187,6 +198,7 @@ class Spool:
             write_errors=self._write_errors,
             degraded=self._degraded,
             max_bytes=self._limits.max_bytes,
+            kept_bytes=sum(segment.size for segment in self._kept),
         )
 
     # ------------------------------------------------------------------------------------------------ writing
@@ -207,6 +219,7 @@ class Spool:
         """Do what is due: sync, and drop what is too old."""
         self._sync_quietly()
         try:
+            self._keep_less(now_s)
             while self._segments and self._is_expired(self._segments[0], now_s):
                 self._drop_oldest(EXPIRED)
         except OSError:
@@ -278,6 +291,25 @@ class Spool:
             # The files stay a little longer; what is in them is known to be acknowledged.
             self._write_errors += 1
             self._degraded = True
+
+    def rewind(self, through: int) -> bool:
+        """Take back the acknowledgement of everything after a number: another store gave it than the one that
+        has to have the events. Return whether that was anything. What is no longer here becomes a gap.
+        """
+        if not 0 <= through < self._state.acked:
+            return False
+        while self._kept and self._kept[-1].last > through:
+            self._segments.appendleft(self._kept.pop())
+        self._state = replace(self._state, acked=through)
+        self._position = (0, 0)
+        try:
+            self._save(reserved=self._state.reserved)
+            self._mark.note(self._state)
+        except OSError:
+            # A mark that still says that they are acknowledged is put right when the store asks again.
+            self._write_errors += 1
+            self._degraded = True
+        return True
 
     # ------------------------------------------------------------------------------------------- inside:
     # write
@@ -376,12 +408,18 @@ class Spool:
         if self._fd >= 0 and self._is_done(self._segments[-1], size, now_s):
             self._sync_quietly()
             self._close_segment()
-        while sum(segment.cost for segment in self._segments) + size + BLOCK_BYTES > self._limits.max_bytes:
-            if not self._drop_oldest(SPOOL_FULL):
+        while self._cost + size + BLOCK_BYTES > self._limits.max_bytes:
+            if self._kept:
+                self._kept.popleft().path.unlink(missing_ok=True)
+            elif not self._drop_oldest(SPOOL_FULL):
                 break
         if self._fd < 0:
             self._begin(first, now_s)
         return self._segments[-1]
+
+    @property
+    def _cost(self) -> int:
+        return sum(segment.cost for segment in self._segments) + sum(segment.cost for segment in self._kept)
 
     def _is_done(self, segment: Segment, size: int, now_s: float) -> bool:
         """Tell whether a segment takes no more: it is full, or so old that its age would not be its
@@ -486,10 +524,18 @@ class Spool:
             gaps.append(Gap(first, last, CORRUPT))
 
     def _batch(self, events: list[tuple[int, bytes]], gaps: list[Gap], expected: int) -> Batch:
-        return Batch(self.spool_id, tuple(events), tuple(gaps), expected - 1)
+        return Batch(self.spool_id, tuple(events), tuple(gaps), expected - 1, self._oldest)
+
+    @property
+    def _oldest(self) -> int:
+        """Lowest number that is still here."""
+        for segments in (self._kept, self._segments):
+            if segments:
+                return min(segments[0].first, self._state.acked + 1)
+        return self._state.acked + 1
 
     def _forget(self, through: int) -> None:
-        """Remove segments that are wholly acknowledged; the mark is synced before the first of them goes."""
+        """Set aside what is wholly acknowledged; the mark is synced before the first segment goes."""
         saved = False
         while self._segments and self._segments[0].last <= through:
             if len(self._segments) == 1 and self._fd >= 0:
@@ -497,7 +543,7 @@ class Spool:
             if not saved:
                 self._save(reserved=self._state.reserved)
                 saved = True
-            self._segments.popleft().path.unlink(missing_ok=True)
+            self._set_aside(self._segments.popleft())
         if not self._segments:
             return
         segment = self._segments[0]
@@ -506,6 +552,28 @@ class Spool:
             for position, _ in self._entries(segment, through + 1):
                 self._position = (segment.first, position)
                 break
+
+    def _set_aside(self, segment: Segment) -> None:
+        """Keep a segment that is acknowledged, as far as there is room for such."""
+        if self._keep_s == 0.0 or segment.header is None:
+            segment.path.unlink(missing_ok=True)
+            return
+        segment.be_kept()
+        self._kept.append(segment)
+        while sum(one.cost for one in self._kept) > self._limits.keep_bytes:
+            self._kept.popleft().path.unlink(missing_ok=True)
+
+    def _keep_less(self, now_s: float) -> None:
+        """Remove what has been kept for long enough."""
+        while self._kept:
+            header = self._kept[0].header
+            if header is not None and now_s - header.created_s <= self._keep_s:
+                return
+            self._kept.popleft().path.unlink(missing_ok=True)
+
+    @property
+    def _keep_s(self) -> float:
+        return min(self._limits.keep_s, self._limits.max_age_s)
 
     # ----------------------------------------------------------------------------------------- inside:
     # recovery
@@ -531,6 +599,7 @@ class Spool:
         known = loaded if loaded is not None else MarkState(spool_id=self._random_bytes(16))
         ours, strangers = look(self._directory, known.spool_id)
         found = cut_torn_tail(ours)
+        self._segments.extend(look_for_kept(self._directory, known.spool_id))
         self._segments.extend(ours)
         last = max(known.last, found, known.acked, known.dropped_through)
         self._state = replace(known, boot=boot, last=last, reserved=last, generation=known.generation + 1)
@@ -548,6 +617,8 @@ class Spool:
         for at, segment in enumerate(self._segments):
             after = self._segments[at + 1].first - 1 if at + 1 < len(self._segments) else found
             segment.last = max(after, segment.first - 1)
+        while len(self._segments) > 1 and self._segments[0].last <= self._state.acked:
+            self._kept.append(self._segments.popleft())
 
     def _declare_lost(self, first: int, last: int, now_s: float) -> None:
         """Begin a segment with a skip for the numbers that were given out and are not there."""

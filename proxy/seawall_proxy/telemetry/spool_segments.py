@@ -10,6 +10,8 @@ from seawall_proxy.telemetry.spool_format import HEADER_BYTES, SegmentHeader, de
 from seawall_proxy.telemetry.spool_types import BLOCK_BYTES
 
 SUFFIX: Final = ".seg"
+KEPT: Final = ".kept"
+"""Of a segment that was acknowledged as a whole: it is not sent as if it were new when the mark is lost."""
 STRANGER: Final = ".old"
 """Of a segment that another spool left in the same directory."""
 ANY: Final = 1 << 62
@@ -28,6 +30,12 @@ class Segment:
         self.size: int = size
         self.skipped: int = 0
         """Numbers of its skips, as far as this process wrote them."""
+
+    def be_kept(self) -> None:
+        """Give the file the name of one that is kept. Raises OSError."""
+        path = self.path.with_suffix(KEPT)
+        self.path.rename(path)
+        self.path = path
 
     @property
     def cost(self) -> int:
@@ -50,6 +58,19 @@ def look(directory: Path, spool_id: bytes) -> tuple[list[Segment], list[Path]]:
         first = int(path.stem)
         ours.append(Segment(path, header, first, first - 1, path.stat().st_size))
     return ours, sorted(directory.glob(f"*{STRANGER}"))
+
+
+def look_for_kept(directory: Path, spool_id: bytes) -> list[Segment]:
+    """Return the kept segments of this spool in order; remove those of another one, and what is none."""
+    found: list[Segment] = []
+    for path in sorted(directory.glob(f"*{KEPT}")):
+        with path.open("rb") as file:
+            header = decode_header(file.read(HEADER_BYTES))
+        if header is None or header.spool_id != spool_id:
+            path.unlink()
+            continue
+        found.append(Segment(path, header, header.first, header.first - 1, path.stat().st_size))
+    return found
 
 
 def cut_torn_tail(segments: list[Segment]) -> int:

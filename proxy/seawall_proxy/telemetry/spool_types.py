@@ -30,6 +30,10 @@ class SpoolLimits:
     segment_bytes: int = 4 << 20
     sync_every: int = 256
     """Records that may wait for a sync; 1 syncs each append."""
+    keep_s: float = 86400.0
+    """How long a segment is kept after it was begun, though all of it is acknowledged; 0 keeps none."""
+    keep_bytes: int = 64 << 20
+    """Size that such segments may have together, within `max_bytes`."""
 
     def __post_init__(self) -> None:
         if not BLOCK_BYTES <= self.segment_bytes <= self.max_bytes:
@@ -38,6 +42,8 @@ class SpoolLimits:
             )
         if self.max_age_s <= 0.0 or self.sync_every < 1:
             raise ValueError("spool max_age_s must be above 0 and sync_every 1 or more")
+        if self.keep_s < 0.0 or self.keep_bytes < 0:
+            raise ValueError("spool keep_s and keep_bytes must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Batch:
     events: tuple[tuple[int, bytes], ...]
     gaps: tuple[Gap, ...]
     through: int
+    oldest: int = 0
+    """Lowest number that is still here, acknowledged or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,8 @@ class SpoolStatus:
     degraded: bool
     max_bytes: int = 0
     """Size from which the oldest are dropped."""
+    kept_bytes: int = 0
+    """Size of what is acknowledged and kept for a store that is put back; not in `bytes`."""
 
     @property
     def depth(self) -> int:

@@ -142,6 +142,20 @@ async def test_spool_that_outlived_another_store_is_taken_from_where_it_starts(s
     assert len(late.stored) == 1
 
 
+async def test_store_that_was_put_back_asks_for_what_the_spool_keeps(store: Store) -> None:
+    """What another store acknowledged is asked for, as far as the proxy still has it, and comes in once."""
+    await store.ingest(Batch("p", "s", ((1, event(1)), (2, event(2)))))
+    found = await store.ingest(Batch("p", "s", ((7, event(7)),), starts_stream=True, oldest_seq=2))
+    assert (found.through_seq, found.assumed_through, found.send_from) == (2, 0, 3)
+    rest = tuple((number, event(number)) for number in range(3, 9))
+    again = await store.ingest(Batch("p", "s", rest))
+    assert (again.through_seq, again.send_from, len(again.stored), again.duplicates) == (8, 0, 5, 1)
+    above = await store.ingest(Batch("p", "s", ((30, event(30)),), starts_stream=True, oldest_seq=20))
+    assert (above.through_seq, above.assumed_through, above.send_from) == (19, 19, 20)
+    new = await store.ingest(Batch("p", "t", ((5, event(40)),), starts_stream=True, oldest_seq=1))
+    assert (new.through_seq, new.assumed_through, new.send_from) == (0, 0, 1)
+
+
 async def test_too_many_holes_are_refused_and_change_nothing(store: Store) -> None:
     """A sender that skips every second number is refused as a whole."""
     batch = Batch("p", "s", gaps=tuple(Gap(2 * i, 2 * i, "x") for i in range(1, 600)))

@@ -42,7 +42,12 @@ class SpoolMachine(RuleBasedStateMachine):
     @initialize(sync_every=st.sampled_from([1, 4, 100, 100]))
     def start(self, sync_every: int) -> None:
         self.limits = SpoolLimits(
-            max_bytes=16384, max_age_s=1000.0, segment_bytes=4096, sync_every=sync_every
+            max_bytes=16384,
+            max_age_s=1000.0,
+            segment_bytes=4096,
+            sync_every=sync_every,
+            keep_s=700.0,
+            keep_bytes=8192,
         )
         self.spool = self.open()
         self.spool_id = self.spool.spool_id
@@ -56,9 +61,12 @@ class SpoolMachine(RuleBasedStateMachine):
             limits=self.limits,
         )
 
+    def files(self) -> list[Path]:
+        return sorted(path for ending in ("seg", "kept") for path in self.directory.glob(f"*.{ending}"))
+
     def note_synced(self) -> None:
         if self.spool.status().unsynced == 0:
-            self.synced = {path: path.stat().st_size for path in self.directory.glob("*.seg")}
+            self.synced = {path: path.stat().st_size for path in self.files()}
             self.old_soft = (self.directory / "mark").read_bytes()[SOFT_SLOT * SLOT_BYTES :]
 
     def give(self, numbers: range, payloads: list[bytes | None]) -> None:
@@ -96,7 +104,23 @@ class SpoolMachine(RuleBasedStateMachine):
         if batch is not None:
             self.receive(batch)
             first = self.spool.status().acked
+            assert batch.oldest <= first + 1
             self.spool.ack(first + int((batch.through - first) * part))
+
+    @rule(share=st.floats(0.0, 1.0))
+    def go_back(self, share: float) -> None:
+        """A store that was put back asks for what it lacks, as far as the spool says that it is there."""
+        batch = self.spool.take(1, 1)
+        if batch is None:
+            return
+        acked = self.spool.status().acked
+        through = batch.oldest - 1 + int((acked + 1 - batch.oldest) * share)
+        assert self.spool.rewind(through) == (through < acked)
+        assert self.spool.status().acked == through
+        again = self.spool.take(50, 100_000)
+        assert again is not None
+        self.note_synced()
+        self.receive(again)
 
     def receive(self, batch: Batch) -> None:
         assert batch.spool_id == self.spool_id
@@ -152,7 +176,7 @@ class SpoolMachine(RuleBasedStateMachine):
     def restart_after_power_cut(self, data: st.DataObject) -> None:
         last = self.spool.status().last
         self.kill()
-        for path in sorted(self.directory.glob("*.seg")):
+        for path in self.files():
             size = path.stat().st_size
             kept = data.draw(
                 st.integers(min(self.synced.get(path, 0), size), size), label=f"kept of {path.name}"
@@ -182,7 +206,8 @@ class SpoolMachine(RuleBasedStateMachine):
         if hasattr(self, "spool"):
             status = self.spool.status()
             # One append (at most 4 events of 1200 bytes) may pass the limit.
-            assert status.bytes <= self.limits.max_bytes + 5000
+            assert status.bytes + status.kept_bytes <= self.limits.max_bytes + 5000
+            assert status.kept_bytes <= self.limits.keep_bytes + 5000
             assert status.acked <= status.last
             assert not status.degraded
 
@@ -213,11 +238,11 @@ class SpoolMachine(RuleBasedStateMachine):
 class DamagedSpoolMachine(SpoolMachine):
     """The same on a disk that loses and changes what was written: less is promised, nothing is made up."""
 
-    @precondition(lambda self: any(self.directory.glob("*.seg")))
+    @precondition(lambda self: self.files() != [])
     @rule(data=st.data(), restart=st.booleans())
     def damage(self, data: st.DataObject, restart: bool) -> None:
         self.damaged = True
-        path = data.draw(st.sampled_from(sorted(self.directory.glob("*.seg"))), label="file")
+        path = data.draw(st.sampled_from(self.files()), label="file")
         size = path.stat().st_size
         how = data.draw(st.sampled_from(["flip", "truncate", "zero_tail", "remove"]), label="how")
         if restart:

@@ -158,6 +158,7 @@ FILES = {
     codes.ANYONE_IS_TRUSTED: (
         BASE + "listeners: [{name: l, address: '0.0.0.0:8080', proxy_protocol: true}]" + TAIL
     ),
+    codes.READ_ON_THE_WAY: BASE + "admin: {address: '0.0.0.0:8081', token_file: t}" + TAIL,
 }
 
 # A file cannot spell what only another version's bytes can hold.

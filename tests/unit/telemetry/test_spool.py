@@ -6,6 +6,7 @@ import os
 import random
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def kill(spool: Spool) -> None:
 
 
 def segments(directory: Path) -> list[Path]:
-    """Return the segment files in order."""
+    """Return the files in order of segments that are not wholly acknowledged."""
     return sorted(directory.glob("*.seg"))
 
 
@@ -136,6 +137,88 @@ def test_acknowledgement_is_on_the_disk_before_its_segment_goes(tmp_path: Path) 
     assert batch is not None
     assert [seq for seq, _ in batch.events] == [3]
     assert all(gap.first > 3 and gap.reason == spools.LOST_IN_CRASH for gap in batch.gaps)
+    spool.close()
+
+
+def fill(spool: Spool, events: int, now_s: float = 1000.0) -> None:
+    """Append events of which one fills a segment, and acknowledge all of them."""
+    for number in range(events):
+        spool.append([bytes([number]) * 3000], now_s)
+        spool.ack(spool.status().last)
+
+
+@pytest.mark.parametrize("how", ["running", "restarted", "killed"])
+def test_what_is_acknowledged_can_be_sent_again_for_a_while(tmp_path: Path, how: str) -> None:
+    """A store that was put back to an older point gets what it lacks from the spool, also after a restart."""
+    limits = replace(SMALL, max_bytes=65536)
+    spool = open_spool(tmp_path, limits=limits)
+    fill(spool, 3)
+    spool.append([b"new"], 1001.0)
+    if how != "running":
+        spool.close() if how == "restarted" else kill(spool)
+        spool = open_spool(tmp_path, limits=limits)
+    batch = spool.take(10, 1 << 20)
+    assert batch is not None
+    assert ([seq for seq, _ in batch.events], batch.oldest) == ([4], 1)
+    assert spool.rewind(1)
+    assert not spool.rewind(1)
+    again = spool.take(10, 1 << 20)
+    assert again is not None
+    assert again.events == ((2, b"\1" * 3000), (3, b"\2" * 3000), (4, b"new"))
+    assert (again.gaps, again.oldest, spool.depth) == ((), 1, 3)
+    kill(spool)
+    spool = open_spool(tmp_path, limits=limits)
+    assert spool.status().acked == 1
+    spool.ack(4)
+    assert spool.depth == 0
+    spool.close()
+
+
+def test_what_is_kept_goes_in_time_and_before_anything_that_waits(tmp_path: Path) -> None:
+    """It is kept for as long as told, within its own bound, and gives way to what was not delivered yet."""
+    limits = replace(SMALL, max_age_s=1000.0, keep_s=50.0, keep_bytes=8192)
+    spool = open_spool(tmp_path, limits=limits)
+    fill(spool, 4)
+    status = spool.status()
+    assert (status.segments, len([*tmp_path.glob("*.kept")])) == (1, 2)
+    assert 6000 < status.kept_bytes < limits.keep_bytes
+    spool.append([b"w" * 3000], 1010.0)
+    spool.append([b"w" * 3000], 1010.0)
+    assert (spool.status().kept_bytes, spool.status().dropped) == (0, {})
+    spool.ack(6)
+    assert spool.status().kept_bytes > 0
+    spool.tick(1059.0)
+    assert spool.status().kept_bytes > 0
+    spool.tick(1061.0)
+    assert (spool.status().kept_bytes, spool.status().acked) == (0, 6)
+    spool.close()
+
+
+def test_what_is_kept_is_not_sent_anew_when_the_mark_is_lost(tmp_path: Path) -> None:
+    """A spool that begins anew takes over what was not acknowledged, and nothing that was as a whole."""
+    spool = open_spool(tmp_path, limits=replace(SMALL, max_bytes=65536))
+    fill(spool, 3)
+    spool.append([b"new"], 1001.0)
+    kill(spool)
+    (tmp_path / "mark").unlink()
+    spool = open_spool(tmp_path)
+    batch = spool.take(10, 1 << 20)
+    assert batch is not None
+    assert [payload for _, payload in batch.events] == [b"\2" * 3000, b"new"]
+    assert [*tmp_path.glob("*.kept")] == []
+    spool.close()
+
+
+def test_what_is_no_longer_kept_is_declared_when_it_is_asked_for(tmp_path: Path) -> None:
+    """Going back further than there is anything makes a gap, and no number is sent twice or never."""
+    spool = open_spool(tmp_path, limits=replace(SMALL, max_bytes=65536, keep_bytes=4096))
+    fill(spool, 4)
+    assert spool.rewind(0)
+    batch = spool.take(10, 1 << 20)
+    assert batch is not None
+    sent = [seq for seq, _ in batch.events]
+    assert sent and sent[-1] == 4
+    assert batch.gaps == (Gap(1, sent[0] - 1, spools.CORRUPT),)
     spool.close()
 
 

@@ -134,14 +134,16 @@ class PolicyResult(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., revision: _Optional[int] = ..., verdict: _Optional[_Union[PolicyVerdict, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., applied_revision: _Optional[int] = ..., applied_hash: _Optional[str] = ..., apply_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class EventBatch(_message.Message):
-    __slots__ = ("spool_id", "events", "gaps")
+    __slots__ = ("spool_id", "events", "gaps", "oldest_seq")
     SPOOL_ID_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     GAPS_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_SEQ_FIELD_NUMBER: _ClassVar[int]
     spool_id: str
     events: _containers.RepeatedCompositeFieldContainer[SequencedEvent]
     gaps: _containers.RepeatedCompositeFieldContainer[EventGap]
-    def __init__(self, spool_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[SequencedEvent, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[EventGap, _Mapping]]] = ...) -> None: ...
+    oldest_seq: int
+    def __init__(self, spool_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[SequencedEvent, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[EventGap, _Mapping]]] = ..., oldest_seq: _Optional[int] = ...) -> None: ...
 
 class SequencedEvent(_message.Message):
     __slots__ = ("seq", "event")
@@ -162,14 +164,16 @@ class EventGap(_message.Message):
     def __init__(self, from_seq: _Optional[int] = ..., to_seq: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ("spool_id", "through_seq", "refusals")
+    __slots__ = ("spool_id", "through_seq", "refusals", "send_from_seq")
     SPOOL_ID_FIELD_NUMBER: _ClassVar[int]
     THROUGH_SEQ_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    SEND_FROM_SEQ_FIELD_NUMBER: _ClassVar[int]
     spool_id: str
     through_seq: int
     refusals: _containers.RepeatedCompositeFieldContainer[EventRefusal]
-    def __init__(self, spool_id: _Optional[str] = ..., through_seq: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[EventRefusal, _Mapping]]] = ...) -> None: ...
+    send_from_seq: int
+    def __init__(self, spool_id: _Optional[str] = ..., through_seq: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[EventRefusal, _Mapping]]] = ..., send_from_seq: _Optional[int] = ...) -> None: ...
 
 class EventRefusal(_message.Message):
     __slots__ = ("seq", "reason")

@@ -170,6 +170,7 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             new.counted,
             new.changes,
             is_fork,
+            intake.send_from,
         )
 
     async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
