@@ -28,9 +28,10 @@ part() { # name, pytest's arguments
     "$python" -m pytest "${@:2}" | tee -a "$record" || failed+=("$1")
 }
 
-waiting=(tests/conformance tests/integration/control tests/integration/cli tests/faults)
+waiting=(tests/conformance tests/faults tests/interop
+    tests/integration/{control,cli,system,telemetry,transport,upstream,resilience,features})
 part "the tests that stand alone, $state, $cores at a time (1 of 4)" --numprocesses "$cores" "${apart[@]}"
-part "the control plane, the commands and the protocols, $state, $((2 * cores)) at a time (2 of 4)" \
+part "the control plane, both planes, commands, faults and protocols, $state, $((2 * cores)) at a time (2 of 4)" \
     --numprocesses "$((2 * cores))" "${waiting[@]}"
 part "the tests with load and limits of time, $state (3 of 4)" tests "${apart[@]/#/--ignore=}" "${waiting[@]/#/--ignore=}"
 if [ "$state" = compiled ]; then
