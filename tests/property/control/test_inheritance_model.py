@@ -90,7 +90,7 @@ class Nobody:
         self.handed[revision.policy_set] = max(revision.revision, self.handed.get(revision.policy_set, 0))
 
 
-CHANGES = st.builds(
+CHANGES: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     name=st.sampled_from(SETS),
     timeout_s=st.integers(0, 3),
