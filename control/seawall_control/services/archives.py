@@ -37,6 +37,7 @@ from seawall_control.domain.errors import NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS, Event, Severity
 from seawall_control.domain.export import Format
 from seawall_control.domain.filters import EVERYTHING, Node, matches
+from seawall_control.services.durable_files import sync_directory
 from seawall_control.services.edge import Clock
 from seawall_control.services.machine import disk_at
 from seawall_control.store.port import EventQuery, Store
@@ -188,7 +189,7 @@ class Archives:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_directory(self.directory)
+        sync_directory(self.directory)
 
     async def _remove(self, archive: Archive, ids: Sequence[str]) -> Archive:
         for start in range(0, len(ids), PAGE):
@@ -287,7 +288,7 @@ class Archives:
         # The manifest first: a file without one is no archive.
         (self.directory / f"{name}{MANIFEST}").unlink(missing_ok=True)
         (self.directory / f"{name}{SUFFIX}").unlink(missing_ok=True)
-        _sync_directory(self.directory)
+        sync_directory(self.directory)
 
 
 async def bytes_per_event(store: Store, clock: Clock) -> int:
@@ -320,7 +321,7 @@ class _Writer:
         self._file.close()
         size, digest = _sum(self._path)
         self._path.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
         return size, digest
 
     def discard(self) -> None:
@@ -332,14 +333,6 @@ class _Writer:
 
 def _opened(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-
-
-def _sync_directory(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _sum(path: Path) -> tuple[int, str]:

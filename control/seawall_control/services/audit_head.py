@@ -18,7 +18,7 @@ from typing import Final
 from seawall_control.domain.audit import TOPIC
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.records import Entry
-from seawall_control.services.authority import write_private
+from seawall_control.services.durable_files import write_private
 from seawall_control.store.port import RecordStore
 
 FILE_NAME: Final = "audit.head"

@@ -21,7 +21,8 @@ from threading import RLock
 from typing import Final
 
 from seawall_control.domain.errors import PreconditionFailed
-from seawall_control.services.authority import Authority, AuthorityUnusable, utc, write_private
+from seawall_control.services.authority import Authority, AuthorityUnusable, utc
+from seawall_control.services.durable_files import write_private
 from seawall_control.services.edge import Clock
 
 LOOK_EVERY_S: Final = 2.0

@@ -8,7 +8,6 @@ machine; whoever has it can be any proxy.
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from seawall_control.domain.enrolment import node_of, uri_of
 from seawall_control.domain.errors import InvalidRequest
+from seawall_control.services.durable_files import write_private
 
 MAX_CSR_CHARS: Final = 16 * 1024
 AUTHORITY_DAYS: Final = 3650
@@ -161,27 +161,6 @@ def is_issued_by(pem: bytes, authority_pem: bytes) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
-
-
-def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a file at once, durably, readable by its owner only unless said otherwise."""
-    fresh = path.with_name(path.name + ".fresh")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from seawall_control.domain.records import Seal
-from seawall_control.services.authority import write_private
+from seawall_control.services.durable_files import write_private
 
 FILE_NAME: Final = "store.keys"
 KEY_BYTES: Final = 32

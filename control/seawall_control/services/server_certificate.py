@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from seawall_control.services.authorities import Authorities
-from seawall_control.services.authority import SERVER_DAYS, expiry_us, is_issued_by, utc, write_private
+from seawall_control.services.authority import SERVER_DAYS, expiry_us, is_issued_by, utc
+from seawall_control.services.durable_files import write_private
 from seawall_control.services.edge import Clock
 
 LOOK_EVERY_S: Final = 3600.0

@@ -42,6 +42,7 @@ from seawall_proxy.telemetry.spool_format import (
     encode_skip,
     find_entry,
 )
+from seawall_proxy.telemetry.spool_kept import Kept
 from seawall_proxy.telemetry.spool_mark import (
     RESERVE,
     MarkFile,
@@ -106,8 +107,7 @@ class Spool:
         self._mark: MarkFile = MarkFile(directory / "mark")
         self._state: MarkState = MarkState(spool_id=bytes(16))
         self._segments: deque[Segment] = deque()
-        self._kept: deque[Segment] = deque()
-        """Those that are acknowledged as a whole, older than all of the others."""
+        self._kept: Kept = Kept(limits)
         self._ages: Ages = Ages()
         self._fd: int = -1
         """Of the last segment, while it is appended to."""
@@ -198,7 +198,7 @@ class Spool:
             write_errors=self._write_errors,
             degraded=self._degraded,
             max_bytes=self._limits.max_bytes,
-            kept_bytes=sum(segment.size for segment in self._kept),
+            kept_bytes=self._kept.size,
         )
 
     # ------------------------------------------------------------------------------------------------ writing
@@ -219,7 +219,7 @@ class Spool:
         """Do what is due: sync, and drop what is too old."""
         self._sync_quietly()
         try:
-            self._keep_less(now_s)
+            self._kept.tick(now_s)
             while self._segments and self._is_expired(self._segments[0], now_s):
                 self._drop_oldest(EXPIRED)
         except OSError:
@@ -298,8 +298,7 @@ class Spool:
         """
         if not 0 <= through < self._state.acked:
             return False
-        while self._kept and self._kept[-1].last > through:
-            self._segments.appendleft(self._kept.pop())
+        self._segments.extendleft(self._kept.back_to(through))
         self._state = replace(self._state, acked=through)
         self._position = (0, 0)
         try:
@@ -410,7 +409,7 @@ class Spool:
             self._close_segment()
         while self._cost + size + BLOCK_BYTES > self._limits.max_bytes:
             if self._kept:
-                self._kept.popleft().path.unlink(missing_ok=True)
+                self._kept.drop_oldest()
             elif not self._drop_oldest(SPOOL_FULL):
                 break
         if self._fd < 0:
@@ -419,7 +418,7 @@ class Spool:
 
     @property
     def _cost(self) -> int:
-        return sum(segment.cost for segment in self._segments) + sum(segment.cost for segment in self._kept)
+        return sum(segment.cost for segment in self._segments) + self._kept.cost
 
     def _is_done(self, segment: Segment, size: int, now_s: float) -> bool:
         """Tell whether a segment takes no more: it is full, or so old that its age would not be its
@@ -529,10 +528,10 @@ class Spool:
     @property
     def _oldest(self) -> int:
         """Lowest number that is still here."""
-        for segments in (self._kept, self._segments):
-            if segments:
-                return min(segments[0].first, self._state.acked + 1)
-        return self._state.acked + 1
+        if self._kept:
+            return self._kept.first
+        first = self._segments[0].first if self._segments else self._state.last + 1
+        return min(first, self._state.acked + 1)
 
     def _forget(self, through: int) -> None:
         """Set aside what is wholly acknowledged; the mark is synced before the first segment goes."""
@@ -543,7 +542,7 @@ class Spool:
             if not saved:
                 self._save(reserved=self._state.reserved)
                 saved = True
-            self._set_aside(self._segments.popleft())
+            self._kept.put(self._segments.popleft())
         if not self._segments:
             return
         segment = self._segments[0]
@@ -552,28 +551,6 @@ class Spool:
             for position, _ in self._entries(segment, through + 1):
                 self._position = (segment.first, position)
                 break
-
-    def _set_aside(self, segment: Segment) -> None:
-        """Keep a segment that is acknowledged, as far as there is room for such."""
-        if self._keep_s == 0.0 or segment.header is None:
-            segment.path.unlink(missing_ok=True)
-            return
-        segment.be_kept()
-        self._kept.append(segment)
-        while sum(one.cost for one in self._kept) > self._limits.keep_bytes:
-            self._kept.popleft().path.unlink(missing_ok=True)
-
-    def _keep_less(self, now_s: float) -> None:
-        """Remove what has been kept for long enough."""
-        while self._kept:
-            header = self._kept[0].header
-            if header is not None and now_s - header.created_s <= self._keep_s:
-                return
-            self._kept.popleft().path.unlink(missing_ok=True)
-
-    @property
-    def _keep_s(self) -> float:
-        return min(self._limits.keep_s, self._limits.max_age_s)
 
     # ----------------------------------------------------------------------------------------- inside:
     # recovery
@@ -618,7 +595,7 @@ class Spool:
             after = self._segments[at + 1].first - 1 if at + 1 < len(self._segments) else found
             segment.last = max(after, segment.first - 1)
         while len(self._segments) > 1 and self._segments[0].last <= self._state.acked:
-            self._kept.append(self._segments.popleft())
+            self._kept.found(self._segments.popleft())
 
     def _declare_lost(self, first: int, last: int, now_s: float) -> None:
         """Begin a segment with a skip for the numbers that were given out and are not there."""

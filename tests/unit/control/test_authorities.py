@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.services import authorities as module
 from seawall_control.services.authorities import Authorities
-from seawall_control.services.authority import AuthorityUnusable, is_issued_by, write_private
+from seawall_control.services.authority import AuthorityUnusable, is_issued_by
+from seawall_control.services.durable_files import write_private
 from tests.unit.control.test_authority import NOW, WEEK, request_for
 
 CSR = request_for(ec.generate_private_key(ec.SECP256R1()))
