@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from seawall_control.domain.errors import ControlError, FieldProblem
@@ -16,7 +16,7 @@ from seawall_control.services.healing.actions.base import Done, Handler, Note, R
 
 PREVIEW_S: Final = 10.0
 """How long it may take to find out what would be done."""
-_TABLE: Final[Mapping[Action, Callable[[Reach], Handler]]] = {
+_TABLE: Final[Mapping[Action, type[Handler]]] = {
     Action.HOLD_BREAKER_OPEN: fleet.HoldBreakerOpen,
     Action.RESET_BREAKER: fleet.ResetBreaker,
     Action.DRAIN_ENDPOINT: fleet.DrainEndpoint,

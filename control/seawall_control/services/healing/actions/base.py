@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -70,19 +69,19 @@ Note = Callable[[str, str], Awaitable[None]]
 """
 
 
-class Handler(ABC):
+class Handler:
     """One action. What it raises (`ControlError`, OSError, ValueError) is why it could not be done."""
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    @abstractmethod
     async def preview(self, case: Case) -> str:
         """Say what would be done now, without doing it: `would ...`. Raise what doing it would raise."""
+        raise NotImplementedError
 
-    @abstractmethod
     async def do(self, case: Case) -> Done:
         """Do it."""
+        raise NotImplementedError
 
     async def do_noting(self, case: Case, note: Note) -> Done:
         """Do it, writing down in between what must not be forgotten."""
@@ -90,7 +89,7 @@ class Handler(ABC):
 
     async def judge(self, case: Case) -> Verdict | None:
         """Say whether it helped, where the catalogue says that the action does; None: not to be said yet."""
-        raise PreconditionFailed(f"{case.runbook.action} does not judge itself")
+        raise NotImplementedError
 
     async def undo(self, case: Case) -> Done:
         """Take it back."""
