@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Final
 
 from benchmarks.control.bulk import Record
+from benchmarks.control.keeping import large, put_aside, put_back
 from benchmarks.control.measures import Ingest, ingest
 from benchmarks.control.places import Place, places
 from benchmarks.control.questions import Asked, Latency, lists, statistics
 from benchmarks.control.upkeep import Effort, efforts
+from seawall_control.store.migrating import MIGRATED
 
 INGEST_SHARE: Final = 0.6
 LIST_S: Final = 0.050
@@ -76,28 +80,62 @@ async def measure(place: Place, options: argparse.Namespace) -> list[str]:
     rows = ingest_rows(place, rounds) if rounds else []
     if not options.events:
         return rows
-    large = await place.another()
-    await (await large.open()).aclose()
     record = Record(options.events)
-    say(f"{place.name}: loading {options.events:,} events")
-    await large.load(record, say)
+    async with large(place, record, options.keep, say) as held:
+        rows.extend(await _asked(held, record, options))
+        if options.upkeep:
+            await put_aside(held)
+            store = await held.open()
+            try:
+                rows.extend([effort_row(place, effort) async for effort in efforts(store, held.directory)])
+            finally:
+                await store.aclose()
+                await put_back(held)
+    return rows
+
+
+async def _asked(place: Place, record: Record, options: argparse.Namespace) -> list[str]:
+    """Open a store that holds a record, and ask it."""
     started = perf_counter()
-    store = await large.open()
+    with migrations() as migrated:
+        store = await place.open()
     opened_s = perf_counter() - started
-    bytes_each = await large.size() / options.events
-    rows.append(f"| {place.name} | size | - | {bytes_each:,.0f} bytes an event, with all indexes | |")
-    rows.append(f"| {place.name} | opening the store | - | {opened_s:.2f} s | |")
+    rows = [f"| {place.name} | migration {name} | - | {took_s} s | |" for name, took_s in migrated]
     try:
+        bytes_each = await place.size() / record.count
+        rows.append(f"| {place.name} | size | - | {bytes_each:,.0f} bytes an event, with all indexes | |")
+        rows.append(f"| {place.name} | opening the store | - | {opened_s:.2f} s | |")
         asked = Asked(store)
         numbers = await statistics(asked, options.times)
         rows.extend(latency_row(place, found, STATISTICS_S, found.what) for found in numbers)
         pages = await lists(asked, record, options.times)
         rows.extend(latency_row(place, found, LIST_S, f"list: {found.what}") for found in pages)
-        if options.upkeep:
-            rows.extend([effort_row(place, effort) async for effort in efforts(store, large.directory)])
     finally:
         await store.aclose()
     return rows
+
+
+@contextmanager
+def migrations() -> Iterator[list[tuple[str, float]]]:
+    """Tell of the migrations that a store makes when it is opened, as they are done; give them with their
+    seconds.
+    """
+    done: list[tuple[str, float]] = []
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            fields = getattr(record, "fields", {})
+            if record.getMessage() == MIGRATED:
+                done.append((fields["migration"], fields["seconds"]))
+            if "migration" in fields:
+                say(" ".join([record.getMessage(), *(f"{name} {value}" for name, value in fields.items())]))
+
+    told, log = Told(), logging.getLogger("seawall.control.store")
+    log.addHandler(told)
+    try:
+        yield done
+    finally:
+        log.removeHandler(told)
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -123,10 +161,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ingest", type=int, default=40_000, help="events taken in, each way, in a round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of ingest; 0 leaves it out")
     parser.add_argument("--upkeep", action="store_true", help="clean up, resolve, export, back up as well")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the record in this directory, and use one of that size which is there",
+    )
     parser.add_argument("--times", type=int, default=400, help="how often each question is asked")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
+    logging.getLogger("seawall.control.store").setLevel(logging.INFO)
     asyncio.run(main(_options()))

@@ -20,7 +20,7 @@ from benchmarks.control.bulk import Record
 from seawall_control.domain.rollups import KEY_FIELDS
 from seawall_control.store import rows as r
 from seawall_control.store.group_rows import GROUP_COLUMNS
-from seawall_control.store.sqlite.opening import FILE_NAME
+from seawall_control.store.sqlite.opening import FILE_NAME, sync
 
 CHUNK: Final = 50_000
 _EVENT_COLUMNS: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
@@ -52,7 +52,8 @@ def _told(rows: Iterable[Any], count: int, say: Say) -> Iterator[list[Any]]:
         done += len(chunk)
         if perf_counter() - said > 10 or done == count:
             said = perf_counter()
-            say(f"{done:,} of {count:,} events, {done / (said - started):,.0f}/s")
+            rate = done / (said - started)
+            say(f"{done:,} of {count:,} events, {rate:,.0f}/s, {(count - done) / rate:,.0f} s left for rows")
 
 
 def load_sqlite(directory: Path, record: Record, say: Say) -> None:
@@ -78,13 +79,13 @@ def load_sqlite(directory: Path, record: Record, say: Say) -> None:
         for table, columns, rows in _beside(record):
             db.executemany(_inserting(table, columns), rows)
         db.execute("COMMIT")
-        for kind, name, sql in kept:
+        for number, (kind, name, sql) in enumerate(kept, 1):
             started = perf_counter()
             db.execute(sql)
-            if kind == "index":
-                say(f"index {name}: {perf_counter() - started:.1f} s")
+            say(f"{kind} {name}: {perf_counter() - started:.1f} s ({number} of {len(kept)})")
         db.execute("PRAGMA locking_mode = NORMAL").fetchall()
         db.execute("PRAGMA journal_mode = WAL").fetchall()
+    sync(directory / FILE_NAME)
 
 
 async def load_postgres(url: str, record: Record, say: Say) -> None:
@@ -104,11 +105,12 @@ async def load_postgres(url: str, record: Record, say: Say) -> None:
             await asyncio.sleep(0)
         for table, columns, rows in _beside(record):
             await db.copy_records_to_table(table, records=rows, columns=columns, timeout=600)
-        for row in kept:
+        for number, row in enumerate(kept, 1):
             started = perf_counter()
             await db.execute(row["indexdef"], timeout=3600)
-            say(f"index {row['indexname']}: {perf_counter() - started:.1f} s")
+            say(f"index {row['indexname']}: {perf_counter() - started:.1f} s ({number} of {len(kept)})")
         await db.execute("ALTER TABLE events ENABLE TRIGGER USER")
         await db.execute("VACUUM ANALYZE", timeout=3600)
+        await db.execute("CHECKPOINT", timeout=3600)
     finally:
         await db.close()

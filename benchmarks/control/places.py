@@ -7,7 +7,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, Protocol
@@ -20,7 +20,7 @@ from seawall_control.domain.events import Event
 from seawall_control.store import postgres, sqlite
 from seawall_control.store import rows as r
 from seawall_control.store.port import Store
-from seawall_control.store.sqlite.opening import FILE_NAME, WRITER
+from seawall_control.store.sqlite.opening import FILE_NAME, WRITER, DirectoryLock
 from tests.kit.postgres import PostgresServer, find_binaries
 
 COLUMNS: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
@@ -28,6 +28,10 @@ _MARKS: Final = ", ".join("?" * len(COLUMNS))
 _INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our own names
 
 
+SETTINGS: Final = ("shared_buffers=512MB", "max_wal_size=4GB")
+"""Of the database server."""
+_STOP_S: Final = 600.0
+"""Until a server has written what it has in memory."""
 _ENDED_S: Final = 0.3
 """After so long the server has seen the end of a connection that was closed."""
 
@@ -53,11 +57,14 @@ def row(event: Event, seq: int) -> tuple[Any, ...]:
 class Place(Protocol):
     """Where a store can be."""
 
+    kind: str
     name: str
     bulk: str
     """How rows are written in bulk."""
     directory: Path | None
     """Where the store is, if it is a file."""
+    overriding: str
+    """How an INSERT says that it brings row numbers along."""
 
     async def open(self) -> Store:
         """Open the store."""
@@ -67,12 +74,22 @@ class Place(Protocol):
         """Write rows in transactions of a size, each durable before the next."""
         ...
 
-    async def another(self) -> Place:
-        """Return an empty place of the same kind."""
+    async def another(self, directory: Path | None = None) -> Place:
+        """Return an empty place of the same kind, or the one that is in a directory, which is made if need
+        be.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """End what serves this place alone."""
         ...
 
     async def load(self, record: Record, say: Say) -> None:
         """Fill a store that has been opened once, quickly."""
+        ...
+
+    async def run(self, statements: Sequence[str]) -> None:
+        """Run statements in one transaction, while the store is closed."""
         ...
 
     async def size(self) -> int:
@@ -89,8 +106,10 @@ class Place(Protocol):
 class SqlitePlace:
     """A file."""
 
+    kind = "sqlite"
     name = "SQLite"
     bulk = "executemany"
+    overriding = ""
 
     def __init__(self, directory: Path) -> None:
         self.directory: Path | None = directory
@@ -100,9 +119,27 @@ class SqlitePlace:
         """See `Place.open`."""
         return await sqlite.open_store(self._directory)
 
-    async def another(self) -> Place:
+    async def another(self, directory: Path | None = None) -> Place:
         """See `Place.another`."""
-        return SqlitePlace(self._directory.with_name("another"))
+        return SqlitePlace(directory or self._directory.with_name("another"))
+
+    async def aclose(self) -> None:
+        """See `Place.aclose`."""
+
+    async def run(self, statements: Sequence[str]) -> None:
+        """See `Place.run`."""
+        await asyncio.to_thread(self._run, statements)
+
+    def _run(self, statements: Sequence[str]) -> None:
+        lock = DirectoryLock(self._directory)
+        try:
+            with closing(sqlite3.connect(self._directory / FILE_NAME, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                for statement in statements:
+                    db.execute(statement)
+                db.execute("COMMIT")
+        finally:
+            lock.release()
 
     async def load(self, record: Record, say: Say) -> None:
         """See `Place.load`."""
@@ -136,17 +173,41 @@ class SqlitePlace:
 class PostgresPlace:
     """A database."""
 
+    kind = "postgres"
     name = "PostgreSQL"
     bulk = "COPY"
     directory: Path | None = None
+    overriding = "OVERRIDING SYSTEM VALUE"
 
-    def __init__(self, server: PostgresServer, database: str) -> None:
+    def __init__(self, server: PostgresServer, database: str, *, owns_server: bool = False) -> None:
         self._server = server
         self._url = server.url_of(database)
+        self._owns_server = owns_server
 
-    async def another(self) -> Place:
-        """See `Place.another`."""
-        return PostgresPlace(self._server, await self._server.new_database())
+    async def another(self, directory: Path | None = None) -> Place:
+        """See `Place.another`. A directory has a server of its own, on which the database is that of the
+        superuser.
+        """
+        if directory is None:
+            return PostgresPlace(self._server, await self._server.new_database())
+        server = PostgresServer(self._server.binaries, *SETTINGS, root=directory)
+        await asyncio.to_thread(server.start)
+        return PostgresPlace(server, "postgres", owns_server=True)
+
+    async def aclose(self) -> None:
+        """See `Place.aclose`."""
+        if self._owns_server:
+            await asyncio.to_thread(self._server.leave, _STOP_S)
+
+    async def run(self, statements: Sequence[str]) -> None:
+        """See `Place.run`."""
+        db = await asyncpg.connect(self._url)
+        try:
+            async with db.transaction():
+                for statement in statements:
+                    await db.execute(statement)
+        finally:
+            await db.close()
 
     async def load(self, record: Record, say: Say) -> None:
         """See `Place.load`."""
@@ -195,7 +256,7 @@ async def places(kinds: Sequence[str]) -> AsyncIterator[list[Place]]:
             binaries = find_binaries()
             if isinstance(binaries, str):
                 raise SystemExit(binaries)
-            server = PostgresServer(binaries, "shared_buffers=512MB", "max_wal_size=4GB")
+            server = PostgresServer(binaries, *SETTINGS)
             server.start()
             found.append(PostgresPlace(server, await server.new_database()))
         try:

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from benchmarks.control.bulk import END_US
+from benchmarks.control.keeping import PROBE, PRUNED, RESOLUTION, ROUTE
 from benchmarks.control.questions import Asked, quantile
 from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.export import Format
@@ -23,7 +24,6 @@ from seawall_control.store.sqlite.copies import back_up
 
 PROBE_S: Final = 0.01
 """Between two events of the one who writes meanwhile."""
-PRUNED: Final = 5_000
 EXPORTED: Final = 200_000
 
 
@@ -50,7 +50,7 @@ async def _meanwhile(store: Store, what: str, work: Callable[[], Awaitable[Any]]
     async def write() -> None:
         while not ended.is_set():
             event = Event(
-                id=str(uuid.uuid4()), timestamp_us=END_US, severity=Severity.LOW, component="probe",
+                id=str(uuid.uuid4()), timestamp_us=END_US, severity=Severity.LOW, component=PROBE,
                 message="probe", fingerprint="bench:probe",
             )  # fmt: skip
             started = perf_counter()
@@ -91,8 +91,8 @@ async def efforts(store: Store, directory: Path | None) -> AsyncIterator[Effort]
         return f"{gone:,} events"
 
     async def resolve() -> str:
-        wanted = parse("route = checkout-7 AND resolved = false")
-        number = await store.resolve(wanted, resolution="bench", at_us=END_US, dry_run=False)
+        wanted = parse(f"route = {ROUTE} AND resolved = false")
+        number = await store.resolve(wanted, resolution=RESOLUTION, at_us=END_US, dry_run=False)
         return f"{number:,} events"
 
     async def export() -> str:

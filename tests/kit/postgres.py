@@ -101,30 +101,37 @@ def find_binaries() -> Path | str:
 
 
 class PostgresServer:
-    """A server with its own directory; `url` names a fresh database each time."""
+    """A server with its own directory, which is made anew unless `root` names one from before."""
 
-    def __init__(self, binaries: Path, *settings: str) -> None:
+    def __init__(self, binaries: Path, *settings: str, root: Path | None = None) -> None:
         self._binaries = binaries
         self._settings = settings
-        self._root = Path(tempfile.mkdtemp(prefix="seawall-pg-", dir="/tmp"))
+        self._sockets = Path(tempfile.mkdtemp(prefix="seawall-pg-", dir="/tmp"))
+        self._root = root or self._sockets
+        self._root.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         who = _who()
         if who:
             os.chown(self._root, *who)
+            os.chown(self._sockets, *who)
         self._run: dict[str, Any] = {"cwd": self._root, "env": {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}}
+        if (self._root / "data" / "PG_VERSION").exists():
+            return
         secret = self._root / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         if who:
             os.chown(secret, *who)
-        subprocess.run(
+        made = subprocess.run(
             _not_as_root([
                 binaries / "initdb", "--pgdata", self._root / "data", "--username", USER,
                 "--encoding", "UTF8", "--no-locale", "--no-sync",
                 "--auth-local", "trust", "--auth-host", "scram-sha-256", "--pwfile", secret,
             ]),
-            check=True, capture_output=True, timeout=START_LIMIT_S, **self._run,
+            check=False, capture_output=True, timeout=START_LIMIT_S, **self._run,
         )  # fmt: skip
+        if made.returncode:
+            raise RuntimeError(f"{self._root} cannot be used: {made.stderr.decode(errors='replace')[-500:]}")
 
     @property
     def binaries(self) -> Path:
@@ -136,14 +143,14 @@ class PostgresServer:
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 _not_as_root([
-                    self._binaries / "postgres", "-D", self._root / "data", "-k", self._root,
+                    self._binaries / "postgres", "-D", self._root / "data", "-k", self._sockets,
                     "-p", str(self.port), "-h", "127.0.0.1",
                     *(part for setting in self._settings for part in ("-c", setting)),
                 ]),
                 stdout=log, stderr=log, **self._run,
             )  # fmt: skip
         until = time.monotonic() + START_LIMIT_S
-        ask = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._root), "-p", str(self.port)]
+        ask = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._sockets), "-p", str(self.port)]
         while subprocess.run([*ask, "-U", USER, "-d", "postgres"], check=False, **self._run).returncode:
             if self._process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"PostgreSQL does not start: {self.log()[-2000:]}")
@@ -166,7 +173,7 @@ class PostgresServer:
 
     def socket_url(self, database: str) -> str:
         """Return the URL of a database over the Unix socket."""
-        return f"postgresql://{USER}@/{database}?host={self._root}&port={self.port}"
+        return f"postgresql://{USER}@/{database}?host={self._sockets}&port={self.port}"
 
     async def execute(self, statement: str, database: str = "postgres") -> Any:
         """Run a statement as the superuser and return its first value."""
@@ -189,15 +196,21 @@ class PostgresServer:
             self._process.wait(30)
             self._process = None
 
-    def stop(self) -> None:
+    def stop(self, limit_s: float = 30.0) -> None:
         """Stop in good order; connections are closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(30)
+                self._process.wait(limit_s)
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def leave(self, limit_s: float) -> None:
+        """Stop in good order; the directory stays."""
+        self.stop(limit_s)
+        if self._sockets != self._root:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def freeze(self, *, on: bool) -> None:
         """Stop the processes of the server where they are, or let them go on."""
@@ -209,7 +222,8 @@ class PostgresServer:
     def remove(self) -> None:
         """End it and delete everything. What is to be deleted need not be put in order before."""
         self.kill()
-        shutil.rmtree(self._root, ignore_errors=True)
+        for folder in {self._root, self._sockets}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _children(pid: int) -> list[int]:

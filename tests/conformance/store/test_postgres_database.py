@@ -26,7 +26,7 @@ from seawall_control.domain.groups import GroupState
 from seawall_control.domain.records import Put
 from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.taking import Received
-from seawall_control.store import postgres
+from seawall_control.store import migrating, postgres
 from seawall_control.store.port import EventQuery
 from seawall_control.store.postgres import PostgresStore, open_store, opening, target, writer
 from seawall_control.store.postgres.opening import migrations
@@ -100,6 +100,25 @@ async def test_control_planes_that_start_at_once_migrate_once(url: str) -> None:
     results = await asyncio.gather(*(store.report([event(1)]) for store in stores))
     assert sorted(len(found.stored) for found in results) == [0, 0, 0, 1]
     await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_long_migration_says_that_it_goes_on(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Indexes over millions of events take minutes."""
+    monkeypatch.setattr(migrating, "PROGRESS_S", 0.05)
+    monkeypatch.setattr(opening, "PROGRESS_S", 0.05)
+    slow = (len(migrations()) + 1, "9999_slow.sql", "SELECT pg_sleep(0.3)")
+    monkeypatch.setattr(opening, "migrations", lambda: [*migrations(), slow])
+    with caplog.at_level("INFO"):
+        await (await open_store(url)).aclose()
+    said = [
+        record.message
+        for record in caplog.records
+        if getattr(record, "fields", {}).get("migration") == slow[1]
+    ]
+    assert said[0] == "migrating the store" and said[-1] == migrating.MIGRATED
+    assert "the migration goes on" in said
 
 
 async def test_events_of_before_there_were_groups_are_grouped(

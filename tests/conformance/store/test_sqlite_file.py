@@ -22,6 +22,7 @@ from seawall_control.domain.filters import EVERYTHING, parse
 from seawall_control.domain.groups import GroupState
 from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.taking import Received
+from seawall_control.store import migrating
 from seawall_control.store.port import EventQuery
 from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_row
 from seawall_control.store.sqlite import SqliteStore, checking, open_store, opening, readers, writer
@@ -272,14 +273,14 @@ def test_long_migration_says_that_it_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Indexes over millions of events take minutes, and are sorted in files."""
-    monkeypatch.setattr(opening, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(migrating, "PROGRESS_S", 0.0)
     db = sqlite3.connect(":memory:", isolation_level=None)
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT i FROM n"
     many = f"CREATE TABLE t AS {numbers};"
     with caplog.at_level("INFO"):
         opening.migrate(db, 0, [(1, "0001_many.sql", many)])
     said = [record.message for record in caplog.records]
-    assert said[0] == "migrating the store" and said[-1] == "the store is migrated"
+    assert said[0] == "migrating the store" and said[-1] == migrating.MIGRATED
     assert "the migration goes on" in said
     assert db.execute("PRAGMA temp_store").fetchone() == (1,)
     db.close()

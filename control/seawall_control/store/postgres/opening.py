@@ -14,16 +14,18 @@ of that name; plain SQL, several statements, no BEGIN), put the outcome into sch
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final
 
 import asyncpg
 from asyncpg import exceptions as pg
 
 from seawall_control.domain.errors import StoreRefused
+from seawall_control.store.migrating import PROGRESS_S, Progress, Step, migrations_in
 from seawall_control.store.postgres.errors import said
 from seawall_control.store.postgres.target import (
     CONNECT_S,
@@ -37,8 +39,12 @@ from seawall_control.store.postgres.target import (
 MIN_VERSION: Final = 13
 AREAS: Final = {"migrations": 0, "events": 1, "policies": 2, "fleet": 3, "records": 4, "leader": 5}
 """What is locked: the second half of the advisory locks' keys. Locks are taken in their order."""
-_MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-_MIGRATE_LIMIT: Final = "10min"
+_MIGRATE_LIMIT_S: Final = 6 * 3600.0
+"""For a migration, and for waiting until another control plane has made it: an index over a hundred million
+events takes most of an hour.
+"""
+_LOCK_LIMIT: Final = "10min"
+"""For the lock on a table that others use."""
 
 _log = logging.getLogger("seawall.control.store")
 
@@ -52,19 +58,9 @@ class Server:
     channel: str
 
 
-def migrations() -> list[tuple[int, str, str]]:
+def migrations() -> list[Step]:
     """Return number, name and text of all migrations in order; numbers grow by one from 1."""
-    folder = resources.files("seawall_control.store.postgres") / "migrations"
-    found = []
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        match = _MIGRATION.fullmatch(entry.name)
-        if match:
-            found.append((int(match.group(1)), entry.name, entry.read_text(encoding="utf-8")))
-    if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
-        raise StoreRefused(
-            f"the installation is broken: migrations are {[name for _, name, _ in found]}; install again"
-        )
-    return found
+    return migrations_in("seawall_control.store.postgres")
 
 
 async def connect_writer(target: Target) -> tuple[Connection, Server]:
@@ -141,11 +137,15 @@ async def migrate(db: Connection, server: Server, target: Target) -> None:
     steps = migrations()
     for number, name, text in steps:
         async with db.transaction():
-            await db.execute(f"SET LOCAL lock_timeout = '{_MIGRATE_LIMIT}'")
-            await db.execute(f"SET LOCAL statement_timeout = '{_MIGRATE_LIMIT}'")
+            await db.execute("SET LOCAL lock_timeout = 0")
+            await db.execute(f"SET LOCAL statement_timeout = '{_MIGRATE_LIMIT_S:.0f}s'")
             await db.execute(
-                "SELECT pg_advisory_xact_lock($1, $2)", server.lock_class, AREAS["migrations"], timeout=600
+                "SELECT pg_advisory_xact_lock($1, $2)",
+                server.lock_class,
+                AREAS["migrations"],
+                timeout=_MIGRATE_LIMIT_S,
             )
+            await db.execute(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT}'")
             await db.execute(
                 "CREATE TABLE IF NOT EXISTS seawall_migrations (number bigint PRIMARY KEY, "
                 "name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -154,9 +154,29 @@ async def migrate(db: Connection, server: Server, target: Target) -> None:
             check_known(before, target, len(steps))
             if number <= before:
                 continue
-            _log.info("migrating the store", extra={"fields": {"migration": name}})
-            await db.execute(text, timeout=600)
+            progress = Progress(name)
+            async with _going_on(progress):
+                await db.execute(text, timeout=_MIGRATE_LIMIT_S)
             await db.execute("INSERT INTO seawall_migrations (number, name) VALUES ($1, $2)", number, name)
+            progress.done()
+
+
+@contextlib.asynccontextmanager
+async def _going_on(progress: Progress) -> AsyncIterator[None]:
+    """Let the log say now and then that a migration goes on."""
+
+    async def say() -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            progress.going_on()
+
+    saying = asyncio.create_task(say(), name="seawall-store-migration")
+    try:
+        yield
+    finally:
+        saying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await saying
 
 
 def refusal(error: BaseException, target: Target) -> StoreRefused:

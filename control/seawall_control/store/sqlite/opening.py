@@ -13,16 +13,13 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
-import re
 import sqlite3
-from importlib import resources
 from pathlib import Path
-from time import monotonic
 from typing import Final
 
 from seawall_control.domain.errors import StoreRefused
+from seawall_control.store.migrating import Progress, Step, migrations_in
 
 FILE_NAME: Final = "control.db"
 LOCK_NAME: Final = "control.lock"
@@ -32,11 +29,6 @@ CHECKED_BYTES: Final = 256 * 1024 * 1024
 """A file up to this size is read as a whole at the start."""
 LARGE: Final = frozenset({"events", "event_rollups", "group_hours", "counted_ids", "journal"})
 """Tables that grow with what happens."""
-PROGRESS_S: Final = 10.0
-"""Between two lines that say that a migration goes on."""
-_MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-
-_log = logging.getLogger("seawall.control.store")
 
 COMMON: Final = (
     "PRAGMA busy_timeout = 5000",
@@ -62,19 +54,9 @@ READER: Final = (
 )
 
 
-def migrations() -> list[tuple[int, str, str]]:
+def migrations() -> list[Step]:
     """Return number, name and text of all migrations in order; numbers grow by one from 1."""
-    folder = resources.files("seawall_control.store.sqlite") / "migrations"
-    found = []
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        match = _MIGRATION.fullmatch(entry.name)
-        if match:
-            found.append((int(match.group(1)), entry.name, entry.read_text(encoding="utf-8")))
-    if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
-        raise StoreRefused(
-            f"the installation is broken: migrations are {[name for _, name, _ in found]}; install again"
-        )
-    return found
+    return migrations_in("seawall_control.store.sqlite")
 
 
 class DirectoryLock:
@@ -173,32 +155,21 @@ def damage(db: sqlite3.Connection, path: Path, *, at_start: bool = False, most: 
     return [line for line in found if line != "ok"][:most]
 
 
-def migrate(db: sqlite3.Connection, version: int, steps: list[tuple[int, str, str]]) -> None:
+def migrate(db: sqlite3.Connection, version: int, steps: list[Step]) -> None:
     """Bring the schema to the newest number, one transaction a step, so that a crash leaves a whole step or
-    none. Says now and then that it goes on: a large store takes minutes.
+    none.
     """
     todo = [step for step in steps if step[0] > version]
     if not todo:
         return
     # An index over millions of events is sorted in files, not in memory.
     db.execute("PRAGMA temp_store = FILE")
-    started = said = monotonic()
-
-    def going_on() -> int:
-        nonlocal said
-        if monotonic() - said > PROGRESS_S:
-            said = monotonic()
-            passed = round(said - started)
-            _log.info("the migration goes on", extra={"fields": {"migration": name, "seconds": passed}})
-        return 0
-
-    db.set_progress_handler(going_on, 1_000_000)
     for number, name, text in todo:
-        _log.info("migrating the store", extra={"fields": {"migration": name}})
+        progress = Progress(name)
+        db.set_progress_handler(progress.going_on, 1_000_000)
         db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
-    db.set_progress_handler(None, 0)
-    took_s = round(monotonic() - started, 1)
-    _log.info("the store is migrated", extra={"fields": {"schema": todo[-1][0], "seconds": took_s}})
+        db.set_progress_handler(None, 0)
+        progress.done()
 
 
 def prepare_file(directory: Path) -> Path:
