@@ -113,12 +113,17 @@ class Then:
         return monotonic()
 
 
-class _NoThresholds:
+class _Thresholds:
+    """Thresholds of analysis alone: what is measured has no alert rules that would share them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
     async def read(self) -> Mapping[str, float]:
-        return {}
+        return self._values
 
     async def write(self, values: Mapping[str, float]) -> None:
-        raise NotImplementedError
+        self._values.update(values)
 
     async def objective(self) -> float | None:
         return None
@@ -147,7 +152,7 @@ class Asked:
         self.groups = GroupService(store, clock)
         self.health = HealthService(store, self.events, fleet, clock)
         self.analysis = AnalysisService(
-            store, self.events, fleet, policies, clock, _NoThresholds(), filling=filling
+            store, self.events, fleet, policies, clock, _Thresholds(), filling=filling
         )
 
 

@@ -32,6 +32,14 @@ def script_of(page: str, ports: dict[int, int]) -> str:
     return "set -eu\n" + text
 
 
+def test_the_tutorial_waits_for_nothing_without_end() -> None:
+    """Where something does not start its reader is told so: a loop of the shell would never end."""
+    script = script_of(read("tutorial/first-route.md"), {})
+    shell = re.sub(r"<<'END'\n.*?^END$", "", script, flags=re.MULTILINE | re.DOTALL)
+    assert not re.search(r"^\s*(until|while)\b", shell, re.MULTILINE)
+    assert re.search(r"check --quick .*--wait \d+s \|\| tail .*seawall\.log", shell)
+
+
 @pytest.mark.slow
 @pytest.mark.integration
 def test_the_tutorial_runs(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from seawall_policy.breaker import CLOSED, ENFORCE, Breaker, BreakerOptions, Transition
 from seawall_policy.model import Policy
@@ -12,39 +12,45 @@ MIDDLE: Final = 0.5
 """Every draw: jitter at its middle, so that two runs say the same."""
 
 
-class Gate:
+class Gate(Protocol):
     """A mechanism that may refuse attempts; each permit that it gives is returned once."""
 
-    name: str = ""
-    reason: str = ""
-    """Why it refuses."""
+    @property
+    def name(self) -> str:
+        """As results name it."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it refuses."""
+        ...
 
     def admit(self, now: float) -> int:
         """Return a permit, or a negative number for a refusal."""
-        raise NotImplementedError
+        ...
 
     def ended(self, permit: int, now: float, code: int, duration_s: float) -> None:
         """Take a permit back with how its attempt ended."""
-        raise NotImplementedError
+        ...
 
     def released(self, permit: int, now: float) -> None:
         """Take a permit back whose attempt was never made, or taken back."""
-        raise NotImplementedError
+        ...
 
     def is_calm(self) -> bool:
         """Tell whether it would let anything through: a hedge is only sent then."""
-        return True
+        ...
 
     def transitions(self) -> list[Transition]:
         """Return what changed since the last time."""
-        return []
+        ...
 
 
-class BreakerGate(Gate):
+class BreakerGate:
     """The breaker of a route."""
 
-    name = "breaker"
-    reason = BREAKER_OPEN
+    name: Final = "breaker"
+    reason: Final = BREAKER_OPEN
 
     def __init__(self, options: BreakerOptions, at: float) -> None:
         self._breaker: Breaker = Breaker(options, lambda: MIDDLE)
@@ -65,7 +71,7 @@ class BreakerGate(Gate):
         self._breaker.release(permit, now)
 
     def is_calm(self) -> bool:
-        """Probes are for calls."""
+        """Tell whether the breaker is closed: probes are for calls."""
         return self._breaker.state == CLOSED
 
     def transitions(self) -> list[Transition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,6 +20,8 @@ from tests.kit.cut import Wire
 from tests.kit.postgres import PostgresServer
 
 PATIENCE_S = 30.0
+CLIENTS = "datname = current_database() AND backend_type = 'client backend'"
+"""Sessions that somebody has opened; the server's own, such as a vacuum's, come and go."""
 
 
 @pytest.fixture(scope="module")
@@ -189,15 +192,45 @@ async def test_schema_that_a_newer_control_plane_migrated_ends_the_older_one(
     await store.aclose()
 
 
+async def test_question_survives_the_end_of_every_reading_connection(
+    server: PostgresServer, url: str
+) -> None:
+    """All of the pool end at once, and before anybody has noticed: each is met at most once."""
+    store = await open_store(url)
+    await store.report([event(1)])
+    pool = store._readers._pool
+    connections = [await pool.acquire() for _ in range(pool.get_max_size())]
+    for db in connections:
+        await pool.release(db)
+    database = url.rpartition("/")[2]
+
+    def end_them() -> None:
+        """Without giving this process's loop a chance to hear of it."""
+        asyncio.run(
+            server.execute(
+                "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
+                f"WHERE {CLIENTS} AND pid <> pg_backend_pid()",
+                database,
+            )
+        )
+
+    thread = threading.Thread(target=end_them)
+    thread.start()
+    thread.join()
+    assert await store.event(event(1).id) == event(1)
+    await store.aclose()
+
+
 async def test_backends_that_are_ended_are_replaced(server: PostgresServer, url: str) -> None:
     """An administrator ends all our connections: a change may be refused, questions are asked again."""
     store = await open_store(url)
     await store.report([event(1)])
     database = url.rpartition("/")[2]
     for number in range(2, 6):
+        # Waits until each has ended: one that is only told to may end under the change after the next.
         await server.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
+            f"WHERE {CLIENTS} AND pid <> pg_backend_pid()",
             database,
         )
         assert await store.event(event(1).id) == event(1)
@@ -206,7 +239,7 @@ async def test_backends_that_are_ended_are_replaced(server: PostgresServer, url:
         await store.report([event(number)])
     assert (await store.counts(at_us=0)).total == 5
     db = await asyncpg.connect(url)
-    sessions = await db.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    sessions = await db.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {CLIENTS}")
     assert sessions <= 7, "one to write, one to listen, up to four to read, and this one"
     await db.close()
     await store.aclose()

@@ -86,14 +86,19 @@ async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list
         assert (await proxy.hear("policy")).policy.revision == 2
 
 
-async def test_proxies_of_others_are_known(
-    planes: list[ControlPlane], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a proxy that is connected elsewhere last had is read from the record; being seen there keeps it
-    from being forgotten here.
+@pytest.fixture
+def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have control planes that start from now on read and keep the record often. One that runs already may
+    have decided when it reads it next.
     """
     monkeypatch.setattr(fleet, "LOOK_S", 0.1)
     monkeypatch.setattr(fleet, "REMEMBER_S", 0.1)
+
+
+async def test_proxies_of_others_are_known(attentive: None, planes: list[ControlPlane]) -> None:
+    """What a proxy that is connected elsewhere last had is read from the record; being seen there keeps it
+    from being forgotten here.
+    """
     async with grpc.aio.insecure_channel(planes[1].addresses.grpc) as two:
         proxy = Proxy(Stubs(two), "edge-9", labels={"zone": "b"})
         await proxy.hello()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -189,6 +192,42 @@ def test_check_of_nothing_fails_with_hints(capsys: pytest.CaptureFixture[str]) -
     shown = json.loads(capsys.readouterr().out)
     assert shown["ok"] is False
     assert [one["name"] for one in shown["checks"]] == ["proxy", "control plane"]
+
+
+class _Late(BaseHTTPRequestHandler):
+    """Healthy from the third time on that it is asked."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        """Answer."""
+        type(self).asked += 1
+        self.send_response(200 if self.asked > 2 else 503)
+        self.end_headers()
+        self.wfile.write(b'{"status": "healthy"}' if self.asked > 2 else b'{"status": "unhealthy"}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_check_waits_for_a_start_and_not_for_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    """What comes up meanwhile is found; what does not is said when the time is over."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Late) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            at = f"127.0.0.1:{server.server_address[1]}"
+            assert main(["check", "--quick", "--no-proxy", "--http", at, "--wait", "30s"]) == exits.OK
+        finally:
+            server.shutdown()
+            thread.join()
+    assert _Late.asked == 4, "twice in vain, once healthy, and once to be shown"
+    assert capsys.readouterr().out.count("control plane: healthy") == 1
+    began = time.monotonic()
+    nowhere = ["--no-proxy", "--http", "127.0.0.1:1", "--wait", "500ms"]
+    assert main(["check", "--quick", *nowhere]) == exits.FAILED
+    assert 0.5 <= time.monotonic() - began < 5.0
+    assert "hint: Start it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

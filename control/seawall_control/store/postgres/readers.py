@@ -21,17 +21,22 @@ class Readers:
 
     async def rows(self, sql: str, *parameters: Any) -> list[Any]:
         """Return all rows of a query. Raise `StoreBusy` when it takes too long, `StoreUnavailable` when there
-        is no answer. A question changes nothing, so it is asked once more when its connection was lost.
+        is no answer.
+
+        A question changes nothing, so it is asked again when its connection was lost. What has ended all of
+        them, as a server that changes hands does, is noticed one by one: the last time it is asked on a new
+        one. Connections that say nothing take time, and are not tried for longer than a question may take.
         """
-        try:
-            return await self._asked(sql, parameters)
-        except Exception as error:
-            if not errors.is_lost(error):
-                raise errors.of_question(error, READ_LIMIT_S) from error
-        try:
-            return await self._asked(sql, parameters)
-        except Exception as error:
-            raise errors.of_question(error, READ_LIMIT_S) from error
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + READ_LIMIT_S
+        met = 0
+        while True:
+            try:
+                return await self._asked(sql, parameters)
+            except Exception as error:
+                met += 1
+                if not errors.is_lost(error) or met > READERS or loop.time() >= give_up_s:
+                    raise errors.of_question(error, READ_LIMIT_S) from error
 
     async def _asked(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         try:

@@ -4,6 +4,7 @@ hint.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -12,7 +13,7 @@ import click
 
 from seawall.cli import exits
 from seawall.cli.connecting import wants_tls
-from seawall.cli.options import DEFAULT_CONTROL, connect, control_option, emit
+from seawall.cli.options import DEFAULT_CONTROL, DURATION, connect, control_option, emit
 
 if TYPE_CHECKING:
     from seawall.client.sync import Seawall
@@ -21,6 +22,8 @@ Mark = Literal["ok", "warning", "failed"]
 
 _MARKS: Final = {"ok": ("✓", "green"), "warning": ("‼", "yellow"), "failed": ("×", "red")}
 SPOOL_LATE_S: Final = 60.0
+LOOK_AGAIN_S: Final = 0.2
+"""How soon whoever waits for a start looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class Result:
     show_default=True,
     help="Control plane's HTTP; https://ADDR, or the options of TLS below, where it serves TLS.",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=DURATION,
+    default=0.0,
+    metavar="DURATION",
+    help="Wait so long for proxy and control plane to be healthy, such as 30s after a start.",
+)
 @click.option("--no-proxy", is_flag=True, help="There is no proxy on this machine.")
 @click.option("--no-control", is_flag=True, help="There is no control plane: a stand-alone proxy.")
 @click.option(
@@ -59,6 +70,7 @@ def check(
     quick: bool,
     admin: str,
     http: str,
+    wait_s: float,
     no_proxy: bool,
     no_control: bool,
     output: str,
@@ -77,10 +89,16 @@ def check(
             if output == "text":
                 click.echo(_line(result))
 
-    if not no_proxy:
-        run(_proxy(_url(admin, secure=False)))
-    if not no_control:
-        run(_control_http(_url(http, secure=wants_tls())))
+    def health() -> Iterator[Result]:
+        if not no_proxy:
+            yield from _proxy(_url(admin, secure=False))
+        if not no_control:
+            yield from _control_http(_url(http, secure=wants_tls()))
+
+    ends = time.monotonic() + wait_s
+    while time.monotonic() < ends and any(one.mark == "failed" for one in health()):
+        time.sleep(LOOK_AGAIN_S)
+    run(health())
     if not quick:
         if not no_control:
             run(_fleet(target))

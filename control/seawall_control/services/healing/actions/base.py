@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -69,31 +70,39 @@ Note = Callable[[str, str], Awaitable[None]]
 """
 
 
-class Handler:
+class Handler(ABC):
     """One action. What it raises (`ControlError`, OSError, ValueError) is why it could not be done."""
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
+    @abstractmethod
     async def preview(self, case: Case) -> str:
         """Say what would be done now, without doing it: `would ...`. Raise what doing it would raise."""
-        raise NotImplementedError
 
-    async def do(self, case: Case) -> Done:
-        """Do it."""
-        raise NotImplementedError
-
+    @abstractmethod
     async def do_noting(self, case: Case, note: Note) -> Done:
         """Do it, writing down in between what must not be forgotten."""
-        return await self.do(case)
 
     async def judge(self, case: Case) -> Verdict | None:
         """Say whether it helped, where the catalogue says that the action does; None: not to be said yet."""
-        raise NotImplementedError
+        raise PreconditionFailed(f"{case.runbook.action} does not say itself whether it helped")
 
     async def undo(self, case: Case) -> Done:
         """Take it back."""
         raise PreconditionFailed(f"{case.runbook.action} cannot be taken back")
+
+
+class AtOnce(Handler):
+    """An action in one step: while it is done there is nothing to write down."""
+
+    @abstractmethod
+    async def do(self, case: Case) -> Done:
+        """Do it."""
+
+    async def do_noting(self, case: Case, note: Note) -> Done:
+        """See `Handler.do_noting`."""
+        return await self.do(case)
 
 
 def number(case: Case, name: str) -> float:

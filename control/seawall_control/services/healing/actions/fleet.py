@@ -7,10 +7,10 @@ from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.healing.engine import Case
 from seawall_control.services.commands import CommandOutcome
-from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, number, reason, subject_of
+from seawall_control.services.healing.actions.base import ACTOR, AtOnce, Done, number, reason, subject_of
 
 
-class _AtProxies(Handler):
+class _AtProxies(AtOnce):
     async def _connected(self) -> str:
         """Return how many proxies there are, in words."""
         found = len(self._reach.fleet.chosen(""))

@@ -12,13 +12,13 @@ from typing import Final
 from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.events import Json
 from seawall_control.domain.healing.engine import Case
-from seawall_control.services.healing.actions.base import Done, Handler, number, text
+from seawall_control.services.healing.actions.base import AtOnce, Done, number, text
 
 MAX_OUTPUT: Final = 2048
 """Bytes of a hook's output that are kept."""
 
 
-class RunCommand(Handler):
+class RunCommand(AtOnce):
     """Runs a command that the control plane was started with."""
 
     def _words(self, case: Case) -> list[str]:
@@ -66,7 +66,7 @@ class RunCommand(Handler):
         return Done(ok=code == 0, text=f"{name} ended with {code}: {said}".rstrip(": "))
 
 
-class AskByWebhook(Handler):
+class AskByWebhook(AtOnce):
     """Asks another system over an alert channel."""
 
     async def preview(self, case: Case) -> str:

@@ -6,10 +6,10 @@ from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.revisions import Revision
-from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, number, reason, text
+from seawall_control.services.healing.actions.base import ACTOR, AtOnce, Done, number, reason, text
 
 
-class _Revisions(Handler):
+class _Revisions(AtOnce):
     async def undo(self, case: Case) -> Done:
         """See `Handler.undo`."""
         policy_set, revision, *made_then = case.undo.split("/")

@@ -9,10 +9,10 @@ import gc
 
 from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.machine import MIB
-from seawall_control.services.healing.actions.base import Done, Handler
+from seawall_control.services.healing.actions.base import AtOnce, Done
 
 
-class FreeMemory(Handler):
+class FreeMemory(AtOnce):
     """Gives memory back to the system."""
 
     async def preview(self, case: Case) -> str:
@@ -30,7 +30,7 @@ class FreeMemory(Handler):
         )
 
 
-class CheckStore(Handler):
+class CheckStore(AtOnce):
     """Checks the store."""
 
     async def preview(self, case: Case) -> str:

@@ -13,7 +13,7 @@ from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.machine import GIB, MIB, Disk
 from seawall_control.domain.retention import BATCH, DAY_S, Prune
 from seawall_control.services.archives import bytes_per_event
-from seawall_control.services.healing.actions.base import ACTOR, Done, Handler, number, reason, subject_of
+from seawall_control.services.healing.actions.base import ACTOR, AtOnce, Done, number, reason, subject_of
 
 CLEAN_DAYS: Final = (30.0, 14.0, 7.0, 3.0, 1.0, 0.25)
 """Ages of resolved events that a full disk may cost, the oldest first."""
@@ -23,7 +23,7 @@ _LOOK_S: Final = 0.25
 _DAY_US: Final = DAY_S * MICROS
 
 
-class ArchiveGroup(Handler):
+class ArchiveGroup(AtOnce):
     """Mutes a group until it escalates."""
 
     async def preview(self, case: Case) -> str:
@@ -44,7 +44,7 @@ class ArchiveGroup(Handler):
         return Done(ok=True, text="the group is open again")
 
 
-class ArchiveEvents(Handler):
+class ArchiveEvents(AtOnce):
     """Moves old resolved events to files."""
 
     def _before_us(self, case: Case) -> int:
@@ -74,7 +74,7 @@ class ArchiveEvents(Handler):
         )
 
 
-class CleanDisk(Handler):
+class CleanDisk(AtOnce):
     """Deletes resolved events until so much of the disk is free: the oldest ages first, and within an age the
     least severe first. What is unresolved, and archives, which may be the only copy, are never touched.
     """
