@@ -7,9 +7,10 @@
     ARCHIVED    muted by an operator: until it escalates, until a time, until so many more events, or for ever
     RESOLVED    dealt with, as of a time or of a policy revision
 
-The functions here are told the time and return the group after the change with the changes that others should
-hear of. Words and rules after Sentry's issue states (requirements J5, 4.11); quiet hours instead of days end
-an escalation, so that the next one is noticed.
+The functions here are told the time and return the group after new events, or after time alone, with the
+changes that others should hear of; what operators do is in group_changes.py. Words and rules after Sentry's
+issue states (requirements J5, 4.11); quiet hours instead of days end an escalation, so that the next one is
+noticed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from seawall_control.domain.errors import InvalidRequest, PreconditionFailed
 from seawall_control.domain.escalation import HOUR_US, WEEK_HOURS, History, hour_limit
 from seawall_control.domain.events import Category, Event, EventKind, Json, Severity
 from seawall_control.domain.values import quickly_made
@@ -172,7 +172,8 @@ def noted(group: Group, at_us: int, actor: str, what: str, text: str = "") -> Gr
     return replace(group, activity=(*group.activity, Activity(at_us, actor, what, text))[-MAX_ACTIVITY:])
 
 
-def _become(group: Group, state: GroupState, at_us: int, *, due_us: int = 0) -> Group:
+def become(group: Group, state: GroupState, at_us: int, *, due_us: int = 0) -> Group:
+    """Return the group in another state, without what belonged to the one before."""
     return replace(group, state=state, since_us=at_us, due_us=due_us, archive=None, resolved_revision=0)
 
 
@@ -281,7 +282,7 @@ def _after(
         if not _came_back(group, events):
             return group
         group = noted(
-            _become(group, GroupState.REGRESSED, at_us, due_us=at_us + WEEK_US), at_us, "", "regressed"
+            become(group, GroupState.REGRESSED, at_us, due_us=at_us + WEEK_US), at_us, "", "regressed"
         )
         group = replace(group, severity=severity)
         changes.append(Change(Became.REGRESSED, group))
@@ -297,7 +298,7 @@ def _after(
         due_us = (at_us // HOUR_US + 3) * HOUR_US
         if group.state is GroupState.ESCALATING:
             return replace(group, due_us=due_us)
-        group = noted(_become(group, GroupState.ESCALATING, at_us, due_us=due_us), at_us, "", "escalating")
+        group = noted(become(group, GroupState.ESCALATING, at_us, due_us=due_us), at_us, "", "escalating")
         changes.append(Change(Became.ESCALATING, group, group.hour_events, group.limit))
     return group
 
@@ -316,7 +317,7 @@ def _came_back(group: Group, events: Iterable[Event]) -> bool:
 
 
 def _unmuted(group: Group, at_us: int, changes: list[Change]) -> Group:
-    group = noted(_become(group, GroupState.ONGOING, at_us), at_us, "", "unmuted")
+    group = noted(become(group, GroupState.ONGOING, at_us), at_us, "", "unmuted")
     changes.append(Change(Became.UNMUTED, group))
     return group
 
@@ -328,91 +329,4 @@ def aged(group: Group, *, at_us: int) -> tuple[Group, tuple[Change, ...]]:
     changes: list[Change] = []
     if group.state is GroupState.ARCHIVED:
         return _unmuted(group, at_us, changes), tuple(changes)
-    return noted(_become(group, GroupState.ONGOING, at_us), at_us, "", "ongoing"), ()
-
-
-# ------------------------------------------------------------------------------------------------ operators
-
-
-def resolved(group: Group, *, at_us: int, actor: str, revision: int = 0, text: str = "") -> Group:
-    """Return the group resolved as of now, or as of a policy revision."""
-    after = replace(_become(group, GroupState.RESOLVED, at_us), resolved_revision=revision)
-    what = f"as of policy revision {revision}" if revision else ""
-    said = ": ".join(part for part in (what, text) if part)
-    return noted(replace(after, version=group.version + 1), at_us, actor, "resolved", said)
-
-
-def reopened(group: Group, *, at_us: int, actor: str, text: str = "") -> Group:
-    """Return a resolved or archived group as an ongoing one. Raise `PreconditionFailed` for another."""
-    if group.state not in (GroupState.RESOLVED, GroupState.ARCHIVED):
-        raise PreconditionFailed(f"group {group.id} is {group.state.name}; nothing is to be reopened")
-    after = replace(_become(group, GroupState.ONGOING, at_us), version=group.version + 1)
-    return noted(after, at_us, actor, "reopened", text)
-
-
-def archived(group: Group, until: Until, value: int, *, at_us: int, actor: str, text: str = "") -> Group:
-    """Return the group muted. `value` is a time in microseconds for `TIME`, a number of further events for
-    `COUNT`. Raise `InvalidRequest` for a value that makes no sense.
-    """
-    said = f"until {until.name.lower()}" if until is not Until.FOREVER else "for ever"
-    if until is Until.TIME:
-        if value <= at_us:
-            raise InvalidRequest("archive.until_time must lie ahead")
-        archive = Archive(until, value)
-    elif until is Until.COUNT:
-        if not 1 <= value <= 2**53:
-            raise InvalidRequest("archive.until_count must be 1 or more")
-        said = f"until {value} more events"
-        archive = Archive(until, group.events + value)
-    else:
-        archive = Archive(until)
-    after = _become(group, GroupState.ARCHIVED, at_us, due_us=value if until is Until.TIME else 0)
-    after = replace(after, archive=archive, version=group.version + 1)
-    return noted(after, at_us, actor, "archived", f"{said}: {text}" if text else said)
-
-
-def assigned(group: Group, assignee: str, *, at_us: int, actor: str) -> Group:
-    """Return the group in somebody's hands; empty takes it out of all hands."""
-    after = replace(group, assignee=assignee, version=group.version + 1)
-    return noted(after, at_us, actor, "assigned", assignee)
-
-
-def remarked(group: Group, text: str, *, at_us: int, actor: str) -> Group:
-    """Return the group with a note."""
-    return noted(replace(group, version=group.version + 1), at_us, actor, "note", text)
-
-
-def merged(into: Group, others: Sequence[Group], *, at_us: int, actor: str) -> Group:
-    """Return a group that has taken others in."""
-    everything = (into, *others)
-    newest = max(everything, key=lambda group: group.last_seen_us)
-    activity = sorted((a for group in everything for a in group.activity), key=lambda a: a.at_us)
-    after = replace(
-        into,
-        first_seen_us=min(group.first_seen_us for group in everything),
-        last_seen_us=newest.last_seen_us,
-        events=sum(group.events for group in everything),
-        counted=sum(group.counted for group in everything),
-        severity=max(group.severity for group in everything),
-        kind=newest.kind,
-        route=newest.route,
-        method=newest.method,
-        code=newest.code,
-        category=newest.category,
-        component=newest.component,
-        error_type=newest.error_type,
-        reason=newest.reason,
-        message=newest.message,
-        hour=0,
-        hour_events=0,
-        limit_hour=0,
-        limit=0,
-        version=into.version + 1,
-        activity=tuple(activity)[-MAX_ACTIVITY:],
-    )
-    return noted(after, at_us, actor, "merged", ", ".join(group.id for group in others)[:1024])
-
-
-def split(group: Group, named: str, *, at_us: int, actor: str) -> Group:
-    """Return a group of which fingerprints were taken out; its numbers stay those of its past."""
-    return noted(replace(group, version=group.version + 1), at_us, actor, "split", named)
+    return noted(become(group, GroupState.ONGOING, at_us), at_us, "", "ongoing"), ()

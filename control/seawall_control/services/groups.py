@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from seawall_control.domain import group_changes as by_hand
 from seawall_control.domain import group_filters, paging
-from seawall_control.domain import groups as g
 from seawall_control.domain.admission import MAX_MESSAGE_BYTES, MAX_NAME_BYTES, cut
 from seawall_control.domain.errors import InvalidRequest, StaleEtag
 from seawall_control.domain.escalation import HOUR_US, History
@@ -123,10 +123,10 @@ class GroupService:
 
         def change(group: Group) -> Group:
             if assignee is not None:
-                group = g.assigned(group, _text(assignee, MAX_NAME_BYTES), at_us=at_us, actor=actor)
+                group = by_hand.assigned(group, _text(assignee, MAX_NAME_BYTES), at_us=at_us, actor=actor)
             if archive is not None:
-                return g.archived(group, *archive, at_us=at_us, actor=actor, text=said)
-            return g.remarked(group, said, at_us=at_us, actor=actor) if said else group
+                return by_hand.archived(group, *archive, at_us=at_us, actor=actor, text=said)
+            return by_hand.remarked(group, said, at_us=at_us, actor=actor) if said else group
 
         return await self._store.change_group(group_id, _checked(etag, change))
 
@@ -142,7 +142,7 @@ class GroupService:
             group_id,
             _checked(
                 etag,
-                lambda one: g.resolved(one, at_us=at_us, actor=actor, revision=revision, text=said),
+                lambda one: by_hand.resolved(one, at_us=at_us, actor=actor, revision=revision, text=said),
             ),
         )
         who = f"{actor}: {said}" if actor and said else actor or said
@@ -157,7 +157,8 @@ class GroupService:
         at_us = self._clock.now_us()
         said = _text(note)
         return await self._store.change_group(
-            group_id, _checked(etag, lambda one: g.reopened(one, at_us=at_us, actor=actor, text=said))
+            group_id,
+            _checked(etag, lambda one: by_hand.reopened(one, at_us=at_us, actor=actor, text=said)),
         )
 
     async def merge(self, group_id: str, ids: Sequence[str], *, actor: str = "") -> Group:
@@ -166,7 +167,7 @@ class GroupService:
             raise InvalidRequest(f"{len(ids)} groups in one request; at most {MAX_MERGED} are allowed")
         at_us = self._clock.now_us()
         return await self._store.merge_groups(
-            group_id, ids, lambda into, others: g.merged(into, others, at_us=at_us, actor=actor)
+            group_id, ids, lambda into, others: by_hand.merged(into, others, at_us=at_us, actor=actor)
         )
 
     async def split(self, group_id: str, prints: Sequence[str], *, actor: str = "") -> Group:
@@ -174,7 +175,7 @@ class GroupService:
         at_us = self._clock.now_us()
         named = ", ".join(prints)[:MAX_MESSAGE_BYTES]
         return await self._store.split_group(
-            group_id, prints, lambda one: g.split(one, named, at_us=at_us, actor=actor)
+            group_id, prints, lambda one: by_hand.split(one, named, at_us=at_us, actor=actor)
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from seawall_control.domain import group_changes as by_hand
 from seawall_control.domain import groups as g
 from seawall_control.domain import rollups
 from seawall_control.domain.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -120,7 +121,7 @@ async def test_first_event_makes_a_group_and_says_why(store: Store) -> None:
 async def test_resolved_group_comes_back_only_with_what_is_newer(store: Store) -> None:
     """An event that a proxy held back does not count as a regression, one of after the resolution does."""
     await store.report([said(1)], reception())
-    await store.change_group("v1:a", lambda one: g.resolved(one, at_us=NOW_US + 100, actor="ann"))
+    await store.change_group("v1:a", lambda one: by_hand.resolved(one, at_us=NOW_US + 100, actor="ann"))
     late = await store.report([said(2)], reception(at_us=NOW_US + HOUR_US))
     assert (await store.group("v1:a")).state is g.GroupState.RESOLVED and late.changes == ()
     back = await store.report([said(200)], reception(at_us=NOW_US + HOUR_US))
@@ -156,7 +157,9 @@ async def test_muted_group_comes_back_when_its_condition_is_met(store: Store) ->
     await store.report([said(1), said(2, "v1:b"), said(3, "v1:c")], reception())
 
     async def mute(name: str, until: g.Until, value: int) -> None:
-        await store.change_group(name, lambda one: g.archived(one, until, value, at_us=NOW_US, actor="ann"))
+        await store.change_group(
+            name, lambda one: by_hand.archived(one, until, value, at_us=NOW_US, actor="ann")
+        )
 
     await mute("v1:a", g.Until.TIME, NOW_US + HOUR_US)
     await mute("v1:b", g.Until.COUNT, 2)
@@ -176,7 +179,7 @@ async def test_change_that_raises_leaves_the_group_as_it_was(store: Store) -> No
     await store.report([said(1)], reception())
     before = await store.group("v1:a")
     with pytest.raises(PreconditionFailed):
-        await store.change_group("v1:a", lambda one: g.reopened(one, at_us=NOW_US, actor="ann"))
+        await store.change_group("v1:a", lambda one: by_hand.reopened(one, at_us=NOW_US, actor="ann"))
     assert await store.group("v1:a") == before
 
 
@@ -184,7 +187,7 @@ async def test_merged_groups_are_one_and_stay_so(store: Store) -> None:
     """Numbers add up, later events of both go to the one, and names lead to it; split ends that."""
     await store.report([said(1), said(2, "v1:b"), said(3, "v1:b")], reception())
     merged = await store.merge_groups(
-        "v1:a", ["v1:b", "v1:a"], lambda one, more: g.merged(one, more, at_us=NOW_US, actor="ann")
+        "v1:a", ["v1:b", "v1:a"], lambda one, more: by_hand.merged(one, more, at_us=NOW_US, actor="ann")
     )
     assert merged.events == 3
     await store.report([said(4, "v1:b")], reception())
@@ -234,7 +237,7 @@ async def test_retention_leaves_what_is_unresolved_and_every_count(store: Store)
     assert await stored(store) == [2, 4, 6, 8, 9, *range(10, 21)]
     assert await store.prune_events(Prune(2**62, muted=True)) == 0
     await store.change_group(
-        "v1:a", lambda one: g.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor="ann")
+        "v1:a", lambda one: by_hand.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor="ann")
     )
     assert await store.prune_events(Prune(NOW_US + 16, muted=True)) == 5
     assert await store.prune_events(Prune(2**62)) == 6
@@ -254,7 +257,7 @@ async def test_counts_and_groups_are_kept_for_a_while(store: Store) -> None:
     assert [len(await store.rollups(replace(ALL, width=width))) for width in Width] == [0, 1, 1]
     later_us = NOW_US + 30 * 24 * HOUR_US
     assert await store.prune_groups(before_us=later_us) == 0
-    await store.change_group("v1:a", lambda one: g.resolved(one, at_us=NOW_US + 5, actor="ann"))
+    await store.change_group("v1:a", lambda one: by_hand.resolved(one, at_us=NOW_US + 5, actor="ann"))
     assert await store.prune_groups(before_us=later_us) == 0
     await store.prune_events(Prune(2**62))
     assert await store.prune_groups(before_us=NOW_US + 5) == 0

@@ -17,6 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from seawall_control.domain import group_changes as by_hand
 from seawall_control.domain import group_filters, rollups
 from seawall_control.domain import groups as g
 from seawall_control.domain.errors import ControlError
@@ -163,17 +164,17 @@ class Groups(RuleBasedStateMachine):
 
         def change(group: g.Group) -> g.Group:
             if what == "resolve":
-                return g.resolved(group, at_us=at_us, actor="ann")
+                return by_hand.resolved(group, at_us=at_us, actor="ann")
             if what == "resolve_in":
-                return g.resolved(group, at_us=at_us, actor="ann", revision=2)
+                return by_hand.resolved(group, at_us=at_us, actor="ann", revision=2)
             if what == "reopen":
-                return g.reopened(group, at_us=at_us, actor="ann")
+                return by_hand.reopened(group, at_us=at_us, actor="ann")
             if what == "assign":
-                return g.assigned(group, "bob", at_us=at_us, actor="ann")
+                return by_hand.assigned(group, "bob", at_us=at_us, actor="ann")
             if what == "note":
-                return g.remarked(group, "hm", at_us=at_us, actor="ann")
+                return by_hand.remarked(group, "hm", at_us=at_us, actor="ann")
             value = {g.Until.TIME: at_us + HOUR_US, g.Until.COUNT: 3}.get(what, 0)
-            return g.archived(group, what, value, at_us=at_us, actor="ann")
+            return by_hand.archived(group, what, value, at_us=at_us, actor="ann")
 
         self.both(lambda s, _: s.change_group(fingerprint, change))
 
@@ -182,7 +183,7 @@ class Groups(RuleBasedStateMachine):
         at_us = self.now_us
         self.both(
             lambda s, _: s.merge_groups(
-                into, others, lambda one, more: g.merged(one, more, at_us=at_us, actor="ann")
+                into, others, lambda one, more: by_hand.merged(one, more, at_us=at_us, actor="ann")
             )
         )
 

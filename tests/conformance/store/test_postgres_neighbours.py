@@ -12,7 +12,7 @@ import pytest
 from seawall_control.domain.errors import EtagMismatch
 from seawall_control.domain.events import Batch
 from seawall_control.domain.filters import EVERYTHING
-from seawall_control.domain.groups import merged, remarked, split
+from seawall_control.domain.group_changes import merged, remarked, split
 from seawall_control.domain.records import Append, Delete, DocumentConflict, Put, broken_link
 from seawall_control.store.port import Elsewhere, EventQuery, GroupQuery
 from seawall_control.store.postgres import PostgresStore, open_store

@@ -9,7 +9,8 @@ from seawall_control.domain.errors import ControlError, EtagMismatch, InvalidReq
 from seawall_control.domain.events import Batch, Event
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.flood import FloodLimits, Gates, Pressure
-from seawall_control.domain.groups import Became, Group, assigned
+from seawall_control.domain.group_changes import assigned
+from seawall_control.domain.groups import Became, Group
 from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.sequences import MAX_ISLANDS
 from seawall_control.domain.taking import Reception

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from seawall_control.domain import group_changes as by_hand
 from seawall_control.domain import groups as g
 from seawall_control.domain.errors import InvalidRequest, PreconditionFailed
 from seawall_control.domain.escalation import HOUR_US
@@ -47,7 +48,7 @@ def test_new_group_is_ongoing_after_a_week() -> None:
 def test_arrival_leaves_what_is_not_its_business() -> None:
     """A muted group counts on; who it belongs to, why it is one, and what was done to it stay."""
     muted = replace(
-        g.archived(new(), g.Until.FOREVER, 0, at_us=AT_US, actor="ann"),
+        by_hand.archived(new(), g.Until.FOREVER, 0, at_us=AT_US, actor="ann"),
         assignee="bob",
         due_us=7,
         version=9,
@@ -70,7 +71,7 @@ def test_arrival_leaves_what_is_not_its_business() -> None:
 
 def test_resolved_as_of_a_revision() -> None:
     """Calls that an older policy decided may still fail; those of the revision, or of none, may not."""
-    group = g.resolved(new(), at_us=AT_US, actor="ann", revision=7, text="timeout raised")
+    group = by_hand.resolved(new(), at_us=AT_US, actor="ann", revision=7, text="timeout raised")
     assert group.activity[-1].text == "as of policy revision 7: timeout raised"
     later_us = AT_US + HOUR_US
     assert arrive(group, event(2, later_us, 6), at_us=later_us).group.state is g.GroupState.RESOLVED
@@ -82,8 +83,8 @@ def test_resolved_as_of_a_revision() -> None:
 def test_regressed_group_has_the_severity_of_what_came_back() -> None:
     """Its past is dealt with; after a week it is ongoing."""
     loud = arrive(None, replace(event(1), severity=Severity.CRITICAL)).group
-    back = arrive(g.resolved(loud, at_us=AT_US, actor="ann"), event(2, AT_US + 1), at_us=AT_US + 1)
-    gone = g.resolved(loud, at_us=AT_US, actor="ann")
+    back = arrive(by_hand.resolved(loud, at_us=AT_US, actor="ann"), event(2, AT_US + 1), at_us=AT_US + 1)
+    gone = by_hand.resolved(loud, at_us=AT_US, actor="ann")
     assert arrive(gone, event(2, AT_US), at_us=AT_US + 1).group.state is g.GroupState.RESOLVED
     assert (back.group.severity, back.changes[0].became) == (Severity.LOW, g.Became.REGRESSED)
     assert g.aged(back.group, at_us=AT_US + 1 + g.WEEK_US)[0].state is g.GroupState.ONGOING
@@ -109,7 +110,7 @@ def test_escalation_is_told_once_and_lasts_until_two_quiet_hours() -> None:
 def test_only_a_group_that_is_muted_until_it_escalates_escalates(until: g.Until) -> None:
     """Others stay muted; their hours are flagged all the same."""
     value = {g.Until.TIME: AT_US + HOUR_US, g.Until.COUNT: 1000}.get(until, 0)
-    found = loud(g.archived(new(), until, value, at_us=AT_US, actor="ann"))
+    found = loud(by_hand.archived(new(), until, value, at_us=AT_US, actor="ann"))
     escalates = until is g.Until.ESCALATING
     assert (found.group.state is g.GroupState.ESCALATING) is escalates
     assert (found.group.archive is None) is escalates
@@ -119,18 +120,18 @@ def test_only_a_group_that_is_muted_until_it_escalates_escalates(until: g.Until)
 def test_values_that_make_no_sense_are_refused() -> None:
     """A time that has passed, no further event, and reopening what is open."""
     with pytest.raises(InvalidRequest, match="ahead"):
-        g.archived(new(), g.Until.TIME, AT_US, at_us=AT_US, actor="ann")
+        by_hand.archived(new(), g.Until.TIME, AT_US, at_us=AT_US, actor="ann")
     with pytest.raises(InvalidRequest, match="1 or more"):
-        g.archived(new(), g.Until.COUNT, 0, at_us=AT_US, actor="ann")
+        by_hand.archived(new(), g.Until.COUNT, 0, at_us=AT_US, actor="ann")
     with pytest.raises(PreconditionFailed, match="is NEW"):
-        g.reopened(new(), at_us=AT_US, actor="ann")
+        by_hand.reopened(new(), at_us=AT_US, actor="ann")
 
 
 def test_activity_is_bounded() -> None:
     """The newest fifty remain."""
     group = new()
     for number in range(60):
-        group = g.remarked(group, str(number), at_us=AT_US, actor="ann")
+        group = by_hand.remarked(group, str(number), at_us=AT_US, actor="ann")
     assert [one.text for one in group.activity] == [str(number) for number in range(10, 60)]
     assert group.version == 61
 

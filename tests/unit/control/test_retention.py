@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seawall_control.domain import group_changes as by_hand
 from seawall_control.domain import groups as g
 from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.machine import Disk
@@ -73,7 +74,9 @@ async def test_age_by_severity_and_muting() -> None:
             event(6, 400, resolved=False),
         ]
     )
-    await store.change_group("v1:6", lambda one: g.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor=""))
+    await store.change_group(
+        "v1:6", lambda one: by_hand.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor="")
+    )
     keeping = Keeping(days=30, severity_days={Severity.CRITICAL: 365})
     assert await Retention(store, keeping, Stopped()).once() == 2
     assert await left(store) == ["2", "3", "5", "6"]
@@ -125,7 +128,9 @@ async def test_what_is_over_goes_to_archives(tmp_path: Path, monkeypatch: pytest
             event(6, 400, resolved=False),
         ]
     )
-    await store.change_group("v1:6", lambda one: g.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor=""))
+    await store.change_group(
+        "v1:6", lambda one: by_hand.archived(one, g.Until.FOREVER, 0, at_us=NOW_US, actor="")
+    )
     keeping = Keeping(days=30, severity_days={Severity.CRITICAL: 365}, muted_days=90, archive=True)
     archives = Archives(tmp_path, store, clock)
     job = Retention(store, keeping, clock, archives)

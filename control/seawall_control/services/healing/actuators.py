@@ -16,7 +16,7 @@ from seawall_control.services.healing.actions.base import Done, Handler, Note, R
 
 PREVIEW_S: Final = 10.0
 """How long it may take to find out what would be done."""
-_TABLE: Final[Mapping[Action, type[Handler]]] = {
+TABLE: Final[Mapping[Action, type[Handler]]] = {
     Action.HOLD_BREAKER_OPEN: fleet.HoldBreakerOpen,
     Action.RESET_BREAKER: fleet.ResetBreaker,
     Action.DRAIN_ENDPOINT: fleet.DrainEndpoint,
@@ -39,7 +39,7 @@ class Actuators:
     """The hands."""
 
     def __init__(self, reach: Reach) -> None:
-        self._handlers = {action: kind(reach) for action, kind in _TABLE.items()}
+        self._handlers = {action: kind(reach) for action, kind in TABLE.items()}
         self._hooks = reach.hooks
 
     def problem(self, runbook: Runbook) -> FieldProblem | None:
