@@ -13,7 +13,8 @@ from benchmarks.control.places import Place, row
 from seawall_control.domain.events import Event
 from seawall_control.domain.flood import KEEP_ALL, Pressure
 from seawall_control.services.edge import SystemClock, TimeOrderedIds
-from seawall_control.services.events import EventService, Reported
+from seawall_control.services.event_intake import Reported
+from seawall_control.services.events import EventService
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.notices import Notices
 from seawall_control.services.tail import Hub

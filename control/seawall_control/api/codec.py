@@ -24,7 +24,7 @@ from seawall_control.domain.events import (
 )
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.revisions import Revision
-from seawall_control.services.events import Reported
+from seawall_control.services.event_intake import Reported
 from seawall_policy.compile.report import Violation
 
 _MAX_INT: Final = 2**62

@@ -12,8 +12,9 @@ from seawall_control.api.errors import Context, abort, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import MICROS, EventChange, Outcome, Severity
 from seawall_control.domain.export import Format
+from seawall_control.services.event_intake import MAX_REPORT_BYTES
 from seawall_control.services.event_views import EventViews, shown
-from seawall_control.services.events import MAX_REPORT_BYTES, EventService
+from seawall_control.services.events import EventService
 
 _MASK: Final = ("severity", "job_id", "job_name", "details", "resolved", "resolution")
 

@@ -124,7 +124,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             if call is not None:
                 check_node(call.caller, hello.node)
             session = await self._fleet.attach(hello)
-            newest = await self._fleet.newest(session.record.policy_set)
+            newest = await self._fleet.pushes.newest(session.record.policy_set)
             welcome = pb.Welcome(
                 version=self._version,
                 latest_revision=newest.revision if newest else 0,
@@ -191,7 +191,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                 session.batches += 1
                 await batches.put(message.events)
             elif kind == "policy_result":
-                self._fleet.answered(session, _answer(message.policy_result))
+                self._fleet.pushes.answered(session, _answer(message.policy_result))
             elif kind == "stats":
                 self._stats(session, message.stats)
             elif kind == "command_result":

@@ -126,7 +126,7 @@ def render(
         "seawall_control_proxies_refusing",
         "gauge",
         "Connected proxies that refused the newest policy.",
-        len(fleet.refusing()),
+        len(fleet.pushes.refusing()),
     )
     spooled, oldest_s = fleet.stats.spooled(fleet.chosen(""))
     page.one(
@@ -139,28 +139,34 @@ def render(
         oldest_s,
     )
     page.one(
-        "seawall_control_policy_pushes_total", "counter", "Policies pushed to proxies.", fleet.numbers.pushes
+        "seawall_control_policy_pushes_total",
+        "counter",
+        "Policies pushed to proxies.",
+        fleet.pushes.numbers.pushes,
     )
     page.one(
         "seawall_control_policy_acks_total",
         "counter",
         "Pushes that proxies accepted.",
-        fleet.numbers.accepted,
+        fleet.pushes.numbers.accepted,
     )
     page.one(
-        "seawall_control_policy_nacks_total", "counter", "Pushes that proxies refused.", fleet.numbers.refused
+        "seawall_control_policy_nacks_total",
+        "counter",
+        "Pushes that proxies refused.",
+        fleet.pushes.numbers.refused,
     )
     page.one(
         "seawall_control_policy_unanswered_total",
         "counter",
         "Pushes without an answer in time.",
-        fleet.numbers.unanswered,
+        fleet.pushes.numbers.unanswered,
     )
     page.one(
         "seawall_control_streams_superseded_total",
         "counter",
         "Streams that a newer one of the same node replaced.",
-        fleet.numbers.superseded,
+        fleet.superseded,
     )
     store = report.store
     page.add(

@@ -73,7 +73,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         message = codec.proxy_message(
             record,
             connected=self._fleet.is_online(record.node),
-            drifted=is_drifted(record, self._fleet.wanted_hash(record)),
+            drifted=is_drifted(record, self._fleet.pushes.wanted_hash(record)),
         )
         message.control_plane = "" if self._fleet.is_connected(record.node) else beyond.plane_of(record.node)
         if message.control_plane:

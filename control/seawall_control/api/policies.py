@@ -12,7 +12,7 @@ from seawall_control.domain.fleet import Standing
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.inheritance import document_of, own_document_of
 from seawall_control.services.policies import PolicyService
-from seawall_control.services.rollout_publishing import Plan, Publication
+from seawall_control.services.publications import Plan, Publication
 
 
 def _made(one: Publication) -> pb.PolicyFollower:
@@ -179,7 +179,7 @@ class PolicyServicer(admin_policies_pb2_grpc.PolicyServiceServicer):
         """Return where every proxy of the set stands."""
 
         async def work() -> pb.GetRolloutResponse:
-            newest, rows = await self._fleet.rollout(request.policy_set)
+            newest, rows = await self._fleet.pushes.rollout(request.policy_set)
             return pb.GetRolloutResponse(
                 revision=newest.revision if newest else 0,
                 hash=newest.hash if newest else "",

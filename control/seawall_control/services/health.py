@@ -56,7 +56,7 @@ class HealthService:
             health.of_fleet(
                 known=len(self._fleet.known()),
                 connected=self._fleet.connected,
-                refusing=self._fleet.refusing(),
+                refusing=self._fleet.pushes.refusing(),
             ),
         )
         if self.draining:

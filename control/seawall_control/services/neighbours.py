@@ -42,7 +42,7 @@ class Neighbours:
 
     def told(self, what: Elsewhere) -> None:
         """Take a hint. Sets of which no proxy has ever been here are read when one comes."""
-        known, kinds = self._fleet.policy_sets(), frozenset(self._readers)
+        known, kinds = self._fleet.pushes.policy_sets(), frozenset(self._readers)
         self._sets |= known if what.everything else known & what.policy_sets
         self._kinds |= kinds if what.everything else kinds & {kind for kind, _ in what.documents}
         self._begin()
@@ -79,4 +79,4 @@ class Neighbours:
     async def _publish(self, policy_set: str) -> None:
         newest = await self._store.latest(policy_set)
         if newest is not None:
-            self._fleet.published(newest)
+            self._fleet.pushes.published(newest)

@@ -20,7 +20,7 @@ from seawall_control.domain.errors import (
 from seawall_control.domain.revisions import Draft, Revision, checked_request_id, policy_set_name
 from seawall_control.services.edge import Clock
 from seawall_control.services.inheritance import Description, Inheritance, Whole, document_of, encoded
-from seawall_control.services.rollout_publishing import AT_ONCE, TRIES, Plan, Publication, Publisher
+from seawall_control.services.publications import AT_ONCE, TRIES, Plan, Publication, Publisher
 from seawall_control.store.port import PolicyStore
 from seawall_policy.compile.document import digest
 from seawall_policy.compile.report import Violation

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from seawall_control.domain.errors import (
     BaseMoved,
@@ -32,62 +32,14 @@ from seawall_control.domain.scopes import check_sets
 from seawall_control.services.edge import Clock, derived_id
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.inheritance import Inheritance
+from seawall_control.services.publications import TRIES, Plan, Publication
 from seawall_control.services.rollout_runs import BEFORE_S, MAX_FIELD, Run, Runs
 from seawall_control.store.port import Store
 
-TRIES: Final = 5
-"""How often a change is computed anew because others changed what it rests on."""
 _NEVER: Final = "never"
 """An etag that no revision has."""
 
 _log = logging.getLogger("seawall.control.rollouts")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a change is to reach the proxies."""
-
-    strategy: Strategy | None = None
-    """None: everybody at once."""
-    supersede: bool = False
-    """Take the place of a rollout that is under way, instead of being refused."""
-    allow_shrink: bool = False
-    """More than half of the routes may go."""
-    only: frozenset[str] | None = None
-    """Policy sets that may change, those that extend this one among them; None: all."""
-
-
-AT_ONCE: Final = Plan()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """What became of a change."""
-
-    applied: Applied
-    rollout: Rollout | None = None
-    targets: tuple[str, ...] = ()
-    """Connected proxies that get the revision now, or would."""
-    followers: tuple[Publication, ...] = ()
-    """Of the sets that extend this one and changed with it."""
-
-
-class Publisher(Protocol):
-    """Makes revisions and hands them to the proxies."""
-
-    def stable(self, policy_set: str) -> int:
-        """Return the revision that a rollout under way would go back to; 0 when none is."""
-        ...
-
-    async def publish(self, draft: Draft, plan: Plan, *, validate_only: bool) -> Publication:
-        """Make a draft the newest revision of its set, for everybody or by stages, and change the sets that
-        extend it.
-
-        Raises `EtagMismatch`, `InvalidRequest`, `PolicyInvalid` for a set that it would break, `BaseMoved`
-        when what the draft extends has changed, and `PreconditionFailed` while a rollout is under way that is
-        not to be superseded.
-        """
-        ...
 
 
 @dataclass(slots=True)
@@ -132,7 +84,7 @@ class Publishing:
         """See `Publisher.publish`."""
         strategy = checked_strategy(plan.strategy) if plan.strategy is not None else None
         async with self._runs.lock:
-            draft = replace(draft, above=self._fleet.highest(draft.policy_set))
+            draft = replace(draft, above=self._fleet.pushes.highest(draft.policy_set))
             if draft.request_id and not validate_only:
                 before = await self._store.answered(draft.request_id)
                 if before is not None:
@@ -151,7 +103,7 @@ class Publishing:
             return await self._publish(steps)
 
     async def _with_followers(self, draft: Draft) -> tuple[Draft, ...]:
-        return (draft, *(await self._inheritance.followers(draft, above=self._fleet.highest)))
+        return (draft, *(await self._inheritance.followers(draft, above=self._fleet.pushes.highest)))
 
     async def _again(self, draft: Draft, *, staged: bool) -> Publication:
         """Answer a request that was answered before."""
@@ -162,7 +114,7 @@ class Publishing:
             for name in (draft.policy_set, *(await self._inheritance.following(draft.policy_set))):
                 newest = await self._store.latest(name)
                 if newest is not None:
-                    self._fleet.published(newest)
+                    self._fleet.pushes.published(newest)
         return Publication(applied=applied)
 
     async def _step(self, draft: Draft, plan: Plan, strategy: Strategy | None) -> _Step:
@@ -255,7 +207,7 @@ class Publishing:
                 reason = f"revision {applied.revision.revision} took its place"
                 after = machine.cancelled(run.rollout, reason, now_us)
             await self._runs.changed(run, after, after.state, actor=draft.author or "operator")
-        self._fleet.published(applied.revision)
+        self._fleet.pushes.published(applied.revision)
 
     # -------------------------------------------------------------------------------------------- by stages
 
@@ -267,7 +219,7 @@ class Publishing:
         run.before = bounded(self._fleet.stats.lately(nodes, window_s=BEFORE_S, beyond=self._fleet.beyond))
         await self._runs.book.keep(run.saved(), "created", actor=rollout.actor)
         # From here on the stable revision is all that anybody new is given.
-        self._fleet.stage(step.run.rollout if step.run else rollout, run.stable)
+        self._fleet.pushes.stage(step.run.rollout if step.run else rollout, run.stable)
 
     async def _withdraw(self, staged: list[_Step], error: ControlError) -> None:
         """Give up rollouts whose revision was not stored; whether it was may not be known yet."""
@@ -282,7 +234,7 @@ class Publishing:
         assert run is not None
         name = run.rollout.policy_set
         if name not in self._runs.all:
-            self._fleet.unstage(name)
+            self._fleet.pushes.unstage(name)
         gone = machine.cancelled(run.rollout, reason, run.rollout.create_time_us)
         await self._runs.book.keep(Saved(gone), "cancelled")
 
@@ -308,8 +260,8 @@ class Publishing:
             # It has waited for so long that the control plane that leads began it.
             run.rollout = await self._runs.book.find(run.rollout) or run.rollout
         self._runs.all[run.rollout.policy_set] = run
-        self._fleet.stage(run.rollout, run.stable)
-        self._fleet.published(revision)
+        self._fleet.pushes.stage(run.rollout, run.stable)
+        self._fleet.pushes.published(revision)
         self._runs.watchers.tell(run.rollout)
 
     async def settle(self) -> None:
@@ -363,11 +315,11 @@ class Publishing:
             rollback_of=run.stable.revision,
             etag=after.hash,
             request_id=derived_id("rollout-back", after.name, str(after.create_time_us)),
-            above=self._fleet.highest(after.policy_set),
+            above=self._fleet.pushes.highest(after.policy_set),
         )
         steps, applied = await self._stored_back(draft, run.stable)
         after = replace(after, back_as=applied[0].revision.revision)
-        self._fleet.published(applied[0].revision)
+        self._fleet.pushes.published(applied[0].revision)
         await self._runs.changed(run, after, State.ROLLED_BACK, actor=actor)
         if actor == "seawall":
             await self._runs.report(after, Severity.HIGH, "rollout_rolled_back")
@@ -380,8 +332,8 @@ class Publishing:
         numbers go on from there. A rollout that is under way in the copy is over: nobody knows how it went
         on.
         """
-        above = self._fleet.highest(policy_set)
-        newest = await self._fleet.newest(policy_set)
+        above = self._fleet.pushes.highest(policy_set)
+        newest = await self._fleet.pushes.newest(policy_set)
         if newest is None or newest.revision >= above:
             return
         latest = await self._store.latest(policy_set)

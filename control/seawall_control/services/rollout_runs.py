@@ -176,7 +176,7 @@ class Runs:
         if after.state.is_final:
             await self._end(run)
         else:
-            self._fleet.stage(after, run.stable)
+            self._fleet.pushes.stage(after, run.stable)
         if after.state is State.PAUSED and not actor:
             await self.report(after, Severity.MEDIUM, "rollout_paused")
         elif after.state is State.FAILED:
@@ -187,7 +187,7 @@ class Runs:
         rollout = run.rollout
         self.ended[rollout.state] += 1
         self.all.pop(rollout.policy_set, None)
-        self._fleet.unstage(rollout.policy_set)
+        self._fleet.pushes.unstage(rollout.policy_set)
         _log.info(
             "a rollout has ended",
             extra={"fields": {"rollout": rollout.name, "state": rollout.state, "reason": rollout.reason}},

@@ -25,8 +25,9 @@ from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.inheritance import Inheritance
+from seawall_control.services.publications import Plan, Publication
 from seawall_control.services.rollout_book import RolloutBook
-from seawall_control.services.rollout_publishing import Plan, Publication, Publishing
+from seawall_control.services.rollout_publishing import Publishing
 from seawall_control.services.rollout_runs import MAX_FIELD, Run, Runs
 from seawall_control.store.port import Store
 
@@ -118,7 +119,7 @@ class Rollouts:
             ended = None if run is None else await self._book.find(run.rollout)
             if ended is not None and ended.state.is_final:
                 del self._runs.all[policy_set]
-                self._fleet.unstage(policy_set)
+                self._fleet.pushes.unstage(policy_set)
                 self.watchers.tell(ended)
             return
         rollout = saved.rollout
@@ -134,7 +135,7 @@ class Rollouts:
             run.meter.next_stage()
         self._book.took(rollout)
         run.rollout = rollout
-        self._fleet.stage(rollout, run.stable)
+        self._fleet.pushes.stage(rollout, run.stable)
         self.watchers.tell(rollout)
 
     async def _take_up(self, saved: Saved) -> None:
@@ -155,7 +156,7 @@ class Rollouts:
         if rollout.state is State.PENDING and self._store.is_shared and is_young:
             # Another control plane may be about to store its revision: it is withheld, and looked at again.
             self._runs.all[rollout.policy_set] = run
-            self._fleet.stage(rollout, stable)
+            self._fleet.pushes.stage(rollout, stable)
             return
         if latest is None or latest.revision < rollout.revision:
             gone = machine.cancelled(rollout, "its revision was never stored", now_us)
@@ -175,7 +176,7 @@ class Rollouts:
             run.rollout = machine.begun(rollout, latest.revision, self._runs.seen(run), now_us)
             await self._book.keep(run.saved(), "started")
         self._runs.all[rollout.policy_set] = run
-        self._fleet.stage(run.rollout, stable)
+        self._fleet.pushes.stage(run.rollout, stable)
         _log.info(
             "a rollout goes on", extra={"fields": {"rollout": rollout.name, "state": run.rollout.state}}
         )
@@ -190,7 +191,7 @@ class Rollouts:
                 for run in self._runs.all.values():
                     self._runs.measure(run)
                 continue
-            for policy_set in sorted({*self._runs.all, *self._fleet.policy_sets()}):
+            for policy_set in sorted({*self._runs.all, *self._fleet.pushes.policy_sets()}):
                 try:
                     async with self._runs.lock:
                         await self._publishing.renumber(policy_set)

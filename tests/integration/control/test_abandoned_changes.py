@@ -42,7 +42,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 def handed_out(plane: ControlPlane) -> int:
     """Return the revision that proxies are given."""
-    newest = plane.fleet._targets.kept("default")
+    newest = plane.fleet.pushes._targets.kept("default")
     return newest.revision if newest else 0
 
 

@@ -17,7 +17,7 @@ from seawall.v1 import admin_rollouts_pb2 as rollouts_pb
 from seawall.v1 import admin_rollouts_pb2_grpc, fleet_pb2
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.services import fleet
+from seawall_control.services import fleet, fleet_roster
 from seawall_control.store.opening import open_store
 from seawall_control.store.postgres import PostgresStore
 from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, document, event
@@ -92,7 +92,7 @@ def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     have decided when it reads it next.
     """
     monkeypatch.setattr(fleet, "LOOK_S", 0.1)
-    monkeypatch.setattr(fleet, "REMEMBER_S", 0.1)
+    monkeypatch.setattr(fleet_roster, "REMEMBER_S", 0.1)
 
 
 async def test_proxies_of_others_are_known(attentive: None, planes: list[ControlPlane]) -> None:

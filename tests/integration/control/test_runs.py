@@ -38,7 +38,7 @@ async def test_a_stream_that_we_end_says_nothing_of_the_run(plane: ControlPlane,
     """Its age is reached: nothing is noted, and how the run ended is not known when the next begins."""
     proxy = Proxy(stubs, "p1", says_goodbye=True)
     await proxy.hello()
-    plane.fleet._sessions["p1"].ends_s = 0.0
+    plane.fleet.sessions["p1"].ends_s = 0.0
     await gone(plane, "p1")
     await told(plane)
     assert await plane.store.document(PROXY, "p1") is None

@@ -14,7 +14,7 @@ from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import fleet_pb2
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.services import fleet, fleet_door
+from seawall_control.services import fleet, fleet_door, fleet_pushes
 from seawall_control.store.port import GroupQuery
 from seawall_control.store.sqlite import open_store
 from seawall_proxy.runtime.control_link import AppliedPolicy
@@ -121,14 +121,14 @@ async def test_a_name_that_nobody_follows_takes_no_room(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sets that were only asked for are not kept, nor are those whose last proxy has gone."""
-    monkeypatch.setattr(fleet, "PRUNE_S", 0.0)
+    monkeypatch.setattr(fleet_pushes, "PRUNE_S", 0.0)
     for number in range(50):
         await stubs.policies.GetRollout(policies_pb.GetRolloutRequest(policy_set=f"made/up/{number}"))
     proxy = Proxy(stubs, "one", policy_set="followed")
     await proxy.hello()
 
     async def are_gone() -> bool:
-        return plane.fleet.policy_sets() == {"followed"}
+        return plane.fleet.pushes.policy_sets() == {"followed"}
 
     await until(are_gone, what="only what is followed is kept")
     request = policies_pb.ApplyPolicyRequest(document=document(1), policy_set="followed")

@@ -409,8 +409,8 @@ async def test_an_answer_that_comes_while_changes_settle_is_followed_by_the_newe
     await apply(stubs, 2)
     await asyncio.sleep(0.2)
     newest = await apply(stubs, 3)
-    session = plane.fleet._sessions["p1"]
-    plane.fleet.answered(
+    session = plane.fleet.sessions["p1"]
+    plane.fleet.pushes.answered(
         session,
         Answered(nonce=first.nonce, accepted=True, applied_revision=1, applied_hash=first.hash),
     )

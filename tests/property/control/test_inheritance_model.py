@@ -67,6 +67,7 @@ class Nobody:
     def __init__(self) -> None:
         self.handed: dict[str, int] = {}
         self.beyond = Beyond(SystemClock())
+        self.pushes = self
 
     def of_set(self, _: str) -> list[ProxyRecord]:
         """Return nobody."""

@@ -119,7 +119,7 @@ class Pages:
                         "version": p.version,
                         "policy_set": p.policy_set,
                         "applied_revision": p.applied_revision,
-                        "drifted": is_drifted(p, fleet.wanted_hash(p)),
+                        "drifted": is_drifted(p, fleet.pushes.wanted_hash(p)),
                         "last_seen": iso(p.last_seen_us),
                         "last_verdict": p.last_verdict.name,
                         "reasons": list(p.reasons),

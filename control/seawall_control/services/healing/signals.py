@@ -220,7 +220,7 @@ class Signals:
                 self._drifted.pop(record.node, None)
                 continue
             subject = f"proxy/{record.node}"
-            if is_drifted(record, self._fleet.wanted_hash(record)):
+            if is_drifted(record, self._fleet.pushes.wanted_hash(record)):
                 since = self._drifted.setdefault(record.node, now)
             else:
                 self._drifted.pop(record.node, None)

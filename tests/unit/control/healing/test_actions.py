@@ -13,6 +13,7 @@ NOTHING = cast("Reach", None)
 
 
 def test_every_action_has_hands() -> None:
+    """The table and the catalogue name the same actions."""
     assert TABLE.keys() == CATALOGUE.keys() == set(Action)
 
 
@@ -26,11 +27,13 @@ def test_no_action_lacks_a_part(action: Action) -> None:
 
 @pytest.mark.parametrize("action", Action)
 def test_what_judges_itself_has_a_judgement_of_its_own(action: Action) -> None:
+    """And what is judged by what is observed has none."""
     judges = type(TABLE[action](NOTHING)).judge is not Handler.judge
     assert judges is CATALOGUE[action].judges
 
 
 @pytest.mark.parametrize("action", Action)
 def test_what_can_be_taken_back_has_a_way_back_of_its_own(action: Action) -> None:
+    """What can only be refused is not promised."""
     undoes = type(TABLE[action](NOTHING)).undo is not Handler.undo
     assert undoes or not CATALOGUE[action].can_undo

@@ -36,7 +36,7 @@ from seawall_control.services.healing.actions.base import (
     text,
 )
 from seawall_control.services.inheritance import document_of, own_document_of
-from seawall_control.services.rollout_publishing import Plan
+from seawall_control.services.publications import Plan
 from seawall_policy.durations import parse_duration
 
 LOOK_S: Final = 1.0
