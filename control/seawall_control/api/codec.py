@@ -108,7 +108,8 @@ def event_of(message: event_pb2.ErrorEvent) -> Reported:
     return Reported(
         Event(
             id=message.id.lower(),
-            timestamp_us=time_us(message.timestamp),
+            # A time before 1970 is a mistake, which is said; none at all may mean "now".
+            timestamp_us=time_us(message.timestamp) or (-1 if message.HasField("timestamp") else 0),
             severity=Severity(number) if 1 <= number <= 4 else Severity.LOW,
             component=message.component,
             error_type=message.error_type,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from seawall_control.domain.errors import FieldProblem
@@ -29,6 +30,10 @@ MAX_DEPTH: Final = 5
 MAX_ITEMS: Final = 50
 MAX_VALUE_BYTES: Final = 1024
 MAX_DETAILS_NODES: Final = 500
+MAX_LOOKED_AT: Final = 16 * 1024
+"""So many characters beyond what is kept of a text are looked through for secrets: most that begin within
+what is kept end within these, and a text of a megabyte costs no more than one of sixteen kilobytes.
+"""
 MAX_FUTURE_US: Final = 24 * 3600 * MICROS
 """A reporter's clock may be this far ahead of ours; more is a broken clock, and such events would stay on top
 of every list.
@@ -37,6 +42,9 @@ of every list.
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CUT: Final = "…[cut]"
 _UNSAFE: Final = re.compile("[\x00\ud800-\udfff]")
+_HARMLESS_ID: Final = re.compile(r"(?:v\d{1,3}:)?[0-9a-f]{32}|")
+"""A trace's id, or a fingerprint of ours, or none: what these fields nearly always hold."""
+_WORDS: Final = re.compile(r"(\s)")
 
 
 def cut(text: str, most_bytes: int) -> str:
@@ -58,7 +66,7 @@ def _stack(text: str) -> str:
     if len(lines) > 2 * MAX_STACK_FRAMES:
         kept = MAX_STACK_FRAMES
         lines = [*lines[:kept], f"…[{len(lines) - 2 * kept} lines cut]", *lines[-kept:]]
-    return cut("\n".join(lines), MAX_STACK_BYTES)
+    return "\n".join(lines)
 
 
 class _Budget:
@@ -73,7 +81,12 @@ def _bounded(value: Json, depth: int, budget: _Budget) -> Json:
     if budget.left < 0:
         return _CUT
     if isinstance(value, str):
-        return cut(value, MAX_VALUE_BYTES)
+        # What stays whole is looked through with its key, by `redact_json`.
+        return (
+            cut(value, MAX_VALUE_BYTES)
+            if len(value) * 4 <= MAX_VALUE_BYTES
+            else _text(value, MAX_VALUE_BYTES)
+        )
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
         return str(value)
     if isinstance(value, Mapping):
@@ -102,40 +115,49 @@ def bounded_details(details: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _text(text: str, most_bytes: int = MAX_MESSAGE_BYTES) -> str:
+    """Return a text without secrets, of at most so many bytes."""
     # Redacted before it is cut: half a secret has no shape to be known by.
-    return cut(redact_text(text), most_bytes)
+    most = most_bytes + MAX_LOOKED_AT
+    if len(text) <= most:
+        return cut(redact_text(text), most_bytes)
+    # Here one may be cut in two all the same, and would show if all before it were secrets: its word goes.
+    *whole, _half = _WORDS.split(redact_text(text[:most]))
+    return cut("".join(whole), most_bytes - len(_CUT.encode())).removesuffix(_CUT) + _CUT
 
 
-def _attempts(attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
+@lru_cache(maxsize=4096)
+def _short_name(text: str) -> str:
+    return _text(text, MAX_NAME_BYTES)
+
+
+def _name(text: str) -> str:
+    # The same few names come again and again; only short ones are remembered, which bounds what that takes.
+    return _short_name(text) if len(text) <= MAX_NAME_BYTES else _text(text, MAX_NAME_BYTES)
+
+
+def _stays(attempt: AttemptSummary) -> bool:
+    return (
+        attempt.latency_us >= 0
+        and _name(attempt.endpoint) == attempt.endpoint
+        and _name(attempt.code) == attempt.code
+        and _name(attempt.reason) == attempt.reason
+    )
+
+
+def _attempts(attempts: tuple[AttemptSummary, ...]) -> tuple[AttemptSummary, ...]:
+    if len(attempts) <= MAX_ATTEMPTS and all(map(_stays, attempts)):
+        return attempts
     return tuple(
         [
             AttemptSummary(
                 number=attempt.number,
-                endpoint=cut(attempt.endpoint, MAX_NAME_BYTES),
-                code=cut(attempt.code, MAX_NAME_BYTES),
+                endpoint=_name(attempt.endpoint),
+                code=_name(attempt.code),
                 latency_us=max(0, attempt.latency_us),
-                reason=cut(attempt.reason, MAX_NAME_BYTES),
+                reason=_name(attempt.reason),
             )
             for attempt in attempts[:MAX_ATTEMPTS]
         ]
-    )
-
-
-def _fit(names: Sequence[str], attempts: Sequence[AttemptSummary]) -> bool:
-    """Tell whether an event's names and attempts would stay as they are. May say no without need."""
-    if len(attempts) > MAX_ATTEMPTS:
-        return False
-    texts = [*names]
-    for attempt in attempts:
-        if attempt.latency_us < 0:
-            return False
-        texts += (attempt.endpoint, attempt.code, attempt.reason)
-    joined = "".join(texts)
-    # Nearly always there is room for all of them where there is for one.
-    return (
-        (len(joined) <= MAX_NAME_BYTES or max(map(len, texts)) <= MAX_NAME_BYTES)
-        and joined.isascii()
-        and "\0" not in joined
     )
 
 
@@ -170,49 +192,36 @@ def admitted(event: Event, *, proxy: str | None = None) -> Event:
     """Return the event as it is stored: bounded, without secrets, with a fingerprint. Call it when
     `problems_of` is empty. `proxy` takes the place of the one that the event names.
     """
-    names: tuple[str, ...] = (
-        event.component,
-        event.error_type,
-        event.route,
-        event.method,
-        event.code,
-        event.endpoint,
-        event.reason,
-        event.proxy if proxy is None else proxy,
-    )
-    attempts = event.attempts
-    if not _fit(names, attempts):
-        names = tuple(cut(name, MAX_NAME_BYTES) for name in names)
-        attempts = _attempts(attempts)
-    component, error_type, route, method, code, endpoint, reason, proxy = names
     # Made in one go: this runs for every event, and `replace` takes three times as long.
     kept = Event(
         id=event.id,
         timestamp_us=event.timestamp_us,
         severity=event.severity,
-        component=component,
-        error_type=error_type,
+        component=_name(event.component),
+        error_type=_name(event.error_type),
         message=_text(event.message) if event.message else "",
         details=None if event.details is None else bounded_details(with_status(event.details)),
-        job_id=_text(event.job_id, MAX_NAME_BYTES) if event.job_id else "",
-        job_name=_text(event.job_name, MAX_NAME_BYTES) if event.job_name else "",
-        stack_trace=redact_text(_stack(event.stack_trace)) if event.stack_trace else "",
+        job_id=_name(event.job_id) if event.job_id else "",
+        job_name=_name(event.job_name) if event.job_name else "",
+        stack_trace=_text(_stack(event.stack_trace), MAX_STACK_BYTES) if event.stack_trace else "",
         resolved=event.resolved,
         resolved_at_us=event.resolved_at_us if event.resolved else 0,
         kind=event.kind,
-        route=route,
-        method=method,
-        code=code,
+        route=_name(event.route),
+        method=_name(event.method),
+        code=_name(event.code),
         category=event.category,
-        attempts=attempts,
-        endpoint=endpoint,
+        attempts=_attempts(event.attempts),
+        endpoint=_name(event.endpoint),
         latency_us=max(0, event.latency_us),
         outcome=event.outcome,
-        reason=reason,
-        trace_id=cut(event.trace_id, 64),
-        fingerprint=cut(event.fingerprint, 128),
+        reason=_name(event.reason),
+        trace_id=event.trace_id if _HARMLESS_ID.fullmatch(event.trace_id) else _text(event.trace_id, 64),
+        fingerprint=(
+            event.fingerprint if _HARMLESS_ID.fullmatch(event.fingerprint) else _text(event.fingerprint, 128)
+        ),
         policy_revision=event.policy_revision,
-        proxy=proxy,
+        proxy=_name(event.proxy if proxy is None else proxy),
         resolution=_text(event.resolution) if event.resolution else "",
     )
     return kept if kept.fingerprint else replace(kept, fingerprint=_fingerprint(kept))

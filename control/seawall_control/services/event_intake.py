@@ -27,6 +27,8 @@ MAX_REPORT: Final = 500
 MAX_REPORT_BYTES: Final = 1024 * 1024
 MAX_SEQ: Final = 2**62
 """Numbers above this are nobody's sequence but a mistake."""
+SLICE_S: Final = 0.01
+"""So long events are looked through for secrets and the like before others have their turn."""
 MAX_UNFINISHED: Final = 256
 """Changes that outlive their callers; beyond it a caller that leaves takes its change along."""
 
@@ -101,7 +103,11 @@ class EventIntake:
         at_us = self._clock.now_us()
         problems: list[FieldProblem] = []
         events: list[Event] = []
+        turn_s = self._clock.monotonic_s()
         for index, item in enumerate(reported):
+            if self._clock.monotonic_s() - turn_s > SLICE_S:
+                await asyncio.sleep(0)
+                turn_s = self._clock.monotonic_s()
             event = item.event if item.event.id else replace(item.event, id=self._ids.new())
             if event.timestamp_us == 0:
                 event = replace(event, timestamp_us=at_us)

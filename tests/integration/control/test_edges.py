@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -17,6 +18,7 @@ from seawall.v1 import admin_fleet_pb2, admin_policies_pb2
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
 from tests.integration.control.test_events import report
+from tests.integration.control.web import ask, head, read_head
 
 pytestmark = pytest.mark.integration
 
@@ -210,3 +212,46 @@ async def test_status_names_the_store_engine_and_proxies(stubs: Stubs, plane: Co
     body = (await http(plane, "/status"))[1]
     assert body["store"]["engine"] == "sqlite" and body["store"]["version"].count(".") == 2
     assert [(p["node"], p["connected"]) for p in body["proxies"]] == [("p1", True)]
+
+
+async def test_answers_on_a_kept_connection_do_not_wait_for_each_other(plane: ControlPlane) -> None:
+    """Head and body leave at once; Nagle's algorithm holds all but the first back for 40 ms."""
+    host, _, port = plane.addresses.http.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        writer.write(head("GET", "/livez", {"host": plane.addresses.http}))
+        _, headers = await read_head(reader)
+        await reader.readexactly(int(headers["content-length"]))
+        took.append(time.perf_counter() - began)
+    writer.close()
+    assert min(took[1:]) < 0.02, took
+
+
+async def test_a_time_before_1970_is_refused(plane: ControlPlane) -> None:
+    """It is a mistake of the reporter's, and must not become "now"."""
+    told = {"severity": "HIGH", "component": "c", "timestamp": "1960-01-01T00:00:00Z"}
+    status, body = await http(plane, "/api/v1/errors", method="POST", body=told)
+    assert (status, body["error"]["violations"][0]["field"]) == (400, "events[0].timestamp")
+
+
+async def test_cleaning_up_asks_for_days(plane: ControlPlane) -> None:
+    """The parameter is called what its caller calls it."""
+    for query in ("", "?older_than_days=0", "?older_than_days=-1"):
+        status, body = await http(plane, f"/api/v1/errors{query}", method="DELETE")
+        assert (status, body["error"]["violations"][0]["field"]) == (400, "older_than_days")
+
+
+async def test_others_have_their_turn_while_a_large_report_is_read(plane: ControlPlane) -> None:
+    """Two megabytes of events take most of a second, for which nobody else has to wait."""
+    one = {"severity": "HIGH", "component": "c", "error_type": "E", "message": "x y 12 " * 500}
+    body = json.dumps({"events": [one] * 500}).encode()
+    work = asyncio.create_task(ask(plane.addresses.http, "/api/v1/errors", method="POST", body=body))
+    turns, longest, last = 0, 0.0, time.perf_counter()
+    while not work.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        turns, longest, last = turns + 1, max(longest, now - last), now
+    assert (await work).status == 201
+    assert turns > 50 and longest < 0.25, (turns, longest)

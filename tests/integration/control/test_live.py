@@ -248,7 +248,7 @@ async def test_a_slow_socket_is_told_what_it_missed(
         assert skipped > 0 and message["id"] == batch[-1].id
 
 
-async def test_sockets_that_are_refused(plane: ControlPlane) -> None:
+async def test_sockets_that_are_refused(plane: ControlPlane, caplog: pytest.LogCaptureFixture) -> None:
     """A bad filter with the reason; a page of another site, which browsers would let in, without one."""
     at = f"ws://{plane.addresses.http}{SOCKET}"
     with pytest.raises(InvalidStatus) as raised:
@@ -261,6 +261,8 @@ async def test_sockets_that_are_refused(plane: ControlPlane) -> None:
         assert raised.value.response.status_code == 403
     async with connect(at, origin=f"http://{plane.addresses.http}"):  # type: ignore[arg-type]
         pass
+    # Who asks wrongly is told, and does not fill the log.
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 async def test_both_end_with_the_control_plane(plane: ControlPlane) -> None:

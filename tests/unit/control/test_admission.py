@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -76,6 +77,51 @@ def test_stack_traces_and_attempts_are_bounded() -> None:
         "frame 0" in kept.stack_trace and "frame 999" in kept.stack_trace and "lines cut" in kept.stack_trace
     )
     assert len(kept.attempts) == 16 and kept.attempts[0].latency_us == 0
+
+
+TOKEN = "ghp_" + "A1b2C3d4E5" * 4
+
+
+@pytest.mark.parametrize("before", range(0, 60, 3))
+def test_no_half_of_a_secret_stays_where_a_text_is_cut(before: int) -> None:
+    """A secret at the edge of what is kept is known by its whole shape, then cut."""
+    at = {"message": 1024, "stack_trace": 32 * 1024, "resolution": 1024, "job_name": 256, "component": 256}
+    texts = {name: "x" * (most - 60 + before) + f" {TOKEN} more" for name, most in at.items()}
+    event = replace(GOOD, **texts, details={"log": [texts["message"]]})  # type: ignore[arg-type]
+    kept = admitted(event)
+    for text in (*(getattr(kept, name) for name in at), str(kept.details)):
+        assert TOKEN[:6] not in text
+
+
+def test_names_have_no_secrets_either() -> None:
+    """Whoever reports may put anything into any field."""
+    names = (
+        "component",
+        "error_type",
+        "route",
+        "method",
+        "code",
+        "reason",
+        "trace_id",
+        "fingerprint",
+        "job_id",
+    )
+    attempt = AttemptSummary(number=1, endpoint="http://bob:hunter2@db", code=TOKEN, reason=TOKEN)
+    event = replace(GOOD, **dict.fromkeys(names, f"of {TOKEN}"), attempts=(attempt,))  # type: ignore[arg-type]
+    kept = admitted(replace(event, endpoint="http://bob:hunter2@db"), proxy=TOKEN)
+    assert "ghp_" not in str(kept) and "hunter2" not in str(kept)
+    assert kept.component == "of [redacted:github]"
+
+
+def test_a_huge_text_is_looked_through_as_far_as_it_can_matter() -> None:
+    """What is far beyond the cut costs nothing, and what it hides at its own end does not come forward."""
+    secrets = " ".join([TOKEN] * 1000)
+    kept = admitted(replace(GOOD, message=secrets, stack_trace=secrets, details={"a": secrets}))
+    assert "ghp_" not in str(kept)
+    assert len(kept.message.encode()) <= 1024 and kept.message.endswith("…[cut]")
+    began = time.process_time()
+    admitted(replace(GOOD, message="1234 " * 400_000))
+    assert time.process_time() - began < 0.5
 
 
 def test_causes_group_whatever_varies_in_their_messages() -> None:

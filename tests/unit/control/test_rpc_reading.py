@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from seawall.v1 import admin_events_pb2, admin_fleet_pb2, admin_policies_pb2
-from seawall_control.api.http.rpc.reading import MAX_PROBLEMS, fill, from_query, parse_json
+from seawall.v1 import admin_alerts_pb2, admin_events_pb2, admin_fleet_pb2, admin_policies_pb2
+from seawall_control.api.http.reading import parse_json
+from seawall_control.api.http.rpc.reading import MAX_PROBLEMS, fill, from_query
 from seawall_control.domain.errors import InvalidRequest
 
 
@@ -169,3 +170,27 @@ def test_a_body_in_another_encoding_is_called_that(raw: bytes) -> None:
     """JSON is UTF-8; what looks like UTF-16 was guessed at."""
     with pytest.raises(InvalidRequest, match=r"not UTF-8: byte 0xf[ef] at"):
         parse_json(raw)
+
+
+@pytest.mark.parametrize("raw", [b'{"filter":' * 5000, b'{"filter":' + b"[" * 100_000])
+def test_a_body_that_is_nested_too_deep_is_called_that(raw: bytes) -> None:
+    """Python's limits are none of the caller's business."""
+    with pytest.raises(InvalidRequest, match="nested more than 100 deep"):
+        parse_json(raw)
+
+
+def test_what_only_the_reader_finds_is_said_once_and_with_its_place() -> None:
+    """json_format repeats every field on the way."""
+    with pytest.raises(InvalidRequest) as raised:
+        fill(admin_events_pb2.ReportEventsRequest(), {"events": [{"message": "a\ud800"}]})
+    assert str(raised.value) == "the request cannot be read: events[0].message: Unpaired surrogate"
+    assert [(p.field, p.message) for p in raised.value.problems] == [
+        ("events[0].message", "Unpaired surrogate")
+    ]
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN", "Infinity", "-Infinity", float("inf"), "1e400"])
+def test_what_is_no_number_is_refused_where_a_number_belongs(value: object) -> None:
+    """A threshold of NaN would never be reached, and never be seen to be wrong."""
+    with pytest.raises(InvalidRequest, match="error_rate: must be a number"):
+        fill(admin_alerts_pb2.Thresholds(), {"error_rate": value})

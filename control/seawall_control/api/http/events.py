@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,11 +18,23 @@ from seawall_control.api.event_json import counts_json, event_json
 from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import flag, json_object, number, only, switch_of, text_of, whole
+from seawall_control.api.http.reading import (
+    LARGE_BYTES,
+    flag,
+    json_body,
+    json_object,
+    number,
+    only,
+    parse_json,
+    switch_of,
+    text_of,
+    whole,
+)
 from seawall_control.api.http.rpc.carrying import changed
 from seawall_control.api.http.rpc.reading import fill
-from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import MICROS, EventChange
+from seawall_control.services.event_intake import Reported
 
 FILTERS: Final = ("severity", "component", "job_id", "resolved", "route", "proxy", "code")
 """Fields that a query may name plainly, beside `filter`."""
@@ -58,6 +71,17 @@ def _spelled_out(raw: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(name, str) and not name.upper().startswith(prefix):
             value[key] = prefix + name.upper()
     return value
+
+
+def _reported(raw: bytes) -> list[Reported]:
+    """Return the events of a body. Raise `InvalidRequest`."""
+    body = parse_json(raw)
+    raws = body.get("events", [body])
+    if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
+        raise InvalidRequest("events must be a list of objects")
+    message = admin_events_pb2.ReportEventsRequest()
+    fill(message, {"events": [_spelled_out(raw) for raw in raws]})
+    return [codec.event_of(event) for event in message.events]
 
 
 class Events:
@@ -131,13 +155,10 @@ class Events:
 
     async def report(self, request: Request) -> Response:
         """Store one event, or several."""
-        body = await json_object(request)
-        raws = body.get("events", [body])
-        if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
-            raise InvalidRequest("events must be a list of objects")
-        message = admin_events_pb2.ReportEventsRequest()
-        fill(message, {"events": [_spelled_out(raw) for raw in raws]})
-        ids, stored = await self._parts.events.report([codec.event_of(event) for event in message.events])
+        raw = await json_body(request)
+        # A large one is read beside the event loop, where others go on.
+        events = await asyncio.to_thread(_reported, raw) if len(raw) > LARGE_BYTES else _reported(raw)
+        ids, stored = await self._parts.events.report(events)
         return JSONResponse({"ids": ids, "stored": stored}, 201 if stored else 200)
 
     async def stats(self, request: Request) -> Response:
@@ -182,6 +203,8 @@ class Events:
         """Delete resolved events older than some days."""
         only(request, "older_than_days", "validate_only")
         days = number(request, "older_than_days", 0)
+        if days <= 0:
+            raise InvalidRequest.of([FieldProblem("older_than_days", "must be a number above 0")])
         asked = pb.DeleteResolvedEventsRequest(validate_only=flag(request, "validate_only"))
         work = self._parts.events.delete_resolved(
             older_than_us=int(min(days, 1e6) * 86400 * MICROS), validate_only=asked.validate_only

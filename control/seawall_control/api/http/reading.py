@@ -11,9 +11,12 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from seawall_control.api.http.rpc.checking import MAX_NESTING, cut
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+LARGE_BYTES: Final = 64 * 1024
+"""JSON of more than this is read and written in a thread, since it takes longer than others should wait."""
 
 
 async def json_body(request: Request, *, most: int = MAX_BODY_BYTES) -> bytes:
@@ -49,13 +52,34 @@ async def json_object(request: Request, *, optional: bool = False) -> dict[str, 
     said = request.headers
     if optional and "transfer-encoding" not in said and said.get("content-length", "0") == "0":
         return {}
+    return parse_json(await json_body(request))
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body; an empty body is an empty object. Raise `InvalidRequest`."""
     try:
-        found = json.loads(json_text(await json_body(request)))
-    except (ValueError, RecursionError) as error:
+        found = json.loads(json_text(raw), object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise InvalidRequest(f"the body is nested more than {MAX_NESTING} deep") from None
+    except ValueError as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise InvalidRequest("the body must be a JSON object")
     return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        # Remembered as it goes: an object of many fields has as many names to look through.
+        met: set[str] = set()
+        again = next(name for name, _ in pairs if name in met or met.add(name))  # type: ignore[func-returns-value]
+        raise InvalidRequest(f"the body has the field {cut(again)!r} twice in one object")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise InvalidRequest(f"the body is not JSON: {word} is no number there")
 
 
 def text_of(body: Mapping[str, Any], key: str) -> str:

@@ -9,6 +9,7 @@ what was asked.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -150,10 +151,10 @@ def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
     try:
-        float(value)
+        # "NaN" and "Infinity" have a form in proto3 JSON; no field of ours means anything by them.
+        return math.isfinite(float(value))
     except (ValueError, OverflowError):
         return False
-    return True
 
 
 def _misfit(path: str, wanted: str, value: object) -> FieldProblem:

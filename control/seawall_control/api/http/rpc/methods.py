@@ -34,17 +34,15 @@ from seawall_control.api.http.answers import (
 )
 from seawall_control.api.http.deadline import timeout_s
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import json_body, only
+from seawall_control.api.http.reading import LARGE_BYTES, json_body, only, parse_json
 from seawall_control.api.http.rpc.carrying import clock, to_its_end, within
 from seawall_control.api.http.rpc.context import HttpContext
-from seawall_control.api.http.rpc.reading import fill, from_query, parse_json
+from seawall_control.api.http.rpc.reading import fill, from_query
 from seawall_control.api.http.streaming import Emit, Streaming, gone
 from seawall_control.domain.errors import NotFound
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """What gRPC takes: the largest policy document, and what surrounds it, twice."""
-LARGE_BYTES: Final = 64 * 1024
-"""JSON of more than this is read and written in a thread, since it takes longer than others should wait."""
 PATH: Final = "/api/v1/{service}/{method}"
 NDJSON: Final = "application/x-ndjson"
 SSE: Final = "text/event-stream"
