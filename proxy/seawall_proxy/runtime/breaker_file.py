@@ -1,8 +1,7 @@
 """Breakers on disk: an open one is open again after a restart, for what is left of its time.
 
 One file in the proxy's data directory, written a moment after something has changed and at the end, and read
-once at the start. A write goes to a temporary file, is synced and renamed, so the file is the old one or the
-new one. It is
+once at the start; after a crash it is the old one or the new one. It is
 
     SEAWALL-BREAKERS 1 LF  sha256 of the rest, in hexadecimal LF  images as JSON
 
@@ -16,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from seawall_proxy.durable_files import write_durably
 from seawall_proxy.runtime.breaker_images import SIBLING, Image
 
 log = logging.getLogger("seawall.breakers")
@@ -43,18 +42,7 @@ class BreakerFile:
         """Write the images; raise OSError when the disk does not take them."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         body = json.dumps(images, separators=(",", ":")).encode("ascii")
-        temporary = self.path.with_suffix(f".{os.getpid()}.new")
-        fd = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(MAGIC + sha256(body).hexdigest().encode("ascii") + b"\n" + body)
-            file.flush()
-            os.fsync(fd)
-        temporary.replace(self.path)
-        fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        write_durably(self.path, MAGIC + sha256(body).hexdigest().encode("ascii") + b"\n" + body)
 
     def load(self) -> tuple[list[Image], str]:
         """Return the images, and what is wrong with the file; empty when it merely does not exist."""

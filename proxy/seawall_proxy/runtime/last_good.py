@@ -1,8 +1,8 @@
 """The last policy that worked, kept on disk: what a proxy starts from while its control plane is away.
 
-Two generations. A save writes a temporary file, syncs it, keeps the current file as the previous one,
-renames, and syncs the directory, so at every moment one of the two is whole. A load verifies a SHA-256
-over everything; a damaged current file is reported and the previous one is used. A file is
+Two generations. A save keeps the current file as the previous one and puts a new one in its place, so at
+every moment one of the two is whole. A load verifies a SHA-256 over everything; a damaged current
+file is reported and the previous one is used. A file is
 
     SEAWALL-LAST-GOOD 1 LF  sha256 of the rest, in hexadecimal LF  header as JSON LF  PolicyDocument
 
@@ -23,6 +23,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from seawall.v1 import policy_pb2
+from seawall_proxy.durable_files import put_in_place, staged
 
 MAGIC: Final = b"SEAWALL-LAST-GOOD 1\n"
 MAX_BYTES: Final = 16 << 20
@@ -66,7 +67,6 @@ class LastGood:
     def save(self, document: policy_pb2.PolicyDocument, revision: int, digest: str, issued_s: float) -> None:
         """Keep a policy, and the one before it; raise OSError when the disk does not take it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._directory / f"{CURRENT}.new"
         before = self.load().policy
         generation = 1 if before is None else before.generation + 1
         header = json.dumps(
@@ -76,14 +76,11 @@ class LastGood:
         body = header.encode("ascii") + b"\n" + document.SerializeToString(deterministic=True)
         if len(body) > MAX_BYTES:
             raise OSError(f"the policy takes {len(body)} bytes, and {MAX_BYTES} are kept on disk")
-        fd = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(MAGIC + sha256(body).hexdigest().encode("ascii") + b"\n" + body)
-            file.flush()
-            os.fsync(fd)
+        checked = MAGIC + sha256(body).hexdigest().encode("ascii") + b"\n" + body
+        # Before anything is moved: a disk that does not take it leaves both generations as they are.
+        fresh = staged(self._current, checked)
         self._keep_previous()
-        temporary.replace(self._current)
-        self._sync_directory()
+        put_in_place(fresh, self._current)
 
     def load(self) -> LoadResult:
         """Return the newest policy that is whole."""
@@ -109,13 +106,6 @@ class LastGood:
         link.unlink(missing_ok=True)
         os.link(self._current, link)
         link.replace(self._previous)
-
-    def _sync_directory(self) -> None:
-        fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def _read(path: Path) -> SavedPolicy | str:

@@ -37,8 +37,8 @@ from seawall_proxy.telemetry.spool import (
     SpoolLimits,
     SpoolStatus,
 )
-from seawall_proxy.telemetry.spool_mark import boot_digest
-from seawall_proxy.telemetry.waiting_mark import WaitingMark
+from seawall_proxy.telemetry.spool.mark import boot_digest
+from seawall_proxy.telemetry.spool.waiting import WaitingMark
 
 log = logging.getLogger("seawall.events")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Final
 
 import grpc
 
+from seawall_proxy.durable_files import write_durably
 from seawall_proxy.runtime.certificate import NotACertificate, first_certificate
 
 log = logging.getLogger("seawall.control")
@@ -81,9 +81,9 @@ class IdentityFolder:
         contents = (identity.key, identity.certificate, identity.authority)
         order = (0, 2, 1)
         for place in order:
-            _write(self.folder / _FILES[place], contents[place])
+            write_durably(self.folder / _FILES[place], contents[place])
         if token_digest is not None:
-            _write(self.folder / "token.sha256", token_digest.encode())
+            write_durably(self.folder / "token.sha256", token_digest.encode())
 
     def token_digest(self) -> str:
         """Return the SHA-256 of the token that made the identity; empty when nobody knows."""
@@ -256,14 +256,3 @@ def read_file(path: Path) -> bytes:
         raise IdentityTrouble(
             f"{path} cannot be read: {error.strerror or error}; give a file that this process may read"
         ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    fresh = path.with_name(path.name + ".fresh")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seawall.v1 import fleet_pb2
-from seawall_proxy.telemetry.spool_types import SpoolStatus
+from seawall_proxy.telemetry.spool.terms import SpoolStatus
 
 
 def spool_message(spool: SpoolStatus | None, problem: str, now_s: float) -> fleet_pb2.SpoolStatus | None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from seawall_proxy.telemetry import spool as spools
 from seawall_proxy.telemetry.spool import Batch, Spool, SpoolLimits
-from seawall_proxy.telemetry.spool_mark import RESERVE, SLOT_BYTES, SOFT_SLOT
+from seawall_proxy.telemetry.spool.mark import RESERVE, SLOT_BYTES, SOFT_SLOT
 
 DROPPED_FOR_ROOM = (spools.SPOOL_FULL, spools.EXPIRED)
 
@@ -156,9 +156,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def kill(self) -> None:
         """End the process without a word: only what it wrote remains."""
-        self.spool._mark.close()
-        self.spool._close_segment()
-        self.spool._release()
+        self.spool.abandon()
 
     @rule()
     def restart_after_kill(self) -> None:

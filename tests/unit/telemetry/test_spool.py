@@ -13,7 +13,7 @@ import pytest
 
 from seawall_proxy.telemetry import spool as spools
 from seawall_proxy.telemetry.spool import Gap, Spool, SpoolBusy, SpoolLimits
-from seawall_proxy.telemetry.spool_format import (
+from seawall_proxy.telemetry.spool.format import (
     MAX_PAYLOAD_BYTES,
     SegmentHeader,
     decode_header,
@@ -21,7 +21,7 @@ from seawall_proxy.telemetry.spool_format import (
     encode_skip,
     find_entry,
 )
-from seawall_proxy.telemetry.spool_mark import (
+from seawall_proxy.telemetry.spool.mark import (
     SLOT_BYTES,
     SOFT_SLOT,
     MarkFile,
@@ -43,9 +43,7 @@ def open_spool(
 
 def kill(spool: Spool) -> None:
     """End the process that had the spool, without a word."""
-    spool._mark.close()
-    spool._close_segment()
-    spool._release()
+    spool.abandon()
 
 
 def segments(directory: Path) -> list[Path]:
@@ -549,4 +547,43 @@ def test_the_age_of_what_waits(tmp_path: Path) -> None:
     assert spool.status().age_s(1100.0) == 100.0
     spool.ack(2)
     assert spool.status().age_s(1100.0) == 0.0
+    spool.close()
+
+
+def test_the_age_of_what_is_asked_for_again(tmp_path: Path) -> None:
+    """It waits since it was spooled, as if it had never been acknowledged: not since the newest came."""
+    spool = open_spool(tmp_path, limits=replace(SMALL, max_bytes=1 << 20, max_age_s=1e6))
+    for at_s in (1000.0, 1010.0, 1020.0):
+        spool.append([bytes(3000)], at_s)
+    spool.append([b"d"], 1080.0)
+    spool.ack(3)
+    assert spool.status().age_s(1090.0) == 10.0
+    assert spool.rewind(1)
+    assert spool.status().age_s(1090.0) == 80.0
+    spool.ack(2)
+    assert spool.status().age_s(1090.0) == 70.0
+    spool.ack(3)
+    assert spool.status().age_s(1090.0) == 10.0
+    spool.ack(4)
+    assert spool.status().age_s(1090.0) == 0.0
+    assert spool.rewind(0)
+    assert spool.status().age_s(1090.0) == 90.0
+    spool.close()
+
+
+def test_what_is_kept_can_be_sent_again_after_restarts(tmp_path: Path) -> None:
+    """Also the newest of it, when nothing else was there at the start."""
+    spool = open_spool(tmp_path)
+    spool.append([b"a"], 1000.0)
+    kill(spool)
+    spool = open_spool(tmp_path)
+    spool.ack(1)
+    assert [path.suffix for path in sorted(tmp_path.glob("0*"))] == [".kept"]
+    kill(spool)
+    spool = open_spool(tmp_path)
+    spool.append([b"b"], 1000.0)
+    assert spool.rewind(0)
+    batch = spool.take(10, 1000)
+    assert batch is not None
+    assert (batch.events, batch.gaps) == (((1, b"a"), (2, b"b")), ())
     spool.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from seawall_proxy.telemetry.spool_ages import EVERY_S, MAX_MARKS, Ages
+from seawall_proxy.telemetry.spool.ages import EVERY_S, MAX_MARKS, Ages
 
 
 def test_the_age_is_that_of_the_oldest_that_waits() -> None:
@@ -46,3 +46,17 @@ def test_a_clock_that_was_set_back() -> None:
     ages.given(1, 5000.0)
     ages.given(2, 1000.0)
     assert ages.oldest_s(1) == 5000.0
+
+
+def test_numbers_that_wait_again_are_as_old_as_they_are() -> None:
+    """Their marks are gone; each part of them counts from its beginning, in bounded memory."""
+    ages = Ages()
+    ages.given(50_000, 100.0)
+    ages.given(50_010, 9000.0)
+    assert ages.oldest_s(50_000) == 9000.0
+    ages.taken_back(50_000, [(number, 100.0 + number / 100) for number in range(10, 50_001, 10)])
+    assert len(ages._marks) <= MAX_MARKS
+    for acked in (0, 1000, 30_000, 49_989):
+        assert ages.oldest_s(acked) <= 100.0 + (acked + 10) / 100
+    assert ages.oldest_s(50_000) == 9000.0
+    assert ages.oldest_s(50_010) == 0.0

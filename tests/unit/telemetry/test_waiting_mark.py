@@ -12,7 +12,7 @@ from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import SystemRecord
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import DISK_ERROR, LOST_IN_CRASH
-from seawall_proxy.telemetry.waiting_mark import BYTES, MAX_BELIEVED, WaitingMark
+from seawall_proxy.telemetry.spool.waiting import BYTES, MAX_BELIEVED, WaitingMark
 
 BOOT = b"b" * 16
 
@@ -67,7 +67,7 @@ async def test_records_in_the_ring_of_a_killed_process_are_declared(tmp_path: Pa
         recorder.system(record())
     assert killed.spool is not None
     # What a kill does: files are closed, and nothing else.
-    killed.spool._release()
+    killed.spool.abandon()
     counters = ProxyCounters()
     after = EventPump(EventRecorder(counters), counters, "n", os.urandom, tmp_path / "spool")
     await after.pump()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from seawall_proxy.telemetry.spool_segments import Segment
-from seawall_proxy.telemetry.spool_types import SpoolLimits
+from seawall_proxy.telemetry.spool.segments import Segment
+from seawall_proxy.telemetry.spool.terms import SpoolLimits
 
 
 class Kept:

@@ -19,6 +19,8 @@ from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from seawall_proxy.durable_files import create_durably, sync_directory
+
 MAGIC: Final = b"SWMARK01"
 SLOT_BYTES: Final = 4096
 RESERVE: Final = 1024
@@ -159,29 +161,11 @@ class MarkFile:
     def _create(self, state: MarkState) -> None:
         fresh = self._path.with_suffix(".new")
         slot = state.encode().ljust(SLOT_BYTES, b"\0")
-        fd = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fd = create_durably(fresh, slot * 3)
         try:
-            write_all(fd, slot * 3)
-            os.fsync(fd)
             fresh.replace(self._path)
             sync_directory(self._path.parent)
         except OSError:
             os.close(fd)
             raise
         self._fd = fd
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write every byte; raise OSError when the disk takes no more."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def sync_directory(path: Path) -> None:
-    """Make created, renamed and removed names of a directory durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

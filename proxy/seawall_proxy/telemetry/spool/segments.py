@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from seawall_proxy.telemetry.spool_format import HEADER_BYTES, SegmentHeader, decode_header, find_entry
-from seawall_proxy.telemetry.spool_types import BLOCK_BYTES
+from seawall_proxy.telemetry.spool.format import HEADER_BYTES, SegmentHeader, decode_header, find_entry
+from seawall_proxy.telemetry.spool.terms import BLOCK_BYTES
 
 SUFFIX: Final = ".seg"
 KEPT: Final = ".kept"
@@ -36,6 +36,15 @@ class Segment:
         path = self.path.with_suffix(KEPT)
         self.path.rename(path)
         self.path = path
+
+    @property
+    def salt(self) -> int:
+        """From which the checksums of its entries start."""
+        return 0 if self.header is None else self.header.salt
+
+    def begun_s(self, otherwise_s: float) -> float:
+        """Return when it was begun, in wall-clock seconds; `otherwise_s` when its header does not say."""
+        return otherwise_s if self.header is None else self.header.created_s
 
     @property
     def cost(self) -> int:

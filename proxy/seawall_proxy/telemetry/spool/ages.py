@@ -27,13 +27,26 @@ class Ages:
             marks[-1] = (max(last, marks[-1][0]), marks[-1][1])
             return
         marks.append((last, now_s))
-        if len(marks) > MAX_MARKS:
-            # Of two neighbours the older time and the newer number stay: what waits is never called younger.
-            halved = [(marks[i + 1][0], marks[i][1]) for i in range(0, len(marks) - 1, 2)]
-            self._marks = deque([*halved, marks[-1]] if len(marks) % 2 else halved)
+        self._marks = _thinned(marks, MAX_MARKS)
+
+    def taken_back(self, acked: int, older: list[tuple[int, float]]) -> None:
+        """Note that numbers up to `acked` wait again: the last number of each part of them, and when it was
+        begun, oldest first. What was acknowledged has no marks any more.
+        """
+        self.oldest_s(acked)
+        half = MAX_MARKS // 2
+        self._marks = _thinned(deque(older), half) + _thinned(self._marks, half)
 
     def oldest_s(self, acked: int) -> float:
         """Return since when the first number after `acked` has waited; 0 when none does."""
         while self._marks and self._marks[0][0] <= acked:
             self._marks.popleft()
         return self._marks[0][1] if self._marks else 0.0
+
+
+def _thinned(marks: deque[tuple[int, float]], most: int) -> deque[tuple[int, float]]:
+    while len(marks) > most:
+        # Of two neighbours the older time and the newer number stay: what waits is never called younger.
+        halved = [(marks[i + 1][0], marks[i][1]) for i in range(0, len(marks) - 1, 2)]
+        marks = deque([*halved, marks[-1]] if len(marks) % 2 else halved)
+    return marks

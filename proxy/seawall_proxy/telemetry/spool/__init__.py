@@ -1,0 +1,46 @@
+"""The event spool: what happened waits here, numbered and on disk, until the control plane has it.
+
+spool      the spool as a whole: append, take, acknowledge, rewind
+writer     gives numbers and writes entries        reader     finds what to send next
+shelf      which segments are here, and which go   recovery   what a crash left
+numbers    given out, acknowledged, dropped        mark       the file that says so
+tail       the segment that is appended to         segments   the files
+format     the bytes                               kept       acknowledged, and kept for a restored store
+ages       since when the oldest waits             tally      what was lost, what has failed
+waiting    what has no number yet, of this process and of its workers
+terms      bounds, batches, gaps and their reasons
+"""
+
+from __future__ import annotations
+
+from seawall_proxy.telemetry.spool.spool import Spool
+from seawall_proxy.telemetry.spool.terms import (
+    CORRUPT,
+    DISK_ERROR,
+    EXPIRED,
+    LOST_IN_CRASH,
+    RING_FULL,
+    SPOOL_FULL,
+    TOO_LARGE,
+    Batch,
+    Gap,
+    SpoolBusy,
+    SpoolLimits,
+    SpoolStatus,
+)
+
+__all__ = [
+    "CORRUPT",
+    "DISK_ERROR",
+    "EXPIRED",
+    "LOST_IN_CRASH",
+    "RING_FULL",
+    "SPOOL_FULL",
+    "TOO_LARGE",
+    "Batch",
+    "Gap",
+    "Spool",
+    "SpoolBusy",
+    "SpoolLimits",
+    "SpoolStatus",
+]
