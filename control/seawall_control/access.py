@@ -190,6 +190,7 @@ class Access:
             "authority": lambda: self._authorities.run(self._clock, self._reissue),
             "enrolment-tidy": lambda: run_tidy(self.enrolment),
         }
+        found["audit-tallies"] = self.audit.run_tallies
         if self.settings.audit_days > 0:
             found["audit-trim"] = lambda: self.audit.run_trim(days=self.settings.audit_days)
         if self.audit.head is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from seawall_control.domain import scopes
@@ -137,6 +138,8 @@ def _named(message: Message, names: Iterable[str]) -> dict[str, str]:
                     if key.name in wanted and key.type != FieldDescriptor.TYPE_MESSAGE
                 }
                 found.update({f"{descriptor.name}.{key}": _text(item) for key, item in inner.items()})
+            elif isinstance(value, Duration) and descriptor.name in wanted:
+                found[descriptor.name] = value.ToJsonString()
         elif descriptor.name in wanted and descriptor.type != FieldDescriptor.TYPE_BYTES:
             found[descriptor.name] = _text(value)
     return found

@@ -1,10 +1,11 @@
 """The audit journal: who changed what, from where, with which outcome.
 
 A change of the store and its entry are one transaction (store/witness.py); a call that changes the store
-several times leaves several entries of one `call`, numbered by `step`. What fails, and what changes nothing
-that is stored, leaves one entry when it is over. Entries are chained (domain/records.py), so that one that
-is changed or removed in the middle shows. They hold no secrets: of what was asked only the names of things,
-never a value.
+several times leaves several entries of one `call`, numbered by `step`; one that changes many events leaves an
+entry with the first of them and one with their sum (services/audit_witness.py). What fails, and what changes
+nothing that is stored, leaves one entry when it is over. Entries are chained (domain/records.py), so that one
+that is changed or removed in the middle shows. They hold no secrets: of what was asked only the names of
+things, never a value.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ BEGUN: Final = "BEGUN"
 """Outcome of an entry that is written before something is done that no transaction holds, such as a command
 to a proxy; what came of it is the next entry of the call.
 """
+INTERRUPTED: Final = "INTERRUPTED"
+"""Outcome of an entry about a change of many events whose control plane was ended in the middle."""
+TALLY: Final = "audit-tally"
+"""Kind of the documents that say how many events a call has changed so far, by call."""
 MAX_FIELD_CHARS: Final = 512
 MAX_CHANGES: Final = 20
 """Things that one entry names of those that its transaction changed."""
 RESOURCE_FIELDS: Final = (
     "name", "id", "ids", "policy_set", "revision", "node", "proxy", "breaker", "serial", "filter", "rollout",
     "silence", "rule", "runbook", "group", "channel", "route", "cluster", "endpoint", "reason", "state",
+    "older_than",
 )  # fmt: skip
 """Fields of requests that say what a change is about. Nothing else of a request is kept."""
 
@@ -57,7 +63,9 @@ class AuditRecord:
     call: str = ""
     """The same in all entries of one call; empty: it has one only."""
     step: int = 0
-    """1 for the first change that the call made in the store, and so on; 0: this entry is of no change."""
+    """1 for the first change that the call made in the store, and so on; 0: this entry is of no change. In
+    the entry with a sum, how many there were.
+    """
     changes: tuple[Touched, ...] = ()
     """What was changed in the transaction that this entry was written in, with hashes before and after."""
     more_changes: int = 0
@@ -73,6 +81,16 @@ def with_changes(record: AuditRecord, touched: Sequence[Touched], step: int) -> 
         step=step,
         changes=tuple(Touched(_cut(one.what), one.before, one.after) for one in named),
         more_changes=max(0, len(touched) - MAX_CHANGES),
+    )
+
+
+def summed(record: AuditRecord, events: int, steps: int) -> AuditRecord:
+    """Return the record of a call that has changed so many events in so many transactions."""
+    return replace(
+        record,
+        result=record.result | {"events": str(events)},
+        step=steps,
+        changes=(Touched(f"events: {events}"),),
     )
 
 
@@ -139,8 +157,13 @@ def encoded(record: AuditRecord) -> str:
 
 def decoded(entry: Entry) -> AuditRecord:
     """Return what an entry says. An entry that was damaged on disk says what is left of it."""
+    return decoded_body(entry.body)
+
+
+def decoded_body(body: str) -> AuditRecord:
+    """Return what the text of an entry says."""
     try:
-        value = json.loads(entry.body)
+        value = json.loads(body)
     except ValueError:
         value = {}
     if not isinstance(value, dict):

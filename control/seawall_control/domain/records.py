@@ -93,7 +93,19 @@ class Append:
     """None: the link takes no key."""
 
 
-Change: TypeAlias = Put | Delete | Append
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Write a document that is not there yet. One that says the same may be there; any other is a conflict.
+
+    Unlike a Put that expects none it may be said again by each of several transactions of one call.
+    """
+
+    kind: str
+    name: str
+    body: str
+
+
+Change: TypeAlias = Put | Delete | Append | Claim
 
 
 class DocumentConflict(Exception):
@@ -122,6 +134,10 @@ class Touched:
     after: str = ""
     """Hash of what is there now; empty: nothing is, or it has none."""
     facts: Facts = ()
+    many: int = 0
+    """How many events it stands for, where a call may change more of them in other transactions; 0: it stands
+    for itself.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,15 @@ def check(changes: Iterable[Change]) -> None:
             raise ValueError(f"the name of a record has 1 to {MAX_NAME_CHARS} characters and no zero")
 
 
+def is_claimed(claim: Claim, version: int, before: str | None) -> bool:
+    """Tell whether a document that is to be claimed says the same already; `before` is what it says. Raise
+    `DocumentConflict` when it says something else.
+    """
+    if before is not None and before != claim.body:
+        raise DocumentConflict(claim.kind, claim.name, 0, version)
+    return before is not None
+
+
 def check_expected(change: Put | Delete, actual: int) -> None:
     """Raise `DocumentConflict` unless the document has the version that the change expects."""
     if change.expected is not None and change.expected != actual:
@@ -158,7 +183,7 @@ def hash_of(body: str) -> str:
     return sha256(body.encode()).hexdigest()
 
 
-def touched_by(change: Put | Delete | Entry, before: str | None) -> Touched | None:
+def touched_by(change: Put | Claim | Delete | Entry, before: str | None) -> Touched | None:
     """Return what a change made different; `before` is the body that was there. None: nothing."""
     if isinstance(change, Entry):
         return Touched(f"{change.topic}#{change.number}", "", change.chain)
@@ -166,7 +191,7 @@ def touched_by(change: Put | Delete | Entry, before: str | None) -> Touched | No
     was = "" if before is None else hash_of(before)
     if isinstance(change, Delete):
         return Touched(name, was, "") if was else None
-    return Touched(name, was, hash_of(change.body), change.facts)
+    return Touched(name, was, hash_of(change.body), change.facts if isinstance(change, Put) else ())
 
 
 def chained(

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from seawall_control.domain.audit import TOPIC, AuditRecord, encoded
+from seawall_control.domain.audit import INTERRUPTED, TALLY, TOPIC, AuditRecord, decoded_body, encoded
 from seawall_control.domain.buckets import Buckets
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.records import Append, Entry, Seal, broken_link
+from seawall_control.domain.records import Append, Change, Delete, DocumentConflict, Entry, Seal, broken_link
 from seawall_control.services.audit_head import HeadFile
 from seawall_control.services.edge import Clock
 from seawall_control.services.keyring import Keyring
@@ -22,6 +22,8 @@ from seawall_control.store.witness import witnessed
 
 PAGE: Final = 500
 DAY_S: Final = 86_400
+TALLY_S: Final = 3600.0
+"""Longest time between two transactions of a change of many events that still goes on."""
 KEPT_ENTRIES: Final = 10_000
 """The newest entries are kept whatever their age."""
 REFUSALS_PER_S: Final = 0.2
@@ -88,14 +90,14 @@ class AuditLog:
         """Return the time for an entry."""
         return self._clock.now_us()
 
-    async def write(self, record: AuditRecord) -> None:
-        """Write an entry of a call that has changed nothing in the store. What the store does not take is
-        logged and counted: the caller must hear what came of the call all the same.
+    async def write(self, record: AuditRecord, *more: Change) -> None:
+        """Write an entry that goes with no change but `more`. What the store does not take is logged and
+        counted: the caller must hear what came of the call all the same.
         """
         body = encoded(record)
         try:
             with witnessed(None):
-                await self._store.commit([Append(TOPIC, body, self.seal)], at_us=self._clock.now_us())
+                await self._store.commit([Append(TOPIC, body, self.seal), *more], at_us=self._clock.now_us())
         except Exception as error:  # noqa: BLE001 - whatever it was, the entry goes to the log
             self.numbers.lost += 1
             _log.error("an audit entry could not be stored (%s): %s", error, body)
@@ -153,6 +155,35 @@ class AuditLog:
         if not colon and self._keys is not None and self._keys.is_due(broken.number):
             return f"entry {broken.number} has no seal: it was written without the key of this store"
         return f"entry {broken.number} was changed, or an entry before it is missing"
+
+    async def run_tallies(self) -> None:
+        """Close tallies that calls have left behind now and every hour, until cancelled."""
+        while True:
+            # The store may be full or busy; the next hour is soon enough.
+            with contextlib.suppress(ControlError):
+                await self.close_tallies()
+            await asyncio.sleep(TALLY_S)
+
+    async def close_tallies(self) -> int:
+        """Write down the sums of changes of many events that have not gone on for an hour: their control
+        plane was ended before it could. Return how many.
+        """
+        left = [
+            found
+            for found in await self._store.documents(TALLY)
+            if found.update_time_us < self._clock.now_us() - int(TALLY_S * MICROS)
+        ]
+        closed = 0
+        for found in left:
+            record = replace(decoded_body(found.body), outcome=INTERRUPTED, reason=INTERRUPTED)
+            entry = Append(TOPIC, encoded(record), self.seal)
+            # Another control plane may be doing the same; the document goes once, and the entry with it.
+            with contextlib.suppress(DocumentConflict):
+                gone = Delete(TALLY, found.name, found.version)
+                await self._store.commit([entry, gone], at_us=self._clock.now_us())
+                self.numbers.written += 1
+                closed += 1
+        return closed
 
     async def run_trim(self, *, days: float) -> None:
         """Delete old entries now and every day, until cancelled; `days` is more than 0."""

@@ -1,5 +1,11 @@
 """What the audit says of one call: an entry in each transaction in which it changes something, and one at its
 end if there is more to say.
+
+A call that changes many events does so in hundreds of transactions, and hundreds of entries that each say
+`events: 50` tell nobody anything. It leaves an entry with the first of them; every later one writes how many
+there are by now over one document, the call's tally; and the end of the call writes the sum into the journal
+and takes the tally away. Both are in the transactions of their changes, so a crash in the middle loses
+nothing: whoever finds a tally that has not grown for long writes its sum down (`AuditLog.close_tallies`).
 """
 
 from __future__ import annotations
@@ -7,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from seawall_control.domain.audit import BEGUN, TOPIC, AuditRecord, encoded, with_changes
-from seawall_control.domain.records import Append, Touched
+from seawall_control.domain.audit import BEGUN, TALLY, TOPIC, AuditRecord, encoded, summed, with_changes
+from seawall_control.domain.records import Append, Change, Delete, DocumentConflict, Put, Touched
 from seawall_control.services.audit import AuditLog
 
 
@@ -20,7 +26,11 @@ class CallWitness:
         self._record = record
         self._open = True
         self.steps = 0
-        """Transactions that were committed with an entry of this call."""
+        """Transactions that were committed with records of this call."""
+        self._many = 0
+        """Events that it has changed in them."""
+        self._parts = 0
+        """Transactions in which it has changed events of many."""
 
     @property
     def is_open(self) -> bool:
@@ -31,15 +41,28 @@ class CallWitness:
         """See `Witness.now_us`."""
         return self._log.now_us()
 
-    def entry(self, touched: Sequence[Touched]) -> Append:
-        """See `Witness.entry`."""
+    def records(self, touched: Sequence[Touched]) -> Sequence[Change]:
+        """See `Witness.records`."""
+        many = sum(one.many for one in touched)
+        if many and self._parts:
+            whole = summed(self._record(), self._many + many, self.steps + 1)
+            return [Put(TALLY, whole.call, encoded(whole))]
         record = with_changes(self._record(), touched, self.steps + 1)
-        return Append(TOPIC, encoded(record), self._log.seal)
+        return [Append(TOPIC, encoded(record), self._log.seal)]
 
-    def durable(self) -> None:
+    def refused(self, conflict: DocumentConflict) -> Exception:
+        """See `Witness.refused`."""
+        return conflict
+
+    def durable(self, touched: Sequence[Touched]) -> None:
         """See `Witness.durable`."""
         self.steps += 1
-        self._log.numbers.written += 1
+        many = sum(one.many for one in touched)
+        if many:
+            self._many += many
+            self._parts += 1
+        if not many or self._parts == 1:
+            self._log.numbers.written += 1
 
     async def begun(self) -> None:
         """Write down that something is about to be done that no transaction holds."""
@@ -50,6 +73,9 @@ class CallWitness:
         it would do. What is changed from now on is not of this call.
         """
         self._open = False
-        if outcome == "OK" and (dry_run or self.steps):
-            return
-        await self._log.write(replace(self._record(), outcome=outcome, reason=reason))
+        record = replace(self._record(), outcome=outcome, reason=reason)
+        if self._parts > 1:
+            record = summed(record, self._many, self.steps)
+            await self._log.write(record, Delete(TALLY, record.call))
+        elif outcome != "OK" or not (dry_run or self.steps):
+            await self._log.write(record)

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from seawall_control.domain.errors import ControlError, StoreUnavailable
-from seawall_control.domain.records import Append, Touched
+from seawall_control.domain.records import Change, Touched
 from seawall_control.store import witness as witnesses
 
 MAX_GROUP: Final = 500
 """Events in one commit; a change that has more by itself is committed by itself."""
 MAX_QUEUED: Final = 256
 JOURNAL_AREA: Final = "records"
-"""What the entry of a witness concerns."""
+"""What the records of a witness concern."""
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -135,8 +135,8 @@ class GroupCommit(ABC, Generic[C]):
         """Return how long to wait, while the store is ill, before it is tried without anybody asking."""
 
     @abstractmethod
-    async def _append(self, db: C, change: Append, at_us: int) -> Any:
-        """Add an entry to a journal within the transaction that is open, in the area `JOURNAL_AREA`."""
+    async def _record(self, db: C, changes: Sequence[Change], at_us: int) -> None:
+        """Write records within the transaction that is open, in the area `JOURNAL_AREA`."""
 
     @property
     def queued(self) -> int:
@@ -152,7 +152,7 @@ class GroupCommit(ABC, Generic[C]):
         told: Callable[[T], Sequence[Touched]] = witnesses.touched,
     ) -> T:
         """Run a change and return its result once it is durable. `told` says what it made different, for the
-        entry of a witness (store/witness.py), which is committed with it.
+        records of a witness (store/witness.py), which are committed with it.
 
         Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
         `StoreUnavailable`.
@@ -161,7 +161,7 @@ class GroupCommit(ABC, Generic[C]):
         durable: Callable[[], None] | None = None
         witness = witnesses.current()
         if witness is not None:
-            taken = witnesses.Taken(work, witness, self._append, told)
+            taken = witnesses.Taken(work, witness, self._record, told)
             work, durable, areas = taken.work, taken.durable, (*areas, JOURNAL_AREA)
 
         async def alone(db: C, _: Sequence[None]) -> Sequence[T | ControlError]:

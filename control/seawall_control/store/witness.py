@@ -1,7 +1,7 @@
 """What is written down of a change in the transaction that makes it.
 
 While a call is served that the audit is to know of, whoever admits it names a witness. Every transaction that
-changes something from then on takes an entry of the witness with it: both are durable, or neither. Nothing on
+changes something from then on takes records of the witness with it: both are durable, or neither. Nothing on
 the way has to pass it on, so nothing on the way can forget it.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from seawall_control.domain.events import Event
 from seawall_control.domain.groups import Group
-from seawall_control.domain.records import Append, Committed, Touched
+from seawall_control.domain.records import Change, Committed, DocumentConflict, Touched
 from seawall_control.domain.revisions import Applied
 
 C = TypeVar("C")
@@ -32,15 +32,19 @@ class Witness(Protocol):
         ...
 
     def now_us(self) -> int:
-        """Return the time of the entry."""
+        """Return the time of the records."""
         ...
 
-    def entry(self, touched: Sequence[Touched]) -> Append:
-        """Return the entry for a transaction. Asked again when the transaction is run again."""
+    def records(self, touched: Sequence[Touched]) -> Sequence[Change]:
+        """Return what is written with a transaction. Asked again when the transaction is run again."""
         ...
 
-    def durable(self) -> None:
-        """Hear that a transaction with an entry is committed."""
+    def refused(self, conflict: DocumentConflict) -> Exception:
+        """Return the error with which a transaction ends whose records of the witness cannot be written."""
+        ...
+
+    def durable(self, touched: Sequence[Touched]) -> None:
+        """Hear that a transaction with records is committed."""
         ...
 
 
@@ -103,36 +107,39 @@ def applied(results: Sequence[Applied]) -> Sequence[Touched]:
 
 def events(number: int) -> Sequence[Touched]:
     """Return the same for events that were changed or deleted in one go."""
-    return (Touched(f"events: {number}"),) if number else ()
+    return (Touched(f"events: {number}", many=number),) if number else ()
 
 
 class Taken(Generic[C, T]):
-    """A change that takes its entry with it."""
+    """A change that takes the records of a witness with it."""
 
     def __init__(
         self,
         work: Callable[[C], Awaitable[T]],
         witness: Witness,
-        append: Callable[[C, Append, int], Awaitable[Any]],
+        record: Callable[[C, Sequence[Change], int], Awaitable[None]],
         told: Callable[[T], Sequence[Touched]],
     ) -> None:
         self._work = work
         self._witness = witness
-        self._append = append
+        self._record = record
         self._told = told
-        self._written = False
+        self._found: Sequence[Touched] = ()
 
     async def work(self, db: C) -> T:
-        """Make the change and add its entry, if it made a difference."""
-        self._written = False
+        """Make the change and add the records, if it made a difference."""
+        self._found = ()
         result = await self._work(db)
         found = self._told(result)
         if found:
-            await self._append(db, self._witness.entry(found), self._witness.now_us())
-            self._written = True
+            try:
+                await self._record(db, self._witness.records(found), self._witness.now_us())
+            except DocumentConflict as conflict:
+                raise self._witness.refused(conflict) from conflict
+            self._found = found
         return result
 
     def durable(self) -> None:
         """Hear that the transaction is committed."""
-        if self._written:
-            self._witness.durable()
+        if self._found:
+            self._witness.durable(self._found)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from seawall_control.domain.errors import EtagMismatch, InvalidRequest, NotFound
+from seawall_control.domain.errors import AlreadyExists, EtagMismatch, InvalidRequest, NotFound
 from seawall_control.domain.events import Event, EventChange, Severity
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.records import (
     Append,
+    Change,
+    Claim,
     Delete,
     DocumentConflict,
     Put,
@@ -41,14 +43,22 @@ class Notes:
         """Return a time."""
         return 7
 
-    def entry(self, touched: Sequence[Touched]) -> Append:
-        """Return an entry that names what was touched."""
+    claim: Claim | None = None
+
+    def records(self, touched: Sequence[Touched]) -> Sequence[Change]:
+        """Return an entry that names what was touched, and what is claimed."""
         if self.fails:
             raise InvalidRequest("the entry cannot be made")
-        return Append(TOPIC, f"{self.who}: {' '.join(one.what for one in touched)}")
+        entry = Append(TOPIC, f"{self.who}: {' '.join(one.what for one in touched)}")
+        return [entry] if self.claim is None else [self.claim, entry]
 
-    def durable(self) -> None:
+    def refused(self, conflict: DocumentConflict) -> Exception:
+        """Return an error."""
+        return AlreadyExists(str(conflict))
+
+    def durable(self, touched: Sequence[Touched]) -> None:
         """Count."""
+        assert touched
         self.durables += 1
 
 
@@ -151,6 +161,36 @@ async def test_an_entry_that_cannot_be_written_takes_the_change_with_it(store: S
     assert await store.document("rule", "a") is None
     assert await store.latest("shop") is None
     assert notes.durables == 0
+
+
+async def test_what_is_claimed_is_claimed_once(store: Store) -> None:
+    """A second call that claims the same changes nothing, whatever it would change; the first may go on."""
+    if type(store).__name__ == "MemoryStore":
+        pytest.skip("the reference has no transaction that could end in its middle")
+    ann, bob = (
+        Notes("ann", claim=Claim("request", "7", "ann")),
+        Notes("bob", claim=Claim("request", "7", "bob")),
+    )
+    with witnessed(ann):
+        await store.commit([Put("rule", "a", "1")], at_us=1)
+        await store.commit([Put("rule", "b", "1")], at_us=1)
+        await store.report([event(1)])
+        assert await store.resolve([event(1).id], resolution="", at_us=6, dry_run=False) == 1
+    with witnessed(bob):
+        for change in (
+            lambda: store.commit([Put("rule", "c", "1")], at_us=1),
+            lambda: store.apply(draft("1")),
+            lambda: store.delete_resolved(before_us=2**60, dry_run=False),
+        ):
+            with pytest.raises(AlreadyExists):
+                await change()
+    assert await store.document("rule", "c") is None
+    assert await store.latest("shop") is None
+    assert (await store.counts(at_us=0)).total == 1
+    assert await written(store) == ["ann: rule/a", "ann: rule/b", "ann: events: 1"]
+    claimed = await store.document("request", "7")
+    assert claimed is not None
+    assert (claimed.body, claimed.version, bob.durables) == ("ann", 1, 0)
 
 
 async def test_many_callers_at_once(store: Store) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 import grpc
 import pytest
 
-from seawall.v1 import admin_alerts_pb2, admin_fleet_pb2, admin_policies_pb2
+from seawall.v1 import admin_alerts_pb2, admin_events_pb2, admin_fleet_pb2, admin_policies_pb2
 from seawall_control.api import roles
 from seawall_control.api.gate import Presented
-from seawall_control.domain.audit import BEGUN, TOPIC, AuditRecord, decoded
+from seawall_control.domain.audit import BEGUN, INTERRUPTED, TALLY, TOPIC, AuditRecord, decoded
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.events import Event, Severity
 from seawall_control.server import ControlPlane
+from seawall_control.services import audit as audit_service
+from seawall_control.services.audit_witness import CallWitness
 from tests.integration.control.kit import Stubs, document
 from tests.integration.control.test_abandoned_changes import until
 from tests.integration.control.web import ask
@@ -118,6 +120,89 @@ async def test_paths_written_by_hand_are_calls_like_others(plane: ControlPlane) 
     assert one.resource["event.id"] == EVENT
     assert (none.step, none.outcome, none.resource["ids"]) == (0, "OK", EVENT)
     assert [c.what for c in deleted.changes] == ["events: 1"]
+
+
+def events(first: int, last: int) -> list[Event]:
+    """Return events that are like each other."""
+    return [
+        Event(
+            id=f"00000000-0000-4000-8000-{number:012d}",
+            timestamp_us=number,
+            severity=Severity.LOW,
+            component="c",
+            message="m",
+            fingerprint="v1:1",
+        )
+        for number in range(first, last + 1)
+    ]
+
+
+async def test_a_change_of_many_events_is_its_beginning_and_its_sum(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
+    """However many transactions it takes; one that takes a single one says all in it."""
+    await plane.store.report(events(1, 450))
+    resolve, delete = stubs.events.ResolveEvents, stubs.events.DeleteResolvedEvents
+    await resolve(admin_events_pb2.ResolveEventsRequest(filter="component = c", resolution="fixed"))
+    first, summed = await records(plane)
+    assert (first.outcome, first.step, [c.what for c in first.changes]) == ("OK", 1, ["events: 100"])
+    assert (summed.outcome, summed.step, [c.what for c in summed.changes]) == ("OK", 5, ["events: 450"])
+    assert first.call == summed.call
+    assert first.resource["filter"] == summed.resource["filter"] == "component = c"
+    assert summed.result == {"resolved": "450", "events": "450"}
+    request = admin_events_pb2.DeleteResolvedEventsRequest()
+    request.older_than.FromSeconds(3600)
+    await delete(request)
+    _, _, first, summed = await records(plane)
+    assert summed.resource == {"older_than": "3600s"}
+    assert (summed.result["deleted"], [c.what for c in summed.changes]) == ("450", ["events: 450"])
+    assert await plane.store.documents(TALLY) == []
+    await plane.store.report(events(501, 502))
+    await resolve(admin_events_pb2.ResolveEventsRequest(filter="component = c"))
+    last = (await records(plane))[4:]
+    assert [(r.step, [c.what for c in r.changes]) for r in last] == [(1, ["events: 2"])]
+    assert (await plane.access.audit.verify()).broken is None
+
+
+async def test_a_change_of_many_events_that_ends_in_the_middle_says_how_far_it_came(
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its failure, or, when its control plane was ended, by the tally that it left."""
+    await plane.store.report(events(1, 450))
+    store: Any = plane.store
+    true = store._change_events
+    asked = 0
+
+    async def three_times(work: Any, *, deletes: bool = False) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            raise StoreUnavailable("gone")
+        return await true(work, deletes=deletes)
+
+    monkeypatch.setattr(store, "_change_events", three_times)
+    with monkeypatch.context() as patched:
+        # As a process that is killed: nothing is closed.
+        async def unclosed(self: Any, outcome: str, reason: str, *, dry_run: bool) -> None: ...
+
+        patched.setattr(CallWitness, "close", unclosed)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stubs.events.ResolveEvents(admin_events_pb2.ResolveEventsRequest(filter="component = c"))
+    assert [c.what for r in await records(plane) for c in r.changes] == ["events: 100"]
+    audit = plane.access.audit
+    assert await audit.close_tallies() == 0, "it may still go on"
+    monkeypatch.setattr(audit_service, "TALLY_S", 0.0)
+    assert await audit.close_tallies() == 1
+    assert await audit.close_tallies() == 0
+    first, left = await records(plane)
+    assert (left.outcome, left.step, [c.what for c in left.changes]) == (INTERRUPTED, 3, ["events: 300"])
+    assert (left.call, left.resource, left.actor) == (first.call, first.resource, first.actor)
+    asked = 2
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stubs.events.ResolveEvents(admin_events_pb2.ResolveEventsRequest(filter="component = c"))
+    failed = (await records(plane))[-1]
+    assert (failed.outcome, failed.step) == ("UNAVAILABLE", 0)
+    assert [c.what for c in (await records(plane))[-2].changes] == ["events: 100"]
 
 
 async def test_a_failure_over_http_has_its_own_reason(plane: ControlPlane) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Document, Entry, Put, Touched
+from seawall_control.domain.records import (
+    Append,
+    Change,
+    Claim,
+    Committed,
+    Delete,
+    Document,
+    DocumentConflict,
+    Entry,
+    Touched,
+)
 from seawall_control.store import witness as witnesses
 
 T = TypeVar("T")
@@ -22,6 +32,9 @@ class MemoryRecords:
     async def commit(self, changes: Sequence[Change], *, at_us: int) -> Committed:
         """See `RecordStore.commit`."""
         records.check(changes)
+        return self._seen(self._written(changes, at_us))
+
+    def _written(self, changes: Sequence[Change], at_us: int) -> Committed:
         documents = dict(self._documents)
         journals = {topic: list(entries) for topic, entries in self._journals.items()}
         put: list[Document] = []
@@ -36,25 +49,33 @@ class MemoryRecords:
                 continue
             key = (change.kind, change.name)
             version = documents[key].version if key in documents else 0
-            records.check_expected(change, version)
-            touched.append(records.touched_by(change, documents[key].body if key in documents else None))
-            if isinstance(change, Put):
+            before = documents[key].body if key in documents else None
+            if isinstance(change, Claim):
+                if records.is_claimed(change, version, before):
+                    continue
+            else:
+                records.check_expected(change, version)
+            touched.append(records.touched_by(change, before))
+            if isinstance(change, Delete):
+                documents.pop(key, None)
+            else:
                 documents[key] = Document(*key, version + 1, change.body, at_us)
                 put.append(documents[key])
-            else:
-                documents.pop(key, None)
         self._documents, self._journals = documents, journals
-        return self._seen(Committed(tuple(put), tuple(appended), tuple(filter(None, touched))))
+        return Committed(tuple(put), tuple(appended), tuple(filter(None, touched)))
 
     def _seen(self, result: T, told: Callable[[T], Sequence[Touched]] = witnesses.touched) -> T:
-        """Add the entry of a witness, if there is one and the change made a difference; return its result."""
+        """Add the records of a witness, if there is one and the change made a difference; return what it
+        returned.
+        """
         witness = witnesses.current()
         found = told(result) if witness is not None else ()
         if witness is not None and found:
-            append = witness.entry(found)
-            journal = self._journals.setdefault(append.topic, [])
-            journal.append(records.next_entry(journal[-1] if journal else None, append, witness.now_us()))
-            witness.durable()
+            try:
+                self._written(witness.records(found), witness.now_us())
+            except DocumentConflict as conflict:
+                raise witness.refused(conflict) from conflict
+            witness.durable(found)
         return result
 
     async def document(self, kind: str, name: str) -> Document | None:

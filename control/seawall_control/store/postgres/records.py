@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put, Touched
+from seawall_control.domain.records import Change, Committed, Document, Entry
 from seawall_control.store.postgres.adapter import Adapter
-from seawall_control.store.postgres.journal import ENTRY, append
+from seawall_control.store.postgres.journal import ENTRY, write
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.rows import int64
 
@@ -23,27 +23,12 @@ class PostgresRecords(Adapter):
         records.check(changes)
 
         async def work(db: Connection) -> Committed:
-            documents: list[Document] = []
-            entries: list[Entry] = []
-            touched: list[Touched | None] = []
-            for change in changes:
-                if isinstance(change, Append):
-                    entries.append(await append(db, change, at_us))
-                    touched.append(records.touched_by(entries[-1], None))
-                    continue
-                version, before = await _found(db, change)
-                records.check_expected(change, version)
-                touched.append(records.touched_by(change, before))
-                if isinstance(change, Put):
-                    documents.append(await _put(db, change, version + 1, at_us))
-                else:
-                    await db.execute(
-                        "DELETE FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
-                    )
-                await self._tell(db, kind=change.kind, name=change.name)
-            return Committed(tuple(documents), tuple(entries), tuple(filter(None, touched)))
+            return await write(db, changes, at_us, self._told)
 
         return await self._writer.do(work, weight=max(1, len(changes)), area="records")
+
+    async def _told(self, db: Connection, kind: str, name: str) -> None:
+        await self._tell(db, kind=kind, name=name)
 
     async def document(self, kind: str, name: str) -> Document | None:
         """See `RecordStore.document`."""
@@ -86,26 +71,3 @@ class PostgresRecords(Adapter):
             return int(gone)
 
         return await self._writer.do(work, area="records")
-
-
-async def _found(db: Connection, change: Put | Delete) -> tuple[int, str | None]:
-    """Return version and body of the document that a change is about; 0 and None when there is none."""
-    row = await db.fetchrow(
-        "SELECT version, body FROM documents WHERE kind = $1 AND name = $2", change.kind, change.name
-    )
-    return (0, None) if row is None else (int(row[0]), str(row[1]))
-
-
-async def _put(db: Connection, change: Put, version: int, at_us: int) -> Document:
-    made = Document(change.kind, change.name, version, change.body, at_us)
-    await db.execute(
-        "INSERT INTO documents (kind, name, version, body, update_time_us) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, body = excluded.body, "
-        "update_time_us = excluded.update_time_us",
-        made.kind,
-        made.name,
-        made.version,
-        made.body,
-        made.update_time_us,
-    )
-    return made

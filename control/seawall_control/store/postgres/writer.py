@@ -21,12 +21,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
-from seawall_control.domain.records import Append, DocumentConflict, Entry
+from seawall_control.domain.records import Change, DocumentConflict
 from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
 from seawall_control.store.postgres import errors, journal
 from seawall_control.store.postgres.opening import (
@@ -88,8 +89,8 @@ class Writer(GroupCommit[Connection]):
             await hang_up(self._db)
             self._db = None
 
-    async def _append(self, db: Connection, change: Append, at_us: int) -> Entry:
-        return await journal.append(db, change, at_us)
+    async def _record(self, db: Connection, changes: Sequence[Change], at_us: int) -> None:
+        await journal.write(db, changes, at_us)
 
     def _probe_in_s(self) -> float:
         if self._db is not None and not self._db.is_closed():

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from seawall_control.domain import records
-from seawall_control.domain.records import Append, Change, Committed, Delete, Document, Entry, Put, Touched
+from seawall_control.domain.records import Change, Committed, Document, Entry
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.adapter import Adapter
-from seawall_control.store.sqlite.journal import ENTRY, append
+from seawall_control.store.sqlite.journal import ENTRY, write
 from seawall_control.store.sqlite.thread import SqliteStatements
 
 _DOCUMENT: Final = "SELECT kind, name, version, body, update_time_us FROM documents WHERE kind = ?"
@@ -23,24 +23,7 @@ class SqliteRecords(Adapter):
         records.check(changes)
 
         async def work(db: SqliteStatements) -> Committed:
-            documents: list[Document] = []
-            entries: list[Entry] = []
-            touched: list[Touched | None] = []
-            for change in changes:
-                if isinstance(change, Append):
-                    entries.append(await append(db, change, at_us))
-                    touched.append(records.touched_by(entries[-1], None))
-                    continue
-                version, before = await _found(db, change)
-                records.check_expected(change, version)
-                touched.append(records.touched_by(change, before))
-                if isinstance(change, Put):
-                    documents.append(await _put(db, change, version + 1, at_us))
-                else:
-                    await db.change(
-                        "DELETE FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
-                    )
-            return Committed(tuple(documents), tuple(entries), tuple(filter(None, touched)))
+            return await write(db, changes, at_us)
 
         return await self._writer.do(work, weight=len(changes))
 
@@ -78,21 +61,3 @@ class SqliteRecords(Adapter):
             )
 
         return await self._writer.do(work)
-
-
-async def _found(db: SqliteStatements, change: Put | Delete) -> tuple[int, str | None]:
-    """Return version and body of the document that a change is about; 0 and None when there is none."""
-    for row in await db.rows(
-        "SELECT version, body FROM documents WHERE kind = ? AND name = ?", (change.kind, change.name)
-    ):
-        return int(row[0]), str(row[1])
-    return 0, None
-
-
-async def _put(db: SqliteStatements, change: Put, version: int, at_us: int) -> Document:
-    made = Document(change.kind, change.name, version, change.body, at_us)
-    await db.change(
-        "INSERT OR REPLACE INTO documents (kind, name, version, body, update_time_us) VALUES (?, ?, ?, ?, ?)",
-        (made.kind, made.name, made.version, made.body, made.update_time_us),
-    )
-    return made

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
-from seawall_control.domain.records import Append, DocumentConflict, Entry
+from seawall_control.domain.records import Change, DocumentConflict
 from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
 from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
@@ -65,8 +66,8 @@ class Writer(GroupCommit[SqliteStatements]):
         except OSError:
             return 0
 
-    async def _append(self, db: SqliteStatements, change: Append, at_us: int) -> Entry:
-        return await journal.append(db, change, at_us)
+    async def _record(self, db: SqliteStatements, changes: Sequence[Change], at_us: int) -> None:
+        await journal.write(db, changes, at_us)
 
     def _probe_in_s(self) -> float:
         return PROBE_S
