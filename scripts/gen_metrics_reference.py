@@ -279,8 +279,8 @@ def control_families() -> list[tuple[str, str, str, str]]:
     from seawall_control.domain.health import Component, Status
     from seawall_control.services.alerting.parts import AlertNumbers
     from seawall_control.services.audit import AuditNumbers
-    from seawall_control.services.events import Numbers as EventNumbers
-    from seawall_control.services.fleet import Numbers as FleetNumbers
+    from seawall_control.services.event_intake import Numbers as EventNumbers
+    from seawall_control.services.fleet_pushes import Numbers as FleetNumbers
 
     every = dict.fromkeys(Severity, 0)
     store = SimpleNamespace(
@@ -303,8 +303,9 @@ def control_families() -> list[tuple[str, str, str, str]]:
         uptime_s=0.0,
     )
     stats = SimpleNamespace(spooled=lambda _: (0, 0.0))
+    pushes = SimpleNamespace(numbers=FleetNumbers(), refusing=list)
     fleet = SimpleNamespace(
-        numbers=FleetNumbers(), connected=0, known=list, refusing=list, stats=stats, chosen=lambda _: []
+        pushes=pushes, connected=0, known=list, superseded=0, stats=stats, chosen=lambda _: []
     )
 
     class _Hub:

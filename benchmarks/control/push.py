@@ -31,7 +31,7 @@ import grpc.aio
 from benchmarks.processes import ROOT, Running
 from seawall.client import AsyncSeawall
 from seawall.v1 import fleet_pb2, fleet_pb2_grpc, policy_pb2
-from seawall_proxy.runtime.link_state import Backoff
+from seawall_proxy.runtime.control.backoff import Backoff
 
 GOALS = {"all": 1.0, "one": 0.05, "back": 10.0}
 OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))

@@ -30,6 +30,7 @@ def limits_control() -> str:
     from seawall_control.services import (
         audit,
         commands,
+        event_intake,
         events,
         feed,
         fleet_door,
@@ -75,7 +76,7 @@ def limits_control() -> str:
             ("time to answer a command", length(commands.COMMAND_TIMEOUT_S), "reported as no answer"),
             ("commands that wait for one proxy", count(session.MAX_COMMANDS), "reported as refused"),
             ("labels of a proxy", count(fleet.MAX_LABELS), "the rest is left out"),
-            ("events in one report", count(events.MAX_REPORT), "`INVALID_REQUEST`"),
+            ("events in one report", count(event_intake.MAX_REPORT), "`INVALID_REQUEST`"),
             ("events resolved by id at once", count(events.MAX_RESOLVE), "`INVALID_REQUEST`"),
             ("message of an event", size(admission.MAX_MESSAGE_BYTES), "cut, visibly"),
             ("stack trace", size(admission.MAX_STACK_BYTES), "cut, visibly"),

@@ -183,7 +183,8 @@ def limits_call() -> str:
 
 def limits_events() -> str:
     """Return how much is recorded and kept."""
-    from seawall_proxy.runtime import link_events, link_refused
+    from seawall_proxy.runtime import event_pump
+    from seawall_proxy.runtime.control import refused
     from seawall_proxy.telemetry import recorder
     from seawall_proxy.telemetry.spool import SpoolLimits
 
@@ -199,10 +200,10 @@ def limits_events() -> str:
             ),
             (
                 "events built a second",
-                count(link_events.MAX_EVENTS_PER_S),
+                count(event_pump.MAX_EVENTS_PER_S),
                 "the records wait; `seawall_events_waiting`",
             ),
-            ("events shown at `/events`", count(link_events.RECENT), "the oldest goes"),
+            ("events shown at `/events`", count(event_pump.RECENT), "the oldest goes"),
             (
                 "spool on disk",
                 size(s.max_bytes),
@@ -223,7 +224,7 @@ def limits_events() -> str:
             ),
             (
                 "file of events that the control plane refuses",
-                size(link_refused.LIMIT_BYTES),
+                size(refused.LIMIT_BYTES),
                 "becomes `.1`; at most twice the limit is kept",
             ),
         ],
@@ -256,7 +257,8 @@ def limits_policy() -> str:
 
 def limits_process() -> str:
     """Return how long the parts of a process wait."""
-    from seawall_proxy.runtime import admin_http, control_link, link_state
+    from seawall_proxy.runtime import admin_http
+    from seawall_proxy.runtime.control import backoff, link, shipping
     from seawall_proxy.runtime.settings import ProxySettings
 
     p = ProxySettings(config_path=Path("policy.yaml"))
@@ -273,26 +275,26 @@ def limits_process() -> str:
                 length(p.drain_limit_s),
                 "cut off; `--drain-limit`",
             ),
-            ("drain: time to ship events", length(control_link.FLUSH_LIMIT_S), "they stay in the spool"),
+            ("drain: time to ship events", length(link.FLUSH_LIMIT_S), "they stay in the spool"),
             ("admin HTTP: connections", count(admin_http.MAX_CONNECTIONS), "closed at once"),
             ("admin HTTP: request head", size(admin_http.MAX_HEADER_BYTES), "400 or 431"),
             ("admin HTTP: time to ask", length(admin_http.REQUEST_LIMIT_S), "closed"),
             ("admin HTTP: idle connection", length(admin_http.IDLE_LIMIT_S), "closed"),
             (
                 "control link: longest wait between attempts",
-                length(link_state.BACKOFF_MAX_S),
-                f"{length(link_state.BACKOFF_MAX_WAITING_S)} while events wait",
+                length(backoff.BACKOFF_MAX_S),
+                f"{length(backoff.BACKOFF_MAX_WAITING_S)} while events wait",
             ),
-            ("control link: time for the Welcome", length(control_link.WELCOME_LIMIT_S), "tried again"),
+            ("control link: time for the Welcome", length(link.WELCOME_LIMIT_S), "tried again"),
             (
                 "control link: events in one batch",
-                f"{count(link_state.MAX_BATCH_EVENTS)}, {size(link_state.MAX_BATCH_BYTES)}",
+                f"{count(shipping.MAX_BATCH_EVENTS)}, {size(shipping.MAX_BATCH_BYTES)}",
                 "more batches",
             ),
             (
                 "control link: time for an acknowledgement",
-                length(link_state.ACK_TIMEOUT_S),
-                f"sent again, with waits up to {length(link_state.ACK_TIMEOUT_MAX_S)}",
+                length(shipping.ACK_TIMEOUT_S),
+                f"sent again, with waits up to {length(shipping.ACK_TIMEOUT_MAX_S)}",
             ),
         ],
     )

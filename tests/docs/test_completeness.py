@@ -280,12 +280,12 @@ def test_every_filter_field() -> None:
 
 def test_every_reason_of_a_gap() -> None:
     """event-delivery.md tells each reason for which a number is declared lost."""
-    from seawall_proxy.runtime import control_link
+    from seawall_proxy.runtime.control.delivery import POISON
     from seawall_proxy.telemetry import spool
 
     page = read("explanation/event-delivery.md")
     names = ("SPOOL_FULL", "EXPIRED", "CORRUPT", "LOST_IN_CRASH", "DISK_ERROR", "TOO_LARGE", "RING_FULL")
-    reasons = {str(getattr(spool, name)) for name in names} | {control_link.POISON}
+    reasons = {str(getattr(spool, name)) for name in names} | {POISON}
     assert not [reason for reason in reasons if f"| `{reason}` |" not in page]
 
 

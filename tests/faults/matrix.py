@@ -181,6 +181,7 @@ ROWS: Final = (
         "a copy under writes, a store put back to it, a new store",
         (
             "faults/test_restore.py::test_f30_copy_under_writes_and_restore_to_an_older_point",
+            "faults/test_restore.py::test_f30_idle_proxies_are_asked_at_once",
             "faults/test_restore.py::test_f30_a_new_store_goes_on_above_what_proxies_have",
         ),
         ("integration/control/test_restored.py",),

@@ -40,11 +40,11 @@ here, each with the tests that fail when it is broken. What is promised, and wha
 [Failure modes](operations/failure-modes.md)."""
 
 _OPEN = """\
-SQLite keeps no checksums of pages: a flipped bit within a text of its file is found by nobody. Spools, marks
-and kept policies have checksums. A spool forgets what is acknowledged, so a restored store gets nothing again
-that it had acknowledged after the copy was taken; it says so. Events in the rings of
-[workers](operations/workers.md) that are killed are lost without a gap. The network's faults are those of a
-TCP proxy on one machine; no packets are dropped."""
+SQLite keeps no checksums of pages: a flipped bit within a text of its file is found by nobody. Spools,
+marks and kept policies have checksums. A spool keeps what is acknowledged for a day, 64 MiB at most: of
+what is older a restored store gets nothing again; it says so. Events in the rings of
+[workers](operations/workers.md) that are killed are lost without a gap. The network's faults are those
+of a TCP proxy on one machine; no packets are dropped."""
 
 
 def _wrapped(text: str) -> str:

@@ -83,6 +83,44 @@ async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial)
     trial.verdict("I1", "I2", "I3", "I4", "I7", "I8")
 
 
+@pytest.mark.parametrize("restarted", [False, True], ids=["idle", "restarted"])
+async def test_f30_idle_proxies_are_asked_at_once(trial: Trial, restarted: bool) -> None:
+    """No call is made after the restore: what was acknowledged after the copy comes back all the same, also
+    from a proxy that has started anew since.
+    """
+    proxy, link = await trial.follow()
+    control = trial.running
+    assert control is not None
+    data = trial.stand.folder / "control"
+    copy = trial.stand.folder / "copy.db"
+    async with trial.callers() as callers:
+        await callers.until(60)
+        await command("backup", copy, "--data-dir", data)
+        await callers.until(60)
+    await trial.delivered(proxy)
+    trial.fault("killed, and put back to the copy")
+    control.child.kill()
+    if restarted:
+        assert await asyncio.to_thread(proxy.child.terminate) == 0
+    await command("restore", copy, "--data-dir", data)
+    trial.note("restored")
+    await asyncio.to_thread(trial.control)
+    if restarted:
+        config = trial.stand.policy(trial.document(trial.upstream_address))
+        proxy = await asyncio.to_thread(trial.proxy, config, link)
+
+    async def is_whole() -> bool:
+        async with AsyncSeawall(f"127.0.0.1:{trial.control_port}") as seawall:
+            found = [event async for event in seawall.events.list('proxy = "one"', limit=1000)]
+        return sum(bool(event.job_id) for event in found) >= callers.answered
+
+    await until(is_whole, what="all events are there")
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    verdict = trial.verdict("I1", "I2", "I3")
+    assert verdict.figures["declared"] == 0
+
+
 @LONG
 async def test_f30_a_new_store_goes_on_above_what_proxies_have(trial: Trial) -> None:
     """The data directory is gone altogether: the first policy that is applied gets a number above the one in

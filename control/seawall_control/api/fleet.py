@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import grpc
 
@@ -24,6 +24,7 @@ from seawall_control.domain.errors import HelloMissing, InvalidRequest, StoreFul
 from seawall_control.domain.events import Gap
 from seawall_control.domain.fleet import bounded_reasons
 from seawall_control.domain.subscription import Answered
+from seawall_control.services.event_intake import Receipt, Reported
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.hello import HelloFacts
@@ -106,6 +107,10 @@ def _encoded(item: Outgoing) -> pb.ConnectResponse | bytes:
             return pb.ConnectResponse(command=command)
 
 
+Spooled: TypeAlias = pb.EventBatch | pb.SpoolPosition
+"""What a proxy says of its spool."""
+
+
 class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     """seawall.v1.FleetService."""
 
@@ -150,7 +155,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         return hello
 
     async def _converse(self, session: Session, context: Context) -> None:
-        batches: asyncio.Queue[pb.EventBatch | None] = asyncio.Queue(QUEUED_BATCHES)
+        batches: asyncio.Queue[Spooled | None] = asyncio.Queue(QUEUED_BATCHES)
         loop = asyncio.get_running_loop()
         sender = loop.create_task(self._send(session, context), name="seawall-fleet-send")
         others = [
@@ -177,9 +182,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         while (item := await session.next()) is not None:
             await context.write(_encoded(item))
 
-    async def _read(
-        self, session: Session, context: Context, batches: asyncio.Queue[pb.EventBatch | None]
-    ) -> None:
+    async def _read(self, session: Session, context: Context, batches: asyncio.Queue[Spooled | None]) -> None:
         while True:
             message = await context.read()
             if message is grpc.aio.EOF:
@@ -190,6 +193,9 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             if kind == "events":
                 session.batches += 1
                 await batches.put(message.events)
+            elif kind == "spool_position":
+                session.batches += 1
+                await batches.put(message.spool_position)
             elif kind == "policy_result":
                 self._fleet.pushes.answered(session, _answer(message.policy_result))
             elif kind == "stats":
@@ -216,42 +222,67 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             {cluster.cluster: stats_codec.cluster_counters_of(cluster) for cluster in report.clusters},
         )
 
-    async def _keep(self, session: Session, batches: asyncio.Queue[pb.EventBatch | None]) -> None:
+    async def _keep(self, session: Session, batches: asyncio.Queue[Spooled | None]) -> None:
         met: set[str] = set()
-        while (batch := await batches.get()) is not None:
-            if not 1 <= len(batch.spool_id) <= 128:
+        while (said := await batches.get()) is not None:
+            if not 1 <= len(said.spool_id) <= 128:
                 raise InvalidRequest("events.spool_id must have 1 to 128 characters")
             if len(met) > 64:
                 raise InvalidRequest("a stream carries one spool; this one has had more than 64")
-            gaps = [Gap(gap.from_seq, gap.to_seq, gap.reason) for gap in batch.gaps]
-            for start in range(0, max(1, len(batch.events)), SLICE):
-                await self._keep_part(
-                    session, batch, start, gaps if start == 0 else [], starts_stream=batch.spool_id not in met
+            if isinstance(said, pb.EventBatch):
+                gaps = [Gap(gap.from_seq, gap.to_seq, gap.reason) for gap in said.gaps]
+                begins = said.spool_id not in met
+                for start in range(0, max(1, len(said.events)), SLICE):
+                    receipt = await self._keep_part(
+                        session,
+                        said,
+                        start,
+                        gaps if start == 0 else [],
+                        starts_stream=begins and start == 0,
+                    )
+                    session.send_ack(said.spool_id, receipt.through_seq, receipt.refusals, receipt.send_from)
+                    met.add(said.spool_id)
+            elif said.spool_id not in met:
+                receipt = await self._kept(
+                    session, said, [], [], starts_stream=True, next_seq=max(1, said.next_seq)
                 )
-                met.add(batch.spool_id)
+                if receipt.send_from:
+                    session.send_ack(said.spool_id, receipt.through_seq, (), receipt.send_from)
+                met.add(said.spool_id)
             session.batches -= 1
         session.finish()
 
     async def _keep_part(
         self, session: Session, batch: pb.EventBatch, start: int, gaps: list[Gap], *, starts_stream: bool
-    ) -> None:
+    ) -> Receipt:
         events = [(item.seq, codec.event_of(item.event)) for item in batch.events[start : start + SLICE]]
+        return await self._kept(session, batch, events, gaps, starts_stream=starts_stream)
+
+    async def _kept(
+        self,
+        session: Session,
+        said: Spooled,
+        events: list[tuple[int, Reported]],
+        gaps: list[Gap],
+        *,
+        starts_stream: bool,
+        next_seq: int = 0,
+    ) -> Receipt:
+        """Store what was said, however long that takes."""
         tries = 0
         while True:
             try:
-                receipt = await self._events.ingest(
+                return await self._events.ingest(
                     session.node,
-                    batch.spool_id,
+                    said.spool_id,
                     events,
                     gaps,
                     starts_stream=starts_stream,
-                    oldest_seq=batch.oldest_seq,
+                    oldest_seq=said.oldest_seq,
+                    next_seq=next_seq,
                 )
             except (StoreFull, StoreUnavailable):
                 # No acknowledgement and no reading on: the proxy keeps the events, and knows by the missing
                 # answer.
                 await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
                 tries += 1
-                continue
-            session.send_ack(batch.spool_id, receipt.through_seq, receipt.refusals, receipt.send_from)
-            return

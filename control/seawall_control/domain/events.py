@@ -167,3 +167,5 @@ class Batch:
     """The first batch of this spool on its stream: the proxy has no number below `oldest_seq`."""
     oldest_seq: int = 0
     """Lowest number that the proxy can still send; 0 is the first one of the batch."""
+    next_seq: int = 0
+    """Of a batch that is empty: the number that the proxy gives out next. 0 where it does not say."""

@@ -50,7 +50,7 @@ def take_in(known: Arrivals | None, batch: Batch) -> Intake:
     """
     numbers = [seq for seq, _ in batch.events] + [refusal.seq for refusal in batch.refusals]
     starts = numbers + [gap.from_seq for gap in batch.gaps]
-    lowest = min(starts, default=1)
+    lowest = min(starts, default=max(1, batch.next_seq))
     assumed = 0
     begins = known is None or batch.starts_stream
     if known is None or batch.starts_stream:

@@ -155,12 +155,13 @@ class EventIntake:
         *,
         starts_stream: bool,
         oldest_seq: int = 0,
+        next_seq: int = 0,
     ) -> Receipt:
         """Store or count a proxy's batch exactly once; return after it is durable. Events that can never be
-        stored get a refusal each.
+        stored get a refusal each. An empty one that says what comes next shows what this store lacks.
         """
         batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
-        batch = replace(batch, oldest_seq=min(oldest_seq, MAX_SEQ))
+        batch = replace(batch, oldest_seq=min(oldest_seq, MAX_SEQ), next_seq=min(next_seq, MAX_SEQ))
         result = await self._to_its_end(self._ingested(batch))
         self.numbers.refused += len(batch.refusals)
         self.numbers.gaps += sum(gap.to_seq - gap.from_seq + 1 for gap in batch.gaps)

@@ -25,9 +25,9 @@ import sys
 from typing import Final
 
 from seawall_proxy.runtime.channel import Channel
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.frames import Frame, Kind, pack, unpack
 from seawall_proxy.runtime.inherited import HANDOVER
-from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.sockets import Place
 
 log = logging.getLogger("seawall.handover")

@@ -33,11 +33,11 @@ from seawall_proxy.config import LintReport
 from seawall_proxy.runtime.admin_http import AdminHttp
 from seawall_proxy.runtime.admin_tls import AdminTls, admin_tls
 from seawall_proxy.runtime.breaker_file import BreakerKeeper
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.following import FollowedFile, read_at_start
 from seawall_proxy.runtime.handover import Predecessor, Successor
 from seawall_proxy.runtime.inherited import Inherited
 from seawall_proxy.runtime.last_good import LastGood
-from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.notify import notify
 from seawall_proxy.runtime.pages import make_pages
 from seawall_proxy.runtime.places import StartFailed, place_to_listen
@@ -54,7 +54,7 @@ from seawall_proxy.telemetry.recorder import EventRecorder
 __all__ = ["EXIT_FAILED", "EXIT_OK", "ProxyServer", "StartFailed", "place_to_listen"]
 
 if TYPE_CHECKING:
-    from seawall_proxy.runtime.control_link import ControlLink
+    from seawall_proxy.runtime.control.link import ControlLink
 
 log = logging.getLogger("seawall.proxy")
 
@@ -254,12 +254,9 @@ class ProxyServer:
 
     def _make_link(self) -> ControlLink:
         # Not above: it brings grpcio, nine megabytes that a proxy on its own spares.
-        from seawall_proxy.runtime.control_link import (  # noqa: PLC0415
-            AppliedPolicy,
-            ControlLink,
-            LinkIdentity,
-        )
-        from seawall_proxy.runtime.link_setup import link_security  # noqa: PLC0415
+        from seawall_proxy.runtime.control.link import ControlLink, LinkIdentity  # noqa: PLC0415
+        from seawall_proxy.runtime.control.pushes import AppliedPolicy  # noqa: PLC0415
+        from seawall_proxy.runtime.control.security import link_security  # noqa: PLC0415
 
         control = self.report.document.control
         identity = LinkIdentity(

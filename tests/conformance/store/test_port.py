@@ -156,6 +156,21 @@ async def test_store_that_was_put_back_asks_for_what_the_spool_keeps(store: Stor
     assert (new.through_seq, new.assumed_through, new.send_from) == (0, 0, 1)
 
 
+async def test_spool_that_has_nothing_to_send_shows_what_the_store_lacks(store: Store) -> None:
+    """Its position alone, at the start of a stream, is enough to be asked; one that is all here is not."""
+    await store.ingest(Batch("p", "s", ((1, event(1)), (2, event(2)))))
+    found = await store.ingest(Batch("p", "s", starts_stream=True, oldest_seq=2, next_seq=7))
+    assert (found.through_seq, found.assumed_through, found.send_from) == (2, 0, 3)
+    rest = tuple((number, event(number)) for number in range(3, 7))
+    assert (await store.ingest(Batch("p", "s", rest))).through_seq == 6
+    same = await store.ingest(Batch("p", "s", starts_stream=True, oldest_seq=2, next_seq=7))
+    assert (same.through_seq, same.assumed_through, same.send_from) == (6, 0, 0)
+    new = await store.ingest(Batch("p", "t", starts_stream=True, oldest_seq=4, next_seq=9))
+    assert (new.through_seq, new.assumed_through, new.send_from) == (3, 3, 4)
+    gone = await store.ingest(Batch("p", "u", starts_stream=True, oldest_seq=9, next_seq=9))
+    assert (gone.through_seq, gone.assumed_through, gone.send_from) == (8, 8, 0)
+
+
 async def test_too_many_holes_are_refused_and_change_nothing(store: Store) -> None:
     """A sender that skips every second number is refused as a whole."""
     batch = Batch("p", "s", gaps=tuple(Gap(2 * i, 2 * i, "x") for i in range(1, 600)))

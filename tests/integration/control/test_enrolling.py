@@ -16,8 +16,8 @@ from seawall_control.access import AccessSettings
 from seawall_control.listening import TlsSettings
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
-from seawall_proxy.runtime.enrolling import Enroller
-from seawall_proxy.runtime.link_identity import Identity, IdentityTrouble
+from seawall_proxy.runtime.control.enrolling import Enroller
+from seawall_proxy.runtime.control.identity import Identity, IdentityTrouble
 
 
 @pytest.fixture

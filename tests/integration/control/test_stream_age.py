@@ -17,7 +17,7 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services import fleet, fleet_door, fleet_pushes
 from seawall_control.store.port import GroupQuery
 from seawall_control.store.sqlite import open_store
-from seawall_proxy.runtime.control_link import AppliedPolicy
+from seawall_proxy.runtime.control.pushes import AppliedPolicy
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
 from tests.integration.telemetry.test_control_link import Proxy as RealLink
 from tests.integration.telemetry.test_control_link import running

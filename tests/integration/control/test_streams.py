@@ -283,6 +283,27 @@ async def test_missing_numbers_hold_up_the_mark(stubs: Stubs) -> None:
     assert (await proxy.hear("event_ack")).event_ack.through_seq == 3
 
 
+async def test_a_proxy_that_has_nothing_to_send_is_asked_for_what_is_missing(stubs: Stubs) -> None:
+    """At the start of its stream, once; what it then sends is stored. When nothing is missing there is no
+    answer.
+    """
+    proxy = Proxy(stubs, "idle")
+    await proxy.hello()
+    position = fleet_pb2.SpoolPosition(spool_id="s", oldest_seq=2, next_seq=5)
+    await proxy.say(spool_position=position)
+    ack = (await proxy.hear("event_ack")).event_ack
+    assert (ack.spool_id, ack.through_seq, ack.send_from_seq) == ("s", 1, 2)
+    await proxy.send("s", *((number, event(number)) for number in (2, 3, 4)), oldest_seq=2)
+    ack = (await proxy.hear("event_ack")).event_ack
+    assert (ack.through_seq, ack.send_from_seq) == (4, 0)
+    again = Proxy(stubs, "idle", boot_id="boot-2")
+    await again.hello()
+    await again.say(spool_position=position)
+    await again.send("s", (5, event(5)), oldest_seq=2)
+    ack = (await again.hear("event_ack")).event_ack
+    assert (ack.through_seq, ack.send_from_seq) == (5, 0)
+
+
 async def test_half_closed_stream_is_answered_to_the_end(stubs: Stubs) -> None:
     """A proxy that has said everything still gets its acknowledgements, and then OK."""
     proxy = Proxy(stubs, "p1")

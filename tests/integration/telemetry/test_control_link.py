@@ -18,8 +18,9 @@ import pytest
 
 from seawall.v1 import event_pb2, fleet_pb2, fleet_pb2_grpc, policy_pb2
 from seawall_proxy.call.ports import OUTCOME_FAILED, CallRecord
-from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
-from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.control.link import ControlLink, LinkIdentity
+from seawall_proxy.runtime.control.pushes import AppliedPolicy
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import SpoolLimits, SpoolStatus
@@ -61,6 +62,7 @@ class ControlPlane(fleet_pb2_grpc.FleetServiceServicer):
         self.stats: list[fleet_pb2.StatsReport] = []
         self.stored: dict[tuple[str, int], event_pb2.ErrorEvent] = {}
         self.gaps: dict[tuple[str, int], str] = {}
+        self.positions: list[fleet_pb2.SpoolPosition] = []
         self.batches = 0
         self.duplicates = 0
         self.lose_acks = 0
@@ -110,6 +112,15 @@ class ControlPlane(fleet_pb2_grpc.FleetServiceServicer):
                 self.command_results.append(message.command_result)
             elif kind == "stats":
                 self.stats.append(message.stats)
+            elif kind == "spool_position":
+                self.positions.append(message.spool_position)
+                missing = message.spool_position.spool_id not in {spool for spool, _ in self.stored}
+                if missing:
+                    ack = fleet_pb2.EventAck(
+                        spool_id=message.spool_position.spool_id,
+                        send_from_seq=message.spool_position.oldest_seq,
+                    )
+                    await context.write(fleet_pb2.ConnectResponse(event_ack=ack))
             elif kind == "events":
                 if self.break_on(message.events):
                     await context.abort(grpc.StatusCode.INTERNAL, "cannot digest")
@@ -273,7 +284,7 @@ async def test_lost_acknowledgements_cost_a_repetition_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch whose acknowledgement never comes is sent again, and stored once."""
-    monkeypatch.setattr("seawall_proxy.runtime.link_state.ACK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("seawall_proxy.runtime.control.shipping.ACK_TIMEOUT_S", 0.2)
     async with control_plane() as plane, running(Proxy(plane.port, tmp_path)) as proxy:
         plane.lose_acks = 2
         proxy.fail_calls(10)
@@ -375,8 +386,8 @@ async def test_an_event_that_breaks_the_stream_is_isolated_and_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Poison costs itself only: the events before and after it are stored."""
-    monkeypatch.setattr("seawall_proxy.runtime.link_state.BACKOFF_MAX_WAITING_S", 0.05)
-    monkeypatch.setattr("seawall_proxy.runtime.link_state.QUICK_RETRY_S", 0.01)
+    monkeypatch.setattr("seawall_proxy.runtime.control.backoff.BACKOFF_MAX_WAITING_S", 0.05)
+    monkeypatch.setattr("seawall_proxy.runtime.control.backoff.QUICK_RETRY_S", 0.01)
     async with control_plane() as plane, running(Proxy(plane.port, tmp_path)) as proxy:
         plane.break_on = lambda batch: any(item.event.message == "poison" for item in batch.events)
         proxy.fail_calls(3)
@@ -556,3 +567,23 @@ async def test_spool_that_cannot_be_opened_costs_events_and_says_why(tmp_path: P
             await until(lambda: second.counters.events_dropped == 4, "the drops to be counted")
             assert "in use by another process" in str(second.link.status()["spool_problem"])
             assert second.link.status()["spool"] is None
+
+
+async def test_a_store_that_lost_events_is_given_them_though_nothing_happens(tmp_path: Path) -> None:
+    """A proxy with nothing to send says where its spool stands, and sends again what it is asked for."""
+    async with control_plane() as plane, running(Proxy(plane.port, tmp_path)) as proxy:
+        proxy.fail_calls(20)
+        await until(lambda: proxy.spool().acked == 20, "all is acknowledged")
+        before = dict(plane.stored)
+        await plane.stop()
+        plane.stored.clear()
+        await plane.start()
+        await until(lambda: proxy.spool().acked == 20 and plane.stored == before, "all is there again")
+        (position,) = plane.positions
+        assert (position.oldest_seq, position.next_seq) == (1, 21)
+        await plane.stop()
+        await plane.start()
+        await until(lambda: len(plane.positions) == 2, "the next stream hears it too")
+        proxy.fail_calls(1)
+        await until(lambda: len(plane.stored) == 21, "what happens then")
+        assert plane.duplicates == 0

@@ -15,7 +15,7 @@ import pytest
 
 from seawall.v1 import policy_pb2
 from seawall_proxy.runtime.data_plane import Bootstrap
-from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import bind

@@ -13,8 +13,8 @@ import pytest
 
 from seawall.v1 import event_pb2
 from seawall_proxy.runtime.channel import Channel
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.handover import Successor
-from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 

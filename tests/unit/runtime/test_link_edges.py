@@ -12,8 +12,9 @@ import grpc.aio
 import pytest
 
 from seawall.v1 import fleet_pb2, fleet_pb2_grpc, policy_pb2
-from seawall_proxy.runtime.control_link import AppliedPolicy, ControlLink, LinkIdentity
-from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.control.link import ControlLink, LinkIdentity
+from seawall_proxy.runtime.control.pushes import AppliedPolicy
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 

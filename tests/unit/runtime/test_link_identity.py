@@ -10,16 +10,16 @@ import grpc
 import pytest
 
 from seawall.v1 import policy_pb2
-from seawall_proxy.runtime import link_identity
-from seawall_proxy.runtime.link_identity import (
+from seawall_proxy.runtime.control.identity import (
     Identity,
     IdentityFolder,
     IdentityTrouble,
     LinkFiles,
     LinkSecurity,
+    digest_of,
     identity_of,
 )
-from seawall_proxy.runtime.link_setup import link_security
+from seawall_proxy.runtime.control.security import link_security
 from tests.kit.certificates import Authority
 
 
@@ -242,4 +242,4 @@ def test_without_settings_the_link_is_plain(tmp_path: Path) -> None:
 
 def test_digests_tell_tokens_apart() -> None:
     """Nothing else of a token is kept."""
-    assert link_identity.digest_of("a") != link_identity.digest_of("b")
+    assert digest_of("a") != digest_of("b")

@@ -6,22 +6,26 @@ from math import inf
 
 import pytest
 
-from seawall_proxy.runtime.link_state import (
-    ACK_TIMEOUT_MAX_S,
-    ACK_TIMEOUT_S,
+from seawall_proxy.runtime.control.backoff import (
     BACKOFF_MAX_S,
     BACKOFF_MAX_WAITING_S,
-    ISOLATE_AFTER,
-    MAX_BATCH_EVENTS,
-    POISON_AFTER,
     QUICK_RETRY_S,
+    Backoff,
+    pushback_s,
+)
+from seawall_proxy.runtime.control.reports import (
     STATS_INTERVAL_MAX_S,
     STATS_INTERVAL_MIN_S,
     STATS_INTERVAL_S,
-    Backoff,
-    Shipping,
     StatsClock,
-    pushback_s,
+)
+from seawall_proxy.runtime.control.shipping import (
+    ACK_TIMEOUT_MAX_S,
+    ACK_TIMEOUT_S,
+    ISOLATE_AFTER,
+    MAX_BATCH_EVENTS,
+    POISON_AFTER,
+    Shipping,
 )
 
 

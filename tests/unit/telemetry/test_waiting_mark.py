@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from seawall.v1 import event_pb2
-from seawall_proxy.runtime.link_events import EventPump
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import SystemRecord
 from seawall_proxy.telemetry.recorder import EventRecorder

@@ -25,20 +25,22 @@ POLICY_VERDICT_ACK: PolicyVerdict
 POLICY_VERDICT_NACK: PolicyVerdict
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("hello", "policy_result", "events", "stats", "command_result", "goodbye")
+    __slots__ = ("hello", "policy_result", "events", "stats", "command_result", "goodbye", "spool_position")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     POLICY_RESULT_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     STATS_FIELD_NUMBER: _ClassVar[int]
     COMMAND_RESULT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    SPOOL_POSITION_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     policy_result: PolicyResult
     events: EventBatch
     stats: StatsReport
     command_result: CommandResult
     goodbye: Goodbye
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., policy_result: _Optional[_Union[PolicyResult, _Mapping]] = ..., events: _Optional[_Union[EventBatch, _Mapping]] = ..., stats: _Optional[_Union[StatsReport, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    spool_position: SpoolPosition
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., policy_result: _Optional[_Union[PolicyResult, _Mapping]] = ..., events: _Optional[_Union[EventBatch, _Mapping]] = ..., stats: _Optional[_Union[StatsReport, _Mapping]] = ..., command_result: _Optional[_Union[CommandResult, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., spool_position: _Optional[_Union[SpoolPosition, _Mapping]] = ...) -> None: ...
 
 class ConnectResponse(_message.Message):
     __slots__ = ("welcome", "policy", "event_ack", "command")
@@ -144,6 +146,16 @@ class EventBatch(_message.Message):
     gaps: _containers.RepeatedCompositeFieldContainer[EventGap]
     oldest_seq: int
     def __init__(self, spool_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[SequencedEvent, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[EventGap, _Mapping]]] = ..., oldest_seq: _Optional[int] = ...) -> None: ...
+
+class SpoolPosition(_message.Message):
+    __slots__ = ("spool_id", "oldest_seq", "next_seq")
+    SPOOL_ID_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    NEXT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    spool_id: str
+    oldest_seq: int
+    next_seq: int
+    def __init__(self, spool_id: _Optional[str] = ..., oldest_seq: _Optional[int] = ..., next_seq: _Optional[int] = ...) -> None: ...
 
 class SequencedEvent(_message.Message):
     __slots__ = ("seq", "event")

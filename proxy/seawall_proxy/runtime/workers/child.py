@@ -29,8 +29,8 @@ from seawall_policy.breaker import Breaker
 from seawall_proxy.runtime.breaker_images import image_of, restore_images
 from seawall_proxy.runtime.channel import Channel
 from seawall_proxy.runtime.data_plane import Bootstrap
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.frames import Frame, Head, Kind, pack
-from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.planes import make_data_plane
 from seawall_proxy.runtime.policy_holder import Prepared
 from seawall_proxy.runtime.workers.answers import page_of

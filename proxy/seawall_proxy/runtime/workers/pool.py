@@ -20,8 +20,8 @@ from seawall_policy.compile import digest
 from seawall_proxy.runtime.breaker_file import BreakerKeeper
 from seawall_proxy.runtime.breaker_images import Image
 from seawall_proxy.runtime.data_plane import Bootstrap
+from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.runtime.frames import Frame, Head, Json, Kind, unpack
-from seawall_proxy.runtime.link_events import EventPump
 from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import Place, assign

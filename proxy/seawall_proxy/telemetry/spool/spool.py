@@ -157,6 +157,7 @@ class Spool:
             write_errors=tally.write_errors,
             degraded=tally.degraded,
             max_bytes=self._limits.max_bytes,
+            oldest=self._shelf.oldest,
             kept_bytes=self._shelf.kept.size,
         )
 

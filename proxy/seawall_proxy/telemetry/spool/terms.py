@@ -91,6 +91,8 @@ class SpoolStatus:
     degraded: bool
     max_bytes: int = 0
     """Size from which the oldest are dropped."""
+    oldest: int = 0
+    """Lowest number that is still here, acknowledged or not; one above the last when none is."""
     kept_bytes: int = 0
     """Size of what is acknowledged and kept for a store that is put back; not in `bytes`."""
 

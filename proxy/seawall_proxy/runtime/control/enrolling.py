@@ -21,7 +21,7 @@ import grpc.aio
 from seawall.v1 import enrolment_pb2 as pb
 from seawall.v1 import enrolment_pb2_grpc
 from seawall_proxy.runtime.certificate import NotACertificate
-from seawall_proxy.runtime.link_identity import Identity, IdentityTrouble, identity_of, read_file
+from seawall_proxy.runtime.control.identity import Identity, IdentityTrouble, identity_of, read_file
 
 LIMIT_S: Final = 10.0
 _TOKEN: Final = re.compile(r"(?P<secret>swe_[0-9A-Za-z]{1,128})\.(?P<fingerprint>[0-9a-f]{64})")

@@ -1,29 +1,15 @@
-"""What the control link does next, without a socket: pure decisions, told the time and given draws.
+"""Which events are under way, without a socket: pure decisions, told the time.
 
 One batch of events is in flight at a time; it is sent again when its acknowledgement takes too long, and
 a batch during which the stream broke three times is cut down to single events, so that one that the other
 side cannot digest is found. A single event that breaks the stream `POISON_AFTER` times more is set aside
-(a gap, and a line in the dead-letter file). The newest policy push takes the place of one that waits; an
-answer only goes to the stream that asked (nonces belong to a stream: xDS).
-
-Reconnecting: the first attempt comes within 200 ms, so that a restarted control plane is found at once;
-then full jitter under 1 s x 1.6^n, at most 120 s, at most 5 s while events wait (gRFC A57's numbers; AWS
-Architecture Blog, "Exponential Backoff And Jitter"). A control plane that is asked by too many at once says
-how long to wait at least.
+(a gap, and a line in the dead-letter file).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from math import inf
 from typing import Final
-
-QUICK_RETRY_S: Final = 0.2
-BACKOFF_INITIAL_S: Final = 1.0
-BACKOFF_FACTOR: Final = 1.6
-BACKOFF_MAX_S: Final = 120.0
-BACKOFF_MAX_WAITING_S: Final = 5.0
-PUSHBACK: Final = "grpc-retry-pushback-ms"
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_BATCH_BYTES: Final = 1 << 20
@@ -32,44 +18,6 @@ ACK_TIMEOUT_MAX_S: Final = 60.0
 
 ISOLATE_AFTER: Final = 3
 POISON_AFTER: Final = 5
-
-STATS_INTERVAL_S: Final = 1.0
-STATS_INTERVAL_MIN_S: Final = 0.1
-STATS_INTERVAL_MAX_S: Final = 300.0
-
-
-def pushback_s(metadata: Iterable[tuple[str, str | bytes]]) -> float:
-    """Return how long the other side asks to wait before another attempt (gRFC A6's pushback), at most two
-    minutes; 0 when it does not.
-    """
-    for name, value in metadata:
-        if name == PUSHBACK and isinstance(value, str) and value.isascii() and value.isdecimal():
-            return min(int(value[:12]) / 1000.0, BACKOFF_MAX_S)
-    return 0.0
-
-
-class Backoff:
-    """Delays before the next attempt; `draw` gives numbers in [0, 1)."""
-
-    def __init__(self, draw: Callable[[], float]) -> None:
-        self._draw: Callable[[], float] = draw
-        self._failures: int = 0
-
-    def reset(self) -> None:
-        """Forget the failures: the other side has answered."""
-        self._failures = 0
-
-    def next_delay(self, *, events_waiting: bool) -> float:
-        """Return seconds to wait, and count a failure."""
-        failures = self._failures
-        self._failures += 1
-        if failures == 0:
-            return QUICK_RETRY_S * self._draw()
-        ceiling = BACKOFF_MAX_WAITING_S if events_waiting else BACKOFF_MAX_S
-        # The power is bounded before it is taken: after a thousand failures it would overflow.
-        grown = BACKOFF_INITIAL_S * BACKOFF_FACTOR ** min(failures - 1, 32)
-        # Half of the first delay is the least: full jitter alone would hammer now and then.
-        return max(min(grown, ceiling) * self._draw(), BACKOFF_INITIAL_S / 2 * self._draw(), QUICK_RETRY_S)
 
 
 class Shipping:
@@ -153,34 +101,3 @@ class Shipping:
         self.through = 0
         self.size = 0
         self._resend_at = inf
-
-
-class StatsClock:
-    """When the next statistics report is due."""
-
-    def __init__(self) -> None:
-        self.interval_s: float = STATS_INTERVAL_S
-        self._due_at: float = inf
-
-    def start(self, interval_s: float, now: float) -> None:
-        """Begin on a new stream; an interval of 0 is the default, others are kept within 0.1 s and 5 min."""
-        wanted = interval_s if interval_s > 0.0 else STATS_INTERVAL_S
-        self.interval_s = min(max(wanted, STATS_INTERVAL_MIN_S), STATS_INTERVAL_MAX_S)
-        self._due_at = now
-
-    def stop(self) -> None:
-        """End with the stream."""
-        self._due_at = inf
-
-    def take(self, now: float) -> bool:
-        """Tell whether a report is due, and plan the next one; a report that is late moves the ones after
-        it.
-        """
-        if now < self._due_at:
-            return False
-        self._due_at = max(self._due_at + self.interval_s, now + self.interval_s / 2)
-        return True
-
-    def next_deadline(self) -> float:
-        """Return when the next report is due."""
-        return self._due_at

@@ -6,8 +6,8 @@ import ipaddress
 from pathlib import Path
 
 from seawall.v1 import policy_pb2
-from seawall_proxy.runtime.enrolling import Enroller
-from seawall_proxy.runtime.link_identity import LinkFiles, LinkSecurity
+from seawall_proxy.runtime.control.enrolling import Enroller
+from seawall_proxy.runtime.control.identity import LinkFiles, LinkSecurity
 
 
 def link_security(
