@@ -317,7 +317,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
     events = SimpleNamespace(numbers=EventNumbers())
     text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
     changes = change_metrics.render([], {}, 0) + alert_metrics.render(AlertNumbers())
-    return families(text + access_metrics.render(GateNumbers(), AuditNumbers()) + changes)
+    return families(text + access_metrics.render(GateNumbers(), AuditNumbers(), 0) + changes)
 
 
 def families(page: str) -> list[tuple[str, str, str, str]]:

@@ -42,6 +42,7 @@ from seawall_control.services.enrolment import (
 )
 from seawall_control.services.keyring import FILE_NAME as KEYS_FILE
 from seawall_control.services.keyring import Keyring
+from seawall_control.services.requests import Requests
 from seawall_control.services.store_keys import Reseal, StoreKeys
 from seawall_control.services.tokens import TokenService
 from seawall_control.store.port import RecordStore
@@ -142,6 +143,7 @@ class Access:
             background,
             certificates=CertificateCredentials(self.enrolment, clock, own=tls.proxy_client_ca_file is None),
             enrolments=EnrolmentCredentials(self.enrolment, clock),
+            requests=Requests(store, clock),
         )
 
     def add_services(self, served: Registry) -> Mapping[str, MethodAccess]:
@@ -190,6 +192,7 @@ class Access:
             "authority": lambda: self._authorities.run(self._clock, self._reissue),
             "enrolment-tidy": lambda: run_tidy(self.enrolment),
         }
+        found["requests-tidy"] = self.gate.requests.run_tidy
         found["audit-tallies"] = self.audit.run_tallies
         if self.settings.audit_days > 0:
             found["audit-trim"] = lambda: self.audit.run_trim(days=self.settings.audit_days)

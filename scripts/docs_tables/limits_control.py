@@ -19,6 +19,7 @@ def limits_control() -> str:
         flood,
         grouping,
         groups,
+        requests,
         rollups,
         subscription,
         tokens,
@@ -153,6 +154,16 @@ def limits_control() -> str:
                 "audit entries about refused calls",
                 f"{audit.REFUSALS_PER_S:g} a second, {audit.REFUSALS_BURST} at once",
                 "counted in the next entry",
+            ),
+            (
+                "days that a `request_id` is remembered",
+                f"{requests.KEPT_DAYS} after its own",
+                "a repetition is a new request",
+            ),
+            (
+                "answer that is kept with a `request_id`",
+                size(requests.MAX_ANSWER_BYTES),
+                "`REQUEST_UNANSWERED` to a repetition",
             ),
         ],
     )

@@ -11,7 +11,7 @@ from seawall_control.services.audit import AuditNumbers
 KINDS: Final = ("token", "certificate", "local", "anonymous", "enrolment")
 
 
-def render(gate: GateNumbers, audit: AuditNumbers) -> str:
+def render(gate: GateNumbers, audit: AuditNumbers, repeated: int) -> str:
     """Return the families."""
     page = Page()
     page.add(
@@ -42,5 +42,11 @@ def render(gate: GateNumbers, audit: AuditNumbers) -> str:
         "counter",
         "Refused calls without an audit entry of their own; the next entry says how many.",
         audit.suppressed,
+    )
+    page.one(
+        "seawall_control_requests_repeated_total",
+        "counter",
+        "Changes that were asked for again with the same request_id, and answered as before.",
+        repeated,
     )
     return page.text()

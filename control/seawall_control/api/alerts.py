@@ -8,7 +8,7 @@ from dataclasses import replace
 from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import admin_alerts_pb2_grpc
 from seawall_control.api import alert_codec, alert_rule_codec, codec
-from seawall_control.api.caller import author
+from seawall_control.api.caller import author, begun
 from seawall_control.api.errors import Context, abort, answered
 from seawall_control.domain import paging
 from seawall_control.services.alerting.administration import AlertAdministration, Thresholds
@@ -341,6 +341,7 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
         """Send a test message."""
 
         async def work() -> pb.TestChannelResponse:
+            await begun()
             error, took_s = await self._admin.test_channel(request.name, actor=author(request.actor))
             return pb.TestChannelResponse(ok=not error, error=error, took=codec.seconds(took_s))
 

@@ -41,6 +41,7 @@ TABLE: Final[tuple[tuple[type[e.ControlError], grpc.StatusCode, int], ...]] = (
     (e.StoreUnavailable, grpc.StatusCode.UNAVAILABLE, 503),
     (e.StoreBusy, grpc.StatusCode.RESOURCE_EXHAUSTED, 503),
     (e.ShuttingDown, grpc.StatusCode.UNAVAILABLE, 503),
+    (e.RequestRunning, grpc.StatusCode.ABORTED, 409),
     (e.Superseded, grpc.StatusCode.ABORTED, 409),
     (e.HelloMissing, grpc.StatusCode.INVALID_ARGUMENT, 400),
     (e.TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED, 429),

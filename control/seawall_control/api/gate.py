@@ -31,6 +31,7 @@ from seawall_control.services.audit import AuditLog
 from seawall_control.services.audit_witness import CallWitness
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
+from seawall_control.services.requests import Requests
 from seawall_control.services.tokens import TokenService
 
 CALLS_PER_S: Final = 200.0
@@ -105,6 +106,7 @@ class Gate:
         certificates: Credentials | None = None,
         enrolments: Credentials | None = None,
         users: LocalUsers | None = None,
+        requests: Requests,
     ) -> None:
         self._policy = policy
         self._clock = clock
@@ -114,6 +116,7 @@ class Gate:
         self._certificates = certificates
         self._enrolments = enrolments
         self.users = users or LocalUsers()
+        self.requests = requests
         self._calls = Buckets(per_second=CALLS_PER_S, burst=CALLS_BURST, capacity=MAX_KEYS)
         self._failures = Buckets(per_second=FAILURES_PER_S, burst=FAILURES_BURST, capacity=MAX_KEYS)
         self.numbers = GateNumbers()

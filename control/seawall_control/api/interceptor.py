@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 from seawall_control.api.caller import ServedCall, serving
 from seawall_control.api.errors import DETAILS_KEY, Context, abort
 from seawall_control.api.gate import Gate, Presented
+from seawall_control.api.once import once
 from seawall_control.api.roles import OPEN
 from seawall_control.domain.access import MethodAccess
 from seawall_control.domain.errors import ControlError, InvalidRequest
@@ -201,9 +202,22 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             async def work(shown: Context) -> None:
                 await abort(shown, why)
 
+        elif ends_once and access.changes and isinstance(request, Message):
+            work = self._once(call, request, work)
         with serving(call):
             run = self._run(call, context, work)
             return await (self._gate.carried_out(run) if ends_once and access.changes else run)
+
+    def _once(
+        self, call: ServedCall, request: Message, work: Callable[[Context], Awaitable[Any]]
+    ) -> Callable[[Context], Awaitable[Any]]:
+        async def repeatable(shown: Context) -> Any:
+            try:
+                return await once(self._gate.requests, call, request, lambda: work(shown))
+            except ControlError as error:
+                await abort(shown, error)
+
+        return repeatable
 
     async def _run(
         self,
@@ -212,6 +226,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         work: Callable[[Context], Awaitable[Any]],
     ) -> Any:
         async def record(outcome: str, reason: str) -> None:
+            call.failure = (outcome, reason)
             await self._gate.finished(call, outcome, reason)
 
         try:

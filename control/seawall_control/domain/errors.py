@@ -120,6 +120,31 @@ class PreconditionFailed(ControlError):
     reason = "PRECONDITION_FAILED"
 
 
+class RequestRunning(ControlError):
+    """The same request is being carried out already; ask again for its answer."""
+
+    reason = "REQUEST_RUNNING"
+    retry_after_s: ClassVar[float] = 1.0
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"request {request_id} is being carried out; nothing was done a second time. Ask again for its "
+            "answer"
+        )
+
+
+class RequestUnanswered(PreconditionFailed):
+    """The same request was carried out, as a whole or in part, and its answer is not known."""
+
+    reason = "REQUEST_UNANSWERED"
+
+    def __init__(self, request_id: str, why: str) -> None:
+        super().__init__(
+            f"request {request_id} is not carried out again, and there is no answer to repeat: {why}. "
+            "Look at what there is now; what is still wanted takes a new request_id"
+        )
+
+
 class StoreFull(ControlError):
     """The disk is full. Nothing of the request was stored; what was stored before is intact."""
 

@@ -94,15 +94,18 @@ class AuditLog:
         """Write an entry that goes with no change but `more`. What the store does not take is logged and
         counted: the caller must hear what came of the call all the same.
         """
-        body = encoded(record)
         try:
-            with witnessed(None):
-                await self._store.commit([Append(TOPIC, body, self.seal), *more], at_us=self._clock.now_us())
+            await self.commit(record, *more)
         except Exception as error:  # noqa: BLE001 - whatever it was, the entry goes to the log
             self.numbers.lost += 1
-            _log.error("an audit entry could not be stored (%s): %s", error, body)
-        else:
-            self.numbers.written += 1
+            _log.error("an audit entry could not be stored (%s): %s", error, encoded(record))
+
+    async def commit(self, record: AuditRecord, *more: Change) -> None:
+        """Write an entry with `more`, or neither. Raise what the store raises."""
+        entry = Append(TOPIC, encoded(record), self.seal)
+        with witnessed(None):
+            await self._store.commit([entry, *more], at_us=self._clock.now_us())
+        self.numbers.written += 1
 
     async def write_refusal(self, record: AuditRecord) -> None:
         """Write an entry about a call that was refused, unless there are too many of them: then it is counted
@@ -176,12 +179,9 @@ class AuditLog:
         closed = 0
         for found in left:
             record = replace(decoded_body(found.body), outcome=INTERRUPTED, reason=INTERRUPTED)
-            entry = Append(TOPIC, encoded(record), self.seal)
             # Another control plane may be doing the same; the document goes once, and the entry with it.
             with contextlib.suppress(DocumentConflict):
-                gone = Delete(TALLY, found.name, found.version)
-                await self._store.commit([entry, gone], at_us=self._clock.now_us())
-                self.numbers.written += 1
+                await self.commit(record, Delete(TALLY, found.name, found.version))
                 closed += 1
         return closed
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from seawall_control.domain.audit import BEGUN, TALLY, TOPIC, AuditRecord, encoded, summed, with_changes
+from seawall_control.domain.errors import RequestRunning
 from seawall_control.domain.records import Append, Change, Delete, DocumentConflict, Put, Touched
 from seawall_control.services.audit import AuditLog
 
@@ -31,6 +32,9 @@ class CallWitness:
         """Events that it has changed in them."""
         self._parts = 0
         """Transactions in which it has changed events of many."""
+        self.claims: Sequence[Change] = ()
+        """What its first transaction writes besides, so that nobody makes the same change again."""
+        self.claimed = False
 
     @property
     def is_open(self) -> bool:
@@ -48,15 +52,18 @@ class CallWitness:
             whole = summed(self._record(), self._many + many, self.steps + 1)
             return [Put(TALLY, whole.call, encoded(whole))]
         record = with_changes(self._record(), touched, self.steps + 1)
-        return [Append(TOPIC, encoded(record), self._log.seal)]
+        # Transactions may wait side by side, so each of them claims until one is durable.
+        claims = () if self.claimed else self.claims
+        return [*claims, Append(TOPIC, encoded(record), self._log.seal)]
 
     def refused(self, conflict: DocumentConflict) -> Exception:
         """See `Witness.refused`."""
-        return conflict
+        return RequestRunning(self._record().request_id) if self.claims else conflict
 
     def durable(self, touched: Sequence[Touched]) -> None:
         """See `Witness.durable`."""
         self.steps += 1
+        self.claimed = bool(self.claims)
         many = sum(one.many for one in touched)
         if many:
             self._many += many
@@ -65,8 +72,18 @@ class CallWitness:
             self._log.numbers.written += 1
 
     async def begun(self) -> None:
-        """Write down that something is about to be done that no transaction holds."""
-        await self._log.write(replace(self._record(), outcome=BEGUN))
+        """Write down that something is about to be done that no transaction holds. Raise `RequestRunning`
+        when somebody does it already, and with claims what the store raises.
+        """
+        record = replace(self._record(), outcome=BEGUN)
+        if not self.claims or self.claimed:
+            await self._log.write(record)
+            return
+        try:
+            await self._log.commit(record, *self.claims)
+        except DocumentConflict as conflict:
+            raise self.refused(conflict) from conflict
+        self.claimed = True
 
     async def close(self, outcome: str, reason: str, *, dry_run: bool) -> None:
         """Say how the call ended, unless the entries of its changes have said so, or it was only asked what

@@ -48,12 +48,14 @@ class ListKeysResponse(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ..., problem: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
 
 class RotateKeyRequest(_message.Message):
-    __slots__ = ("prepare_only", "accept_loss")
+    __slots__ = ("prepare_only", "accept_loss", "request_id")
     PREPARE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_LOSS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     prepare_only: bool
     accept_loss: bool
-    def __init__(self, prepare_only: _Optional[bool] = ..., accept_loss: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, prepare_only: _Optional[bool] = ..., accept_loss: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RotateKeyResponse(_message.Message):
     __slots__ = ("name", "resealed")
@@ -84,16 +86,18 @@ class Token(_message.Message):
     def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[_Union[_options_pb2.Role, str]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., creator: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_use_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., id: _Optional[str] = ..., policy_sets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateTokenRequest(_message.Message):
-    __slots__ = ("name", "roles", "ttl", "policy_sets")
+    __slots__ = ("name", "roles", "ttl", "policy_sets", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROLES_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     POLICY_SETS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     roles: _containers.RepeatedScalarFieldContainer[_options_pb2.Role]
     ttl: _duration_pb2.Duration
     policy_sets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[_Union[_options_pb2.Role, str]]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., policy_sets: _Optional[_Iterable[str]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[_Union[_options_pb2.Role, str]]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., policy_sets: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateTokenResponse(_message.Message):
     __slots__ = ("token", "secret")
@@ -120,10 +124,12 @@ class ListTokensResponse(_message.Message):
     def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RevokeTokenRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeTokenResponse(_message.Message):
     __slots__ = ()
@@ -250,12 +256,14 @@ class VerifyAuditResponse(_message.Message):
     def __init__(self, intact: _Optional[bool] = ..., entries: _Optional[int] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., head: _Optional[str] = ..., broken: _Optional[int] = ..., problem: _Optional[str] = ..., sealed: _Optional[int] = ...) -> None: ...
 
 class CreateEnrolmentTokenRequest(_message.Message):
-    __slots__ = ("node", "ttl")
+    __slots__ = ("node", "ttl", "request_id")
     NODE_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     node: str
     ttl: _duration_pb2.Duration
-    def __init__(self, node: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, node: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateEnrolmentTokenResponse(_message.Message):
     __slots__ = ("secret", "expire_time")
@@ -308,10 +316,12 @@ class GetAuthorityRotationResponse(_message.Message):
     def __init__(self, rotation: _Optional[_Union[AuthorityRotation, _Mapping]] = ...) -> None: ...
 
 class RotateAuthorityRequest(_message.Message):
-    __slots__ = ("prepare_only",)
+    __slots__ = ("prepare_only", "request_id")
     PREPARE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     prepare_only: bool
-    def __init__(self, prepare_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, prepare_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RotateAuthorityResponse(_message.Message):
     __slots__ = ("rotation",)
@@ -320,10 +330,12 @@ class RotateAuthorityResponse(_message.Message):
     def __init__(self, rotation: _Optional[_Union[AuthorityRotation, _Mapping]] = ...) -> None: ...
 
 class FinishAuthorityRotationRequest(_message.Message):
-    __slots__ = ("force",)
+    __slots__ = ("force", "request_id")
     FORCE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     force: bool
-    def __init__(self, force: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, force: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class FinishAuthorityRotationResponse(_message.Message):
     __slots__ = ("rotation",)
@@ -350,12 +362,14 @@ class ListCertificatesResponse(_message.Message):
     def __init__(self, certificates: _Optional[_Iterable[_Union[NodeCertificate, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RevokeCertificatesRequest(_message.Message):
-    __slots__ = ("node", "serial")
+    __slots__ = ("node", "serial", "request_id")
     NODE_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     node: str
     serial: str
-    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeCertificatesResponse(_message.Message):
     __slots__ = ("revoked",)

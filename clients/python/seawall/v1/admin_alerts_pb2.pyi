@@ -412,14 +412,16 @@ class GetAlertRuleResponse(_message.Message):
     def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ...) -> None: ...
 
 class CreateAlertRuleRequest(_message.Message):
-    __slots__ = ("rule", "validate_only", "actor")
+    __slots__ = ("rule", "validate_only", "actor", "request_id")
     RULE_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     rule: AlertRule
     validate_only: bool
     actor: str
-    def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateAlertRuleResponse(_message.Message):
     __slots__ = ("rule",)
@@ -428,16 +430,18 @@ class CreateAlertRuleResponse(_message.Message):
     def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ...) -> None: ...
 
 class UpdateAlertRuleRequest(_message.Message):
-    __slots__ = ("rule", "update_mask", "validate_only", "actor")
+    __slots__ = ("rule", "update_mask", "validate_only", "actor", "request_id")
     RULE_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     rule: AlertRule
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
     actor: str
-    def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateAlertRuleResponse(_message.Message):
     __slots__ = ("rule",)
@@ -446,14 +450,16 @@ class UpdateAlertRuleResponse(_message.Message):
     def __init__(self, rule: _Optional[_Union[AlertRule, _Mapping]] = ...) -> None: ...
 
 class DeleteAlertRuleRequest(_message.Message):
-    __slots__ = ("name", "etag", "actor")
+    __slots__ = ("name", "etag", "actor", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
     actor: str
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteAlertRuleResponse(_message.Message):
     __slots__ = ()
@@ -494,14 +500,16 @@ class GetAlertResponse(_message.Message):
     def __init__(self, alert: _Optional[_Union[Alert, _Mapping]] = ...) -> None: ...
 
 class AcknowledgeAlertRequest(_message.Message):
-    __slots__ = ("id", "actor", "reason")
+    __slots__ = ("id", "actor", "reason", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
     reason: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AcknowledgeAlertResponse(_message.Message):
     __slots__ = ("alert",)
@@ -572,12 +580,14 @@ class CreateSilenceResponse(_message.Message):
     def __init__(self, silence: _Optional[_Union[Silence, _Mapping]] = ...) -> None: ...
 
 class ExpireSilenceRequest(_message.Message):
-    __slots__ = ("id", "actor")
+    __slots__ = ("id", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ExpireSilenceResponse(_message.Message):
     __slots__ = ("silence",)
@@ -608,14 +618,16 @@ class GetChannelResponse(_message.Message):
     def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ...) -> None: ...
 
 class CreateChannelRequest(_message.Message):
-    __slots__ = ("channel", "validate_only", "actor")
+    __slots__ = ("channel", "validate_only", "actor", "request_id")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     channel: Channel
     validate_only: bool
     actor: str
-    def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateChannelResponse(_message.Message):
     __slots__ = ("channel",)
@@ -624,16 +636,18 @@ class CreateChannelResponse(_message.Message):
     def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ...) -> None: ...
 
 class UpdateChannelRequest(_message.Message):
-    __slots__ = ("channel", "update_mask", "validate_only", "actor")
+    __slots__ = ("channel", "update_mask", "validate_only", "actor", "request_id")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     channel: Channel
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
     actor: str
-    def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateChannelResponse(_message.Message):
     __slots__ = ("channel",)
@@ -642,26 +656,30 @@ class UpdateChannelResponse(_message.Message):
     def __init__(self, channel: _Optional[_Union[Channel, _Mapping]] = ...) -> None: ...
 
 class DeleteChannelRequest(_message.Message):
-    __slots__ = ("name", "etag", "actor")
+    __slots__ = ("name", "etag", "actor", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
     actor: str
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteChannelResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class TestChannelRequest(_message.Message):
-    __slots__ = ("name", "actor")
+    __slots__ = ("name", "actor", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     actor: str
-    def __init__(self, name: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class TestChannelResponse(_message.Message):
     __slots__ = ("ok", "error", "took")
@@ -696,12 +714,14 @@ class ListDeliveriesResponse(_message.Message):
     def __init__(self, deliveries: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RetryDeliveryRequest(_message.Message):
-    __slots__ = ("id", "actor")
+    __slots__ = ("id", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RetryDeliveryResponse(_message.Message):
     __slots__ = ("delivery",)
@@ -730,14 +750,16 @@ class GetThresholdsResponse(_message.Message):
     def __init__(self, thresholds: _Optional[_Union[Thresholds, _Mapping]] = ...) -> None: ...
 
 class UpdateThresholdsRequest(_message.Message):
-    __slots__ = ("thresholds", "validate_only", "actor")
+    __slots__ = ("thresholds", "validate_only", "actor", "request_id")
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     thresholds: Thresholds
     validate_only: bool
     actor: str
-    def __init__(self, thresholds: _Optional[_Union[Thresholds, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, thresholds: _Optional[_Union[Thresholds, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateThresholdsResponse(_message.Message):
     __slots__ = ("thresholds",)

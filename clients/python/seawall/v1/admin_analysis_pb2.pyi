@@ -294,18 +294,20 @@ class ListRecommendationsResponse(_message.Message):
     def __init__(self, recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ...) -> None: ...
 
 class ApplyRecommendationRequest(_message.Message):
-    __slots__ = ("id", "policy_set", "window", "validate_only", "author")
+    __slots__ = ("id", "policy_set", "window", "validate_only", "author", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     policy_set: str
     window: _duration_pb2.Duration
     validate_only: bool
     author: str
-    def __init__(self, id: _Optional[str] = ..., policy_set: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., author: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., policy_set: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., author: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyRecommendationResponse(_message.Message):
     __slots__ = ("changes", "revision")
@@ -350,10 +352,12 @@ class GetAnalysisSettingsResponse(_message.Message):
     def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ...) -> None: ...
 
 class UpdateAnalysisSettingsRequest(_message.Message):
-    __slots__ = ("settings",)
+    __slots__ = ("settings", "request_id")
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     settings: AnalysisSettings
-    def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateAnalysisSettingsResponse(_message.Message):
     __slots__ = ("settings",)

@@ -28,7 +28,7 @@ from seawall.v1 import admin_events_pb2 as seawall_dot_v1_dot_admin__events__pb2
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_archives.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dseawall/v1/admin_events.proto\x1a\x18seawall/v1/options.proto\"\xb2\x02\n\x0c\x45ventArchive\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12.\n\nfirst_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x12\n\ntext_bytes\x18\x06 \x01(\x04\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07removed\x18\x0b \x01(\x08\x12\x0c\n\x04path\x18\x0c \x01(\t\"{\n\x14\x41rchiveEventsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"h\n\x15\x41rchiveEventsResponse\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x13\n\x0bstore_bytes\x18\x02 \x01(\x04\x12*\n\x08\x61rchives\x18\x03 \x03(\x0b\x32\x18.seawall.v1.EventArchive\"<\n\x13ListArchivesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x7f\n\x14ListArchivesResponse\x12*\n\x08\x61rchives\x18\x01 \x03(\x0b\x32\x18.seawall.v1.EventArchive\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\"!\n\x11GetArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x12GetArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive\"\\\n\x12ReadArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.seawall.v1.ExportFormat\"4\n\x13ReadArchiveResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x02 \x01(\r\"$\n\x14VerifyArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x15VerifyArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive\x12\r\n\x05\x66\x61ult\x18\x02 \x01(\t\"$\n\x14\x44\x65leteArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x15\x44\x65leteArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive2\xa8\x04\n\x0e\x41rchiveService\x12Z\n\rArchiveEvents\x12 .seawall.v1.ArchiveEventsRequest\x1a!.seawall.v1.ArchiveEventsResponse\"\x04\x88\xb5\x18\x02\x12W\n\x0cListArchives\x12\x1f.seawall.v1.ListArchivesRequest\x1a .seawall.v1.ListArchivesResponse\"\x04\x88\xb5\x18\x01\x12Q\n\nGetArchive\x12\x1d.seawall.v1.GetArchiveRequest\x1a\x1e.seawall.v1.GetArchiveResponse\"\x04\x88\xb5\x18\x01\x12V\n\x0bReadArchive\x12\x1e.seawall.v1.ReadArchiveRequest\x1a\x1f.seawall.v1.ReadArchiveResponse\"\x04\x88\xb5\x18\x01\x30\x01\x12Z\n\rVerifyArchive\x12 .seawall.v1.VerifyArchiveRequest\x1a!.seawall.v1.VerifyArchiveResponse\"\x04\x88\xb5\x18\x01\x12Z\n\rDeleteArchive\x12 .seawall.v1.DeleteArchiveRequest\x1a!.seawall.v1.DeleteArchiveResponse\"\x04\x88\xb5\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fseawall/v1/admin_archives.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dseawall/v1/admin_events.proto\x1a\x18seawall/v1/options.proto\"\xb2\x02\n\x0c\x45ventArchive\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12.\n\nfirst_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x12\n\ntext_bytes\x18\x06 \x01(\x04\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07removed\x18\x0b \x01(\x08\x12\x0c\n\x04path\x18\x0c \x01(\t\"\x8f\x01\n\x14\x41rchiveEventsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"h\n\x15\x41rchiveEventsResponse\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x13\n\x0bstore_bytes\x18\x02 \x01(\x04\x12*\n\x08\x61rchives\x18\x03 \x03(\x0b\x32\x18.seawall.v1.EventArchive\"<\n\x13ListArchivesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x7f\n\x14ListArchivesResponse\x12*\n\x08\x61rchives\x18\x01 \x03(\x0b\x32\x18.seawall.v1.EventArchive\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\"!\n\x11GetArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x12GetArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive\"\\\n\x12ReadArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.seawall.v1.ExportFormat\"4\n\x13ReadArchiveResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x02 \x01(\r\"$\n\x14VerifyArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x15VerifyArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive\x12\r\n\x05\x66\x61ult\x18\x02 \x01(\t\"8\n\x14\x44\x65leteArchiveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"B\n\x15\x44\x65leteArchiveResponse\x12)\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x18.seawall.v1.EventArchive2\xa8\x04\n\x0e\x41rchiveService\x12Z\n\rArchiveEvents\x12 .seawall.v1.ArchiveEventsRequest\x1a!.seawall.v1.ArchiveEventsResponse\"\x04\x88\xb5\x18\x02\x12W\n\x0cListArchives\x12\x1f.seawall.v1.ListArchivesRequest\x1a .seawall.v1.ListArchivesResponse\"\x04\x88\xb5\x18\x01\x12Q\n\nGetArchive\x12\x1d.seawall.v1.GetArchiveRequest\x1a\x1e.seawall.v1.GetArchiveResponse\"\x04\x88\xb5\x18\x01\x12V\n\x0bReadArchive\x12\x1e.seawall.v1.ReadArchiveRequest\x1a\x1f.seawall.v1.ReadArchiveResponse\"\x04\x88\xb5\x18\x01\x30\x01\x12Z\n\rVerifyArchive\x12 .seawall.v1.VerifyArchiveRequest\x1a!.seawall.v1.VerifyArchiveResponse\"\x04\x88\xb5\x18\x01\x12Z\n\rDeleteArchive\x12 .seawall.v1.DeleteArchiveRequest\x1a!.seawall.v1.DeleteArchiveResponse\"\x04\x88\xb5\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,30 +49,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARCHIVESERVICE'].methods_by_name['DeleteArchive']._serialized_options = b'\210\265\030\002'
   _globals['_EVENTARCHIVE']._serialized_start=170
   _globals['_EVENTARCHIVE']._serialized_end=476
-  _globals['_ARCHIVEEVENTSREQUEST']._serialized_start=478
-  _globals['_ARCHIVEEVENTSREQUEST']._serialized_end=601
-  _globals['_ARCHIVEEVENTSRESPONSE']._serialized_start=603
-  _globals['_ARCHIVEEVENTSRESPONSE']._serialized_end=707
-  _globals['_LISTARCHIVESREQUEST']._serialized_start=709
-  _globals['_LISTARCHIVESREQUEST']._serialized_end=769
-  _globals['_LISTARCHIVESRESPONSE']._serialized_start=771
-  _globals['_LISTARCHIVESRESPONSE']._serialized_end=898
-  _globals['_GETARCHIVEREQUEST']._serialized_start=900
-  _globals['_GETARCHIVEREQUEST']._serialized_end=933
-  _globals['_GETARCHIVERESPONSE']._serialized_start=935
-  _globals['_GETARCHIVERESPONSE']._serialized_end=998
-  _globals['_READARCHIVEREQUEST']._serialized_start=1000
-  _globals['_READARCHIVEREQUEST']._serialized_end=1092
-  _globals['_READARCHIVERESPONSE']._serialized_start=1094
-  _globals['_READARCHIVERESPONSE']._serialized_end=1146
-  _globals['_VERIFYARCHIVEREQUEST']._serialized_start=1148
-  _globals['_VERIFYARCHIVEREQUEST']._serialized_end=1184
-  _globals['_VERIFYARCHIVERESPONSE']._serialized_start=1186
-  _globals['_VERIFYARCHIVERESPONSE']._serialized_end=1267
-  _globals['_DELETEARCHIVEREQUEST']._serialized_start=1269
-  _globals['_DELETEARCHIVEREQUEST']._serialized_end=1305
-  _globals['_DELETEARCHIVERESPONSE']._serialized_start=1307
-  _globals['_DELETEARCHIVERESPONSE']._serialized_end=1373
-  _globals['_ARCHIVESERVICE']._serialized_start=1376
-  _globals['_ARCHIVESERVICE']._serialized_end=1928
+  _globals['_ARCHIVEEVENTSREQUEST']._serialized_start=479
+  _globals['_ARCHIVEEVENTSREQUEST']._serialized_end=622
+  _globals['_ARCHIVEEVENTSRESPONSE']._serialized_start=624
+  _globals['_ARCHIVEEVENTSRESPONSE']._serialized_end=728
+  _globals['_LISTARCHIVESREQUEST']._serialized_start=730
+  _globals['_LISTARCHIVESREQUEST']._serialized_end=790
+  _globals['_LISTARCHIVESRESPONSE']._serialized_start=792
+  _globals['_LISTARCHIVESRESPONSE']._serialized_end=919
+  _globals['_GETARCHIVEREQUEST']._serialized_start=921
+  _globals['_GETARCHIVEREQUEST']._serialized_end=954
+  _globals['_GETARCHIVERESPONSE']._serialized_start=956
+  _globals['_GETARCHIVERESPONSE']._serialized_end=1019
+  _globals['_READARCHIVEREQUEST']._serialized_start=1021
+  _globals['_READARCHIVEREQUEST']._serialized_end=1113
+  _globals['_READARCHIVERESPONSE']._serialized_start=1115
+  _globals['_READARCHIVERESPONSE']._serialized_end=1167
+  _globals['_VERIFYARCHIVEREQUEST']._serialized_start=1169
+  _globals['_VERIFYARCHIVEREQUEST']._serialized_end=1205
+  _globals['_VERIFYARCHIVERESPONSE']._serialized_start=1207
+  _globals['_VERIFYARCHIVERESPONSE']._serialized_end=1288
+  _globals['_DELETEARCHIVEREQUEST']._serialized_start=1290
+  _globals['_DELETEARCHIVEREQUEST']._serialized_end=1346
+  _globals['_DELETEARCHIVERESPONSE']._serialized_start=1348
+  _globals['_DELETEARCHIVERESPONSE']._serialized_end=1414
+  _globals['_ARCHIVESERVICE']._serialized_start=1417
+  _globals['_ARCHIVESERVICE']._serialized_end=1969
 # @@protoc_insertion_point(module_scope)

@@ -41,16 +41,18 @@ class EventArchive(_message.Message):
     def __init__(self, name: _Optional[str] = ..., events: _Optional[int] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., size_bytes: _Optional[int] = ..., text_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., removed: _Optional[bool] = ..., path: _Optional[str] = ...) -> None: ...
 
 class ArchiveEventsRequest(_message.Message):
-    __slots__ = ("older_than", "validate_only", "actor", "reason")
+    __slots__ = ("older_than", "validate_only", "actor", "reason", "request_id")
     OLDER_THAN_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     older_than: _duration_pb2.Duration
     validate_only: bool
     actor: str
     reason: str
-    def __init__(self, older_than: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, older_than: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ArchiveEventsResponse(_message.Message):
     __slots__ = ("events", "store_bytes", "archives")
@@ -127,10 +129,12 @@ class VerifyArchiveResponse(_message.Message):
     def __init__(self, archive: _Optional[_Union[EventArchive, _Mapping]] = ..., fault: _Optional[str] = ...) -> None: ...
 
 class DeleteArchiveRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteArchiveResponse(_message.Message):
     __slots__ = ("archive",)

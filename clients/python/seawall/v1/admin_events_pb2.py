@@ -29,7 +29,7 @@ from seawall.v1 import event_pb2 as seawall_dot_v1_dot_event__pb2
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dseawall/v1/admin_events.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/event.proto\x1a\x18seawall/v1/options.proto\"=\n\x13ReportEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\"3\n\x14ReportEventsResponse\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06stored\x18\x02 \x01(\r\"\x1d\n\x0fGetEventRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x10GetEventResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"\\\n\x11ListEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"U\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"l\n\x12UpdateEventRequest\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"<\n\x13UpdateEventResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"^\n\x14ResolveEventsRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x12\n\nresolution\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\")\n\x15ResolveEventsResponse\x12\x10\n\x08resolved\x18\x01 \x01(\x04\"\x16\n\x14GetEventStatsRequest\"\xe3\x02\n\x15GetEventStatsResponse\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x12\n\nunresolved\x18\x02 \x01(\x04\x12\x46\n\x0b\x62y_severity\x18\x03 \x03(\x0b\x32\x31.seawall.v1.GetEventStatsResponse.BySeverityEntry\x12\x12\n\nrecent_24h\x18\x04 \x01(\x04\x12[\n\x16unresolved_by_severity\x18\x05 \x03(\x0b\x32;.seawall.v1.GetEventStatsResponse.UnresolvedBySeverityEntry\x1a\x31\n\x0f\x42ySeverityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a;\n\x19UnresolvedBySeverityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"c\n\x1b\x44\x65leteResolvedEventsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"/\n\x1c\x44\x65leteResolvedEventsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x04\"4\n\x11TailEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63klog\x18\x02 \x01(\r\"L\n\x12TailEventsResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"^\n\x13\x45xportEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.seawall.v1.ExportFormat\x12\r\n\x05limit\x18\x03 \x01(\x04\"5\n\x14\x45xportEventsResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x02 \x01(\r\"p\n\x17GetEntityHistoryRequest\x12\x10\n\x06job_id\x18\x01 \x01(\tH\x00\x12\x12\n\x08trace_id\x18\x02 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\tB\x08\n\x06\x65ntity\"\x81\x02\n\x18GetEntityHistoryResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12G\n\nby_outcome\x18\x03 \x03(\x0b\x32\x33.seawall.v1.GetEntityHistoryResponse.ByOutcomeEntry\x12)\n\x0clast_outcome\x18\x04 \x01(\x0e\x32\x13.seawall.v1.Outcome\x1a\x30\n\x0e\x42yOutcomeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xb6\x01\n\x17GetEventTimelineRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04step\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08group_by\x18\x03 \x03(\t\x12\r\n\x05route\x18\x04 \x01(\t\x12&\n\x08severity\x18\x05 \x01(\x0e\x32\x14.seawall.v1.Severity\"\xac\x01\n\x0bTimelineRow\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x06values\x18\x02 \x03(\x0b\x32#.seawall.v1.TimelineRow.ValuesEntry\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x18GetEventTimelineResponse\x12%\n\x04rows\x18\x01 \x03(\x0b\x32\x17.seawall.v1.TimelineRow\x12\'\n\x04step\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*v\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XPORT_FORMAT_NDJSON\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x03\x32\x80\x08\n\x0c\x45ventService\x12W\n\x0cReportEvents\x12\x1f.seawall.v1.ReportEventsRequest\x1a .seawall.v1.ReportEventsResponse\"\x04\x88\xb5\x18\x05\x12K\n\x08GetEvent\x12\x1b.seawall.v1.GetEventRequest\x1a\x1c.seawall.v1.GetEventResponse\"\x04\x88\xb5\x18\x01\x12Q\n\nListEvents\x12\x1d.seawall.v1.ListEventsRequest\x1a\x1e.seawall.v1.ListEventsResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bUpdateEvent\x12\x1e.seawall.v1.UpdateEventRequest\x1a\x1f.seawall.v1.UpdateEventResponse\"\x04\x88\xb5\x18\x02\x12Z\n\rResolveEvents\x12 .seawall.v1.ResolveEventsRequest\x1a!.seawall.v1.ResolveEventsResponse\"\x04\x88\xb5\x18\x02\x12Z\n\rGetEventStats\x12 .seawall.v1.GetEventStatsRequest\x1a!.seawall.v1.GetEventStatsResponse\"\x04\x88\xb5\x18\x01\x12o\n\x14\x44\x65leteResolvedEvents\x12\'.seawall.v1.DeleteResolvedEventsRequest\x1a(.seawall.v1.DeleteResolvedEventsResponse\"\x04\x88\xb5\x18\x02\x12Y\n\x0c\x45xportEvents\x12\x1f.seawall.v1.ExportEventsRequest\x1a .seawall.v1.ExportEventsResponse\"\x04\x88\xb5\x18\x01\x30\x01\x12\x63\n\x10GetEntityHistory\x12#.seawall.v1.GetEntityHistoryRequest\x1a$.seawall.v1.GetEntityHistoryResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10GetEventTimeline\x12#.seawall.v1.GetEventTimelineRequest\x1a$.seawall.v1.GetEventTimelineResponse\"\x04\x88\xb5\x18\x01\x12S\n\nTailEvents\x12\x1d.seawall.v1.TailEventsRequest\x1a\x1e.seawall.v1.TailEventsResponse\"\x04\x88\xb5\x18\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dseawall/v1/admin_events.proto\x12\nseawall.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16seawall/v1/event.proto\x1a\x18seawall/v1/options.proto\"=\n\x13ReportEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\"3\n\x14ReportEventsResponse\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06stored\x18\x02 \x01(\r\"\x1d\n\x0fGetEventRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x10GetEventResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"\\\n\x11ListEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"U\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x12UpdateEventRequest\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x13UpdateEventResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\"r\n\x14ResolveEventsRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x12\n\nresolution\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\")\n\x15ResolveEventsResponse\x12\x10\n\x08resolved\x18\x01 \x01(\x04\"\x16\n\x14GetEventStatsRequest\"\xe3\x02\n\x15GetEventStatsResponse\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x12\n\nunresolved\x18\x02 \x01(\x04\x12\x46\n\x0b\x62y_severity\x18\x03 \x03(\x0b\x32\x31.seawall.v1.GetEventStatsResponse.BySeverityEntry\x12\x12\n\nrecent_24h\x18\x04 \x01(\x04\x12[\n\x16unresolved_by_severity\x18\x05 \x03(\x0b\x32;.seawall.v1.GetEventStatsResponse.UnresolvedBySeverityEntry\x1a\x31\n\x0f\x42ySeverityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a;\n\x19UnresolvedBySeverityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"w\n\x1b\x44\x65leteResolvedEventsRequest\x12-\n\nolder_than\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"/\n\x1c\x44\x65leteResolvedEventsResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x04\"4\n\x11TailEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63klog\x18\x02 \x01(\r\"L\n\x12TailEventsResponse\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"^\n\x13\x45xportEventsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.seawall.v1.ExportFormat\x12\r\n\x05limit\x18\x03 \x01(\x04\"5\n\x14\x45xportEventsResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x02 \x01(\r\"p\n\x17GetEntityHistoryRequest\x12\x10\n\x06job_id\x18\x01 \x01(\tH\x00\x12\x12\n\x08trace_id\x18\x02 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\tB\x08\n\x06\x65ntity\"\x81\x02\n\x18GetEntityHistoryResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.seawall.v1.ErrorEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12G\n\nby_outcome\x18\x03 \x03(\x0b\x32\x33.seawall.v1.GetEntityHistoryResponse.ByOutcomeEntry\x12)\n\x0clast_outcome\x18\x04 \x01(\x0e\x32\x13.seawall.v1.Outcome\x1a\x30\n\x0e\x42yOutcomeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xb6\x01\n\x17GetEventTimelineRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04step\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08group_by\x18\x03 \x03(\t\x12\r\n\x05route\x18\x04 \x01(\t\x12&\n\x08severity\x18\x05 \x01(\x0e\x32\x14.seawall.v1.Severity\"\xac\x01\n\x0bTimelineRow\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x06values\x18\x02 \x03(\x0b\x32#.seawall.v1.TimelineRow.ValuesEntry\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x18GetEventTimelineResponse\x12%\n\x04rows\x18\x01 \x03(\x0b\x32\x17.seawall.v1.TimelineRow\x12\'\n\x04step\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*v\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XPORT_FORMAT_NDJSON\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x03\x32\x80\x08\n\x0c\x45ventService\x12W\n\x0cReportEvents\x12\x1f.seawall.v1.ReportEventsRequest\x1a .seawall.v1.ReportEventsResponse\"\x04\x88\xb5\x18\x05\x12K\n\x08GetEvent\x12\x1b.seawall.v1.GetEventRequest\x1a\x1c.seawall.v1.GetEventResponse\"\x04\x88\xb5\x18\x01\x12Q\n\nListEvents\x12\x1d.seawall.v1.ListEventsRequest\x1a\x1e.seawall.v1.ListEventsResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bUpdateEvent\x12\x1e.seawall.v1.UpdateEventRequest\x1a\x1f.seawall.v1.UpdateEventResponse\"\x04\x88\xb5\x18\x02\x12Z\n\rResolveEvents\x12 .seawall.v1.ResolveEventsRequest\x1a!.seawall.v1.ResolveEventsResponse\"\x04\x88\xb5\x18\x02\x12Z\n\rGetEventStats\x12 .seawall.v1.GetEventStatsRequest\x1a!.seawall.v1.GetEventStatsResponse\"\x04\x88\xb5\x18\x01\x12o\n\x14\x44\x65leteResolvedEvents\x12\'.seawall.v1.DeleteResolvedEventsRequest\x1a(.seawall.v1.DeleteResolvedEventsResponse\"\x04\x88\xb5\x18\x02\x12Y\n\x0c\x45xportEvents\x12\x1f.seawall.v1.ExportEventsRequest\x1a .seawall.v1.ExportEventsResponse\"\x04\x88\xb5\x18\x01\x30\x01\x12\x63\n\x10GetEntityHistory\x12#.seawall.v1.GetEntityHistoryRequest\x1a$.seawall.v1.GetEntityHistoryResponse\"\x04\x88\xb5\x18\x01\x12\x63\n\x10GetEventTimeline\x12#.seawall.v1.GetEventTimelineRequest\x1a$.seawall.v1.GetEventTimelineResponse\"\x04\x88\xb5\x18\x01\x12S\n\nTailEvents\x12\x1d.seawall.v1.TailEventsRequest\x1a\x1e.seawall.v1.TailEventsResponse\"\x04\x88\xb5\x18\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,8 +66,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE'].methods_by_name['GetEventTimeline']._serialized_options = b'\210\265\030\001'
   _globals['_EVENTSERVICE'].methods_by_name['TailEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['TailEvents']._serialized_options = b'\210\265\030\001'
-  _globals['_EXPORTFORMAT']._serialized_start=2549
-  _globals['_EXPORTFORMAT']._serialized_end=2667
+  _globals['_EXPORTFORMAT']._serialized_start=2610
+  _globals['_EXPORTFORMAT']._serialized_end=2728
   _globals['_REPORTEVENTSREQUEST']._serialized_start=194
   _globals['_REPORTEVENTSREQUEST']._serialized_end=255
   _globals['_REPORTEVENTSRESPONSE']._serialized_start=257
@@ -80,48 +80,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEVENTSREQUEST']._serialized_end=492
   _globals['_LISTEVENTSRESPONSE']._serialized_start=494
   _globals['_LISTEVENTSRESPONSE']._serialized_end=579
-  _globals['_UPDATEEVENTREQUEST']._serialized_start=581
-  _globals['_UPDATEEVENTREQUEST']._serialized_end=689
-  _globals['_UPDATEEVENTRESPONSE']._serialized_start=691
-  _globals['_UPDATEEVENTRESPONSE']._serialized_end=751
-  _globals['_RESOLVEEVENTSREQUEST']._serialized_start=753
-  _globals['_RESOLVEEVENTSREQUEST']._serialized_end=847
-  _globals['_RESOLVEEVENTSRESPONSE']._serialized_start=849
-  _globals['_RESOLVEEVENTSRESPONSE']._serialized_end=890
-  _globals['_GETEVENTSTATSREQUEST']._serialized_start=892
-  _globals['_GETEVENTSTATSREQUEST']._serialized_end=914
-  _globals['_GETEVENTSTATSRESPONSE']._serialized_start=917
-  _globals['_GETEVENTSTATSRESPONSE']._serialized_end=1272
-  _globals['_GETEVENTSTATSRESPONSE_BYSEVERITYENTRY']._serialized_start=1162
-  _globals['_GETEVENTSTATSRESPONSE_BYSEVERITYENTRY']._serialized_end=1211
-  _globals['_GETEVENTSTATSRESPONSE_UNRESOLVEDBYSEVERITYENTRY']._serialized_start=1213
-  _globals['_GETEVENTSTATSRESPONSE_UNRESOLVEDBYSEVERITYENTRY']._serialized_end=1272
-  _globals['_DELETERESOLVEDEVENTSREQUEST']._serialized_start=1274
-  _globals['_DELETERESOLVEDEVENTSREQUEST']._serialized_end=1373
-  _globals['_DELETERESOLVEDEVENTSRESPONSE']._serialized_start=1375
-  _globals['_DELETERESOLVEDEVENTSRESPONSE']._serialized_end=1422
-  _globals['_TAILEVENTSREQUEST']._serialized_start=1424
-  _globals['_TAILEVENTSREQUEST']._serialized_end=1476
-  _globals['_TAILEVENTSRESPONSE']._serialized_start=1478
-  _globals['_TAILEVENTSRESPONSE']._serialized_end=1554
-  _globals['_EXPORTEVENTSREQUEST']._serialized_start=1556
-  _globals['_EXPORTEVENTSREQUEST']._serialized_end=1650
-  _globals['_EXPORTEVENTSRESPONSE']._serialized_start=1652
-  _globals['_EXPORTEVENTSRESPONSE']._serialized_end=1705
-  _globals['_GETENTITYHISTORYREQUEST']._serialized_start=1707
-  _globals['_GETENTITYHISTORYREQUEST']._serialized_end=1819
-  _globals['_GETENTITYHISTORYRESPONSE']._serialized_start=1822
-  _globals['_GETENTITYHISTORYRESPONSE']._serialized_end=2079
-  _globals['_GETENTITYHISTORYRESPONSE_BYOUTCOMEENTRY']._serialized_start=2031
-  _globals['_GETENTITYHISTORYRESPONSE_BYOUTCOMEENTRY']._serialized_end=2079
-  _globals['_GETEVENTTIMELINEREQUEST']._serialized_start=2082
-  _globals['_GETEVENTTIMELINEREQUEST']._serialized_end=2264
-  _globals['_TIMELINEROW']._serialized_start=2267
-  _globals['_TIMELINEROW']._serialized_end=2439
-  _globals['_TIMELINEROW_VALUESENTRY']._serialized_start=2394
-  _globals['_TIMELINEROW_VALUESENTRY']._serialized_end=2439
-  _globals['_GETEVENTTIMELINERESPONSE']._serialized_start=2441
-  _globals['_GETEVENTTIMELINERESPONSE']._serialized_end=2547
-  _globals['_EVENTSERVICE']._serialized_start=2670
-  _globals['_EVENTSERVICE']._serialized_end=3694
+  _globals['_UPDATEEVENTREQUEST']._serialized_start=582
+  _globals['_UPDATEEVENTREQUEST']._serialized_end=710
+  _globals['_UPDATEEVENTRESPONSE']._serialized_start=712
+  _globals['_UPDATEEVENTRESPONSE']._serialized_end=772
+  _globals['_RESOLVEEVENTSREQUEST']._serialized_start=774
+  _globals['_RESOLVEEVENTSREQUEST']._serialized_end=888
+  _globals['_RESOLVEEVENTSRESPONSE']._serialized_start=890
+  _globals['_RESOLVEEVENTSRESPONSE']._serialized_end=931
+  _globals['_GETEVENTSTATSREQUEST']._serialized_start=933
+  _globals['_GETEVENTSTATSREQUEST']._serialized_end=955
+  _globals['_GETEVENTSTATSRESPONSE']._serialized_start=958
+  _globals['_GETEVENTSTATSRESPONSE']._serialized_end=1313
+  _globals['_GETEVENTSTATSRESPONSE_BYSEVERITYENTRY']._serialized_start=1203
+  _globals['_GETEVENTSTATSRESPONSE_BYSEVERITYENTRY']._serialized_end=1252
+  _globals['_GETEVENTSTATSRESPONSE_UNRESOLVEDBYSEVERITYENTRY']._serialized_start=1254
+  _globals['_GETEVENTSTATSRESPONSE_UNRESOLVEDBYSEVERITYENTRY']._serialized_end=1313
+  _globals['_DELETERESOLVEDEVENTSREQUEST']._serialized_start=1315
+  _globals['_DELETERESOLVEDEVENTSREQUEST']._serialized_end=1434
+  _globals['_DELETERESOLVEDEVENTSRESPONSE']._serialized_start=1436
+  _globals['_DELETERESOLVEDEVENTSRESPONSE']._serialized_end=1483
+  _globals['_TAILEVENTSREQUEST']._serialized_start=1485
+  _globals['_TAILEVENTSREQUEST']._serialized_end=1537
+  _globals['_TAILEVENTSRESPONSE']._serialized_start=1539
+  _globals['_TAILEVENTSRESPONSE']._serialized_end=1615
+  _globals['_EXPORTEVENTSREQUEST']._serialized_start=1617
+  _globals['_EXPORTEVENTSREQUEST']._serialized_end=1711
+  _globals['_EXPORTEVENTSRESPONSE']._serialized_start=1713
+  _globals['_EXPORTEVENTSRESPONSE']._serialized_end=1766
+  _globals['_GETENTITYHISTORYREQUEST']._serialized_start=1768
+  _globals['_GETENTITYHISTORYREQUEST']._serialized_end=1880
+  _globals['_GETENTITYHISTORYRESPONSE']._serialized_start=1883
+  _globals['_GETENTITYHISTORYRESPONSE']._serialized_end=2140
+  _globals['_GETENTITYHISTORYRESPONSE_BYOUTCOMEENTRY']._serialized_start=2092
+  _globals['_GETENTITYHISTORYRESPONSE_BYOUTCOMEENTRY']._serialized_end=2140
+  _globals['_GETEVENTTIMELINEREQUEST']._serialized_start=2143
+  _globals['_GETEVENTTIMELINEREQUEST']._serialized_end=2325
+  _globals['_TIMELINEROW']._serialized_start=2328
+  _globals['_TIMELINEROW']._serialized_end=2500
+  _globals['_TIMELINEROW_VALUESENTRY']._serialized_start=2455
+  _globals['_TIMELINEROW_VALUESENTRY']._serialized_end=2500
+  _globals['_GETEVENTTIMELINERESPONSE']._serialized_start=2502
+  _globals['_GETEVENTTIMELINERESPONSE']._serialized_end=2608
+  _globals['_EVENTSERVICE']._serialized_start=2731
+  _globals['_EVENTSERVICE']._serialized_end=3755
 # @@protoc_insertion_point(module_scope)

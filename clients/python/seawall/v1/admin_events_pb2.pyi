@@ -72,12 +72,14 @@ class ListEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.ErrorEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateEventRequest(_message.Message):
-    __slots__ = ("event", "update_mask")
+    __slots__ = ("event", "update_mask", "request_id")
     EVENT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     event: _event_pb2.ErrorEvent
     update_mask: _field_mask_pb2.FieldMask
-    def __init__(self, event: _Optional[_Union[_event_pb2.ErrorEvent, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, event: _Optional[_Union[_event_pb2.ErrorEvent, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateEventResponse(_message.Message):
     __slots__ = ("event",)
@@ -86,16 +88,18 @@ class UpdateEventResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[_event_pb2.ErrorEvent, _Mapping]] = ...) -> None: ...
 
 class ResolveEventsRequest(_message.Message):
-    __slots__ = ("ids", "filter", "resolution", "validate_only")
+    __slots__ = ("ids", "filter", "resolution", "validate_only", "request_id")
     IDS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     RESOLUTION_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     resolution: str
     validate_only: bool
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., resolution: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., resolution: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ResolveEventsResponse(_message.Message):
     __slots__ = ("resolved",)
@@ -136,12 +140,14 @@ class GetEventStatsResponse(_message.Message):
     def __init__(self, total: _Optional[int] = ..., unresolved: _Optional[int] = ..., by_severity: _Optional[_Mapping[str, int]] = ..., recent_24h: _Optional[int] = ..., unresolved_by_severity: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class DeleteResolvedEventsRequest(_message.Message):
-    __slots__ = ("older_than", "validate_only")
+    __slots__ = ("older_than", "validate_only", "request_id")
     OLDER_THAN_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     older_than: _duration_pb2.Duration
     validate_only: bool
-    def __init__(self, older_than: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, older_than: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteResolvedEventsResponse(_message.Message):
     __slots__ = ("deleted",)

@@ -162,16 +162,18 @@ class GetGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., samples: _Optional[_Iterable[_Union[_event_pb2.ErrorEvent, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[HourCount, _Mapping]]] = ..., fingerprints: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UpdateGroupRequest(_message.Message):
-    __slots__ = ("group", "update_mask", "note", "actor")
+    __slots__ = ("group", "update_mask", "note", "actor", "request_id")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     group: Group
     update_mask: _field_mask_pb2.FieldMask
     note: str
     actor: str
-    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., note: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., note: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateGroupResponse(_message.Message):
     __slots__ = ("group",)
@@ -180,18 +182,20 @@ class UpdateGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class ResolveGroupRequest(_message.Message):
-    __slots__ = ("id", "resolution", "policy_revision", "etag", "actor")
+    __slots__ = ("id", "resolution", "policy_revision", "etag", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESOLUTION_FIELD_NUMBER: _ClassVar[int]
     POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     resolution: str
     policy_revision: int
     etag: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., resolution: _Optional[str] = ..., policy_revision: _Optional[int] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., resolution: _Optional[str] = ..., policy_revision: _Optional[int] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ResolveGroupResponse(_message.Message):
     __slots__ = ("group", "resolved")
@@ -202,16 +206,18 @@ class ResolveGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ..., resolved: _Optional[int] = ...) -> None: ...
 
 class ReopenGroupRequest(_message.Message):
-    __slots__ = ("id", "note", "etag", "actor")
+    __slots__ = ("id", "note", "etag", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     note: str
     etag: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., note: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., note: _Optional[str] = ..., etag: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ReopenGroupResponse(_message.Message):
     __slots__ = ("group",)
@@ -220,14 +226,16 @@ class ReopenGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class MergeGroupsRequest(_message.Message):
-    __slots__ = ("id", "ids", "actor")
+    __slots__ = ("id", "ids", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     IDS_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     ids: _containers.RepeatedScalarFieldContainer[str]
     actor: str
-    def __init__(self, id: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class MergeGroupsResponse(_message.Message):
     __slots__ = ("group",)
@@ -236,14 +244,16 @@ class MergeGroupsResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class SplitGroupRequest(_message.Message):
-    __slots__ = ("id", "fingerprints", "actor")
+    __slots__ = ("id", "fingerprints", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINTS_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     fingerprints: _containers.RepeatedScalarFieldContainer[str]
     actor: str
-    def __init__(self, id: _Optional[str] = ..., fingerprints: _Optional[_Iterable[str]] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., fingerprints: _Optional[_Iterable[str]] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SplitGroupResponse(_message.Message):
     __slots__ = ("group",)
@@ -274,14 +284,16 @@ class GetGroupingRulesResponse(_message.Message):
     def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class SetGroupingRulesRequest(_message.Message):
-    __slots__ = ("rules", "etag", "validate_only")
+    __slots__ = ("rules", "etag", "validate_only", "request_id")
     RULES_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     rules: _containers.RepeatedCompositeFieldContainer[GroupingRule]
     etag: str
     validate_only: bool
-    def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SetGroupingRulesResponse(_message.Message):
     __slots__ = ("etag",)

@@ -111,12 +111,14 @@ class GetRunbookResponse(_message.Message):
     def __init__(self, runbook: _Optional[_Union[Runbook, _Mapping]] = ...) -> None: ...
 
 class SetRunbookRequest(_message.Message):
-    __slots__ = ("runbook", "validate_only")
+    __slots__ = ("runbook", "validate_only", "request_id")
     RUNBOOK_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     runbook: Runbook
     validate_only: bool
-    def __init__(self, runbook: _Optional[_Union[Runbook, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, runbook: _Optional[_Union[Runbook, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SetRunbookResponse(_message.Message):
     __slots__ = ("runbook",)
@@ -125,12 +127,14 @@ class SetRunbookResponse(_message.Message):
     def __init__(self, runbook: _Optional[_Union[Runbook, _Mapping]] = ...) -> None: ...
 
 class DeleteRunbookRequest(_message.Message):
-    __slots__ = ("name", "etag")
+    __slots__ = ("name", "etag", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteRunbookResponse(_message.Message):
     __slots__ = ()
@@ -199,12 +203,14 @@ class ListHealingCasesResponse(_message.Message):
     def __init__(self, cases: _Optional[_Iterable[_Union[HealingCase, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ApproveHealingCaseRequest(_message.Message):
-    __slots__ = ("id", "actor")
+    __slots__ = ("id", "actor", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApproveHealingCaseResponse(_message.Message):
     __slots__ = ("case",)
@@ -213,14 +219,16 @@ class ApproveHealingCaseResponse(_message.Message):
     def __init__(self, case: _Optional[_Union[HealingCase, _Mapping]] = ...) -> None: ...
 
 class RejectHealingCaseRequest(_message.Message):
-    __slots__ = ("id", "actor", "reason")
+    __slots__ = ("id", "actor", "reason", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
     reason: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RejectHealingCaseResponse(_message.Message):
     __slots__ = ("case",)
@@ -229,16 +237,18 @@ class RejectHealingCaseResponse(_message.Message):
     def __init__(self, case: _Optional[_Union[HealingCase, _Mapping]] = ...) -> None: ...
 
 class RunRunbookRequest(_message.Message):
-    __slots__ = ("name", "subject", "validate_only", "actor")
+    __slots__ = ("name", "subject", "validate_only", "actor", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     subject: str
     validate_only: bool
     actor: str
-    def __init__(self, name: _Optional[str] = ..., subject: _Optional[str] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., subject: _Optional[str] = ..., validate_only: _Optional[bool] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RunRunbookResponse(_message.Message):
     __slots__ = ("case",)

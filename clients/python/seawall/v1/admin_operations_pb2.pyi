@@ -142,14 +142,16 @@ class StartOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[FleetOperation, _Mapping]] = ...) -> None: ...
 
 class CancelOperationRequest(_message.Message):
-    __slots__ = ("id", "actor", "reason")
+    __slots__ = ("id", "actor", "reason", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: str
     reason: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CancelOperationResponse(_message.Message):
     __slots__ = ("operation",)

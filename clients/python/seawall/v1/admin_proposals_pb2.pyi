@@ -32,10 +32,12 @@ class Proposal(_message.Message):
     def __init__(self, id: _Optional[str] = ..., policy_set: _Optional[str] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., based_on: _Optional[str] = ..., change: _Optional[_Union[_admin_policies_pb2.ApplyPolicyRequest, _Mapping]] = ...) -> None: ...
 
 class ProposePolicyRequest(_message.Message):
-    __slots__ = ("change",)
+    __slots__ = ("change", "request_id")
     CHANGE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     change: _admin_policies_pb2.ApplyPolicyRequest
-    def __init__(self, change: _Optional[_Union[_admin_policies_pb2.ApplyPolicyRequest, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, change: _Optional[_Union[_admin_policies_pb2.ApplyPolicyRequest, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ProposePolicyResponse(_message.Message):
     __slots__ = ("proposal", "would")
@@ -68,10 +70,12 @@ class GetProposalResponse(_message.Message):
     def __init__(self, proposal: _Optional[_Union[Proposal, _Mapping]] = ...) -> None: ...
 
 class ApproveProposalRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApproveProposalResponse(_message.Message):
     __slots__ = ("applied",)
@@ -80,10 +84,12 @@ class ApproveProposalResponse(_message.Message):
     def __init__(self, applied: _Optional[_Union[_admin_policies_pb2.ApplyPolicyResponse, _Mapping]] = ...) -> None: ...
 
 class RejectProposalRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RejectProposalResponse(_message.Message):
     __slots__ = ()

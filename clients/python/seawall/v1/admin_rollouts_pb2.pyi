@@ -205,14 +205,16 @@ class WatchStagedRolloutResponse(_message.Message):
     def __init__(self, rollout: _Optional[_Union[StagedRollout, _Mapping]] = ...) -> None: ...
 
 class PauseRolloutRequest(_message.Message):
-    __slots__ = ("policy_set", "actor", "reason")
+    __slots__ = ("policy_set", "actor", "reason", "request_id")
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     policy_set: str
     actor: str
     reason: str
-    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class PauseRolloutResponse(_message.Message):
     __slots__ = ("rollout",)
@@ -221,14 +223,16 @@ class PauseRolloutResponse(_message.Message):
     def __init__(self, rollout: _Optional[_Union[StagedRollout, _Mapping]] = ...) -> None: ...
 
 class ResumeRolloutRequest(_message.Message):
-    __slots__ = ("policy_set", "actor", "reason")
+    __slots__ = ("policy_set", "actor", "reason", "request_id")
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     policy_set: str
     actor: str
     reason: str
-    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ResumeRolloutResponse(_message.Message):
     __slots__ = ("rollout",)
@@ -237,14 +241,16 @@ class ResumeRolloutResponse(_message.Message):
     def __init__(self, rollout: _Optional[_Union[StagedRollout, _Mapping]] = ...) -> None: ...
 
 class PromoteRolloutRequest(_message.Message):
-    __slots__ = ("policy_set", "actor", "reason")
+    __slots__ = ("policy_set", "actor", "reason", "request_id")
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     policy_set: str
     actor: str
     reason: str
-    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class PromoteRolloutResponse(_message.Message):
     __slots__ = ("rollout",)
@@ -253,14 +259,16 @@ class PromoteRolloutResponse(_message.Message):
     def __init__(self, rollout: _Optional[_Union[StagedRollout, _Mapping]] = ...) -> None: ...
 
 class UndoRolloutRequest(_message.Message):
-    __slots__ = ("policy_set", "actor", "reason")
+    __slots__ = ("policy_set", "actor", "reason", "request_id")
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     policy_set: str
     actor: str
     reason: str
-    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, policy_set: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UndoRolloutResponse(_message.Message):
     __slots__ = ("rollout",)

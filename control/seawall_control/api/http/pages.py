@@ -85,7 +85,9 @@ class Pages:
             firing=firing,
             feed_readers=len(parts.feed),
         )
-        text += access_metrics.render(parts.gate.numbers, parts.gate.audit.numbers)
+        text += access_metrics.render(
+            parts.gate.numbers, parts.gate.audit.numbers, parts.gate.requests.repeated
+        )
         text += parts.changes()
         if asked:
             text += metric_aliases.render(report, parts.fleet, firing)

@@ -16,14 +16,21 @@ from seawall_control.api.gate import Gate
 from seawall_control.api.http.deadline import timeout_s
 from seawall_control.api.http.parts import HttpParts
 from seawall_control.api.http.rpc.context import HttpContext
+from seawall_control.api.once import once
 from seawall_control.domain.errors import DeadlineExceeded
 
 T = TypeVar("T")
 
 
 def to_its_end(gate: Gate, servicer: Callable[[Message, HttpContext], Any]) -> Callable[..., Any]:
-    """Return the servicer of an RPC that changes something; see `Gate.carried_out`."""
-    return lambda message, context: gate.carried_out(servicer(message, context), current())
+    """Return the servicer of an RPC that changes something; see `Gate.carried_out` and `once`."""
+
+    def carried(message: Message, context: HttpContext) -> Any:
+        call = current()
+        work = once(gate.requests, call, message, lambda: servicer(message, context))
+        return gate.carried_out(work, call)
+
+    return carried
 
 
 async def changed(gate: Gate, asked: Message, work: Coroutine[Any, Any, T]) -> T:
