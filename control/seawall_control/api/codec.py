@@ -265,5 +265,5 @@ def checked_seconds(length: Duration, *, name: str, default_s: float, low_s: flo
     if found == 0:
         return default_s
     if not low_s <= found <= high_s:
-        raise InvalidRequest(f"{name} is {found:g} s; allowed are {low_s:g} s to {high_s:g} s")
+        raise InvalidRequest(f"{name} is {found:.12g} s; allowed are {low_s:.12g} s to {high_s:.12g} s")
     return found

@@ -111,7 +111,7 @@ def checked(
     reason, or for nobody.
     """
     if not MIN_LENGTH_S <= length_s <= MAX_LENGTH_S:
-        raise InvalidRequest(f"duration must be 1 s to 24 h, not {length_s:g} s")
+        raise InvalidRequest(f"duration must be 1 s to 24 h, not {length_s:.12g} s")
     if not actor.strip():
         raise InvalidRequest("actor must say who does it")
     if not reason.strip():

@@ -155,11 +155,11 @@ class PolicyService:
         if latest is None:
             return
         before, after = len(document_of(latest).routes), len(document.routes)
-        if before >= SHRINK_ROUTES and 2 * after < before:
+        if (before and not after) or (before >= SHRINK_ROUTES and 2 * after < before):
             raise PreconditionFailed(
-                f"the document has {after} routes and revision {latest.revision} "
-                f"of policy set {policy_set} has {before}: more than half would go. If that is meant, "
-                "allow it (allow_shrink, `seawall apply --allow-shrink`)"
+                f"the document has {after or 'no'} routes and revision {latest.revision} "
+                f"of policy set {policy_set} has {before}: {'more than half' if after else 'all'} would go. "
+                "If that is meant, allow it (allow_shrink, `seawall apply --allow-shrink`)"
             )
 
     async def rollback(

@@ -52,11 +52,18 @@ class ProxySaver:
                 results = await asyncio.gather(
                     *(self._store.remember(record) for record in records), return_exceptions=True
                 )
-                failed = [result for result in results if isinstance(result, BaseException)]
+                failed = {
+                    record.node: result
+                    for record, result in zip(records, results, strict=True)
+                    if isinstance(result, BaseException)
+                }
                 if failed:
+                    # They stay for the next time that somebody says `save_soon`.
+                    self._unsaved.update(dict.fromkeys(failed))
                     _log.warning(
-                        "states of proxies could not be stored",
-                        extra={"fields": {"proxies": len(failed), "error": str(failed[0])}},
+                        "states of proxies could not be stored and are kept for later",
+                        extra={"fields": {"proxies": len(failed), "error": str(next(iter(failed.values())))}},
                     )
+                    return
         finally:
             self._saving = False

@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from seawall.v1 import admin_fleet_pb2, admin_policies_pb2
-from seawall_control.server import ControlPlane
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
 from tests.integration.control.test_events import report
 from tests.integration.control.web import ask, head, read_head
@@ -255,3 +257,27 @@ async def test_others_have_their_turn_while_a_large_report_is_read(plane: Contro
         turns, longest, last = turns + 1, max(longest, now - last), now
     assert (await work).status == 201
     assert turns > 50 and longest < 0.25, (turns, longest)
+
+
+async def test_a_request_that_does_not_end_is_told_of_a_stop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is still sending when the time is up gets an answer that says why, and the log no traceback."""
+    settings = ControlSettings(
+        data_dir=tmp_path, grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=0.5
+    )
+    store = await open_store(settings.data_dir)
+    control = ControlPlane(settings, store)
+    await control.start()
+    host, _, port = control.addresses.http.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    sent = {"host": control.addresses.http, "content-type": "application/json", "content-length": "100"}
+    writer.write(head("POST", "/api/v1/errors", sent) + b'{"severity"')
+    await asyncio.sleep(0.1)
+    await control.stop()
+    status, headers = await read_head(reader)
+    body = json.loads(await reader.readexactly(int(headers["content-length"])))
+    await store.aclose()
+    writer.close()
+    assert (status, body["error"]["reason"]) == (503, "DRAINING")
+    assert not [record for record in caplog.records if record.exc_info]

@@ -185,3 +185,18 @@ async def test_a_document_that_takes_most_routes_away_is_refused(stubs: Stubs) -
     await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=many))
     meant = pb.ApplyPolicyRequest(document=document(1), allow_shrink=True)
     assert (await stubs.policies.ApplyPolicy(meant)).changed
+
+
+async def test_a_document_without_routes_takes_none_away_by_accident(stubs: Stubs) -> None:
+    """An empty file is a valid policy, under which every call fails; however few routes there were."""
+    empty = policy_pb2.PolicyDocument(version="v1")
+    assert (await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=empty))).changed
+    await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=document(1)))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stubs.policies.ApplyPolicy(pb.ApplyPolicyRequest(document=empty))
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "has no routes and revision 2 of policy set default has 1: all would go" in (
+        refused.value.details() or ""
+    )
+    meant = pb.ApplyPolicyRequest(document=empty, allow_shrink=True)
+    assert (await stubs.policies.ApplyPolicy(meant)).changed

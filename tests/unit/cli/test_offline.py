@@ -276,3 +276,22 @@ def test_reference_page_is_fresh() -> None:
         env=environment(),
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rollout", "undo", "--to-revision", "9" * 20],
+        ["groups", "resolve", "v1:0", "--in-revision", str(2**63)],
+        ["audit", "export", "--after", str(2**63)],
+        ["export", "events", "--limit", str(2**63)],
+        ["events", "list", "--filter", "\udcff"],
+        ["groups", "note", "v1:0", "\udcff"],
+    ],
+)
+def test_what_no_request_can_hold_is_wrong_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number that is too large, a text that is no UTF-8: a line, not a traceback."""
+    assert main([*arguments, "--control", "127.0.0.1:1"]) == exits.USAGE
+    assert "Error: " in capsys.readouterr().err

@@ -31,13 +31,12 @@ def author() -> str:
 
 def read_file(file: Any, kind: type[M]) -> M:
     """Read a message from a YAML or JSON file."""
-    import yaml
-
+    from seawall.cli.data_file import read_data
     from seawall.cli.plain import Mistake, to_message
 
     try:
-        return to_message(yaml.safe_load(file), kind)
-    except (yaml.YAMLError, Mistake) as error:
+        return to_message(read_data(file), kind)
+    except Mistake as error:
         raise click.ClickException(f"{file.name}: {error}") from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from seawall.cli.options import DURATION
+from seawall.cli.options import DURATION, WholeRange
 
 if TYPE_CHECKING:
     from seawall.v1.admin_rollouts_pb2 import RolloutStrategy
@@ -78,7 +78,7 @@ def rollout_options(command: F) -> F:
         click.option("--max-latency-ratio", type=float, help="Largest factor on the p99; default 1.5."),
         click.option(
             "--min-calls",
-            type=click.IntRange(0),
+            type=WholeRange(0),
             help="Calls that each stage needs, 0 for none; default 100.",
         ),
         click.option(
@@ -90,7 +90,7 @@ def rollout_options(command: F) -> F:
             help="Take the place of a rollout that is under way; else it is an error.",
         ),
         click.option(
-            "--allow-shrink", is_flag=True, help="Let more than half of the routes go (of 10 or more)."
+            "--allow-shrink", is_flag=True, help="Let all routes go, or more than half of 10 or more."
         ),
     )
     decorated: Any = with_plan

@@ -42,6 +42,17 @@ class DurationType(click.ParamType[float]):
 DURATION: Final = DurationType()
 
 
+class WholeRange(click.IntRange):
+    """Whole numbers from `min` on that fit into the 63 bits of the contract's fields."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        found = super().convert(value, param, ctx)
+        if found >= 2**63:
+            self.fail(f"{value} is too large.", param, ctx)
+        return found
+
+
 def control_option(command: F) -> F:
     """Add --control, and the options of `credential_options`."""
     command = credential_options(command)

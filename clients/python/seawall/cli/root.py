@@ -157,6 +157,11 @@ def run(arguments: list[str]) -> int:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":  # what cannot be shown in this terminal is none of the caller's
+            raise
+        click.echo(f"Error: {error.object[:64]!r} is no UTF-8 text.", err=True)
+        return exits.USAGE
     except Exception as error:
         from seawall.errors import (
             SeawallError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import json
@@ -21,11 +22,13 @@ from starlette.routing import Match, Route
 from seawall_control.api import request_id
 from seawall_control.api.caller import current
 from seawall_control.api.errors import DOMAIN, Aborted, http_status, http_status_of, reason_of, status_of
-from seawall_control.domain.errors import ControlError
+from seawall_control.domain.errors import ControlError, ShuttingDown
 from seawall_control.domain.events import Json
 
 _log = logging.getLogger("seawall.control.http")
 
+_TOO_LATE: Final = "Task cancelled, timeout graceful shutdown exceeded"
+"""With these words uvicorn cancels what has not ended in the time that a stop gives it."""
 CLIENT_GONE: Final = 499
 """nginx's number for a caller that has left; it is never sent."""
 
@@ -146,6 +149,10 @@ def guarded(endpoint: Endpoint) -> Endpoint:
         except ClientDisconnect:
             # Nobody reads this; it is no fault of ours either.
             return Response(status_code=CLIENT_GONE)
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (_TOO_LATE,):
+                raise
+            return error_response(ShuttingDown("the control plane is stopping; ask again in a moment"))
         except Aborted as error:
             return status_response(error.status, error.reason)
         except Exception as error:  # noqa: BLE001 - the table decides

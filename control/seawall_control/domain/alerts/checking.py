@@ -58,7 +58,7 @@ def _name(say: Say, name: str) -> None:
 
 def _range(say: Say, field: str, value: float, low: float, high: float, unit: str = "") -> None:
     if not low <= value <= high:
-        say(field, f"is {value:g}{unit}; it must be {low:g}{unit} to {high:g}{unit}")
+        say(field, f"is {value:.12g}{unit}; it must be {low:.12g}{unit} to {high:.12g}{unit}")
 
 
 def _filter(say: Say, field: str, text: str) -> None:
@@ -90,7 +90,7 @@ def rule_problems(rule: Rule, channels: Iterable[str]) -> list[FieldProblem]:
         if name not in known:
             say(
                 f"channels[{index}]",
-                f"there is no channel {name[:64]!r}; `seawall alerts channels` lists them",
+                f"there is no channel {name[:64]!r}; `seawall alerts channels list` shows them",
             )
     if len(rule.inhibited_by) > MAX_FILTERS or rule.name in rule.inhibited_by:
         say("inhibited_by", f"names at most {MAX_FILTERS} rules, and not itself")
@@ -130,7 +130,10 @@ def _trigger(say: Say, field: str, trigger: Trigger) -> None:
                 say(f"{field}.of", f"{word[:64]!r} is none of {', '.join(words)}")
     if kind is TriggerKind.BURN_RATE:
         if not 0.5 <= trigger.objective <= 0.99999:
-            say(f"{field}.objective", f"is {trigger.objective:g}; it must be 0.5 to 0.99999, such as 0.999")
+            say(
+                f"{field}.objective",
+                f"is {trigger.objective:.12g}; it must be 0.5 to 0.99999, such as 0.999",
+            )
         if len(trigger.windows) > 8:
             say(f"{field}.windows", "has more than 8 pairs")
         for index, pair in enumerate(trigger.windows[:8]):

@@ -47,7 +47,7 @@ class EventCountWatch(Quiet):
             elif number >= self._threshold and subject is not None:
                 what = subject.error_type or "events"
                 where = f" in {subject.component}" if subject.component else ""
-                allowed = f"allowed less than {self._threshold:g}"
+                allowed = f"allowed less than {self._threshold:.12g}"
                 text = f"{number} times {what}{where} within {self._span} ({allowed})"
                 yield Reading(subject, float(number), self._threshold, text)
 

@@ -122,7 +122,7 @@ class LevelWatch(Quiet):
             elif name in (r.QUEUE_SPOOLED, r.QUEUE_SPOOL_AGE):
                 yield from self._spools(facts, name)
             elif (waiting := facts.queues.get(name, 0)) >= self._threshold:
-                text = f"{waiting} {_WAITING.get(name, name)} (allowed less than {self._threshold:g})"
+                text = f"{waiting} {_WAITING.get(name, name)} (allowed less than {self._threshold:.12g})"
                 yield self._reading(name, float(waiting), text)
 
     def _spools(self, facts: Facts, name: str) -> Iterable[Reading]:
@@ -134,7 +134,7 @@ class LevelWatch(Quiet):
             node = scrubbed(proxy.node)
             subject = Subject(key=f"{name}/{node}", component=f"proxy/{node}", proxy=node)
             if name == r.QUEUE_SPOOLED:
-                what = f"{proxy.spooled} events wait on its disk (allowed less than {self._threshold:g})"
+                what = f"{proxy.spooled} events wait on its disk (allowed less than {self._threshold:.12g})"
             else:
                 what = (
                     f"its oldest event has waited on disk for {span(value)}"

@@ -43,5 +43,5 @@ def problems(settings: Settings) -> tuple[tuple[str, str], ...]:
         value = float(getattr(settings, field.name))
         most = 1.0 if field.name in _SHARES else 1e9
         if not (isfinite(value) and 0 < value <= most):
-            found.append((field.name, f"must be above 0 and at most {most:g}, not {value:g}"))
+            found.append((field.name, f"must be above 0 and at most {most:.12g}, not {value:.12g}"))
     return tuple(found)

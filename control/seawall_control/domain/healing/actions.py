@@ -190,9 +190,9 @@ def _value(parameter: Parameter, value: Json) -> Json:
     number = float(value)
     # Written so that NaN is refused too.
     if parameter.least is not None and not number >= parameter.least:
-        raise ValueError(f"{parameter.name} must be at least {parameter.least:g}, not {number:g}")
+        raise ValueError(f"{parameter.name} must be at least {parameter.least:.12g}, not {number:.12g}")
     if parameter.most is not None and not number <= parameter.most:
-        raise ValueError(f"{parameter.name} must be at most {parameter.most:g}, not {number:g}")
+        raise ValueError(f"{parameter.name} must be at most {parameter.most:.12g}, not {number:.12g}")
     if number - number != 0:
         raise ValueError(f"{parameter.name} must be finite")
     return number

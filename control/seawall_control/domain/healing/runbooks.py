@@ -79,7 +79,7 @@ def problems(runbook: Runbook) -> tuple[tuple[str, str], ...]:
     ):
         value = float(getattr(runbook, name))
         if not (isfinite(value) and least <= value <= most):
-            found.append((name, f"must be {least:g} to {most:g}, not {value:g}"))
+            found.append((name, f"must be {least:.12g} to {most:.12g}, not {value:.12g}"))
     if not 1 <= runbook.max_per_hour <= 100:
         found.append(("max_per_hour", f"must be 1 to 100, not {runbook.max_per_hour}"))
     try:

@@ -32,7 +32,7 @@ class Stage:
 
     def described(self) -> str:
         """Return the stage in words."""
-        share = f"{self.share * 100:g} %" if self.share < 1 else "all"
+        share = f"{self.share * 100:.12g} %" if self.share < 1 else "all"
         where = f" of {self.selector.text}" if self.selector.text else " of the proxies"
         return f"{share}{where}"
 
@@ -99,7 +99,7 @@ def checked_strategy(strategy: Strategy) -> Strategy:
 def _within(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
     if not (low < value if above else low <= value) or not value <= high:
         kind = "above " if above else ""
-        raise InvalidRequest(f"{name} must be {kind}{low:g} to {high:g}, not {value:g}")
+        raise InvalidRequest(f"{name} must be {kind}{low:.12g} to {high:.12g}, not {value:.12g}")
 
 
 def point(policy_set: str, node: str) -> float:

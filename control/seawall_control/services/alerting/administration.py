@@ -109,7 +109,7 @@ class AlertAdministration:
         for rule, stored in await self.rules():
             if rule.name == name:
                 return rule, stored
-        raise NotFound(f"there is no rule {name[:128]!r}; `seawall alerts rules` lists them")
+        raise NotFound(f"there is no rule {name[:128]!r}; `seawall alerts rules list` shows them")
 
     async def _check_rule(self, rule: Rule) -> None:
         names = [channel.name for channel, _ in await self._records.channels()]
@@ -252,7 +252,7 @@ class AlertAdministration:
         for channel, document in await self._records.channels():
             if channel.name == name:
                 return channel, _stored(document)
-        raise NotFound(f"there is no channel {name[:128]!r}; `seawall alerts channels` lists them")
+        raise NotFound(f"there is no channel {name[:128]!r}; `seawall alerts channels list` shows them")
 
     def is_resting(self, name: str) -> bool:
         """Whether too many messages to a channel in a row have failed."""

@@ -27,7 +27,7 @@ class Asker:
         """Return a channel that can be asked. Raise `NotFound` and `PreconditionFailed`."""
         channel = next((one for one, _ in await self._records.channels() if one.name == name), None)
         if channel is None:
-            raise NotFound(f"there is no channel {name[:128]!r}; `seawall alerts channels` lists them")
+            raise NotFound(f"there is no channel {name[:128]!r}; `seawall alerts channels list` shows them")
         if channel.kind is not ChannelKind.WEBHOOK or channel.disabled:
             raise PreconditionFailed(f"channel {name[:128]} is no webhook that is in use")
         if channel.unusable:

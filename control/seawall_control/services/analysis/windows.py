@@ -37,7 +37,7 @@ def window_of(
     """Return the whole buckets of the last `length_s` seconds (0: `default_s`). Raise `InvalidRequest`."""
     length = length_s or default_s
     if not least_s <= length <= most_s:
-        raise InvalidRequest(f"window must be {least_s:g} s to {most_s:g} s, not {length:g} s")
+        raise InvalidRequest(f"window must be {least_s:.12g} s to {most_s:.12g} s, not {length:.12g} s")
     width = next((width for most, width in _STEPS if length <= most), Width.DAY)
     end = int(now_s) // width * width
     return Window(end - max(1, round(length / width)) * width, end, width)

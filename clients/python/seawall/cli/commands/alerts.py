@@ -12,7 +12,7 @@ import click
 from seawall.cli import render
 from seawall.cli.alert_calls import author, pages, send
 from seawall.cli.commands import alert_channels, alert_rules, alert_silences
-from seawall.cli.options import connect, control_option, emit, emit_line, output_option, say
+from seawall.cli.options import WholeRange, connect, control_option, emit, emit_line, output_option, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -266,7 +266,7 @@ def retry(delivery_id: str, target: str, output: str) -> None:
 
 @alerts.command()
 @click.option("--error-rate", type=click.FloatRange(0, 1), help="Share of a route's calls that may fail.")
-@click.option("--specific-error-count", type=click.IntRange(1), help="How often one error may come.")
+@click.option("--specific-error-count", type=WholeRange(1), help="How often one error may come.")
 @click.option(
     "--recovery-failure-rate", type=click.FloatRange(0, 1), help="Share of retried calls that may fail."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seawall.cli import exits, render
-from seawall.cli.options import connect, control_option, emit, output_option, say
+from seawall.cli.options import WholeRange, connect, control_option, emit, output_option, say
 
 if TYPE_CHECKING:
     from seawall.v1.admin_access_pb2 import AuditEntry, VerifyAuditResponse
@@ -67,7 +67,7 @@ def table(items: Sequence[AuditEntry]) -> str:
 
 
 @audit.command()
-@click.option("--after", type=click.IntRange(0), default=0, metavar="NUMBER", help="Only entries after this.")
+@click.option("--after", type=WholeRange(0), default=0, metavar="NUMBER", help="Only entries after this.")
 @control_option
 def export(after: int, target: str) -> None:
     """Write the journal to stdout as it is chained, one JSON object a line, the oldest entry first.

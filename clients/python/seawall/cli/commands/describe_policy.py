@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seawall.cli import exits, render
-from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option
+from seawall.cli.options import WholeRange, connect, control_option, emit, output_option, policy_set_option
 from seawall_policy import fieldpath
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ VALUE_WIDTH = 80
 
 @click.command("policy")
 @click.argument("path", required=False)
-@click.option("--revision", type=click.IntRange(1), help="A revision; default the newest.")
+@click.option("--revision", type=WholeRange(1), help="A revision; default the newest.")
 @click.option(
     "-f", "--file", type=click.Path(), help="Instead of a revision: this file, as it would be applied now."
 )

@@ -9,7 +9,7 @@ import click
 
 from seawall.cli import render
 from seawall.cli.commands.events import FILTER_HELP
-from seawall.cli.options import connect, control_option, say
+from seawall.cli.options import WholeRange, connect, control_option, say
 
 
 @click.group()
@@ -27,7 +27,7 @@ def export() -> None:
     show_default=True,
     help="A JSON object a line, CSV with a line of names, or one JSON array.",
 )
-@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many events; 0 means all.")
+@click.option("--limit", type=WholeRange(0), default=0, help="At most so many events; 0 means all.")
 @click.option(
     "--out", "file", type=click.File("wb", lazy=True), default="-", help="File to write; default is stdout."
 )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from seawall.cli import render
-from seawall.cli.options import connect, control_option, emit, output_option, policy_set_option, say
+from seawall.cli.options import (
+    WholeRange,
+    connect,
+    control_option,
+    emit,
+    output_option,
+    policy_set_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from seawall.v1.admin_fleet_pb2 import Proxy
@@ -134,7 +142,7 @@ def revisions(limit: int, policy_set: str, target: str, output: str) -> None:
 
 
 @get.command()
-@click.argument("number", required=False, type=click.IntRange(1))
+@click.argument("number", required=False, type=WholeRange(1))
 @click.option("--whole", is_flag=True, help="With everything that it extends written out, as proxies get it.")
 @policy_set_option
 @control_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from seawall.cli import render
-from seawall.cli.options import DURATION, connect, control_option, emit, output_option, say
+from seawall.cli.options import DURATION, WholeRange, connect, control_option, emit, output_option, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +189,7 @@ def stands(shape: Mapping[str, Any]) -> str:
 @click.option("-m", "--resolution", default="", help="What was done about it; kept in the record.")
 @click.option(
     "--in-revision",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Only events that this policy revision or a later one decided bring it back.",
 )
 @control_option
@@ -224,7 +224,7 @@ def reopen(group_id: str, note: str, target: str, output: str) -> None:
 @groups.command()
 @click.argument("group_id", metavar="ID")
 @click.option("--for", "duration", type=DURATION, help="For so long.")
-@click.option("--count", type=click.IntRange(1), help="Until so many more events have come.")
+@click.option("--count", type=WholeRange(1), help="Until so many more events have come.")
 @click.option("--forever", is_flag=True, help="For ever.")
 @click.option("-m", "--note", default="", help="Why.")
 @control_option
@@ -335,19 +335,18 @@ def rules(file: Any, dry_run: bool, target: str, output: str) -> None:
     FILE is a list of {name, filter, by}. The first rule that matches an event groups it by the values of the
     fields in `by`; the fingerprint of all other events stays as it is.
     """
-    from google.protobuf import json_format
-
+    from seawall.cli.data_file import read_data
+    from seawall.cli.plain import Mistake, to_message
     from seawall.v1 import admin_groups_pb2 as pb
 
     if file is not None:
-        import yaml
-
+        value = read_data(file) or []
+        if not isinstance(value, list):
+            raise click.ClickException(f"{file.name}: rules are a list, such as `- name: ...`")
         try:
-            request = json_format.ParseDict(
-                {"rules": yaml.safe_load(file) or []}, pb.SetGroupingRulesRequest()
-            )
-        except (yaml.YAMLError, json_format.ParseError, TypeError, AttributeError) as error:
-            raise click.UsageError(f"{file.name} is no list of rules: {error}") from None
+            request = to_message({"rules": value}, pb.SetGroupingRulesRequest)
+        except Mistake as error:
+            raise click.ClickException(f"{file.name}: {error}") from error
         request.validate_only = dry_run
         _send(target, "SetGroupingRules", request, pb.SetGroupingRulesResponse)
         say(f"{len(request.rules)} rules are {'fine' if dry_run else 'in force for events from now on'}.")
@@ -358,4 +357,6 @@ def rules(file: Any, dry_run: bool, target: str, output: str) -> None:
     rows: list[list[str | render.Cell]] = [
         [one.name, one.filter, ", ".join(one.by) or "one group"] for one in found.rules
     ]
+    if not rows and output == "table":
+        say("No rules: events are grouped by their fingerprints.")
     emit(output, {"rules": shape}, lambda: render.table(["RULE", "EVENTS", "BY"], rows) if rows else "")

@@ -104,17 +104,16 @@ def set_(file: Any, dry_run: bool, target: str, output: str) -> None:
     The form is that of `seawall heal show NAME -o yaml`. With the etag that it shows, a change of somebody
     else in between is noticed.
     """
-    import yaml
-
     from seawall.cli import heal_shapes, plain
+    from seawall.cli.data_file import read_data
     from seawall.v1 import admin_healing_pb2 as pb
 
     try:
-        value = yaml.safe_load(file)
+        value = read_data(file)
         if not isinstance(value, dict):
             raise click.ClickException(f"{file.name}: a runbook is a mapping, such as `name: ...`")
         runbook = plain.to_message(value, pb.Runbook)
-    except (yaml.YAMLError, plain.Mistake) as error:
+    except plain.Mistake as error:
         raise click.ClickException(f"{file.name}: {error}") from error
     kept = _set(target, runbook, dry_run=dry_run)
     emit(output, heal_shapes.runbook(kept), lambda: "")

@@ -11,6 +11,7 @@ import click
 from seawall.cli import exits, render
 from seawall.cli.canary_options import How, rollout_options
 from seawall.cli.options import (
+    WholeRange,
     connect,
     control_option,
     emit,
@@ -54,10 +55,8 @@ def change_lines(changes: Sequence[Change]) -> str:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path())
-@click.option(
-    "--from", "from_revision", type=click.IntRange(0), default=0, help="Left side; default the newest."
-)
-@click.option("--to", "to_revision", type=click.IntRange(1), help="Right side, instead of FILE.")
+@click.option("--from", "from_revision", type=WholeRange(0), default=0, help="Left side; default the newest.")
+@click.option("--to", "to_revision", type=WholeRange(1), help="Right side, instead of FILE.")
 @policy_set_option
 @control_option
 @output_option

@@ -15,6 +15,7 @@ from seawall.cli import exits, render
 from seawall.cli.commands import rollout_staged
 from seawall.cli.options import (
     DURATION,
+    WholeRange,
     connect,
     control_option,
     emit,
@@ -157,9 +158,7 @@ def _history_text(items: Sequence[Revision]) -> str:
 
 
 @rollout.command()
-@click.option(
-    "--to-revision", type=click.IntRange(1), help="Which one to bring back; default the one before."
-)
+@click.option("--to-revision", type=WholeRange(1), help="Which one to bring back; default the one before.")
 @message_option
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @wait_option
