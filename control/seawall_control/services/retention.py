@@ -112,7 +112,9 @@ class Retention:
         most = self._keeping.max_bytes
         total = 0
         for _ in range(_MAX_SHRINKS):
-            if not most or (await self._store.report_state()).size_bytes <= most:
+            report = await self._store.report_state()
+            # What is free is filled before the file grows.
+            if not most or report.size_bytes - report.free_bytes <= most:
                 self._complained = False
                 break
             number = await self._store.prune_events(Prune(FOREVER_US, limit=BATCH))

@@ -1,7 +1,8 @@
 """Pages of events over SQL, and changes of many events; an adapter lends its connections.
 
 The connection that writes never searches: what is to be changed is found by those that read, in pieces of
-which each looks at a bounded number of rows, and the change names rows by their numbers.
+which each looks at a bounded number of rows, and the change names rows by their numbers. All of it is upkeep,
+before which others go, and one transaction changes as many rows as there is time for.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar, Final
 
 from seawall_control.domain.events import Event
@@ -19,14 +19,12 @@ from seawall_control.store import rows as r
 from seawall_control.store.event_walks import MAX_STRETCHES, SQLITE, Dialect, Key, Walk, statement, walk_of
 from seawall_control.store.group_sql import archived_prints
 from seawall_control.store.port import EventQuery, Scanned
-from seawall_control.store.statements import Questions, Statements, marks, slices
+from seawall_control.store.statements import Questions, Statements, slices
 
 BULK: Final = 100
-"""Rows changed in one transaction by a bulk change, so that others get their turn: an event is in ten
-indexes, and to take a hundred out of all of them takes a few hundredths of a second.
+"""Rows changed in one transaction at most: an event is in eight indexes, and to take a hundred out of all of
+them takes a few hundredths of a second.
 """
-DELETED: Final = 50
-"""Rows deleted in one transaction."""
 EXAMINED: Final = 5000
 """Rows looked at in one piece when rows to be changed are searched for."""
 
@@ -51,7 +49,7 @@ class SqlEventPages(ABC):
     async def _change_events(
         self, work: Callable[[Statements], Awaitable[int]], *, deletes: bool = False
     ) -> int:
-        """Run a change of so many events in a transaction of its own; `deletes`: it frees room."""
+        """Run a change of so many events in a transaction of its own, as upkeep; `deletes`: it frees room."""
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         """See `EventStore.events`."""
@@ -140,17 +138,34 @@ class SqlEventPages(ABC):
             yield [row[0] for row in rows[start : start + BULK]]
 
     async def _resolved(self, numbers: Sequence[int], resolution: str, at_us: int) -> int:
-        async def work(db: Statements) -> int:
-            touched = 0
-            for part in slices(numbers):
-                touched += await db.change(
-                    "UPDATE events SET resolved = 1, resolved_at_us = ?, resolution = ? "
-                    f"WHERE {_IS_OPEN} AND n IN ({marks(len(part))})",
-                    (r.int64(at_us), resolution, *part),
-                )
-            return touched
+        return await self._in_pieces(
+            f"UPDATE events SET resolved = 1, resolved_at_us = ?, resolution = ? WHERE {_IS_OPEN} AND n IN",
+            (r.int64(at_us), resolution),
+            numbers,
+        )
 
-        return await self._change_events(work)
+    async def _in_pieces(
+        self, sql: str, first: Sequence[Any], values: Sequence[Any], *, deletes: bool = False
+    ) -> int:
+        """Run a statement as `Statements.some` does, until it has been run for all values; return how many
+        rows it changed.
+        """
+        done = reached = total = 0
+
+        async def work(db: Statements) -> int:
+            nonlocal reached
+            ran, changed = await db.some(sql, first, values[done : done + BULK])
+            reached = done + ran
+            if deletes and changed:
+                await db.change("DELETE FROM event_hours WHERE events = 0")
+            return changed
+
+        while done < len(values):
+            # Said by the transaction and believed once it is durable: one that fails may be run again.
+            reached = done
+            total += await self._change_events(work, deletes=deletes)
+            done = reached
+        return total
 
     async def delete_resolved(self, *, before_us: int, dry_run: bool) -> int:
         """See `EventStore.delete_resolved`."""
@@ -185,18 +200,16 @@ class SqlEventPages(ABC):
 
     async def _deleted(self, numbers: Sequence[int], *, resolved: int) -> int:
         """Delete these rows, those of them that are still in this state; return how many."""
+        return await self._in_pieces(
+            f"DELETE FROM events WHERE +resolved = {resolved} AND n IN", (), numbers, deletes=True
+        )
 
-        async def work(db: Statements, part: Sequence[int]) -> int:
-            touched = await db.change(
-                f"DELETE FROM events WHERE +resolved = {resolved} AND n IN ({marks(len(part))})", part
-            )
-            await db.change("DELETE FROM event_hours WHERE events = 0")
-            return touched
-
-        total = 0
-        for part in slices(numbers, DELETED):
-            total += await self._change_events(partial(work, part=part), deletes=True)
-        return total
+    async def delete_events(self, ids: Sequence[str]) -> int:
+        """See `EventStore.delete_events`."""
+        # With a sign, so that SQLite goes by the ids and not through all resolved events.
+        return await self._in_pieces(
+            "DELETE FROM events WHERE +resolved = 1 AND id IN", (), list(dict.fromkeys(ids)), deletes=True
+        )
 
 
 def older_than(before_us: int) -> Compare:

@@ -6,7 +6,7 @@ events. Futures are completed after COMMIT, never before: this is what an acknow
 group is committed, and what an error means, is the adapter's.
 
 Changes of one kind that are in one group may be made together, as events are: every table is then asked and
-written once for all of them.
+written once for all of them. Upkeep waits in a lane of its own (store/lanes.py).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from seawall_control.domain.errors import ControlError, StoreUnavailable
 from seawall_control.domain.records import Change, Touched
 from seawall_control.store import witness as witnesses
+from seawall_control.store.lanes import Lanes, LanesClosed
 
 MAX_GROUP: Final = 500
 """Events in one commit; a change that has more by itself is committed by itself."""
-MAX_QUEUED: Final = 256
 JOURNAL_AREA: Final = "records"
 """What the records of a witness concern."""
 
@@ -110,7 +110,7 @@ class GroupCommit(ABC, Generic[C]):
     """Runs changes one after the other and commits them in groups. `C` is the connection they work on."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Job[C, Any] | None] = asyncio.Queue(MAX_QUEUED)
+        self._lanes: Lanes[Job[C, Any]] = Lanes()
         self._closed = False
         self.state = "ok"
         self.detail = "writing"
@@ -141,7 +141,7 @@ class GroupCommit(ABC, Generic[C]):
     @property
     def queued(self) -> int:
         """Changes that wait."""
-        return self._queue.qsize()
+        return len(self._lanes)
 
     async def do(
         self,
@@ -150,9 +150,10 @@ class GroupCommit(ABC, Generic[C]):
         weight: int = 1,
         area: str = "",
         told: Callable[[T], Sequence[Touched]] = witnesses.touched,
+        upkeep: bool = False,
     ) -> T:
         """Run a change and return its result once it is durable. `told` says what it made different, for the
-        records of a witness (store/witness.py), which are committed with it.
+        records of a witness (store/witness.py), which are committed with it. `upkeep`: others go first.
 
         Cancelling the caller does not undo the change. Raises what the change raises, `StoreFull` or
         `StoreUnavailable`.
@@ -167,7 +168,7 @@ class GroupCommit(ABC, Generic[C]):
         async def alone(db: C, _: Sequence[None]) -> Sequence[T | ControlError]:
             return [await work(db)]
 
-        return await self._waited(Job(alone, None, weight, areas, _future(), durable))
+        return await self._waited(Job(alone, None, weight, areas, _future(), durable), upkeep=upkeep)
 
     async def do_together(self, work: Together[C, P, T], part: P, *, weight: int = 1, area: str = "") -> T:
         """Like `do`, for a change that is made with those others that wait and have the same `work`. It is of
@@ -175,10 +176,13 @@ class GroupCommit(ABC, Generic[C]):
         """
         return await self._waited(Job(work, part, weight, (area,) if area else (), _future()))
 
-    async def _waited(self, job: Job[C, T]) -> T:
+    async def _waited(self, job: Job[C, T], *, upkeep: bool = False) -> T:
         if self._closed or self.failed.is_set():
             raise StoreUnavailable(f"the store does not take changes: {self.detail}")
-        await self._queue.put(job)
+        try:
+            await self._lanes.put(job, upkeep=upkeep)
+        except LanesClosed:
+            raise StoreUnavailable("the store is closing") from None
         return await job.done
 
     async def aclose(self) -> None:
@@ -186,48 +190,32 @@ class GroupCommit(ABC, Generic[C]):
         if not self._closed:
             self._closed = True
             self.detail = "closing"
-            await self._queue.put(None)
+            self._lanes.close()
         await self._task
 
     async def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            job = await self._next()
-            if job is None:
-                break
-            group = [job]
-            weight = job.weight
-            while weight < MAX_GROUP and not self._queue.empty():
-                more = self._queue.get_nowait()
-                if more is None:
-                    stopping = True
-                    break
-                group.append(more)
-                weight += more.weight
+        while group := await self._next():
             if self.failed.is_set():
-                for one in group:
-                    one.refuse(StoreUnavailable(f"the store does not take changes: {self.detail}"))
+                for job in group:
+                    job.refuse(StoreUnavailable(f"the store does not take changes: {self.detail}"))
             else:
                 await self._commit(group)
-        while not self._queue.empty():
-            late = self._queue.get_nowait()
-            if late is not None:
-                late.refuse(StoreUnavailable("the store is closing"))
+            self._lanes.done()
 
-    async def _next(self) -> Job[C, Any] | None:
-        """Return the next change; while the store is ill, now and then one of our own.
+    async def _next(self) -> list[Job[C, Any]]:
+        """Return the next group; while the store is ill, now and then a change of our own.
 
         It shows whether there is room again without anybody having to ask.
         """
         if self.state == "ok" or self.failed.is_set():
-            return await self._queue.get()
+            return await self._lanes.group(MAX_GROUP)
         try:
             async with asyncio.timeout(self._probe_in_s()):
-                return await self._queue.get()
+                return await self._lanes.group(MAX_GROUP)
         except TimeoutError:
             probe: Job[C, None] = Job(self._probed, None, 1, (), _future())
             probe.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-            return probe
+            return [probe]
 
     async def _probed(self, db: C, _: Sequence[None]) -> Sequence[None]:
         await self._probe(db)

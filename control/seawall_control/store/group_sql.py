@@ -193,20 +193,6 @@ async def archived_prints(db: Questions) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def delete_events(db: Statements, ids: Sequence[str]) -> int:
-    """Delete those of these events that are resolved; return how many there were."""
-    deleted = 0
-    for part in slices(list(dict.fromkeys(ids))):
-        deleted += await db.change(
-            # With a sign, so that SQLite goes by the ids and not through all resolved events.
-            f"DELETE FROM events WHERE +resolved = 1 AND id IN ({marks(len(part))})",
-            tuple(part),
-        )
-    if deleted:
-        await db.change("DELETE FROM event_hours WHERE events = 0")
-    return deleted
-
-
 async def prune_counts(db: Statements, keeping: Mapping[Width, int], at_us: int) -> int:
     """Delete rollups that are older than they are kept, and hours of groups, some buckets at once; return how
     many rows.

@@ -32,11 +32,11 @@ class SqlGroups(ABC):
         self,
         work: Callable[[Statements], Awaitable[T]],
         *,
-        deletes: bool = False,
+        upkeep: bool = False,
         told: Callable[[T], Sequence[Touched]] = witness.touched,
     ) -> T:
-        """Run a change in a transaction of its own. `deletes`: it frees room; `told`: what the audit says of
-        it (store/witness.py).
+        """Run a change in a transaction of its own. `upkeep`: others go first, and it may free room;
+        `told`: what the audit says of it (store/witness.py).
         """
 
     async def group(self, group_id: str) -> Group:
@@ -73,21 +73,15 @@ class SqlGroups(ABC):
 
     async def age_groups(self, *, at_us: int) -> tuple[Sequence[Change], int]:
         """See `GroupStore.age_groups`."""
-        return await self._change_groups(lambda db: group_sql.age_groups(db, at_us))
+        return await self._change_groups(lambda db: group_sql.age_groups(db, at_us), upkeep=True)
 
     async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
         """See `GroupStore.rollups`."""
         return await group_sql.rollups(self._asking(), query)
 
-    async def delete_events(self, ids: Sequence[str]) -> int:
-        """See `EventStore.delete_events`."""
-        return await self._change_groups(
-            lambda db: group_sql.delete_events(db, ids), deletes=True, told=witness.events
-        )
-
     async def prune_counts(self, kept_s: Mapping[Width, int], *, at_us: int) -> int:
         """See `GroupStore.prune_counts`."""
-        return await self._change_groups(lambda db: group_sql.prune_counts(db, kept_s, at_us), deletes=True)
+        return await self._change_groups(lambda db: group_sql.prune_counts(db, kept_s, at_us), upkeep=True)
 
     async def prune_groups(self, *, before_us: int) -> int:
         """See `GroupStore.prune_groups`."""
@@ -95,5 +89,5 @@ class SqlGroups(ABC):
         if not ids:
             return 0
         return await self._change_groups(
-            lambda db: group_sql.delete_forgotten(db, ids, before_us), deletes=True
+            lambda db: group_sql.delete_forgotten(db, ids, before_us), upkeep=True
         )

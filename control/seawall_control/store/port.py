@@ -70,6 +70,8 @@ class StoreReport:
     detail: str
     path: str = ""
     size_bytes: int = 0
+    free_bytes: int = 0
+    """Of the size, what nothing is in and new events go to, as far as that is known."""
     wal_bytes: int = 0
     commits: int = 0
     commit_seconds: float = 0.0

@@ -33,6 +33,13 @@ class Statements(Questions, Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    async def some(self, sql: str, first: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
+        """Run a statement that ends with `IN` for these values, never none, or for as many of the first of
+        them as there is time for: a piece of upkeep keeps others waiting. `first` are the parameters before
+        the `IN`. Return for how many values it was run, at least one, and how many rows it changed.
+        """
+        ...
+
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows, with a statement that has one `VALUES (?, ...)`. No two rows may conflict with each
         other, unless the statement then does nothing; none of the values may be None.

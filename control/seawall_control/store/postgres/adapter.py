@@ -93,6 +93,10 @@ class PostgresStatements:
         # "INSERT 0 3", "UPDATE 3", "DELETE 3".
         return int(done.rpartition(" ")[2])
 
+    async def some(self, sql: str, first: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
+        """See `Statements.some`. The server takes changes from others meanwhile, so all are done at once."""
+        return len(values), await self.change(f"{sql} ({marks(len(values))})", (*first, *values))
+
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """See `Statements.many`."""
         if rows:

@@ -39,7 +39,7 @@ class PostgresEvents(Adapter, SqlEventPages):
         async def change(db: Connection) -> int:
             return await work(PostgresStatements(db))
 
-        return await self._writer.do(change, area="events", told=witness.events)
+        return await self._writer.do(change, area="events", told=witness.events, upkeep=True)
 
     async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""

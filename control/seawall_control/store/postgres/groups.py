@@ -27,11 +27,11 @@ class PostgresGroups(Adapter, SqlGroups):
         self,
         work: Callable[[Statements], Awaitable[T]],
         *,
-        deletes: bool = False,
+        upkeep: bool = False,
         told: Callable[[T], Sequence[Touched]] = witness.touched,
     ) -> T:
         async def change(db: Connection) -> T:
             self._intake.known.forget()
             return await work(PostgresStatements(db))
 
-        return await self._writer.do(change, area="events", told=told)
+        return await self._writer.do(change, area="events", told=told, upkeep=upkeep)

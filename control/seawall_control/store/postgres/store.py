@@ -10,7 +10,7 @@ from typing import Final
 
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
-from seawall_control.store.group_commit import MAX_QUEUED
+from seawall_control.store.lanes import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.postgres.checking import check_database
 from seawall_control.store.postgres.events import PostgresEvents

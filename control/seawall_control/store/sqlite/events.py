@@ -35,7 +35,7 @@ class SqliteEvents(Adapter, SqlEventPages):
                 self._writer.reclaim_soon()
             return await work(db)
 
-        return await self._writer.do(change, told=witness.events)
+        return await self._writer.do(change, told=witness.events, upkeep=True)
 
     async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""

@@ -25,13 +25,13 @@ class SqliteGroups(Adapter, SqlGroups):
         self,
         work: Callable[[Statements], Awaitable[T]],
         *,
-        deletes: bool = False,
+        upkeep: bool = False,
         told: Callable[[T], Sequence[Touched]] = witness.touched,
     ) -> T:
         async def change(db: SqliteStatements) -> T:
-            if deletes:
+            if upkeep:
                 self._writer.reclaim_soon()
             self._intake.known.forget()
             return await work(db)
 
-        return await self._writer.do(change, told=told)
+        return await self._writer.do(change, told=told, upkeep=upkeep)

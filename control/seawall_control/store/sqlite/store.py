@@ -11,7 +11,7 @@ from pathlib import Path
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
-from seawall_control.store.group_commit import MAX_QUEUED
+from seawall_control.store.lanes import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.rows import int64
 from seawall_control.store.sqlite.checking import check_file
@@ -102,6 +102,7 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
             detail=self._writer.detail,
             path=str(self._path),
             size_bytes=size,
+            free_bytes=self._writer.free_bytes,
             wal_bytes=self._writer.wal_bytes,
             commits=self._writer.commits,
             commit_seconds=self._writer.commit_seconds,

@@ -10,12 +10,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from time import perf_counter
+from typing import Any, Final, TypeVar
 
 import aiosqlite
 
 from seawall_control.store.intake import INSERTED
 from seawall_control.store.statements import marks, slices
+
+UPKEEP_S: Final = 0.004
+"""For the statements of a piece of upkeep. Writing what they changed takes as long again, or longer."""
+_TOGETHER: Final = 5
+"""Rows between two looks at the clock: each is in eight indexes, whose pages may have to be read first."""
 
 T = TypeVar("T")
 
@@ -72,6 +78,17 @@ class SqliteStatements:
     async def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """See `Statements.change`."""
         return self._db.execute(sql, values).rowcount
+
+    async def some(self, sql: str, first: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
+        """See `Statements.some`."""
+        until = perf_counter() + UPKEEP_S
+        done = changed = 0
+        for part in slices(values, _TOGETHER):
+            changed += self._db.execute(f"{sql} ({marks(len(part))})", (*first, *part)).rowcount
+            done += len(part)
+            if perf_counter() > until:
+                break
+        return done, changed
 
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """See `Statements.many`."""

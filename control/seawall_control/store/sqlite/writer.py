@@ -26,13 +26,13 @@ from seawall_control.domain.records import Change, DocumentConflict
 from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
 from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
-from seawall_control.store.sqlite.thread import SqliteStatements, WritingConnection, finished
+from seawall_control.store.sqlite.thread import UPKEEP_S, SqliteStatements, WritingConnection, finished
 
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
-_RECLAIM_PAGES: Final = 64
-"""Pages given back after a change that has deleted: more than it frees, and few enough to keep nobody
-waiting.
+_SPARE: Final = 64
+"""Of the file, one part in so many may be free: new events go there, which is cheaper than to make the file
+smaller and larger again.
 """
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
@@ -56,7 +56,9 @@ class Writer(GroupCommit[SqliteStatements]):
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._identities: dict[Path, tuple[int, int]] = {path: identity(path)}
-        self._reclaim = False
+        self._reclaim = True
+        self.free_bytes = 0
+        """In pages that nothing is in."""
 
     @property
     def wal_bytes(self) -> int:
@@ -92,7 +94,7 @@ class Writer(GroupCommit[SqliteStatements]):
         self.state, self.detail = "ok", "writing"
         for outcome in outcomes:
             outcome.tell()
-        if self._reclaim:
+        if self._reclaim and not self.queued:
             await self._give_room_back()
         if self.commits % _CHECK_WAL_EVERY == 0:
             await self._shrink_wal()
@@ -174,16 +176,39 @@ class Writer(GroupCommit[SqliteStatements]):
             job.refuse(told)
 
     def reclaim_soon(self) -> None:
-        """Make the file smaller after this commit: pages were freed."""
+        """Make the file smaller when nobody waits: pages were freed."""
         self._reclaim = True
 
     async def _give_room_back(self) -> None:
-        self._reclaim = False
         try:
-            # As a script: it is stepped to its end, where a single statement without columns is stepped once.
-            await self._db.executescript(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES});")
+            self._reclaim = await self._db.within(self._given_back)
         except sqlite3.Error as error:
+            self._reclaim = False
             _log.warning("freed pages could not be given back", extra={"fields": {"error": str(error)}})
+
+    def _given_back(self, db: sqlite3.Connection) -> bool:
+        """Cut free pages off the file, as many as there is time for; tell whether there are more."""
+        pages, size, free = (
+            int(db.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "page_size", "freelist_count")
+        )
+        self.free_bytes = free * size
+        if free <= pages // _SPARE:
+            return False
+        until = monotonic() + UPKEEP_S
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            while free > pages // _SPARE and monotonic() < until:
+                # Without columns, so it is stepped once, and a step is a page.
+                db.execute("PRAGMA incremental_vacuum(1)")
+                free -= 1
+            db.execute("COMMIT")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        self.free_bytes = int(db.execute("PRAGMA freelist_count").fetchone()[0]) * size
+        return True
 
     async def _shrink_wal(self) -> None:
         """Truncate a log that outgrew its limit, unless a reader holds it right now."""
