@@ -56,13 +56,21 @@ def named(values: Sequence[T | None], number: int, field: str) -> T:
 
 
 def merged(current: M, wanted: M, mask: FieldMask, *, fixed: Iterable[str]) -> M:
-    """Return `current` with the fields of the mask from `wanted`; an empty mask and `*` mean all fields.
-    Raise `InvalidRequest` for paths that cannot be changed.
+    """Return `current` with the fields of the mask from `wanted`; an empty mask means those that are set
+    there (https://google.aip.dev/134), `*` all fields. Raise `InvalidRequest` for paths that cannot be
+    changed, and when nothing is to be changed.
     """
     paths = list(mask.paths)
-    if not paths or "*" in paths:
+    if "*" in paths:
         return wanted
     names = {field.name for field in current.DESCRIPTOR.fields} - set(fixed)
+    if not paths:
+        paths = [field.name for field, _ in wanted.ListFields() if field.name in names]
+    if not paths:
+        raise InvalidRequest(
+            "nothing is to be changed: set fields, or name in update_mask those that are to be empty, of "
+            f"{', '.join(sorted(names))}, or `*` for all of them"
+        )
     unknown = [path for path in paths if path not in names]
     if unknown:
         raise InvalidRequest(

@@ -91,7 +91,7 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
             current = alert_rule_codec.rule_message(before, stored)
             wanted = alert_codec.merged(current, request.rule, request.update_mask, fixed=_FIXED_RULE)
             # A change of some fields stands on the others as they were read.
-            etag = request.rule.etag or (current.etag if request.update_mask.paths else "")
+            etag = request.rule.etag or ("" if "*" in request.update_mask.paths else current.etag)
             changed = await self._admin.update_rule(
                 alert_rule_codec.rule_of(wanted),
                 etag=etag,
@@ -317,7 +317,7 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
             wanted = alert_codec.merged(current, request.channel, mask, fixed=_FIXED_CHANNEL)
             changed = await self._admin.update_channel(
                 alert_codec.channel_of(wanted),
-                etag=request.channel.etag or (current.etag if mask.paths else ""),
+                etag=request.channel.etag or ("" if "*" in mask.paths else current.etag),
                 validate_only=request.validate_only,
                 actor=author(request.actor),
             )

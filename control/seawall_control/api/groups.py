@@ -151,6 +151,7 @@ class GroupServicer(admin_groups_pb2_grpc.GroupServiceServicer):
             await self._grouping.set(
                 [Rule(rule.name, rule.filter, tuple(rule.by)) for rule in request.rules],
                 etag=request.etag,
+                allow_empty=request.allow_empty,
                 validate_only=request.validate_only,
             )
             version = self._grouping.version

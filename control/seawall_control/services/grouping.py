@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from seawall_control.domain import grouping
-from seawall_control.domain.errors import ControlError, StaleEtag
+from seawall_control.domain.errors import ControlError, InvalidRequest, StaleEtag
 from seawall_control.domain.events import Event, Json
 from seawall_control.domain.grouping import Rule, Rules
 from seawall_control.domain.records import DocumentConflict, Put
@@ -52,10 +52,22 @@ class Grouping:
             _log.error("the grouping rules cannot be used", extra={"fields": {"error": str(error)}})
         self.version = document.version
 
-    async def set(self, rules: Sequence[Rule], *, etag: str = "", validate_only: bool = False) -> None:
+    async def set(
+        self,
+        rules: Sequence[Rule],
+        *,
+        etag: str = "",
+        allow_empty: bool = False,
+        validate_only: bool = False,
+    ) -> None:
         """Put other rules in force; they are for events that come from now on. Raise `InvalidRequest` with
-        every mistake, `StaleEtag` when they have changed since.
+        every mistake, or for no rules without `allow_empty`, and `StaleEtag` when they have changed since.
         """
+        if not rules and not allow_empty:
+            raise InvalidRequest(
+                "rules is empty, which takes all rules away; say so with allow_empty (`seawall groups rules "
+                "--clear`)"
+            )
         usable = grouping.compiled(rules)
         if validate_only:
             return

@@ -84,6 +84,23 @@ def test_grouping_rules_are_a_file(run: Run, tmp_path: Path) -> None:
     assert unknown.code == 1 and "rules[0].colour: there is no such field" in unknown.err
 
 
+def test_no_rules_are_put_in_force_by_those_who_say_so(run: Run, tmp_path: Path) -> None:
+    """An empty file is a mistake until it is said that there are to be none."""
+    file = tmp_path / "rules.yaml"
+    file.write_text("- {name: shards, filter: 'message:shard', by: [route]}\n")
+    assert run("groups", "rules", str(file)).code == 0
+    mixed = run("groups", "rules", str(file), "--clear", "--yes")
+    assert (mixed.code, "has rules" in mixed.err) == (2, True)
+    file.write_text("")
+    empty = run("groups", "rules", str(file))
+    assert (empty.code, "--clear" in empty.err) == (1, True)
+    unasked = run("groups", "rules", "--clear")
+    assert (unasked.code, "This takes 1 rule away" in unasked.err) == (2, True)
+    assert run("groups", "rules", "-o", "json").json()["rules"]
+    assert "0 rules are in force" in run("groups", "rules", "--clear", "--yes").err
+    assert run("groups", "rules", "-o", "json").json() == {"rules": []}
+
+
 def test_history_says_what_happened_to_a_job(run: Run, seawall: Seawall) -> None:
     """Oldest first."""
     seawall.events.report([_event(1, job_id="j", trace_id="ab" * 16), _event(2, job_id="j"), _event(3)])

@@ -157,6 +157,26 @@ async def test_secrets_are_never_read(plane: ControlPlane, stubs: Stubs) -> None
         assert caught.value.code() is grpc.StatusCode.ABORTED
 
 
+async def test_a_change_without_a_mask_is_of_what_is_set(stubs: Stubs) -> None:
+    """AIP-134: what is not said stays as it was, and with `*` it does not; nothing said is a mistake."""
+    async with WebReceiver() as receiver:
+        made = await webhook(stubs, receiver.url)
+        some = pb.Channel(name="hook", disabled=True)
+        changed = (await stubs.alerts.UpdateChannel(pb.UpdateChannelRequest(channel=some))).channel
+        assert (changed.disabled, changed.webhook.url) == (True, made.webhook.url)
+        whole = pb.UpdateChannelRequest(channel=made)
+        whole.channel.etag = changed.etag
+        whole.update_mask.paths.append("*")
+        assert not (await stubs.alerts.UpdateChannel(whole)).channel.disabled
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.alerts.UpdateChannel(pb.UpdateChannelRequest(channel=pb.Channel(name="hook")))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    rule = pb.AlertRule(name="builtin/error-rate", severity=event_pb2.SEVERITY_CRITICAL)
+    changed_rule = (await stubs.alerts.UpdateAlertRule(pb.UpdateAlertRuleRequest(rule=rule))).rule
+    assert changed_rule.severity == event_pb2.SEVERITY_CRITICAL
+    assert changed_rule.when
+
+
 async def test_silences(stubs: Stubs) -> None:
     """A silenced alert fires and is shown, with why nobody is told; when the silence ends they are."""
     async with WebReceiver() as receiver:

@@ -13,6 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from seawall.v1 import admin_fleet_pb2 as fleet_pb
 from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.api.roles import access_of
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, until
 from tests.integration.control.test_events import refused
@@ -118,6 +119,25 @@ async def test_nothing_is_missing_without_being_said(plane: ControlPlane) -> Non
         if status >= 500 or (status >= 400 and (not reason or not message)):
             wrong.append((method.full_name, status, reason, message))
     assert wrong == []
+
+
+SAYS_ALL = {
+    "ArchiveEvents": "moves what is resolved and older than 14 days",
+    "FinishAuthorityRotation": "is a verb about the one authority",
+    "RotateAuthority": "is a verb about the one authority",
+    "RotateKey": "is a verb about the keys of the store",
+}
+"""Methods that change something when they are asked for nothing but that."""
+
+
+async def test_nothing_is_changed_by_saying_nothing(plane: ControlPlane) -> None:
+    """An empty request replaces no list with an empty one, and resets nothing: it is refused."""
+    done = set()
+    for method in methods(plane):
+        if access_of(method).changes and not method.server_streaming:
+            status, _, _ = await called(plane, method, {})
+            done |= {method.name} if status == 200 else set()
+    assert done == SAYS_ALL.keys()
 
 
 async def test_a_page_goes_on_for_its_own_question_only(plane: ControlPlane, stubs: Stubs) -> None:

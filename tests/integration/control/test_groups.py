@@ -157,7 +157,10 @@ async def test_rules_group_before_fingerprints_do(stubs: Stubs) -> None:
     assert dict(found[0].why) == {"rule": "shards", "component": "route/all", "message": "shard <num> away"}
     bad = pb.SetGroupingRulesRequest(rules=[pb.GroupingRule(name="x", filter="nothing")], etag=etag)
     assert (await refused(stubs.groups.SetGroupingRules(bad)))[1] == "INVALID_REQUEST"
-    await stubs.groups.SetGroupingRules(pb.SetGroupingRulesRequest(etag=etag))
+    for forgotten in (pb.SetGroupingRulesRequest(etag=etag), pb.SetGroupingRulesRequest(validate_only=True)):
+        _, reason, message = await refused(stubs.groups.SetGroupingRules(forgotten))
+        assert (reason, "takes all rules away" in message) == ("INVALID_REQUEST", True)
+    await stubs.groups.SetGroupingRules(pb.SetGroupingRulesRequest(etag=etag, allow_empty=True))
     stale = stubs.groups.SetGroupingRules(pb.SetGroupingRulesRequest(rules=rules, etag=etag))
     assert (await refused(stale))[1] == "STALE_ETAG"
 

@@ -284,16 +284,18 @@ class GetGroupingRulesResponse(_message.Message):
     def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class SetGroupingRulesRequest(_message.Message):
-    __slots__ = ("rules", "etag", "validate_only", "request_id")
+    __slots__ = ("rules", "etag", "validate_only", "request_id", "allow_empty")
     RULES_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_EMPTY_FIELD_NUMBER: _ClassVar[int]
     rules: _containers.RepeatedCompositeFieldContainer[GroupingRule]
     etag: str
     validate_only: bool
     request_id: str
-    def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    allow_empty: bool
+    def __init__(self, rules: _Optional[_Iterable[_Union[GroupingRule, _Mapping]]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., allow_empty: _Optional[bool] = ...) -> None: ...
 
 class SetGroupingRulesResponse(_message.Message):
     __slots__ = ("etag",)

@@ -175,6 +175,8 @@ class AlertAdministration:
         """Change thresholds, all that are given or none. Raise `InvalidRequest`."""
         values = (wanted.error_rate, wanted.specific_error_count, wanted.recovery_failure_rate)
         names = ("error_rate", "specific_error_count", "recovery_failure_rate")
+        if all(value is None for value in values):
+            raise InvalidRequest(f"nothing is to be changed: set one of {', '.join(names)}")
         async with self._changing:
             rules = {rule.name: rule for rule, _ in await self._records.rules()}
             changes: list[Change] = []

@@ -135,6 +135,8 @@ class AnalysisService:
     async def update_settings(self, values: Mapping[str, float]) -> Settings:
         """Change some of them. Raise `InvalidRequest`."""
         names = {field.name for field in fields(Settings)}
+        if not values:
+            raise InvalidRequest(f"nothing is to be changed: set one of {', '.join(sorted(names))}")
         wanted = replace(await self.settings(), **{k: v for k, v in values.items() if k in names})
         found = problems(wanted)
         if found:

@@ -95,6 +95,7 @@ def apply(file: Any, dry_run: bool, target: str, output: str) -> None:
         kept = send(target, "CreateChannel", create, pb.CreateChannelResponse).channel
     else:
         update = pb.UpdateChannelRequest(channel=channel, validate_only=dry_run, actor=author())
+        update.update_mask.paths.append("*")
         kept = send(target, "UpdateChannel", update, pb.UpdateChannelResponse).channel
     emit(output, _plain(kept), lambda: "")
     if dry_run:

@@ -97,6 +97,7 @@ def apply(file: Any, dry_run: bool, target: str, output: str) -> None:
         kept = send(target, "CreateAlertRule", create, pb.CreateAlertRuleResponse).rule
     else:
         update = pb.UpdateAlertRuleRequest(rule=rule, validate_only=dry_run, actor=author())
+        update.update_mask.paths.append("*")
         kept = send(target, "UpdateAlertRule", update, pb.UpdateAlertRuleResponse).rule
     emit(output, _plain(kept), lambda: "")
     say(f"{kept.name} is fine; nothing was changed." if dry_run else f"{kept.name} is in force.")

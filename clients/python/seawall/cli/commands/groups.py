@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -324,13 +325,26 @@ def split(group_id: str, fingerprints: tuple[str, ...], target: str, output: str
     _told(_send(target, "SplitGroup", request, pb.SplitGroupResponse).group, output)
 
 
+def _confirm_clear(target: str) -> None:
+    """Ask, when somebody is there to answer; refuse when not."""
+    from seawall.v1 import admin_groups_pb2 as pb
+
+    found = _send(target, "GetGroupingRules", pb.GetGroupingRulesRequest(), pb.GetGroupingRulesResponse)
+    many = "1 rule" if len(found.rules) == 1 else f"{len(found.rules)} rules"
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"This takes {many} away; say --yes to do it without being asked.")
+    click.confirm(f"Take {many} away?", abort=True, err=True)
+
+
 @groups.command()
 @click.argument("file", required=False, type=click.File("r", encoding="utf-8"))
 @click.option("--dry-run", is_flag=True, help="Check FILE only.")
+@click.option("--clear", is_flag=True, help="Take all rules away; for an empty FILE, or without one.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before taking all rules away.")
 @control_option
 @output_option
-def rules(file: Any, dry_run: bool, target: str, output: str) -> None:
-    """Show the grouping rules, or put those of FILE (YAML or JSON) in force.
+def rules(file: Any, dry_run: bool, clear: bool, yes: bool, target: str, output: str) -> None:
+    """Show the grouping rules, or put those of FILE (YAML or JSON) in force, in place of all that there are.
 
     FILE is a list of {name, filter, by}. The first rule that matches an event groups it by the values of the
     fields in `by`; the fingerprint of all other events stays as it is.
@@ -339,15 +353,19 @@ def rules(file: Any, dry_run: bool, target: str, output: str) -> None:
     from seawall.cli.plain import Mistake, to_message
     from seawall.v1 import admin_groups_pb2 as pb
 
-    if file is not None:
-        value = read_data(file) or []
+    if file is not None or clear:
+        value = (read_data(file) if file is not None else []) or []
         if not isinstance(value, list):
             raise click.ClickException(f"{file.name}: rules are a list, such as `- name: ...`")
+        if clear and value:
+            raise click.UsageError(f"{file.name} has rules; leave out --clear to put them in force.")
         try:
             request = to_message({"rules": value}, pb.SetGroupingRulesRequest)
         except Mistake as error:
             raise click.ClickException(f"{file.name}: {error}") from error
-        request.validate_only = dry_run
+        request.validate_only, request.allow_empty = dry_run, clear
+        if clear and not (dry_run or yes):
+            _confirm_clear(target)
         _send(target, "SetGroupingRules", request, pb.SetGroupingRulesResponse)
         say(f"{len(request.rules)} rules are {'fine' if dry_run else 'in force for events from now on'}.")
         if dry_run:
