@@ -251,7 +251,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
     "seawall_spool_acknowledged_total": ("", ""),
     "seawall_spool_dropped_total": (
         "reason",
-        "`spool_full`, `expired`, `corrupt`, `lost_in_crash`, `disk_error`, `too_large`, `ring_full`.",
+        "The reasons are those of [gaps](../explanation/event-delivery.md#gaps-and-refusals).",
     ),
     "seawall_spool_degraded": ("", ""),
     "seawall_received_bytes_total": ("", "Added when a connection ends."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import Counter
 from typing import Any, Self
 
 import grpc
@@ -25,6 +26,8 @@ class Callers:
         self.answered = 0
         self.failed_otherwise = 0
         """Calls that ended with another status than the server's."""
+        self.others: Counter[str] = Counter()
+        """Their statuses, with what they say."""
         self._note = note
         self._rate = rate
         self._name = name
@@ -96,6 +99,7 @@ class Callers:
                 self._note("produced", job=job)
             else:
                 self.failed_otherwise += 1
+                self.others[f"{code}: {(error.details() or '')[:80]}"] += 1
         except asyncio.CancelledError:
             # A closed channel cancels its calls; anybody else cancels us.
             code = "CANCELLED"

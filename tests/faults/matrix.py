@@ -39,8 +39,14 @@ ROWS: Final = (
     Row(
         "F1",
         "the proxy is killed at random moments",
-        ("faults/test_proxy_crash.py::test_f1_proxy_killed_at_random_moments",),
-        ("unit/telemetry/test_waiting_mark.py::test_records_in_the_ring_of_a_killed_process_are_declared",),
+        (
+            "faults/test_proxy_crash.py::test_f1_proxy_killed_at_random_moments",
+            "faults/test_worker_crash.py::test_f1_a_proxy_with_workers_killed_at_random_moments",
+        ),
+        (
+            "unit/telemetry/test_waiting_mark.py::test_records_in_the_ring_of_a_killed_process_are_declared",
+            "unit/telemetry/test_worker_mark.py::test_the_next_run_declares_what_workers_of_the_last_had",
+        ),
     ),
     Row(
         "F2",
@@ -111,6 +117,14 @@ ROWS: Final = (
         (
             "faults/test_network.py::test_f10_f11_bad_networks",
             "faults/test_network.py::test_f10_a_black_hole_is_found",
+        ),
+    ),
+    Row(
+        "F16",
+        "workers are killed at random moments",
+        ("faults/test_worker_crash.py::test_f16_workers_killed_at_random_moments",),
+        (
+            "unit/telemetry/test_worker_mark.py::test_both_sides_count_in_one_page_and_the_lock_is_held_by_either",
         ),
     ),
     Row("F20", "wall clocks jump", ("faults/test_clocks.py::test_f20_clocks_jump",)),
@@ -235,6 +249,7 @@ RULES: Final = (
             f"{SPOOL}::test_full_spool_drops_its_oldest_segment_and_says_so",
             f"{LINK}::test_overflow_is_declared_and_the_sum_is_exact",
             "faults/test_proxy_crash.py::test_f1_proxy_killed_at_random_moments",
+            "faults/test_worker_crash.py::test_f16_workers_killed_at_random_moments",
         ),
     ),
     Rule(

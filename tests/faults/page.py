@@ -29,6 +29,7 @@ make faults                        # all of it at length: hundreds of kills, eve
 make faults ARGS="--quick"         # the part that `make test` runs too
 make faults ARGS="-k f30"          # one row
 make faults ARGS="--write"         # and write this page
+make faults ARGS="--results DIR"   # keep the verdicts, for a page of several runs
 ```"""
 
 
@@ -42,9 +43,10 @@ here, each with the tests that fail when it is broken. What is promised, and wha
 _OPEN = """\
 SQLite keeps no checksums of pages: a flipped bit within a text of its file is found by nobody. Spools,
 marks and kept policies have checksums. A spool keeps what is acknowledged for a day, 64 MiB at most: of
-what is older a restored store gets nothing again; it says so. Events in the rings of
-[workers](operations/workers.md) that are killed are lost without a gap. The network's faults are those
-of a TCP proxy on one machine; no packets are dropped."""
+what is older a restored store gets nothing again; it says so. When the first process of a proxy is
+killed, a batch that was being numbered then may be declared lost although it is stored; after a power
+cut, what never got a number is not declared. The network's faults are those of a TCP proxy on one
+machine; no packets are dropped."""
 
 
 def _wrapped(text: str) -> str:
@@ -85,8 +87,14 @@ def _cell(tests: tuple[str, ...]) -> str:
     return ", ".join(f"`{test}`" for test in tests)
 
 
-def page(results: Mapping[str, dict[str, Any]], *, kind: str) -> str:
-    """Return the page. `kind` says how long the run was: `quick` or `full`."""
+def _length(results: list[dict[str, Any]]) -> str:
+    """Return how long the tests of a row were: at length only if all of them were."""
+    runs = {str(result["run"]) for result in results}
+    return "" if not runs else "at length" if runs == {"full"} else "quick"
+
+
+def page(results: Mapping[str, dict[str, Any]]) -> str:
+    """Return the page."""
     judged = [(row, _of(row, results)) for row in ROWS]
     findings = [f for _, found in judged for one in found for f in one["findings"].values()]
     broken = sum(int(finding["broken"]) for finding in findings)
@@ -109,14 +117,14 @@ def page(results: Mapping[str, dict[str, Any]], *, kind: str) -> str:
         "",
         "## The last run",
         "",
-        f"The {kind} run: {verdict}. Counts are what the checker looked at.",
+        f"In the last run of each row {verdict}. Counts are what the checker looked at.",
         "",
     ]
-    lines += [f"| row | fault | {' | '.join(figures)} |", "|---|---|" + "--:|" * len(figures)]
+    lines += [f"| row | fault | run | {' | '.join(figures)} |", "|---|---|---|" + "--:|" * len(figures)]
     for row, found in judged:
         counts = [f"{_sum(found, name):,}" if _sum(found, name) else "" for name in figures]
         fault = row.fault if found else f"{row.fault} *(not in this run)*"
-        lines.append(f"| {row.number} | {fault} | {' | '.join(counts)} |")
+        lines.append(f"| {row.number} | {fault} | {_length(found)} | {' | '.join(counts)} |")
     lines += ["", f"| row | {' | '.join(INVARIANTS)} |", "|---|" + "--:|" * len(INVARIANTS)]
     for row, found in judged:
         cells = " | ".join(_looked(found, name) for name in INVARIANTS)

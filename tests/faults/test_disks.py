@@ -184,6 +184,7 @@ async def test_f7_read_only_and_gone(trial: Trial) -> None:
         trial.fault("spool deleted")
         shutil.rmtree(trial.stand.folder / "data" / "proxies" / "one" / "spool")
         await callers.until(50)
+        assert not data.exists(), f"made anew by whom it was taken from: {sorted(data.rglob('*'))}"
         shutil.copytree(copy, data)
         control = await asyncio.to_thread(trial.control)
         await eventually(lambda: proxy.status()["control"]["connected"], "the proxy is back")

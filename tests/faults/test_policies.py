@@ -97,7 +97,7 @@ async def test_f23_bad_policies(trial: Trial) -> None:
         trial.note("healed", revision=last, nodes=["one"])
         await trial.in_force(proxy, last)
         await callers.until(20)
-        assert callers.failed_otherwise == 0
+        assert callers.failed_otherwise == 0, callers.others
     assert control.child.process.poll() is None
     await trial.delivered(proxy)
     await trial.end(proxy)
@@ -171,7 +171,7 @@ async def test_f24_policies_that_change_all_the_time(trial: Trial) -> None:
         later.set()
         done.set()
         await callers.until(20)
-        assert callers.failed_otherwise == 0
+        assert callers.failed_otherwise == 0, callers.others
     await asyncio.gather(*streams)
     for channel in channels:
         await channel.close()

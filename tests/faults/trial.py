@@ -15,7 +15,7 @@ import pytest
 from seawall.client import AsyncSeawall
 from tests.faults.callers import Callers
 from tests.kit.history import Recorder, Verdict, check, read
-from tests.kit.history.results import keep
+from tests.kit.history.results import LENGTH, keep
 from tests.kit.history.sides import from_file, from_postgres, from_spool
 from tests.kit.link import Link
 from tests.kit.processes import Child, free_port, start, wait_until
@@ -27,7 +27,7 @@ KEEP_ALL = ("--group-rate", "0")
 
 def is_full() -> bool:
     """Whether the whole matrix is to be run, not the part of every test run."""
-    return os.environ.get("SEAWALL_FAULTS") == "full"
+    return os.environ.get(LENGTH) == "full"
 
 
 LONG = pytest.mark.skipif(not is_full(), reason="only at length: make faults")
@@ -138,9 +138,11 @@ class Trial:
         if collect:
             self.collect(*nodes, control=self.stand.folder / control, data=data)
 
-    def proxy(self, config: Path, link: Link, node: str = "one", data: str = "data") -> Proxy:
+    def proxy(
+        self, config: Path, link: Link, node: str = "one", data: str = "data", more: tuple[str, ...] = ()
+    ) -> Proxy:
         """Start a proxy behind a link."""
-        follow = ("--control", link.address, "--node", node)
+        follow = ("--control", link.address, "--node", node, *more)
         return self.stand.proxy(config, *follow, data=data, env=self.proxy_env)
 
     async def apply(self, policy: Path | dict[str, Any], **more: Any) -> int:

@@ -29,7 +29,7 @@ from seawall_proxy.telemetry.events import EventBuilder
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import (
     DISK_ERROR,
-    LOST_IN_CRASH,
+    NOT_BUILT,
     RING_FULL,
     Batch,
     Spool,
@@ -37,7 +37,7 @@ from seawall_proxy.telemetry.spool import (
     SpoolLimits,
     SpoolStatus,
 )
-from seawall_proxy.telemetry.spool.mark import boot_digest
+from seawall_proxy.telemetry.spool.opening import declare_left_behind, open_spool
 from seawall_proxy.telemetry.spool.waiting import WaitingMark
 
 log = logging.getLogger("seawall.events")
@@ -49,14 +49,14 @@ SLICE: Final = 16
 MAX_EVENTS_PER_S: Final = 2000
 RECENT: Final = 1000
 REOPEN_S: Final = 30.0
+LOOK_S: Final = 5.0
+"""How often is looked for what workers have left behind that outlived the process in front of them."""
 CLOSE_LIMIT_S: Final = 5.0
-
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 T = TypeVar("T")
 
-Relay = Callable[[list[bytes], int], Awaitable[None]]
-"""Hands on serialized events and a number of dropped ones; returns when there is room for more."""
+Relay = Callable[[list[bytes], int, str], Awaitable[None]]
+"""Hands on serialized events, and how many others are lost and why; returns when there is room for more."""
 
 
 class EventPump:
@@ -91,6 +91,7 @@ class EventPump:
         self._gone: bool = False
         """The spool's directory was deleted under it."""
         self._tick_at: float = 0.0
+        self._look_at: float = 0.0
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
         self._free: asyncio.Event = asyncio.Event()
@@ -100,6 +101,11 @@ class EventPump:
         """The spool belongs to another process for the time being; records wait in the ring."""
         self.relay: Relay | None = None
         """Where events go instead, when another process keeps them."""
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the spool is, or would be; None when none is wanted."""
+        return self._directory
 
     def on_spooled(self, wake: Callable[[], None]) -> None:
         """Have `wake` called whenever the spool has grown."""
@@ -126,7 +132,7 @@ class EventPump:
         await self._free.wait()
         async with self._turn:
             if self.relay is not None:
-                await self._hand_on(self.relay, payloads, dropped)
+                await self._hand_on(self.relay, payloads, dropped, reason)
                 return
             for payload in payloads:
                 self._recent.append(event_pb2.ErrorEvent.FromString(payload))
@@ -176,7 +182,7 @@ class EventPump:
             await self._open()
         self._builder.anchor = _anchor()
         payloads: list[bytes] = []
-        taken = 0
+        taken = unbuilt = 0
         room = int(MAX_EVENTS_PER_S * TICK_S)
         while room > 0 and (records := self._recorder.take(min(SLICE, room))):
             room -= len(records)
@@ -189,15 +195,18 @@ class EventPump:
                 except Exception:
                     # A record that cannot be told is one event less, never the end of all of them.
                     self._counters.events_dropped += 1
+                    unbuilt += 1
                     log.exception("an event could not be built")
             await asyncio.sleep(0)
         dropped = self._recorder.take_dropped()
         if self.relay is not None:
             if payloads or dropped:
-                await self._hand_on(self.relay, payloads, dropped)
+                await self._hand_on(self.relay, payloads, dropped, RING_FULL)
+            if unbuilt:
+                await self._hand_on(self.relay, [], unbuilt, NOT_BUILT)
         elif self.spool is not None:
-            if payloads or dropped or monotonic() >= self._tick_at:
-                await self.on_disk(self._store, self.spool, payloads, dropped)
+            if payloads or dropped or unbuilt or monotonic() >= self._tick_at:
+                await self.on_disk(self._store, self.spool, payloads, dropped, RING_FULL, unbuilt)
             if self._gone:
                 await self._begin_anew(self.spool)
             if payloads and self._wake is not None:
@@ -206,9 +215,9 @@ class EventPump:
             self._counters.events_dropped += len(payloads)
         self._recorder.settled(taken + dropped)
 
-    async def _hand_on(self, relay: Relay, payloads: list[bytes], dropped: int) -> None:
+    async def _hand_on(self, relay: Relay, payloads: list[bytes], dropped: int, reason: str) -> None:
         try:
-            await relay(payloads, dropped)
+            await relay(payloads, dropped, reason)
         except ConnectionError as error:
             self._counters.events_dropped += len(payloads)
             log.error("%d events are lost: %s", len(payloads), error)  # noqa: TRY400
@@ -259,18 +268,29 @@ class EventPump:
         """Return how the spool was doing a moment ago, or None when there is none."""
         return self._status
 
-    def _store(self, spool: Spool, payloads: list[bytes], dropped: int, reason: str = RING_FULL) -> None:
+    def _store(
+        self,
+        spool: Spool,
+        payloads: list[bytes],
+        dropped: int,
+        reason: str = RING_FULL,
+        unbuilt: int = 0,
+    ) -> None:
         now_s = time()
-        if dropped:
-            spool.skip(dropped, reason, now_s)
+        spool.skip(dropped, reason, now_s)
+        spool.skip(unbuilt, NOT_BUILT, now_s)
         if payloads:
             spool.append(payloads, now_s)
         spool.tick(now_s)
+        if self._directory is not None and monotonic() >= self._look_at:
+            declare_left_behind(spool, self._directory, now_s)
+            self._look_at = monotonic() + LOOK_S
         self._status = spool.status()
         self._tick_at = monotonic() + (TICK_S if self._status.unsynced else IDLE_TICK_S)
         self._gone = spool.is_gone
-        # The ring's own drops were counted when they happened.
-        total = sum(count for reason, count in self._status.dropped.items() if reason != RING_FULL)
+        # These were counted when they happened.
+        counted = (RING_FULL, NOT_BUILT)
+        total = sum(count for reason, count in self._status.dropped.items() if reason not in counted)
         self._counters.events_dropped += total - self._spool_dropped
         self._spool_dropped = total
 
@@ -279,7 +299,9 @@ class EventPump:
         if now < self._reopen_at:
             return
         try:
-            spool, waiting = await self.on_disk(self._open_spool)
+            spool, waiting = await self.on_disk(
+                open_spool, self._directory, self._random_bytes, self._limits, time()
+            )
             self.spool, self._waiting = spool, waiting
             self._recorder.tell(None if waiting is None else waiting.set)
             self._status = await self.on_disk(spool.status)
@@ -308,26 +330,6 @@ class EventPump:
             return
         await self.on_disk(self.spool.skip, lost, DISK_ERROR, time())
 
-    def _open_spool(self) -> tuple[Spool, WaitingMark | None]:
-        assert self._directory is not None
-        boot = _boot_id()
-        spool = Spool.open(
-            self._directory,
-            now_s=time(),
-            boot=boot,
-            random_bytes=self._random_bytes,
-            limits=self._limits,
-        )
-        try:
-            waiting, lost = WaitingMark.open(self._directory / "waiting", boot_digest(boot))
-        except OSError as error:
-            # The spool is worth having without it.
-            log.warning("what a kill would lose between call and spool will not be counted: %s", error)
-            return spool, None
-        # What the process before this one recorded and had not numbered when it was killed.
-        spool.skip(lost, LOST_IN_CRASH, time())
-        return spool, waiting
-
     def _stop_waiting(self) -> None:
         """Leave the count of waiting records to whoever opens the spool next."""
         self._recorder.tell(None)
@@ -355,10 +357,3 @@ class EventPump:
 
 def _anchor() -> ClockAnchor:
     return ClockAnchor(monotonic(), time())
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -26,9 +26,10 @@ from typing import Final
 
 from seawall_proxy.runtime.channel import Channel
 from seawall_proxy.runtime.event_pump import EventPump
-from seawall_proxy.runtime.frames import Frame, Kind, pack, unpack
+from seawall_proxy.runtime.frames import Frame, Head, Kind, pack, unpack
 from seawall_proxy.runtime.inherited import HANDOVER
 from seawall_proxy.runtime.sockets import Place
+from seawall_proxy.telemetry.spool import RING_FULL
 
 log = logging.getLogger("seawall.handover")
 
@@ -106,10 +107,13 @@ class Successor:
         """Say that the spool is closed and the control link left."""
         self._channel.send(Frame(Kind.RELEASED, {}))
 
-    async def keep(self, payloads: list[bytes], dropped: int) -> None:
-        """Have events spooled there; returns once they are. Raises ConnectionError when they cannot be."""
+    async def keep(self, payloads: list[bytes], dropped: int, reason: str) -> None:
+        """Have events spooled there, and others declared lost for a reason; returns once they are. Raises
+        ConnectionError when they cannot be.
+        """
         self._sent += 1
-        self._channel.send(Frame(Kind.EVENTS, {"seq": self._sent, "dropped": dropped}, pack(payloads)))
+        head: Head = {"seq": self._sent, "dropped": dropped, "reason": reason}
+        self._channel.send(Frame(Kind.EVENTS, head, pack(payloads)))
         try:
             async with asyncio.timeout(KEPT_LIMIT_S):
                 while not self._gone and await self._kept.get() < self._sent:
@@ -174,7 +178,8 @@ class Predecessor:
             if frame.kind == Kind.RELEASED:
                 self._let_go()
             elif frame.kind == Kind.EVENTS:
-                await self._pump.submit(unpack(frame.body), frame.number("dropped"))
+                reason = frame.text("reason") or RING_FULL
+                await self._pump.submit(unpack(frame.body), frame.number("dropped"), reason)
                 self._channel.send(Frame(Kind.EVENTS_KEPT, {"seq": frame.number("seq")}))
         self._let_go()
         self._channel.close()

@@ -231,7 +231,7 @@ async def test_under_a_control_plane_workers_are_one_proxy(stand: Stand) -> None
                 await seawall.operations.reset_breaker("all")
                 control.child.kill()
                 await fail_some([zero[0], one[0]], 6)
-                await asyncio.sleep(0.6)  # a killed worker's last tenth of a second is not recorded
+                await asyncio.sleep(0.6)  # what a killed worker has not handed on is declared, not stored
                 os.kill(workers(proxy)[1]["pid"], signal.SIGKILL)
                 await asyncio.to_thread(
                     wait_until, lambda: {w["state"] for w in workers(proxy)} == {"ready"}, "it is back", 10

@@ -126,6 +126,7 @@ class EventRules:
                 "sent": sum(len(events) for spool in self._spools.values() for events in spool.sent.values()),
                 "acked": sum(min(s.acked, s.last) for s in self._spools.values()),
                 "stored": sum(self._stored.values()),
+                "unstored": len(self._began - self._stored_jobs.keys()),
                 "counted": self._counted,
                 "refused": sum(len(spool.refused) for spool in self._spools.values()),
                 "declared": declared,

@@ -12,6 +12,8 @@ from tests.kit.history.verdict import SHOWN, Verdict
 
 FOLDER = "SEAWALL_FAULTS_RESULTS"
 """The variable that names the folder; without it nothing is kept."""
+LENGTH = "SEAWALL_FAULTS"
+"""The variable that says how long faults are: `full`, or the part of every test run."""
 
 
 def keep(nodeid: str, found: Verdict) -> None:
@@ -21,6 +23,7 @@ def keep(nodeid: str, found: Verdict) -> None:
         name = nodeid.removeprefix("tests/")
         result = {
             "test": name,
+            "run": os.environ.get(LENGTH, "quick"),
             "figures": found.figures,
             "findings": {key: asdict(value) for key, value in found.findings.items()},
         }

@@ -37,6 +37,7 @@ from seawall_proxy.runtime.workers.answers import page_of
 from seawall_proxy.runtime.workers.siblings import Siblings
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
+from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
 
 log = logging.getLogger("seawall.worker")
 
@@ -53,6 +54,8 @@ class Child:
         self.channel: Channel = channel
         self.counters: ProxyCounters = ProxyCounters()
         self.recorder: EventRecorder = EventRecorder(self.counters)
+        mark = WorkerMark.inherited(start.number("mark"))
+        self.recorder.tell(lambda _: mark.record(self.counters.events_produced))
         cache = start.text("descriptor_cache")
         bootstrap = Bootstrap(
             document=policy_pb2.PolicyDocument.FromString(start.body),
@@ -251,12 +254,12 @@ class Child:
 
     # what it says by itself
 
-    async def _send_events(self, payloads: list[bytes], dropped: int) -> None:
+    async def _send_events(self, payloads: list[bytes], dropped: int, reason: str) -> None:
         """Hand events on; one batch is on its way at a time, so that the ring is what overflows."""
         if self._alone:
             raise ConnectionError("the proxy that this worker belongs to is gone")
         self._sent += 1
-        head: Head = {"seq": self._sent, "dropped": dropped, "produced": self.counters.events_produced}
+        head: Head = {"seq": self._sent, "dropped": dropped, "reason": reason}
         self.channel.send(Frame(Kind.EVENTS, head, pack(payloads)))
         # When the parent is slow or gone the bound is that of the channel.
         with contextlib.suppress(TimeoutError):
@@ -278,7 +281,6 @@ class Child:
         """Say what the parent shows and passes on."""
         head: Head = {
             "calls": self.data.calls(),
-            "produced": self.counters.events_produced,
             "waiting": len(self.recorder),
         }
         self.channel.send(Frame(Kind.PULSE, head, self.data.stats().SerializeToString()))

@@ -13,6 +13,7 @@ from typing import Final
 from seawall.v1 import fleet_pb2
 from seawall_proxy.runtime.channel import Channel
 from seawall_proxy.runtime.frames import Frame, Head, Kind
+from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
 
 log = logging.getLogger("seawall.workers")
 
@@ -29,7 +30,13 @@ class WorkerHandle:
     """
 
     def __init__(
-        self, number: int, process: subprocess.Popen[bytes], channel: Channel, hear: Hear, lost: Lost
+        self,
+        number: int,
+        process: subprocess.Popen[bytes],
+        channel: Channel,
+        mark: WorkerMark,
+        hear: Hear,
+        lost: Lost,
     ) -> None:
         self.number: int = number
         self.pid: int = process.pid
@@ -46,8 +53,10 @@ class WorkerHandle:
         self.stats: fleet_pb2.StatsReport = fleet_pb2.StatsReport()
         self.metrics: str = ""
         """Its part of the last scrape."""
-        self.produced: int = 0
-        """Events that it has recorded, as far as it has said."""
+        self.mark: WorkerMark = mark
+        """How many events it has recorded, whatever becomes of it."""
+        self.settled: int = 0
+        """Events of it that are numbered, or declared."""
         self.received: int = 0
         """Events of it that have come here, those that its ring dropped included."""
         self._hear: Hear = hear
@@ -59,21 +68,29 @@ class WorkerHandle:
 
     @classmethod
     async def spawn(
-        cls, command: list[str], number: int, descriptors: list[int], start: Frame, hear: Hear, lost: Lost
+        cls,
+        command: list[str],
+        number: int,
+        descriptors: list[int],
+        start: Frame,
+        mark: WorkerMark,
+        hear: Hear,
+        lost: Lost,
     ) -> WorkerHandle:
-        """Start `command` as a worker that has inherited `descriptors`; raises OSError when no process can be
-        had.
+        """Start `command` as a worker that has inherited `descriptors` and its mark; raises OSError when no
+        process can be had.
         """
         ours, theirs = socket.socketpair()
         try:
-            process = _start(command, theirs.fileno(), descriptors)
+            process = _start(command, theirs.fileno(), [mark.fileno(), *descriptors])
         except OSError:
             ours.close()
+            mark.remove()
             raise
         finally:
             theirs.close()
-        made = cls(number, process, await Channel.open(ours), hear, lost)
-        made.channel.send(start)
+        made = cls(number, process, await Channel.open(ours), mark, hear, lost)
+        made.channel.send(Frame(start.kind, {**start.head, "mark": mark.fileno()}, start.body))
         return made
 
     async def hello(self) -> bool:

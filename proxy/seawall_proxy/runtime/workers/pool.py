@@ -21,18 +21,18 @@ from seawall_proxy.runtime.breaker_file import BreakerKeeper
 from seawall_proxy.runtime.breaker_images import Image
 from seawall_proxy.runtime.data_plane import Bootstrap
 from seawall_proxy.runtime.event_pump import EventPump
-from seawall_proxy.runtime.frames import Frame, Head, Json, Kind, unpack
+from seawall_proxy.runtime.frames import Frame, Head, Json, Kind
 from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import Place, assign
 from seawall_proxy.runtime.workers.acts import ActBook
+from seawall_proxy.runtime.workers.events import WorkerEvents
 from seawall_proxy.runtime.workers.handle import WorkerHandle
 from seawall_proxy.runtime.workers.siblings import followed
 from seawall_proxy.runtime.workers.telling import descriptors_of, start_frame, worker_died
 from seawall_proxy.runtime.workers.view import PoolPolicy, PoolView
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
-from seawall_proxy.telemetry.spool import LOST_IN_CRASH
 
 log = logging.getLogger("seawall.workers")
 
@@ -66,7 +66,7 @@ class WorkerPool:
             *([sys.executable, "-P", "-m", "seawall_proxy.runtime.workers"] if command is None else command),
             settings.log_format,
         ]
-        self._pump: EventPump = pump
+        self._events: WorkerEvents = WorkerEvents(pump)
         self._counters: ProxyCounters = counters
         self._recorder: EventRecorder = recorder
         self._places: list[Place] = []
@@ -111,7 +111,8 @@ class WorkerPool:
     async def _spawn(self, number: int) -> bool:
         start = start_frame(number, self._bootstrap, self._settings, self._places)
         numbers = descriptors_of(self._places)
-        worker = await WorkerHandle.spawn(self._command, number, numbers, start, self._hear, self._lost)
+        mark = await self._events.mark()
+        worker = await WorkerHandle.spawn(self._command, number, numbers, start, mark, self._hear, self._lost)
         self._workers[number] = worker
         return await worker.hello()
 
@@ -248,15 +249,9 @@ class WorkerPool:
         if frame.kind == Kind.PULSE:
             worker.calls = frame.number("calls")
             worker.waiting = frame.number("waiting")
-            worker.produced = frame.number("produced")
             worker.stats = fleet_pb2.StatsReport.FromString(frame.body)
         elif frame.kind == Kind.EVENTS:
-            payloads = unpack(frame.body)
-            dropped = frame.number("dropped")
-            worker.produced = max(worker.produced, frame.number("produced"))
-            worker.received += len(payloads) + dropped
-            # Beside, for a disk may take seconds, and the worker's other answers must not wait for it.
-            self._spawn_task(self._keep(worker, frame.number("seq"), payloads, dropped))
+            self._events.take(worker, frame)
         elif frame.kind == Kind.BREAKER:
             for other in self.alive():
                 if other is not worker:
@@ -269,17 +264,14 @@ class WorkerPool:
                 if other is not worker:
                     other.say(Kind.EJECTION, frame.head)
 
-    async def _keep(self, worker: WorkerHandle, seq: int, payloads: list[bytes], dropped: int) -> None:
-        await self._pump.submit(payloads, dropped)
-        worker.say(Kind.EVENTS_KEPT, {"seq": seq})
-
     def _lost(self, worker: WorkerHandle) -> None:
         """A worker is gone: keep what it counted, and have it replaced."""
         if self._keeper is not None and not self._ending:
             self._keeper.forget(worker.number)
         self._view.lost(worker)
+        lost = self._events.ended(worker)
         if self._started and not self._ending:
-            task = asyncio.get_running_loop().create_task(self._replace(worker))
+            task = asyncio.get_running_loop().create_task(self._replace(worker, lost))
             self._repairs.add(task)
             task.add_done_callback(self._repairs.discard)
 
@@ -288,9 +280,8 @@ class WorkerPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _replace(self, worker: WorkerHandle) -> None:
+    async def _replace(self, worker: WorkerHandle, lost: int) -> None:
         number = worker.number
-        lost = max(worker.produced - worker.received, 0)
         log.error(
             "worker %d (pid %d) %s; its %d calls in flight have failed, %d events are lost",
             number,
@@ -300,9 +291,6 @@ class WorkerPool:
             lost,
         )
         self._recorder.system(worker_died(worker, lost))
-        if lost:
-            # Beside: neither a slow disk nor a handover holds up the worker's successor.
-            self._spawn_task(self._pump.submit([], lost, LOST_IN_CRASH))
         if self._serving:
             await self._assign()
         started = False
@@ -411,6 +399,7 @@ class WorkerPool:
             await asyncio.gather(*(worker.ended() for worker in workers))
         finally:
             rush.cancel()
+        await self._events.settled()
 
     async def _rush(self, hurry: asyncio.Event) -> None:
         await hurry.wait()
@@ -425,3 +414,7 @@ class WorkerPool:
         for worker in self.alive():
             worker.kill()
         await asyncio.gather(*(worker.ended() for worker in self._workers.values()))
+        await self._events.settled()
+        self._events.close()
+        for worker in self._workers.values():
+            worker.mark.close()

@@ -12,6 +12,8 @@ LOST_IN_CRASH: Final = "lost_in_crash"
 DISK_ERROR: Final = "disk_error"
 TOO_LARGE: Final = "too_large"
 RING_FULL: Final = "ring_full"
+NOT_BUILT: Final = "not_built"
+WORKER_DIED: Final = "worker_died"
 
 BLOCK_BYTES: Final = 4096
 """A file takes at least a block, however small it is: many tiny segments must not slip under the limit."""

@@ -1,0 +1,92 @@
+"""F16, and F1 with workers: those who carry calls are killed, alone or together with the one in front."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.trial import Trial, eventually, times
+from tests.kit.link import Link
+from tests.kit.stand import Proxy
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+WORKERS = ("--workers", "2", "--drain-grace", "0.2", "--drain-limit", "2")
+
+
+async def begin(trial: Trial) -> tuple[Proxy, Path, Link]:
+    """Start an upstream, a control plane and a proxy with workers that has a policy."""
+    _, upstream = await asyncio.to_thread(trial.stand.upstream)
+    await asyncio.to_thread(trial.control)
+    config = trial.stand.policy(trial.document(upstream))
+    await trial.apply(config)
+    link = trial.link()
+    proxy = await asyncio.to_thread(trial.proxy, config, link, more=WORKERS)
+    await trial.in_force(proxy, 1)
+    return proxy, config, link
+
+
+def pids(proxy: Proxy) -> list[int]:
+    """Return the processes of the workers that serve."""
+    return [worker["pid"] for worker in proxy.status()["workers"] if worker["state"] == "ready"]
+
+
+def all_gone(workers: list[int]) -> bool:
+    """Tell whether none of these processes is there."""
+    return not any(map(psutil.pid_exists, workers))
+
+
+def judged(trial: Trial, *, twice: int) -> None:
+    """Judge it. What is missing is declared, and no more than what can be missing: calls without a stored
+    event, and so many numbers that may count twice.
+    """
+    verdict = trial.verdict("I1", "I2", "I3", "I8")
+    assert 0 < verdict.figures["declared"] <= verdict.figures["unstored"] + twice
+
+
+async def test_f16_workers_killed_at_random_moments(trial: Trial) -> None:
+    """What a worker had recorded and not handed on is declared, exactly; the other one's calls go on."""
+    dice = random.Random(2)
+    proxy, _, _ = await begin(trial)
+    async with trial.callers(rate=300) as callers:
+        for _ in range(times(4, 100)):
+            await asyncio.sleep(dice.uniform(0.1, 1.0))
+            trial.fault("worker killed")
+            os.kill(dice.choice(await asyncio.to_thread(pids, proxy)), signal.SIGKILL)
+            await eventually(lambda: len(pids(proxy)) == 2, "the worker is back")
+        await callers.until(50)
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    assert not list((trial.stand.folder / "data" / "proxies" / "one" / "spool").glob("worker-*"))
+    judged(trial, twice=0)
+
+
+async def test_f1_a_proxy_with_workers_killed_at_random_moments(trial: Trial) -> None:
+    """First the process in front, then its workers at once or not at all: these drain. The next run declares
+    what they had recorded and nobody had numbered.
+    """
+    dice = random.Random(3)
+    proxy, config, link = await begin(trial)
+    rounds = times(4, 100)
+    async with trial.callers(rate=300) as callers:
+        for round_ in range(rounds):
+            await asyncio.sleep(dice.uniform(0.1, 1.0))
+            workers = await asyncio.to_thread(pids, proxy)
+            trial.fault("proxy killed")
+            proxy.child.kill()
+            for pid in workers if round_ % 2 else ():
+                os.kill(pid, signal.SIGKILL)
+            await eventually(partial(all_gone, workers), "the workers are gone")
+            proxy = await asyncio.to_thread(trial.proxy, config, link, more=WORKERS)
+            await callers.until(1)
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    # A batch of the process in front and one of each worker may count twice when it is killed.
+    judged(trial, twice=rounds * 3 * 200)
