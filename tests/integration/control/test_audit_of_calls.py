@@ -17,6 +17,7 @@ from seawall_control.domain.events import Event, Severity
 from seawall_control.server import ControlPlane
 from seawall_control.services import audit as audit_service
 from seawall_control.services.audit_witness import CallWitness
+from seawall_control.store.sqlite import thread
 from tests.integration.control.kit import Stubs, document
 from tests.integration.control.test_abandoned_changes import until
 from tests.integration.control.web import ask
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.integration
 
 EVENT = "00000000-0000-4000-8000-000000000001"
 THRESHOLDS = "/api/v1/errors/alerts/thresholds"
+
+
+@pytest.fixture(autouse=True)
+def whole_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bulk changes change a hundred events in each transaction, however slow the machine."""
+    monkeypatch.setattr(thread, "UPKEEP_S", 60.0)
 
 
 async def records(plane: ControlPlane) -> list[AuditRecord]:
