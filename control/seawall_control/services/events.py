@@ -21,6 +21,10 @@ BACKLOG_S: Final = 1.0
 """How long the newest events are looked for before the new ones are followed."""
 PAGE: Final = 50
 MAX_PAGE: Final = 1000
+MAX_PAGE_CHARACTERS: Final = 2 * 1024 * 1024
+"""A page with more text is short: gRPC refuses messages of more than 4 MiB, and whoever makes or reads one
+of a thousand stack traces has time for nothing else.
+"""
 _ORDERS: Final = {"": True, "timestamp desc": True, "timestamp": False, "timestamp asc": False}
 
 
@@ -30,6 +34,16 @@ class Page:
 
     events: Sequence[Event]
     next_token: str
+
+
+def _within(events: Sequence[Event], most: int) -> Sequence[Event]:
+    """Return the first of these events, one at least, whose texts have so many characters together."""
+    for number, event in enumerate(events):
+        details = len(str(event.details)) if event.details else 0
+        most -= 512 + len(event.message) + len(event.stack_trace) + len(event.resolution) + details
+        if most < 0:
+            return events[: max(1, number)]
+    return events
 
 
 class EventService(EventIntake):
@@ -60,8 +74,8 @@ class EventService(EventIntake):
             after = (int(position[0]), str(position[1]))
         # One more than asked for, to know whether a full page is the last one.
         found = await scanned(self._store, EventQuery(wanted, limit + 1, descending, after), self._clock)
-        page, resume = found.events[:limit], found.resume
-        if len(found.events) > limit:
+        page, resume = _within(found.events[:limit], MAX_PAGE_CHARACTERS), found.resume
+        if len(found.events) > len(page):
             resume = page[-1].timestamp_us, page[-1].id
         return Page(page, "" if resume is None else paging.encode(resume, scope))
 

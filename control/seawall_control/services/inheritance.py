@@ -7,6 +7,7 @@ mistakes they are.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -31,6 +32,10 @@ from seawall_policy.compile.layers import MAX_LAYERS, Setting, merged, placed, s
 from seawall_policy.compile.report import Violation
 
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
+LARGE_BYTES: Final = 32 * 1024
+"""A document of more than this is checked in a thread: one of a few thousand routes takes a good part of a
+second.
+"""
 
 Document = policy_pb2.PolicyDocument
 
@@ -112,7 +117,7 @@ class Inheritance:
         `InvalidRequest` for a set that would extend itself, or a line of sets that is too long.
         """
         if not document.extends:
-            return Whole(document, document, None, self._checked(document))
+            return Whole(document, document, None, await self._checked(document))
         name = policy_set_name(document.extends)
         base = None if name == policy_set else await self._store.latest(name)
         line = [name, *(await self._line(base))]
@@ -124,14 +129,19 @@ class Inheritance:
             return Whole(document, document, None, (missing,))
         below = document_of(base)
         found = merged(below, document)
-        return Whole(found, document, base, self._placed(name, below, document, found))
+        return Whole(found, document, base, await self._placed(name, below, document, found))
 
-    def _checked(self, document: Document) -> tuple[Violation, ...]:
-        return compile_document(document, wall_s=self._clock.now_us() / 1e6).violations
+    async def _checked(self, document: Document) -> tuple[Violation, ...]:
+        wall_s = self._clock.now_us() / 1e6
+        if document.ByteSize() <= LARGE_BYTES:
+            return compile_document(document, wall_s=wall_s).violations
+        return (await asyncio.to_thread(compile_document, document, wall_s=wall_s)).violations
 
-    def _placed(self, name: str, base: Document, own: Document, whole: Document) -> tuple[Violation, ...]:
+    async def _placed(
+        self, name: str, base: Document, own: Document, whole: Document
+    ) -> tuple[Violation, ...]:
         found = []
-        for violation in self._checked(whole):
+        for violation in await self._checked(whole):
             place = placed(base, own, violation)
             if not place.in_base:
                 found.append(violation)
@@ -185,7 +195,8 @@ class Inheritance:
             data, number = changed[latest.base]
             below, own = _parsed(data, latest.base), own_document_of(latest)
             document = merged(below, own)
-            mistakes = [v for v in self._placed(latest.base, below, own, document) if not v.warning]
+            placed_ones = await self._placed(latest.base, below, own, document)
+            mistakes = [v for v in placed_ones if not v.warning]
             problems += [FieldProblem(f"{name}: {v.field}", v.message, v.code) for v in mistakes]
             follower = Draft(
                 policy_set=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -97,3 +98,24 @@ def test_every_state_is_told_by_a_word() -> None:
     assert "rejected" in render.rollout("rejected").text
     assert "degraded" in render.health("degraded").text
     assert render.breaker("").text == "-"
+
+
+EVIL = "a\x1b[2Jb\u202ec\x07\x9b1md\u2066\ufeff"
+
+
+def test_what_others_wrote_cannot_move_the_cursor() -> None:
+    """Escape sequences and marks of direction are shown, not sent; what is only foreign stays as it is."""
+    shown = "a\\x1b[2Jb\\u202ec\\x07\\x9b1md\\u2066\\ufeff"
+    assert render.visible(EVIL) == render.clip(EVIL, 100) == shown
+    assert render.table(["A"], [[EVIL], [Cell(EVIL, "red")]]).count(shown) == 2
+    assert render.fields([("A", EVIL)]) == f"A:  {shown}"
+    for harmless in ("漢字", "e\u0301", "naïve café", "x\ny\tz", "👩\u200d💻"):
+        assert render.visible(harmless) == harmless
+
+
+def test_cutting_a_long_text_takes_no_time() -> None:
+    """Every message of a list is cut; those that were cut before have a character beyond ASCII."""
+    began = time.process_time()
+    for _ in range(50):
+        assert render.clip("x y " * 2500 + "…[cut]", 60).endswith("…")
+    assert time.process_time() - began < 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.export import Format
@@ -12,7 +12,7 @@ from seawall_control.domain.flood import KEEP_ALL, Pressure
 from seawall_control.services import scanning
 from seawall_control.services.edge import TimeOrderedIds
 from seawall_control.services.event_views import EventViews
-from seawall_control.services.events import EventService
+from seawall_control.services.events import MAX_PAGE_CHARACTERS, EventService
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.notices import Notices
 from seawall_control.services.scanning import FIRST, LONGEST, MOST, scanned, throughout
@@ -174,3 +174,26 @@ async def test_newest_are_looked_for_a_while() -> None:
     assert [e.message for e in await events.newest(RARE, 10)] == ["the one of all"]
     newest = await events.newest("", 3)
     assert [e.timestamp_us - START_US for e in newest] == [COUNT - 3, COUNT - 2, COUNT - 1]
+
+
+async def test_a_page_is_bounded_by_its_text_too() -> None:
+    """Events with long stacks come in several pages, each of which gRPC takes, and none is lost."""
+    store = MemoryStore()
+    long = [
+        replace(one, stack_trace="x" * 32_000)
+        for one in await (await filled()).events(EventQuery(parse(""), 200))
+    ]
+    await store.report(long)
+    events = service(store, Slow())
+    sizes, seen, token = [], [], ""
+    while True:
+        page = await events.page(size=1000, token=token)
+        sizes.append(len(page.events))
+        seen += [event.id for event in page.events]
+        token = page.next_token
+        if not token:
+            break
+    assert len(sizes) == 4 and max(sizes) * 32_000 <= MAX_PAGE_CHARACTERS
+    assert seen == [event.id for event in long]
+    one = await service(store, Slow()).page(size=1)
+    assert len(one.events) == 1 and one.next_token

@@ -4,13 +4,18 @@ well as by colour.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import click
+
+_OBEYED: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,25 @@ def width(text: str) -> int:
     )
 
 
+def visible(text: str) -> str:
+    """Return a text with what a terminal would obey instead of show (escape sequences, marks that turn the
+    direction of writing) spelled out; line ends and tabs stay. Much of what is shown was written by others.
+    """
+    if text.isprintable():
+        return text
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def clip(text: str, limit: int) -> str:
     """Return the first line of a text, cut to `limit` columns."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     if width(line) <= limit:
         return line
-    while line and width(line) > limit - 1:
-        line = line[:-1]
+    room = limit - 1
+    for place, character in enumerate(line):
+        room -= width(character)
+        if room < 0:
+            return line[:place] + "…"
     return line + "…"
 
 
@@ -52,7 +69,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right
 
     Without rows there are only headers.
     """
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    cells = [[_shown(cell) for cell in row] for row in rows]
     widths = [
         max([width(header), *(width(row[index].text) for row in cells)])
         for index, header in enumerate(headers)
@@ -61,6 +78,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right
     lines = [_line([Cell(header, bold=True) for header in headers], widths, to_right)]
     lines.extend(_line(row, widths, to_right) for row in cells)
     return "\n".join(lines)
+
+
+def _shown(cell: str | Cell) -> Cell:
+    if isinstance(cell, str):
+        return Cell(visible(cell))
+    text = visible(cell.text)
+    return cell if text == cell.text else replace(cell, text=text)
 
 
 def _line(row: Sequence[Cell], widths: Sequence[int], to_right: set[int]) -> str:
@@ -76,7 +100,7 @@ def _line(row: Sequence[Cell], widths: Sequence[int], to_right: set[int]) -> str
 
 def fields(pairs: Iterable[tuple[str, str | Cell]], *, indent: int = 0) -> str:
     """Return `Name:  value` lines with the values aligned; pairs with an empty value are left out."""
-    kept = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in pairs]
+    kept = [(name, _shown(value)) for name, value in pairs]
     kept = [(name, cell) for name, cell in kept if cell.text]
     longest = max((width(name) for name, _ in kept), default=0)
     start = " " * indent

@@ -129,8 +129,8 @@ def line(item: ErrorEvent) -> str:
     at = (shape["timestamp"] or "-")[11:23]
     severity = render.severity(shape["severity"])
     label = click.style(f"{severity.text:<8}", fg=severity.fg, bold=severity.bold or None)
-    place = item.component or item.route or "-"
-    code = f" {item.code}" if item.code else ""
+    place = render.visible(item.component or item.route or "-")
+    code = f" {render.visible(item.code)}" if item.code else ""
     return f"{at}  {label}  {shape['kind'] or '-':<19}  {place}{code}: {render.clip(item.message, 120)}"
 
 
