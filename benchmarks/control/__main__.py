@@ -17,6 +17,7 @@ from benchmarks.control.keeping import large, put_aside, put_back
 from benchmarks.control.measures import Ingest, ingest
 from benchmarks.control.places import Place, places
 from benchmarks.control.questions import Asked, Latency, lists, statistics
+from benchmarks.control.stream import LATE, arriving
 from benchmarks.control.upkeep import Effort, efforts
 from seawall_control.store.migrating import MIGRATED
 
@@ -83,6 +84,8 @@ async def measure(place: Place, options: argparse.Namespace) -> list[str]:
     record = Record(options.events)
     async with large(place, record, options.keep, say) as held:
         rows.extend(await _asked(held, record, options))
+        if options.keep and options.arriving:
+            await put_back(held)
         if options.upkeep:
             await put_aside(held)
             store = await held.open()
@@ -108,6 +111,17 @@ async def _asked(place: Place, record: Record, options: argparse.Namespace) -> l
         asked = Asked(store)
         numbers = await statistics(asked, options.times)
         rows.extend(latency_row(place, found, STATISTICS_S, found.what) for found in numbers)
+        if options.arriving:
+            async with arriving(asked.events, options.arriving) as stream:
+                beside = await statistics(asked, options.times, pause_s=1.0 / options.asked_a_second)
+            what = f"{stream.per_second:.0f} events/s arriving, {LATE:.0%} of them late"
+            rows.append(f"| {place.name} | the same with | - | {what} | |")
+            rows.extend(
+                latency_row(place, found, STATISTICS_S, f"{found.what}, while events arrive")
+                for found in beside
+            )
+        if options.no_lists:
+            return rows
         pages = await lists(asked, record, options.times)
         rows.extend(latency_row(place, found, LIST_S, f"list: {found.what}") for found in pages)
     finally:
@@ -167,6 +181,14 @@ def _options() -> argparse.Namespace:
         metavar="DIR",
         help="keep the record in this directory, and use one of that size which is there",
     )
+    parser.add_argument(
+        "--arriving",
+        type=float,
+        default=100.0,
+        help="statistics are asked again while so many events a second arrive; 0 leaves it out",
+    )
+    parser.add_argument("--asked-a-second", type=float, default=20.0, help="questions a second meanwhile")
+    parser.add_argument("--no-lists", action="store_true", help="ask for statistics only")
     parser.add_argument("--times", type=int, default=400, help="how often each question is asked")
     return parser.parse_args()
 

@@ -229,7 +229,7 @@ class Record:
             if hour >= oldest
         ]
 
-    def rollups(self) -> Iterator[tuple[int, int, Any]]:
+    def rollups(self) -> Iterator[Any]:
         """Yield rows of `event_rollups`, with full buckets bounded as the store does it."""
         yield from self._rolled(Width.MINUTE, self._by_minute, 60)
         yield from self._rolled(Width.HOUR, self._by_hour, 3600)
@@ -237,6 +237,13 @@ class Record:
         for (hour, which), number in self._by_hour.items():
             days[hour // 24, which] += number
         yield from self._rolled(Width.DAY, days, 86_400)
+
+    def buckets(self) -> list[tuple[int, int, int, int]]:
+        """Return rows of `event_buckets`."""
+        sums: dict[tuple[int, int], int] = defaultdict(int)
+        for row in self.rollups():
+            sums[row[0], row[1]] += row[-1]
+        return [(width, start, 0, events) for (width, start), events in sums.items()]
 
     def _rolled(self, width: Width, sums: dict[tuple[int, int], int], unit_s: int) -> Iterator[Any]:
         ordered = sorted(sums.items())

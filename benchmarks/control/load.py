@@ -36,6 +36,7 @@ def _beside(record: Record) -> Iterator[tuple[str, Sequence[str], Iterable[Seque
     yield "event_groups", GROUP_COLUMNS, record.groups()
     yield "group_hours", ("group_id", "hour", "events", "flagged"), record.group_hours()
     yield "event_rollups", _ROLLUP_COLUMNS, record.rollups()
+    yield "event_buckets", ("width", "start", "born", "events"), record.buckets()
 
 
 def _inserting(table: str, columns: Sequence[str]) -> str:
@@ -92,7 +93,10 @@ async def load_postgres(url: str, record: Record, say: Say) -> None:
     """Fill a database."""
     db = await asyncpg.connect(url)
     try:
-        await db.execute("SET maintenance_work_mem = '512MB'; SET synchronous_commit = off")
+        await db.execute(
+            "SET maintenance_work_mem = '512MB'; SET synchronous_commit = off; "
+            "SET seawall.event_buckets = 'kept'"
+        )
         kept = await db.fetch(
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'events' AND indexname NOT IN "
             "(SELECT conname FROM pg_constraint WHERE conrelid = 'events'::regclass)"

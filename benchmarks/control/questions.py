@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -156,13 +157,17 @@ class Asked:
         )
 
 
-async def _timed(what: str, ask: Callable[[], Awaitable[Any]], times: int) -> Latency:
+async def _timed(
+    what: str, ask: Callable[[], Awaitable[Any]], times: int, *, pause_s: float = 0.0
+) -> Latency:
     samples = []
     computed = []
     try:
         for _ in range(3):
             await ask()
         for _ in range(times):
+            if pause_s:
+                await asyncio.sleep(pause_s)
             began, started = process_time(), perf_counter()
             await ask()
             samples.append(perf_counter() - started)
@@ -199,8 +204,8 @@ async def lists(asked: Asked, record: Record, times: int) -> list[Latency]:
     return found
 
 
-async def statistics(asked: Asked, times: int) -> list[Latency]:
-    """Ask for numbers and for groups."""
+async def statistics(asked: Asked, times: int, *, pause_s: float = 0.0) -> list[Latency]:
+    """Ask for numbers and for groups, one question after the other with pauses in between."""
     questions: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
         ("GetEventStats", asked.events.counts),
         ("/health", asked.health.report),
@@ -212,6 +217,7 @@ async def statistics(asked: Asked, times: int) -> list[Latency]:
         ("GetAnalysis of a day", lambda: asked.analysis.analyse(DAY_S)),
         ("GetTrend of a day", lambda: asked.analysis.trend(DAY_S)),
         ("GetTrend of a day by code", lambda: asked.analysis.trend(DAY_S, by="code")),
+        ("GetTrend of a day by route", lambda: asked.analysis.trend(DAY_S, by="route")),
         ("GetEntityHistory of a trace", lambda: asked.views.history("trace_id", NEEDLE_TRACE)),
     ]
-    return [await _timed(what, ask, times) for what, ask in questions]
+    return [await _timed(what, ask, times, pause_s=pause_s) for what, ask in questions]

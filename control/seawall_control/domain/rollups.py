@@ -16,6 +16,8 @@ from seawall_control.domain.events import MICROS, Event
 from seawall_policy import status
 
 MAX_KEYS: Final = 500
+MAX_BUCKETS: Final = 256
+"""Buckets that are looked at together key by key; sums over more of them are left to the store."""
 OTHER: Final = "_other"
 _CODES: Final = frozenset(("", *status.NAMES))
 
@@ -113,6 +115,67 @@ def by_width(minutes: Counts) -> Iterator[tuple[Width, Counts]]:
         if width is not Width.MINUTE:
             counts = widened(counts, width)
         yield width, counts
+
+
+class Bucket:
+    """The counts of one bucket at one moment. Two are equal when they are the same object, so whoever has
+    worked something out from one need not do so again for as long as it is given the same.
+    """
+
+    __slots__ = ("__weakref__", "_sums", "counts", "events", "keys", "start")
+
+    MAX_SUMS: Final = 8
+    MAX_SUM_ROWS: Final = 128
+    """Sums that are remembered: so many, of so many rows each."""
+
+    def __init__(self, start: int, keys: tuple[Key, ...], counts: tuple[int, ...]) -> None:
+        """Each key is there once, and `counts` are in the same order."""
+        self.start = start
+        self.keys = keys
+        self.counts = counts
+        self.events = sum(counts)
+        self._sums: dict[tuple[str, ...], tuple[RollupRow, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Bucket {self.start}: {self.events} events, {len(self.keys)} keys>"
+
+    def sums(
+        self, by: tuple[str, ...], only: tuple[tuple[str, str | int], ...] = ()
+    ) -> tuple[RollupRow, ...]:
+        """Return the sums by these fields in the order of their values; see `RollupQuery`."""
+        if not only and by in self._sums:
+            return self._sums[by]
+        rows = tuple(self._summed(by, only))
+        if not only and len(rows) <= self.MAX_SUM_ROWS:
+            if len(self._sums) >= self.MAX_SUMS:
+                del self._sums[next(iter(self._sums))]
+            self._sums[by] = rows
+        return rows
+
+    def _summed(self, by: tuple[str, ...], only: tuple[tuple[str, str | int], ...]) -> Iterator[RollupRow]:
+        pairs: Iterable[tuple[Key, int]] = zip(self.keys, self.counts, strict=True)
+        for field, value in only:
+            pairs = _having(pairs, KEY_FIELDS.index(field), value)
+        places = tuple(KEY_FIELDS.index(field) for field in by)
+        found: dict[tuple[str | int, ...], int] = {}
+        if len(places) == 1:
+            # Most ask for one field, which need not be put into a tuple for each count.
+            place = places[0]
+            singles: dict[str | int, int] = {}
+            for key, number in pairs:
+                value = key[place]
+                singles[value] = singles.get(value, 0) + number
+            found = {(value,): number for value, number in singles.items()}
+        else:
+            for key, number in pairs:
+                values = tuple([key[place] for place in places])
+                found[values] = found.get(values, 0) + number
+        for values in sorted(found):
+            yield RollupRow(self.start, values, found[values])
+
+
+def _having(pairs: Iterable[tuple[Key, int]], place: int, value: str | int) -> Iterable[tuple[Key, int]]:
+    return [pair for pair in pairs if pair[0][place] == value]
 
 
 class Bound:

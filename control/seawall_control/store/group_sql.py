@@ -1,6 +1,6 @@
-"""Groups and rollups in SQL that every database of ours understands; the rules are the domain's.
+"""Groups in SQL that every database of ours understands; the rules are the domain's.
 
-New events change them in another place (intake.py).
+New events change them in another place (intake.py); counts over time are read in rollup_sql.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from seawall_control.domain.escalation import HOUR_US, WEEK_HOURS, History
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.groups import Change, Group
 from seawall_control.domain.retention import GROUP_HOURS_DAYS
-from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.domain.rollups import Width
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.group_rows import GROUP_SELECT, PUT_GROUP, PUT_HOUR, group_of, group_row
 from seawall_control.store.port import GroupQuery
@@ -81,19 +81,6 @@ async def members(db: Questions, group_id: str) -> tuple[str, ...]:
         "SELECT fingerprint FROM group_aliases WHERE group_id = ? ORDER BY fingerprint", (group_id,)
     )
     return (group_id, *(row[0] for row in rows))
-
-
-async def rollups(db: Questions, query: RollupQuery) -> list[RollupRow]:
-    """Return the sums of a query."""
-    by = "".join(f", {field}" for field in query.by)
-    only = "".join(f" AND {field} = ?" for field, _ in query.only)
-    rows = await db.rows(
-        f"SELECT start{by}, sum(events) FROM event_rollups "
-        f"WHERE width = ? AND start >= ? AND start < ?{only} "
-        f"GROUP BY start{by} ORDER BY start{by} LIMIT ?",
-        (int(query.width), query.from_s, query.to_s, *(value for _, value in query.only), query.limit),
-    )
-    return [RollupRow(row[0], tuple(row[1:-1]), int(row[-1])) for row in rows]
 
 
 # ------------------------------------------------------------------------------------------------- changing
@@ -200,13 +187,13 @@ async def prune_counts(db: Statements, keeping: Mapping[Width, int], at_us: int)
     total = 0
     for width, kept_s in keeping.items():
         starts = await db.rows(
-            "SELECT DISTINCT start FROM event_rollups WHERE width = ? AND start < ? ORDER BY start LIMIT ?",
+            "SELECT start FROM event_buckets WHERE width = ? AND start < ? ORDER BY start LIMIT ?",
             (int(width), at_us // MICROS - kept_s, _BUCKETS),
         )
         if starts:
-            total += await db.change(
-                "DELETE FROM event_rollups WHERE width = ? AND start <= ?", (int(width), starts[-1][0])
-            )
+            last = (int(width), starts[-1][0])
+            await db.change("DELETE FROM event_buckets WHERE width = ? AND start <= ?", last)
+            total += await db.change("DELETE FROM event_rollups WHERE width = ? AND start <= ?", last)
     oldest = at_us // HOUR_US - GROUP_HOURS_DAYS * 24
     return total + await db.change(
         "DELETE FROM group_hours WHERE (group_id, hour) IN "

@@ -9,9 +9,10 @@ from typing import ClassVar, TypeVar
 from seawall_control.domain.escalation import History
 from seawall_control.domain.groups import Change, Group
 from seawall_control.domain.records import Touched
-from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.domain.rollups import Bucket, RollupQuery, RollupRow, Width
 from seawall_control.store import group_sql, witness
 from seawall_control.store.port import GroupQuery
+from seawall_control.store.rollup_sql import Rollups
 from seawall_control.store.statements import Questions, Statements
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ class SqlGroups(ABC):
 
     _find: ClassVar[str] = "instr"
     """The function that finds a text in another."""
+    _rollups: Rollups
 
     @abstractmethod
     def _asking(self) -> Questions:
@@ -77,7 +79,11 @@ class SqlGroups(ABC):
 
     async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
         """See `GroupStore.rollups`."""
-        return await group_sql.rollups(self._asking(), query)
+        return await self._rollups.rollups(self._asking(), query)
+
+    async def buckets(self, width: Width, from_s: int, to_s: int) -> Sequence[Bucket]:
+        """See `GroupStore.buckets`."""
+        return await self._rollups.buckets(self._asking(), width, from_s, to_s)
 
     async def prune_counts(self, kept_s: Mapping[Width, int], *, at_us: int) -> int:
         """See `GroupStore.prune_counts`."""

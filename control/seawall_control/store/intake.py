@@ -8,6 +8,7 @@ spool are new (ingest.py), which group an event belongs to, what of it is stored
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from random import getrandbits
 from typing import Any, Final, Protocol, TypeAlias
 
 from seawall_control.domain import groups as g
@@ -48,6 +49,10 @@ _KEYS: Final = ", ".join(KEY_FIELDS)
 _PUT_ROLLUP: Final = (
     f"INSERT INTO event_rollups (width, start, {_KEYS}, events) VALUES ({marks(len(KEY_FIELDS) + 3)}) "
     f"ON CONFLICT (width, start, {_KEYS}) DO UPDATE SET events = event_rollups.events + excluded.events"
+)
+_PUT_BUCKET: Final = (
+    f"INSERT INTO event_buckets (width, start, born, events) VALUES ({marks(4)}) "
+    "ON CONFLICT (width, start) DO UPDATE SET events = event_buckets.events + excluded.events"
 )
 _PUT_SPOOL: Final = (
     "INSERT INTO spools (proxy, spool_id, seen, assumed_through) VALUES (?, ?, ?, ?) "
@@ -284,6 +289,7 @@ class Intake:
     async def _roll_up(self, db: Statements, events: Sequence[Event]) -> None:
         minutes = counted(events)
         rows: list[Sequence[Any]] = []
+        sums: list[Sequence[Any]] = []
         for width, buckets in by_width(minutes):
             for start, counts in buckets.items():
                 if not self._bound.knows(width, start):
@@ -294,7 +300,10 @@ class Intake:
                     self._bound.learn(width, start, map(tuple, keys))
                 bounded = self._bound.bounded(width, start, counts)
                 rows.extend((int(width), start, *key, number) for key, number in bounded.items())
+                sums.append((int(width), start, getrandbits(62), sum(counts.values())))
         await db.many(_PUT_ROLLUP, rows)
+        # What tells readers that a bucket has changed (domain/bucket_memory.py).
+        await db.many(_PUT_BUCKET, sums)
 
 
 def _alike(how: Reception, other: Reception) -> bool:

@@ -23,7 +23,7 @@ from seawall_control.domain.positions import Position
 from seawall_control.domain.records import Change, Committed, Document, Entry
 from seawall_control.domain.retention import Prune
 from seawall_control.domain.revisions import Applied, Draft, Revision
-from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.domain.rollups import Bucket, RollupQuery, RollupRow, Width
 from seawall_control.domain.taking import PLAIN, Ingested, Received, Reception
 
 
@@ -233,7 +233,16 @@ class GroupStore(Protocol):
         ...
 
     async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
-        """Return sums over counts, by start and then by values."""
+        """Return sums over counts, by start and then by values. What was acknowledged before the question is
+        in them.
+        """
+        ...
+
+    async def buckets(self, width: Width, from_s: int, to_s: int) -> Sequence[Bucket]:
+        """Return the buckets that have counts and start at `from_s` or later and before `to_s`, by start. One
+        that has not changed may be the object that was returned before, and one that has changed is another.
+        Raise ValueError for more than `MAX_BUCKETS`.
+        """
         ...
 
     async def prune_events(self, prune: Prune) -> int:

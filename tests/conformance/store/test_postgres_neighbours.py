@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pytest
 
-from seawall_control.domain.errors import EtagMismatch
-from seawall_control.domain.events import Batch
+from seawall_control.domain.errors import EtagMismatch, StoreUnavailable
+from seawall_control.domain.events import Batch, Event
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.group_changes import merged, remarked, split
 from seawall_control.domain.records import Append, Delete, DocumentConflict, Put, broken_link
+from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.store.port import Elsewhere, EventQuery, GroupQuery
-from seawall_control.store.postgres import PostgresStore, open_store
-from tests.conformance.store.test_port import draft, event
+from seawall_control.store.postgres import PostgresStore, open_store, target
+from tests.conformance.store.test_port import HOUR_US, NOW_US, draft, event
 from tests.kit.postgres import PostgresServer
 
 PATIENCE_S = 20.0
@@ -218,3 +219,67 @@ async def test_stores_in_two_schemas_of_a_database_are_strangers(postgres_server
     assert await two.leads()
     await one.aclose()
     await two.aclose()
+
+
+async def test_counts_of_others_are_in_the_next_answer(pair: Pair) -> None:
+    """Whoever wrote them, also into hours that were over and remembered, at once, and where retention at one
+    has deleted what the other remembers.
+    """
+    query = RollupQuery(Width.HOUR, 0, 2**40, ("route",))
+
+    def said(number: int, hours_ago: int, route: str) -> Event:
+        return event(number, timestamp_us=NOW_US - hours_ago * HOUR_US, route=route, fingerprint="v1:a")
+
+    async def both(wanted: dict[str, int]) -> None:
+        for store in pair:
+            found: dict[str, int] = {}
+            for row in await store.rollups(query):
+                found[str(row.values[0])] = found.get(str(row.values[0]), 0) + row.events
+            assert found == wanted
+            assert sum(one.events for one in await store.buckets(Width.HOUR, 0, 2**40)) == sum(
+                wanted.values()
+            )
+
+    one, two = pair
+    await one.report([said(1, 9, "a"), said(2, 0, "a")])
+    await both({"a": 2})
+    await two.report([said(3, 9, "b")])
+    await both({"a": 2, "b": 1})
+    await asyncio.gather(
+        *(
+            store.report([said(100 * n + 10 * i, i % 10, "c")])
+            for n, store in enumerate(pair, 1)
+            for i in range(9)
+        )
+    )
+    await both({"a": 2, "b": 1, "c": 18})
+    while await one.prune_counts({Width.HOUR: 5 * 3600}, at_us=NOW_US):
+        pass
+    left = 1 + 2 * 5
+    assert sum(bucket.events for bucket in await two.buckets(Width.HOUR, 0, 2**40)) == left
+    gone = [said(1000 + n, 9, "d") for n in range(2)]
+    await two.report(gone)
+    assert (await one.rollups(query))[0].values == ("d",)
+
+
+async def test_control_plane_that_does_not_keep_versions_is_refused(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was connected before the migration counts nothing that others would not see, and ends once it
+    has looked at the schema again.
+    """
+    url = postgres_server.url_of(await postgres_server.new_database())
+    new = await open_store(url)
+    monkeypatch.delitem(target.WRITER, "seawall.event_buckets")
+    old = await open_store(url)
+    with pytest.raises(StoreUnavailable, match="only together with event_buckets"):
+        await old.report([event(1)])
+    assert not old.failed.is_set()
+    monkeypatch.setattr(old._writer, "_newest", 6)
+    with pytest.raises(StoreUnavailable):
+        await old.report([event(1)])
+    assert old.failed.is_set()
+    await new.report([event(2)])
+    assert [row.events for row in await new.rollups(RollupQuery(Width.DAY, 0, 2**40))] == [1]
+    await old.aclose()
+    await new.aclose()

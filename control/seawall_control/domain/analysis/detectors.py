@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from seawall_control.domain.analysis import series
@@ -26,7 +26,7 @@ class RouteCalls:
     """Those of them that succeeded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Material:
     """Everything that detectors look at. Buckets are in seconds since the epoch."""
 
@@ -43,6 +43,16 @@ class Material:
     calls: Sequence[RouteCalls] = ()
     revisions: Sequence[tuple[int, str]] = ()
     """Times, in seconds, at which policies changed within the window, and the names of their revisions."""
+
+    @cached_property
+    def lines(self) -> list[tuple[str, list[int]]]:
+        """The counts of every bucket, of everything and of each route."""
+        found = [("", self.total)] if self.total else []
+        found += [(f"route/{route}", counts) for route, counts in sorted(self.by_route.items()) if route]
+        return [
+            (subject, series.dense(counts, start=self.start, end=self.end, width=self.width))
+            for subject, counts in found
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +141,6 @@ def recovery_failures(material: Material, settings: Settings) -> list[Anomaly]:
     return found
 
 
-def _each(material: Material) -> list[tuple[str, list[int]]]:
-    """Return the series of everything and of each route."""
-    found = [("", material.total)] if material.total else []
-    found += [(f"route/{route}", counts) for route, counts in sorted(material.by_route.items()) if route]
-    return [
-        (
-            subject,
-            series.dense(counts, start=material.start, end=material.end, width=material.width),
-        )
-        for subject, counts in found
-    ]
-
-
 _SERIES: Final = 512
 """Series whose places are remembered: those of ten windows, each with its fifty routes."""
 
@@ -178,7 +175,7 @@ _MIN_PAST: Final = 5
 def spike(material: Material, settings: Settings) -> list[Anomaly]:
     """The newest bucket is far above those before."""
     found = []
-    for subject, values in _each(material):
+    for subject, values in material.lines:
         flagged = spikes(values, settings)
         if len(values) - 1 not in flagged:
             continue
@@ -195,7 +192,7 @@ def spike(material: Material, settings: Settings) -> list[Anomaly]:
 def burst(material: Material, settings: Settings) -> list[Anomaly]:
     """Most of the window's events came at once."""
     found = []
-    for subject, values in _each(material):
+    for subject, values in material.lines:
         if len(values) < _MIN_PAST:
             continue
         most = max(values)
@@ -217,7 +214,7 @@ def _period(values: tuple[float, ...], least: float) -> tuple[int, float] | None
 def periodic(material: Material, settings: Settings) -> list[Anomaly]:
     """Events come in a rhythm: look for what runs that often."""
     found = []
-    for subject, values in _each(material):
+    for subject, values in material.lines:
         if sum(values) < settings.burst_events:
             continue
         rhythm = _period(tuple(values), settings.period_correlation)
@@ -235,7 +232,7 @@ def policy_change(material: Material, settings: Settings) -> list[Anomaly]:
     found = []
     for at_s, name in material.revisions:
         place = (at_s - material.start) // material.width
-        for subject, values in _each(material):
+        for subject, values in material.lines:
             length = min(place, len(values) - place)
             if length < 1:
                 continue
@@ -254,19 +251,32 @@ def policy_change(material: Material, settings: Settings) -> list[Anomaly]:
     return found
 
 
-DETECTORS: Final[Mapping[str, Detector]] = {
-    "high_rate": high_rate,
+OF_CALLS: Final[Mapping[str, Detector]] = {"high_rate": high_rate, "recovery_failures": recovery_failures}
+"""Those that look at the calls of the last minutes, which change all the time."""
+OF_EVENTS: Final[Mapping[str, Detector]] = {
     "frequent_error": frequent_error,
     "critical": critical,
-    "recovery_failures": recovery_failures,
     "spike": spike,
     "burst": burst,
     "periodic": periodic,
     "policy_change": policy_change,
 }
+"""Those that look at the window's events, and at nothing else."""
+DETECTORS: Final[Mapping[str, Detector]] = {**OF_CALLS, **OF_EVENTS}
+
+
+def found_by(
+    detectors: Mapping[str, Detector], material: Material, settings: Settings
+) -> tuple[Anomaly, ...]:
+    """Return what some detectors find unusual."""
+    return tuple(one for detector in detectors.values() for one in detector(material, settings))
+
+
+def worst_first(found: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+    """Return anomalies in the order in which they are told."""
+    return tuple(sorted(found, key=lambda one: (-int(one.severity), one.kind, one.subject)))
 
 
 def anomalies(material: Material, settings: Settings) -> tuple[Anomaly, ...]:
     """Return everything that is unusual, the worst first."""
-    found = [one for detector in DETECTORS.values() for one in detector(material, settings)]
-    return tuple(sorted(found, key=lambda one: (-int(one.severity), one.kind, one.subject)))
+    return worst_first(found_by(DETECTORS, material, settings))

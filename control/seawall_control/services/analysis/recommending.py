@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -54,23 +55,17 @@ class Recommender:
         """Return what could be changed. Raise `InvalidRequest`."""
         now_s = self._clock.now_us() / MICROS
         window = window_of(length_s, now_s=now_s, default_s=HOUR_S, most_s=MONTH_S)
-        return await self.within(await self.summaries.of(window), policy_set or DEFAULT_SET, self.calls())
-
-    async def within(
-        self, summary: Summary, policy_set: str, calls: Mapping[str, Counters]
-    ) -> tuple[Recommendation, ...]:
-        """Return what could be changed, by the events of a window and these calls."""
-        try:
-            newest = await self._policies.revision(policy_set=policy_set)
-        except NotFound:
-            return ()
-        facts = policy_facts(document_of(newest))
-        return recommendations(
-            [
-                _route_facts(route, policy, calls.get(route, Counters()), summary)
-                for route, policy in facts.items()
-            ]
+        summary, newest = await asyncio.gather(
+            self.summaries.of(window), self.newest(policy_set or DEFAULT_SET)
         )
+        return within(summary, newest, self.calls())
+
+    async def newest(self, policy_set: str) -> Revision | None:
+        """Return the newest revision of a set; None when there is none."""
+        try:
+            return await self._policies.revision(policy_set=policy_set)
+        except NotFound:
+            return None
 
     async def tunable(self, *, policy_set: str = "") -> list[Tunable]:
         """Return the recommendations that can be tried, with what each would make less, for routes with
@@ -109,6 +104,21 @@ class Recommender:
             document, policy_set=name, etag=newest.hash, author=author, message=message_of(chosen)
         )
         return differs, done.publication.applied.revision
+
+
+def within(
+    summary: Summary, newest: Revision | None, calls: Mapping[str, Counters]
+) -> tuple[Recommendation, ...]:
+    """Return what could be changed in a revision, by the events of a window and these calls."""
+    if newest is None:
+        return ()
+    facts = policy_facts(document_of(newest))
+    return recommendations(
+        [
+            _route_facts(route, policy, calls.get(route, Counters()), summary)
+            for route, policy in facts.items()
+        ]
+    )
 
 
 def message_of(chosen: Recommendation) -> str:

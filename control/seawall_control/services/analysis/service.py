@@ -9,20 +9,27 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Final, Protocol
 
 from seawall.v1 import stats_pb2
-from seawall_control.domain.analysis.detectors import Anomaly, Material, RouteCalls, anomalies
+from seawall_control.domain.analysis.detectors import OF_CALLS, Anomaly, found_by, worst_first
 from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
-from seawall_control.domain.events import MICROS, Severity
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Put
 from seawall_control.domain.rollups import OTHER
-from seawall_control.domain.statistics import Counters
 from seawall_control.services.analysis.counting import counted
 from seawall_control.services.analysis.filling import Exhaustion, Filling, budgets
+from seawall_control.services.analysis.judging import Judge, material_of
 from seawall_control.services.analysis.models import Models
-from seawall_control.services.analysis.recommending import CALLS_S, DEFAULT_SET, HOUR_S, MONTH_S, Recommender
-from seawall_control.services.analysis.summaries import Counted, Summary, named
+from seawall_control.services.analysis.recommending import (
+    CALLS_S,
+    DEFAULT_SET,
+    HOUR_S,
+    MONTH_S,
+    Recommender,
+    within,
+)
+from seawall_control.services.analysis.summaries import Counted, named
 from seawall_control.services.analysis.windows import Window, window_of
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
@@ -31,8 +38,6 @@ from seawall_control.services.policies import PolicyService
 from seawall_control.store.port import Store
 
 TOP: Final = 20
-MOST_ROUTES: Final = 50
-"""Routes whose counts are looked at one by one, those with most events."""
 KIND: Final = "analysis"
 _FIELDS: Final = frozenset({"route", "method", "code", "category", "severity", "kind", "outcome"})
 _CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
@@ -120,6 +125,7 @@ class AnalysisService:
         self.recommender = Recommender(store, fleet, policies, clock)
         self._shared = shared
         self._models = models or Models()
+        self._judge = Judge()
 
     def _now(self) -> float:
         return self._clock.now_us() / MICROS
@@ -156,11 +162,13 @@ class AnalysisService:
         if by and by not in _FIELDS:
             raise InvalidRequest(f"by must be one of {', '.join(sorted(_FIELDS))}, not {by[:64]!r}")
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=730 * 86400)
-        lines: dict[str, list[int]] = {}
+        found: dict[tuple[str | int, ...], list[int]] = {}
         for start, values, events in await counted(self._store, window, (by,) if by else (), route=route):
-            name = named(by, values[0]) if by else ""
-            line = lines.setdefault(name, [0] * window.buckets)
+            line = found.get(values)
+            if line is None:
+                line = found[values] = [0] * window.buckets
             line[(start - window.start) // window.width] += events
+        lines = {named(by, values[0]) if by else "": line for values, line in found.items()}
         if not by:
             lines.setdefault("", [0] * window.buckets)
         ordered = sorted(lines.items(), key=lambda item: (-sum(item[1]), item[0]))
@@ -174,12 +182,19 @@ class AnalysisService:
     async def analyse(self, length_s: float = 0.0) -> Analysis:
         """Return everything about a window. Raise `InvalidRequest`."""
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
-        summary = await self.recommender.summaries.of(window)
+        # All of it is asked for at once: on a database in another place each question is a trip there.
+        summary, page, settings, counts, newest = await asyncio.gather(
+            self.recommender.summaries.of(window),
+            self._policies.revisions(size=_REVISIONS),
+            self.settings(),
+            self._events.counts(),
+            self.recommender.newest(DEFAULT_SET),
+        )
         calls = self.recommender.calls()
-        material = await self._material(window, summary, calls)
-        settings = await self.settings()
-        unusual = await asyncio.to_thread(anomalies, material, settings)
-        counts = await self._events.counts()
+        material = material_of(window, summary, calls, page.revisions)
+        unusual = worst_first(
+            (*found_by(OF_CALLS, material, settings), *await self._judge.of(summary, material, settings))
+        )
         trend = [0] * window.buckets
         for start, events in summary.total.items():
             trend[(start - window.start) // window.width] += events
@@ -198,46 +213,11 @@ class AnalysisService:
             top_methods=summary.by_method[:TOP],
             trend=trend,
             anomalies=unusual,
-            recommendations=await self.recommender.within(summary, DEFAULT_SET, calls),
+            recommendations=within(summary, newest, calls),
             open_breakers=self._open_breakers(),
             resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
             recovery_rate=min(1.0, recovered / tried) if tried else None,
             error_rate=(calls_of_all - good) / calls_of_all if calls_of_all else None,
-        )
-
-    async def _material(
-        self,
-        window: Window,
-        summary: Summary,
-        calls: Mapping[str, Counters],
-    ) -> Material:
-        routes = summary.routes
-        most = sorted(routes, key=lambda route: -sum(routes[route].values()))[:MOST_ROUTES]
-        page = await self._policies.revisions(size=_REVISIONS)
-        return Material(
-            start=window.start,
-            end=window.end,
-            width=int(window.width),
-            total=summary.total,
-            by_route={route: routes[route] for route in most},
-            by_error=summary.errors,
-            critical=dict(summary.by_severity).get(Severity.CRITICAL.name, 0),
-            calls=[
-                RouteCalls(
-                    route,
-                    counters.calls,
-                    counters.calls - (counters.by_code[0] if counters.by_code else 0),
-                    min(counters.retries, counters.calls),
-                    counters.recovered,
-                )
-                for route, counters in sorted(calls.items())
-            ],
-            revisions=[
-                (made.create_time_us // MICROS, made.name)
-                for made in page.revisions
-                # Nothing can be compared with the time before the first one.
-                if made.revision > 1 and window.start <= made.create_time_us // MICROS < window.end
-            ],
         )
 
     def _open_breakers(self) -> list[tuple[str, str, str]]:

@@ -1,21 +1,23 @@
 """What a window of counts comes to, remembered for as long as its counts are what they were.
 
-Theory: a day has up to 24 x 500 counts, and to tell them apart by route, by code and so on takes many times
-as long as to add them up. Windows end with the last whole bucket, so their counts hardly change; they do when
-events come late. A count never goes down, so a window whose buckets add up to what they did has not changed.
-One sum is therefore asked of the store every time, and the rest only when that says so: nothing is ever out
-of date.
+Windows end with the last whole bucket, so their counts hardly change; they do when events come late. The
+store is asked for the buckets of a window every time and gives those that have not changed as they were
+before; what a bucket comes to is remembered with it. So nothing is ever out of date, and only what changed is
+added up again.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
+from seawall_control.domain.analysis.sums import Sums, WindowSums, sums_of
 from seawall_control.domain.events import Category, EventKind, Severity
-from seawall_control.services.analysis.counting import counted
+from seawall_control.domain.rollups import Bucket, RollupQuery
 from seawall_control.services.analysis.windows import Window
 from seawall_control.store.port import Store
 
@@ -59,67 +61,72 @@ def named(field: str, value: str | int) -> str:
     return str(value)
 
 
+class _Known:
+    """What is remembered of a window."""
+
+    def __init__(self) -> None:
+        self.sums = WindowSums()
+        self.summary: Summary | None = None
+
+
 class Summaries:
     """The summaries of the windows asked for last."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: OrderedDict[Window, Summary] = OrderedDict()
+        self._known: OrderedDict[Window, _Known] = OrderedDict()
+        self._sums: WeakKeyDictionary[Bucket, Sums] = WeakKeyDictionary()
 
     async def of(self, window: Window) -> Summary:
         """Return the summary of a window, as the store has it now."""
-        both = Window(window.before().start, window.end, window.width)
-        total: dict[int, int] = {}
-        before = 0
-        for start, _, events in await counted(self._store, both, ()):
-            if start < window.start:
-                before += events
-            else:
-                total[start] = events
-        known = self._known.get(window)
-        # What is read below may be newer than the sums: then they differ the next time, and it is read anew.
-        if known is None or (known.total, known.before) != (total, before):
-            known = await self._read(window, total, before)
-        self._known[window] = known
+        past = window.before()
+        earlier, buckets = await asyncio.gather(
+            self._store.rollups(RollupQuery(past.width, past.start, past.end)),
+            self._store.buckets(window.width, window.start, window.end),
+        )
+        before = sum(row.events for row in earlier)
+        known = self._known.setdefault(window, _Known())
         self._known.move_to_end(window)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return known
+        is_new = known.sums.become({bucket.start: self._sums_of(bucket) for bucket in buckets})
+        if known.summary is None or is_new:
+            known.summary = _summary(known.sums, before)
+        elif known.summary.before != before:
+            known.summary = replace(known.summary, before=before)
+        return known.summary
 
-    async def _read(self, window: Window, total: Mapping[int, int], before: int) -> Summary:
-        routes: dict[str, dict[int, int]] = {}
-        errors: dict[tuple[str, str], int] = {}
-        failed: dict[str, dict[str, int]] = {}
-        opened: dict[str, int] = {}
-        for start, (route, code, kind), events in await counted(
-            self._store, window, ("route", "code", "kind")
-        ):
-            place, word = str(route), str(code)
-            by_start = routes.setdefault(place, {})
-            by_start[start] = by_start.get(start, 0) + events
-            errors[place, word] = errors.get((place, word), 0) + events
-            if kind == EventKind.CALL_FAILED:
-                codes = failed.setdefault(place, {})
-                codes[word] = codes.get(word, 0) + events
-            elif kind == EventKind.BREAKER_OPENED:
-                opened[place] = opened.get(place, 0) + events
-        return Summary(
-            total=total,
-            before=before,
-            by_category=await self._sum(window, "category"),
-            by_severity=await self._sum(window, "severity"),
-            by_code=await self._sum(window, "code"),
-            by_route=await self._sum(window, "route"),
-            by_method=await self._sum(window, "method"),
-            routes=routes,
-            errors=errors,
-            failed=failed,
-            opened=opened,
-        )
+    def _sums_of(self, bucket: Bucket) -> Sums:
+        found = self._sums.get(bucket)
+        if found is None:
+            found = self._sums[bucket] = sums_of(bucket)
+        return found
 
-    async def _sum(self, window: Window, field: str) -> Counted:
-        found: dict[str, int] = {}
-        for _, values, events in await counted(self._store, window, (field,)):
-            name = named(field, values[0])
-            found[name] = found.get(name, 0) + events
-        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+def _summary(sums: WindowSums, before: int) -> Summary:
+    """Return a summary that later changes leave alone."""
+    routes: dict[str, dict[int, int]] = {route: {} for route in sums.total.by_route}
+    for start, part in sums.parts.items():
+        for route, events in part.by_route.items():
+            routes[route][start] = events
+    failed: dict[str, dict[str, int]] = {}
+    for (route, code), events in sums.total.failed.items():
+        failed.setdefault(route, {})[code] = events
+    return Summary(
+        total={start: part.events for start, part in sums.parts.items()},
+        before=before,
+        by_category=_most_first("category", sums.total.by_category),
+        by_severity=_most_first("severity", sums.total.by_severity),
+        by_code=_most_first("code", sums.total.by_code),
+        by_route=_most_first("route", sums.total.by_route),
+        by_method=_most_first("method", sums.total.by_method),
+        routes=routes,
+        errors=dict(sums.total.errors),
+        failed=failed,
+        opened=dict(sums.total.opened),
+    )
+
+
+def _most_first(field: str, sums: Mapping[str, int] | Mapping[int, int]) -> Counted:
+    found = [(named(field, value), events) for value, events in sums.items()]
+    return sorted(found, key=lambda item: (-item[1], item[0]))

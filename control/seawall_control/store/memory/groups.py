@@ -13,7 +13,9 @@ from seawall_control.domain.groups import Change, Group, GroupState
 from seawall_control.domain.retention import GROUP_HOURS_DAYS, Prune
 from seawall_control.domain.rollups import (
     KEY_FIELDS,
+    MAX_BUCKETS,
     Bound,
+    Bucket,
     Key,
     RollupQuery,
     RollupRow,
@@ -196,6 +198,16 @@ class MemoryGroups:
                 sums[at] = sums.get(at, 0) + number
         rows = [RollupRow(start, values, number) for (start, values), number in sums.items()]
         return sorted(rows, key=lambda row: (row.start, tuple(map(_ordered, row.values))))[: query.limit]
+
+    async def buckets(self, width: Width, from_s: int, to_s: int) -> Sequence[Bucket]:
+        """See `GroupStore.buckets`."""
+        found: dict[int, dict[Key, int]] = {}
+        for (one, start, key), number in self._rollups.items():
+            if one is width and from_s <= start < to_s:
+                found.setdefault(start, {})[key] = number
+        if len(found) > MAX_BUCKETS:
+            raise ValueError(f"more than {MAX_BUCKETS} buckets at once; ask for fewer, or for sums")
+        return [Bucket(start, tuple(found[start]), tuple(found[start].values())) for start in sorted(found)]
 
     async def prune_events(self, prune: Prune) -> int:
         """See `GroupStore.prune_events`."""

@@ -19,6 +19,7 @@ from seawall_control.store.intake import Intake
 from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
+from seawall_control.store.rollup_sql import Rollups
 from seawall_control.store.statements import marks
 
 _TELL: Final = "SELECT pg_notify($1, $2)"
@@ -31,6 +32,7 @@ class Adapter:
         self._writer = writer
         self._readers = readers
         self._intake = Intake()
+        self._rollups = Rollups()
         writer.settled = self._intake.settle
         self._instance = instance
         """Names this process towards the others, so that nobody is told of its own changes."""

@@ -36,6 +36,8 @@ WRITER: Final = {
     "statement_timeout": _ms(WRITE_LIMIT_S),
     "lock_timeout": _ms(LOCK_LIMIT_S),
     "idle_in_transaction_session_timeout": _ms(IDLE_LIMIT_S),
+    # Asked for by the trigger of event_rollups.
+    "seawall.event_buckets": "kept",
 }
 READER: Final = {
     **_COMMON,
@@ -80,8 +82,15 @@ class Target:
             timeout=CONNECT_S,
             command_timeout=READ_LIMIT_S + _REPLY_MARGIN_S,
             server_settings=settings,
+            reset=_as_it_is,
         )
         return pool
+
+
+async def _as_it_is(_: object) -> None:
+    """Leave a connection that only asks single questions as it is when it is given back: to undo what it may
+    have set would be a trip to the server for every question.
+    """
 
 
 def target(url: str) -> Target:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seawall_control.store.intake import Intake
+from seawall_control.store.rollup_sql import Rollups
 from seawall_control.store.sqlite.readers import Readers
 from seawall_control.store.sqlite.writer import Writer
 from seawall_control.store.statements import marks, slices
@@ -22,6 +23,7 @@ class Adapter:
         self._writer = writer
         self._readers = readers
         self._intake = Intake()
+        self._rollups = Rollups()
         writer.settled = self._intake.settle
 
 

@@ -234,6 +234,16 @@ CREATE TABLE event_rollups (
   PRIMARY KEY (width, start, route, method, code, category, severity, kind, outcome)
 ) STRICT, WITHOUT ROWID;
 
+-- How many events each bucket has, and a number that it was given when it was made: they tell whether its counts have
+-- changed since they were read, and are the answer where nothing is told apart.
+CREATE TABLE event_buckets (
+  width INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  born INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (width, start)
+) STRICT, WITHOUT ROWID;
+
 -- Ids of reported events that were counted and not stored, so that a repeated report counts once; the newest ones.
 CREATE TABLE counted_ids (
   n INTEGER PRIMARY KEY,

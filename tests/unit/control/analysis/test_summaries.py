@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seawall_control.domain.events import MICROS, Event, EventKind, Severity
-from seawall_control.domain.rollups import RollupQuery, RollupRow, Width
+from seawall_control.domain.rollups import Bucket, RollupQuery, RollupRow, Width
 from seawall_control.services.analysis.summaries import REMEMBERED, Summaries
 from seawall_control.services.analysis.windows import Window
 from seawall_control.store.memory import MemoryStore
@@ -20,11 +20,24 @@ class Asked(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.questions: list[tuple[str, ...]] = []
+        self.read = 0
+        self._before: dict[int, Bucket] = {}
 
     async def rollups(self, query: RollupQuery) -> Sequence[RollupRow]:
         """See `GroupStore.rollups`."""
         self.questions.append(query.by)
         return await super().rollups(query)
+
+    async def buckets(self, width: Width, from_s: int, to_s: int) -> Sequence[Bucket]:
+        """See `GroupStore.buckets`."""
+        found = []
+        for bucket in await super().buckets(width, from_s, to_s):
+            before = self._before.get(bucket.start)
+            if before is None or before.counts != bucket.counts or before.keys != bucket.keys:
+                self.read += 1
+                before = self._before[bucket.start] = bucket
+            found.append(before)
+        return found
 
 
 def event(number: int, *, hour: int, route: str = "a", kind: EventKind = EventKind.CALL_FAILED) -> Event:
@@ -55,8 +68,9 @@ async def test_nothing_is_read_again_while_the_sums_are_the_same() -> None:
     assert first.errors == {("a", "INTERNAL"): 2, ("b", "INTERNAL"): 1}
     assert (first.failed, first.opened) == ({"a": {"INTERNAL": 1}, "b": {"INTERNAL": 1}}, {"a": 1})
     store.questions.clear()
+    read = store.read
     assert await summaries.of(DAY) is first
-    assert store.questions == [()]
+    assert (store.questions, store.read) == ([()], read)
 
 
 async def test_late_event_is_in_the_next_answer() -> None:
@@ -70,15 +84,42 @@ async def test_late_event_is_in_the_next_answer() -> None:
     assert (await summaries.of(DAY)).before == 1
 
 
+async def test_only_the_bucket_that_changed_is_added_up_again() -> None:
+    """Whatever else there is, and the summary that was given before stays as it was."""
+    store = Asked()
+    for hour in range(24):
+        await store.report([event(100 + hour, hour=hour), event(200 + hour, hour=hour, route="b")])
+    summaries = Summaries(store)
+    first = await summaries.of(DAY)
+    assert store.read == 24
+    await store.report([event(1, hour=3, route="b", kind=EventKind.BREAKER_OPENED)])
+    second = await summaries.of(DAY)
+    assert store.read == 25
+    assert (first.by_route, first.opened, sum(first.total.values())) == ([("a", 24), ("b", 24)], {}, 48)
+    assert (second.by_route, second.opened) == ([("b", 25), ("a", 24)], {"b": 1})
+    assert second.routes["b"][START_S + 3 * 3600] == 2
+    assert second == await Summaries(store).of(DAY)
+
+
+async def test_buckets_that_are_gone_are_taken_off() -> None:
+    """As retention takes them."""
+    store = Asked()
+    await store.report([event(1, hour=0, route="old"), event(2, hour=20)])
+    summaries = Summaries(store)
+    await summaries.of(DAY)
+    await store.prune_counts({Width.HOUR: 3600}, at_us=(START_S + 12 * 3600) * MICROS)
+    left = await summaries.of(DAY)
+    assert (left.by_route, left.errors) == ([("a", 1)], {("a", "INTERNAL"): 1})
+
+
 async def test_few_windows_are_remembered() -> None:
     """Those asked for last."""
     store = Asked()
+    await store.report([event(1, hour=0)])
     summaries = Summaries(store)
     windows = [Window(DAY.start - n * 3600, DAY.end, Width.HOUR) for n in range(REMEMBERED + 1)]
-    for window in windows:
-        await summaries.of(window)
-    store.questions.clear()
-    await summaries.of(windows[-1])
-    assert len(store.questions) == 1
-    await summaries.of(windows[0])
-    assert len(store.questions) > 2
+    first = [await summaries.of(window) for window in windows]
+    assert await summaries.of(windows[-1]) is first[-1]
+    again = await summaries.of(windows[0])
+    assert again == first[0]
+    assert again is not first[0]
