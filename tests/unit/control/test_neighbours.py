@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import Elsewhere
 
 
-class Fleet:
+class Pushes:
     """Knows of no sets."""
 
     def policy_sets(self) -> frozenset[str]:
@@ -38,7 +39,7 @@ def read() -> list[str]:
 
 def made(background: Background, read: list[str]) -> Neighbours:
     """Return what follows two kinds, of which one cannot be read."""
-    fleet: Any = Fleet()
+    fleet: Any = SimpleNamespace(pushes=Pushes())
     found = Neighbours(MemoryStore(), fleet, background)
 
     async def good() -> None:
