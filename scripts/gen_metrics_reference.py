@@ -280,7 +280,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
     from seawall_control.services.alerting.parts import AlertNumbers
     from seawall_control.services.audit import AuditNumbers
     from seawall_control.services.event_intake import Numbers as EventNumbers
-    from seawall_control.services.fleet_pushes import Numbers as FleetNumbers
+    from seawall_control.services.fleet_pushes import Numbers as PushNumbers
 
     every = dict.fromkeys(Severity, 0)
     store = SimpleNamespace(
@@ -302,11 +302,9 @@ def control_families() -> list[tuple[str, str, str, str]]:
         ),
         uptime_s=0.0,
     )
-    stats = SimpleNamespace(spooled=lambda _: (0, 0.0))
-    pushes = SimpleNamespace(numbers=FleetNumbers(), refusing=list)
-    fleet = SimpleNamespace(
-        pushes=pushes, connected=0, known=list, superseded=0, stats=stats, chosen=lambda _: []
-    )
+    pushes = SimpleNamespace(numbers=PushNumbers(), refusing=list)
+    view = SimpleNamespace(spooled=lambda **_: (0, 0.0))
+    fleet = SimpleNamespace(pushes=pushes, superseded=0, connected=0, known=list, view=view)
 
     class _Hub:
         skipped = 0
@@ -359,6 +357,8 @@ def aliases() -> list[str]:
         "",
         f"`GET /metrics?aliases={SET}` of the control plane adds gauges under the names of an older system,",
         "for dashboards and rules that know those. A `flow` is a route; `control` and `fleet` are no routes.",
+        "They are about the whole fleet, whichever of several control planes is asked; Seawall's own metrics",
+        "are about the one that is asked and the proxies that are connected to it.",
         "",
         "| there | meaning | here |",
         "|---|---|---|",

@@ -215,8 +215,8 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             raise InvalidRequest(
                 f"statistics of {len(report.clusters)} clusters; at most {MAX_CLUSTERS} are taken"
             )
-        self._fleet.stats.reported(
-            session.node,
+        self._fleet.reported(
+            session,
             report,
             {route.route: stats_codec.counters_of(route) for route in report.routes},
             {cluster.cluster: stats_codec.cluster_counters_of(cluster) for cluster in report.clusters},

@@ -61,7 +61,7 @@ _HALF: Final = (stats_pb2.BREAKER_STATE_HALF_OPEN, stats_pb2.BREAKER_STATE_RAMP)
 
 def _flows(fleet: Fleet) -> list[Sample]:
     states: dict[str, list[stats_pb2.BreakerState]] = {}
-    for breaker in fleet.stats.breakers(fleet.chosen("")):
+    for breaker in fleet.view.breakers():
         states.setdefault(breaker.route or breaker.name, []).append(breaker.state)
     found: list[Sample] = []
     for route in sorted(states):
@@ -71,9 +71,7 @@ def _flows(fleet: Fleet) -> list[Sample]:
 
 
 def _recovered(fleet: Fleet) -> int:
-    samples = [fleet.stats.latest(node) for node in fleet.chosen("")]
-    routes = [counters for sample in samples if sample for counters in sample.routes.values()]
-    return sum(recovery_of(counters).successful for counters in routes)
+    return sum(recovery_of(counters).successful for counters in fleet.view.totals().values())
 
 
 def render(report: Report, fleet: Fleet, firing: Mapping[str, int]) -> str:
@@ -84,7 +82,7 @@ def render(report: Report, fleet: Fleet, firing: Mapping[str, int]) -> str:
         "error_recovery_flow_health": _flows(fleet),
         "error_recovery_queue_size": [
             ({"flow": "control"}, store.queued),
-            ({"flow": "fleet"}, fleet.stats.spooled(fleet.chosen(""))[0]),
+            ({"flow": "fleet"}, fleet.view.spooled()[0]),
         ],
         "error_recovery_alert_count": [({"flow": "fleet"}, sum(firing.values()))],
         "error_recovery_disk_usage_mb": [({"flow": "control"}, (store.size_bytes + store.wal_bytes) / 1e6)],

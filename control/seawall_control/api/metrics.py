@@ -128,7 +128,7 @@ def render(
         "Connected proxies that refused the newest policy.",
         len(fleet.pushes.refusing()),
     )
-    spooled, oldest_s = fleet.stats.spooled(fleet.chosen(""))
+    spooled, oldest_s = fleet.view.spooled(here=True)
     page.one(
         "seawall_control_spooled_events", "gauge", "Events that wait on disks of connected proxies.", spooled
     )

@@ -13,7 +13,9 @@ from seawall_control.api.caller import author, begun
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import ProxyRecord, is_drifted
+from seawall_control.domain.fleet_share import NodeNumbers
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S
 from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.fleet import Fleet
@@ -60,6 +62,15 @@ def _results(outcomes: list[CommandOutcome]) -> list[pb.ProxyCommandResult]:
     return [pb.ProxyCommandResult(proxy=o.proxy, ok=o.ok, message=o.message) for o in outcomes]
 
 
+def _spool(numbers: NodeNumbers) -> fleet_pb2.SpoolStatus:
+    spool = fleet_pb2.SpoolStatus(
+        depth=numbers.spooled, bytes=numbers.spool_bytes, max_bytes=numbers.spool_max_bytes
+    )
+    if numbers.spooled:
+        spool.oldest_age.FromMicroseconds(int(numbers.spool_age_s * MICROS))
+    return spool
+
+
 class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
     """seawall.v1.OperationsService."""
 
@@ -69,23 +80,22 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         self._version = version
 
     def _proxy(self, record: ProxyRecord) -> pb.Proxy:
-        beyond = self._fleet.beyond
+        sight = self._fleet.view.sight(record.node)
         message = codec.proxy_message(
             record,
-            connected=self._fleet.is_online(record.node),
+            connected=sight.connected,
             drifted=is_drifted(record, self._fleet.pushes.wanted_hash(record)),
         )
-        message.control_plane = "" if self._fleet.is_connected(record.node) else beyond.plane_of(record.node)
-        if message.control_plane:
-            numbers = beyond.numbers_of(record.node)
-            message.events_produced = numbers.events_produced
-            message.events_dropped = numbers.events_dropped
-            message.connections = numbers.connections
+        message.control_plane = sight.plane
+        message.stale = sight.is_stale
+        message.events_produced = sight.numbers.events_produced
+        message.events_dropped = sight.numbers.events_dropped
+        message.connections = sight.numbers.connections
+        if sight.plane:
+            if sight.numbers.spool_max_bytes or sight.numbers.spooled:
+                message.spool.CopyFrom(_spool(sight.numbers))
             return message
         report = self._fleet.stats.report_of(record.node)
-        message.events_produced = report.events_produced
-        message.events_dropped = report.events_dropped
-        message.connections = report.connections
         message.endpoints.extend(report.endpoints)
         if report.HasField("spool"):
             message.spool.CopyFrom(report.spool)
@@ -124,13 +134,9 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 request.window, name="window", default_s=_DEFAULT_WINDOW_S, low_s=1.0, high_s=600.0
             )
             states: dict[str, list[stats_pb2.BreakerState]] = {}
-            nodes = self._fleet.chosen(request.proxy)
-            beyond = None if request.proxy else self._fleet.beyond
-            for breaker in self._fleet.stats.breakers(nodes, beyond=beyond):
+            for breaker in self._fleet.view.breakers(request.proxy):
                 states.setdefault(breaker.route or breaker.name, []).append(breaker.state)
-            summaries = self._fleet.stats.routes(
-                nodes, window_s=window_s, bounds_s=LATENCY_BOUNDS_S, beyond=beyond
-            )
+            summaries = self._fleet.view.routes(window_s, LATENCY_BOUNDS_S, request.proxy)
             page, token = paging.page_of(
                 sorted(summaries, key=lambda one: one.route),
                 lambda one: (one.route,),
@@ -151,9 +157,8 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return statistics of clusters over the fleet."""
 
         async def work() -> pb.ListClusterStatsResponse:
-            beyond = None if request.proxy else self._fleet.beyond
             page, token = paging.page_of(
-                self._fleet.stats.clusters(self._fleet.chosen(request.proxy), beyond=beyond),
+                self._fleet.view.clusters(request.proxy),
                 lambda one: (one[0],),
                 limit=paging.page_size(request.page_size, default=500, most=1000),
                 token=request.page_token,
@@ -171,9 +176,8 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return breakers by name, then proxy."""
 
         async def work() -> pb.ListBreakersResponse:
-            beyond = None if request.proxy else self._fleet.beyond
             page, token = paging.page_of(
-                self._fleet.stats.breakers(self._fleet.chosen(request.proxy), beyond=beyond),
+                self._fleet.view.breakers(request.proxy),
                 lambda one: (one.name, one.proxy),
                 limit=paging.page_size(request.page_size, default=1000, most=5000),
                 token=request.page_token,

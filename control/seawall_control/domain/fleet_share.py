@@ -1,25 +1,25 @@
 """What a control plane tells the others on its store of the proxies that are connected to it: who they are,
 and what their numbers come to together.
 
-Numbers are added up over all proxies of one control plane, so what is shared grows with the routes and not
-with the fleet. Those of calls only grow while the process runs, so that a share that is missed costs nothing.
+Numbers of calls are added up over all proxies of one control plane, and only grow while the process runs, so
+that a share that is missed costs nothing. Of each proxy there is a row, and how far its calls are counted,
+for whoever it goes to next. Times are ages in seconds: the clocks of two control planes need not agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from seawall_control.domain.events import Json
-from seawall_control.domain.records import MAX_BODY_BYTES
+from seawall_control.domain.fleet_ledger import End
 from seawall_control.domain.statistics import ClusterCounters, Counters
-from seawall_control.domain.stored_json import Fields, text_of
 
 KIND: Final = "fleet-share"
-FORMAT: Final = 1
 MAX_CLUSTERS: Final = 200
 """Clusters of one control plane that others see; those of most proxies."""
+MAX_ENDPOINTS: Final = 1000
+"""Endpoints of one control plane's proxies that others see, those that are left out first."""
 MAX_BREAKERS: Final = 500
 """Breakers of one control plane that others see; those that are not closed first."""
 
@@ -31,6 +31,43 @@ class NodeNumbers:
     events_produced: int = 0
     events_dropped: int = 0
     connections: int = 0
+    boot_id: str = ""
+    spooled: int = 0
+    """Events that wait on its disk."""
+    spool_bytes: int = 0
+    spool_max_bytes: int = 0
+    """0: not known."""
+    spool_age_s: float = 0.0
+    """For how long the oldest of them has waited."""
+    silent_s: float = 0.0
+    """Since it said anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSight:
+    """An endpoint as several proxies see it."""
+
+    proxies: int = 0
+    """That have it."""
+    watched: int = 0
+    """Of them those that look for outliers."""
+    ejected: int = 0
+    """Those that leave it out."""
+    alone: int = 0
+    """Those to which no other endpoint of the cluster takes calls."""
+    reasons: tuple[str, ...] = ()
+    """Why it is left out, sorted."""
+
+
+def added_sights(first: EndpointSight, second: EndpointSight) -> EndpointSight:
+    """Return what both come to together."""
+    return EndpointSight(
+        first.proxies + second.proxies,
+        first.watched + second.watched,
+        first.ejected + second.ejected,
+        first.alone + second.alone,
+        tuple(sorted({*first.reasons, *second.reasons})),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,183 +88,24 @@ class Share:
     run: str
     """The process; its numbers start anew with it."""
     number: int
-    """Grows with each share of a run."""
+    """Grows with each share of a run, from 1."""
+    has_ended: bool = False
+    """It is the last one, of a control plane that stops: nobody is connected there any more."""
+    is_partial: bool = False
+    """There was no room for more than who the proxies are; of everything else it says nothing."""
     nodes: Mapping[str, NodeNumbers] = field(default_factory=dict)
     grown: Mapping[str, Counters] = field(default_factory=dict)
     """What happened on each route since the process began to look."""
+    ends: Mapping[str, End] = field(default_factory=dict)
+    """How far the calls of proxies are counted in `grown`."""
     totals: Mapping[str, Counters] = field(default_factory=dict)
     """What the connected proxies count together since their own starts."""
     clusters: Mapping[str, tuple[ClusterCounters, int]] = field(default_factory=dict)
     """Numbers, and of how many proxies."""
+    endpoints: Mapping[tuple[str, str], EndpointSight] = field(default_factory=dict)
+    """By cluster and address."""
     breakers: tuple[str, ...] = ()
     """Serialized `seawall.v1.BreakerStatus` messages in base64: the edge's business."""
+    open_breakers: int = 0
+    """Breakers that are not closed; where that is more than are listed, not all are."""
     judged: tuple[Judged, ...] = ()
-
-
-def encoded(share: Share) -> str:
-    """Return the text of the document; what is least needed is left out where it would be too long."""
-    for left_out in ((), ("breakers",), ("breakers", "clusters"), ("breakers", "clusters", "totals")):
-        text = text_of(_json(share, left_out))
-        if len(text.encode()) <= MAX_BODY_BYTES:
-            return text
-    return text_of(_json(Share(run=share.run, number=share.number, nodes=_names(share.nodes)), ()))
-
-
-def _names(nodes: Mapping[str, NodeNumbers]) -> Mapping[str, NodeNumbers]:
-    return dict.fromkeys(nodes, NodeNumbers())
-
-
-def _json(share: Share, left_out: tuple[str, ...]) -> dict[str, Json]:
-    body: dict[str, Json] = {
-        "format": FORMAT,
-        "run": share.run,
-        "number": share.number,
-        "nodes": {
-            node: [one.events_produced, one.events_dropped, one.connections]
-            for node, one in share.nodes.items()
-        },
-        "grown": _routes_json(share.grown),
-        "totals": _routes_json(share.totals),
-        "clusters": {name: [_counters_json(one), proxies] for name, (one, proxies) in share.clusters.items()},
-        "breakers": list(share.breakers),
-        "judged": [
-            {
-                "policy_set": one.policy_set,
-                "revision": one.revision,
-                "stage": one.stage,
-                "canary": _routes_json(one.canary),
-                "rest": _routes_json(one.rest),
-            }
-            for one in share.judged
-        ],
-    }
-    empty: dict[str, Json] = {"breakers": [], "clusters": {}, "totals": {}}
-    return body | {name: empty[name] for name in left_out}
-
-
-def decoded(body: str) -> Share:
-    """Return what a document says. Raise ValueError for what is none."""
-    data = Fields.parse(body)
-    if data.integer("format") != FORMAT:
-        raise ValueError(f"a share in format {data.integer('format')}; this version knows {FORMAT}")
-    return Share(
-        run=data.text("run"),
-        number=data.integer("number"),
-        nodes={node: _node(value) for node, value in data.object("nodes").data.items()},
-        grown=_routes(data.object("grown")),
-        totals=_routes(data.object("totals")),
-        clusters={name: _cluster(value) for name, value in data.object("clusters").data.items()},
-        breakers=data.texts("breakers"),
-        judged=tuple(
-            Judged(
-                policy_set=one.text("policy_set"),
-                revision=one.integer("revision"),
-                stage=one.integer("stage"),
-                canary=_routes(one.object("canary")),
-                rest=_routes(one.object("rest")),
-            )
-            for one in data.objects("judged")
-        ),
-    )
-
-
-def _node(value: Json) -> NodeNumbers:
-    match value:
-        case [int(produced), int(dropped), int(connections)]:
-            return NodeNumbers(produced, dropped, connections)
-        case _:
-            raise ValueError("the numbers of a proxy cannot be read")
-
-
-def _cluster(value: Json) -> tuple[ClusterCounters, int]:
-    match value:
-        case [dict(counters), int(proxies)]:
-            return _cluster_counters(counters), proxies
-        case _:
-            raise ValueError("the numbers of a cluster cannot be read")
-
-
-def _routes_json(routes: Mapping[str, Counters]) -> dict[str, Json]:
-    return {route: _counters_json(counters) for route, counters in routes.items()}
-
-
-def _routes(data: Fields) -> dict[str, Counters]:
-    return {route: _counters(data.object(route).data) for route in data.data}
-
-
-def _counters_json(counters: Counters | ClusterCounters) -> dict[str, Json]:
-    """Return what is not zero, under the names of the fields."""
-    found: dict[str, Json] = {}
-    for one in fields(counters):
-        value = getattr(counters, one.name)
-        if isinstance(value, tuple):
-            value = list(_trimmed(value))
-        elif isinstance(value, Mapping):
-            value = dict(value)
-        if value:
-            found[one.name] = value
-    return found
-
-
-def _trimmed(counts: tuple[int, ...]) -> Iterable[int]:
-    length = next((index for index in range(len(counts), 0, -1) if counts[index - 1]), 0)
-    return counts[:length]
-
-
-def _counters(data: Mapping[str, Json]) -> Counters:
-    read = _Reader(data)
-    return Counters(
-        by_code=read.integers("by_code"),
-        retries=read.integer("retries"),
-        budget_exhausted=read.integer("budget_exhausted"),
-        rejected=read.integer("rejected"),
-        fallbacks=read.integer("fallbacks"),
-        cancelled=read.integer("cancelled"),
-        recovered=read.integer("recovered"),
-        latency_buckets=read.integers("latency_buckets"),
-        latency_sum_s=read.number("latency_sum_s"),
-        in_flight=read.integer("in_flight"),
-        rejected_by=read.counts("rejected_by"),
-        limited=read.counts("limited"),
-        limited_by_criticality=read.counts("limited_by_criticality"),
-        queued=read.integer("queued"),
-        queue_wait_s=read.number("queue_wait_s"),
-        hedges=read.integer("hedges"),
-        hedges_won=read.integer("hedges_won"),
-        hedges_refused=read.counts("hedges_refused"),
-        hopeless=read.integer("hopeless"),
-        wasted=read.integer("wasted"),
-        wasted_s=read.number("wasted_s"),
-        would=read.counts("would"),
-    )
-
-
-def _cluster_counters(data: Mapping[str, Json]) -> ClusterCounters:
-    read = _Reader(data)
-    return ClusterCounters(
-        ejections=read.counts("ejections"),
-        spared=read.counts("spared"),
-        ejected=read.integer("ejected"),
-        endpoints=read.integer("endpoints"),
-        panics=read.integer("panics"),
-    )
-
-
-class _Reader:
-    """Reads what `_counters_json` wrote: what is zero is missing; what a newer version adds is left out."""
-
-    def __init__(self, data: Mapping[str, Json]) -> None:
-        self._data = Fields(data)
-
-    def integer(self, name: str) -> int:
-        return self._data.integer(name) if name in self._data.data else 0
-
-    def number(self, name: str) -> float:
-        return self._data.number(name) if name in self._data.data else 0.0
-
-    def integers(self, name: str) -> tuple[int, ...]:
-        return self._data.integers(name) if name in self._data.data else ()
-
-    def counts(self, name: str) -> dict[str, int]:
-        found = self._data.object(name) if name in self._data.data else Fields({})
-        return {key: found.integer(key) for key in found.data}

@@ -65,6 +65,10 @@ class Fields:
         """Return a list of strings."""
         return tuple(item for item in self._list(name) if isinstance(item, str))
 
+    def values(self, name: str) -> Sequence[Json]:
+        """Return a list of anything."""
+        return self._list(name)
+
     def object(self, name: str) -> Fields:
         """Return an object."""
         return _fields(self._value(name), name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import NotFound, ShuttingDown, Superseded, Unauthenticated
 from seawall_control.domain.fleet import ProxyRecord, checked_node
 from seawall_control.domain.revisions import policy_set_name
+from seawall_control.domain.statistics import ClusterCounters, Counters
 from seawall_control.domain.subscription import Subscription
 from seawall_control.services.background import Background
 from seawall_control.services.commands import CommandOutcome, Commands, unanswered
@@ -25,7 +27,8 @@ from seawall_control.services.fleet_events import FleetEvents
 from seawall_control.services.fleet_pushes import Pushes
 from seawall_control.services.fleet_roster import Roster
 from seawall_control.services.fleet_stats import FleetStats
-from seawall_control.services.hello import HelloFacts, is_same_run, record_of
+from seawall_control.services.fleet_view import FleetView
+from seawall_control.services.hello import HelloFacts, is_same_run, record_of, run_of
 from seawall_control.services.runs import Runs
 from seawall_control.services.session import Session
 from seawall_control.store.port import Store
@@ -59,7 +62,10 @@ class Fleet(Roster):
         self._door = door
         self.pushes = Pushes(store, self, self._told, clock)
         """The policies that proxies are given."""
-        self.stats = FleetStats(clock)
+        self.stats = FleetStats(clock, is_shared=store.is_shared)
+        self.view = FleetView(self, self.stats, clock)
+        """What all proxies come to together, wherever they are connected."""
+        self._started_us = clock.now_us()
         self._closing = False
         self.superseded = 0
         """Streams that a newer one of the same node took the place of, since the start."""
@@ -93,7 +99,8 @@ class Fleet(Roster):
         session.says_goodbye = hello.says_goodbye
         self.sessions[node] = session
         self.note(record)
-        self.stats.connected(node, same_run=same_run)
+        is_young = hello.start_time_us >= self._started_us
+        self.stats.arrived(node, run_of(record), same_run=same_run, is_young=is_young)
         if older is not None:
             self._supersede(older, record)
         if older is None or same_run:
@@ -128,6 +135,7 @@ class Fleet(Roster):
                 future.set_exception(NotFound("the proxy disconnected before it answered"))
         if self.sessions.get(session.node) is session:
             del self.sessions[session.node]
+            self.stats.left(session.node)
             self.remember(session.record)
             if heard and (session.says_goodbye or session.goodbye is not None):
                 self._runs.proxy_ended(session.record, session.goodbye)
@@ -138,6 +146,26 @@ class Fleet(Roster):
         session.record = replace(session.record, last_seen_us=self._clock.now_us())
         if self.sessions.get(session.node) is session:
             self.note(session.record)
+
+    def reported(
+        self,
+        session: Session,
+        report: fleet_pb2.StatsReport,
+        routes: Mapping[str, Counters],
+        clusters: Mapping[str, ClusterCounters],
+    ) -> None:
+        """Take a proxy's statistics; what a stream says whose place another took is not of now."""
+        if self.sessions.get(session.node) is session:
+            self.stats.reported(session.node, run_of(session.record), report, routes, clusters)
+
+    def settle(self) -> None:
+        """Count what proxies did on their way here, as far as the control planes that they come from have
+        told how far they came.
+        """
+        ledger = self.stats.ledger
+        for node, run, since_s in list(ledger.gaps()):
+            if self.beyond.have_told_of(node, since_s):
+                ledger.close(node, self.beyond.end_of(node, run))
 
     # ----------------------------------------------------------------------------------------------- commands
 
@@ -167,6 +195,7 @@ class Fleet(Roster):
                 if now >= session.ends_s:
                     session.retire()
             self.stats.forget(keep=self.sessions)
+            self.stats.look()
             self.keep_up()
             if self._is_shared and now >= look_at:
                 # Whoever judges a rollout waits for what the others' proxies have in effect.

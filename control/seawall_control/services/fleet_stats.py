@@ -1,27 +1,30 @@
-"""What proxies report about themselves: kept in memory only, as far as a window of ten minutes needs it."""
+"""What the proxies that are connected here report about themselves: kept in memory only, as far as a window
+of ten minutes needs it. fleet_view.py adds what other control planes tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from seawall.v1 import fleet_pb2, stats_pb2
+from seawall_control.domain.fleet_ledger import Ledger
 from seawall_control.domain.statistics import (
     ClusterCounters,
     Counters,
     History,
-    RouteSummary,
     Sample,
     added,
     added_clusters,
-    summarise,
 )
 from seawall_control.services.edge import Clock
-from seawall_control.services.fleet_beyond import Beyond
 
 FORGET_S: Final = 900.0
 """Statistics of a proxy that is away are dropped after this; no window reaches back so far."""
+
+Window = tuple[Mapping[str, Counters], float]
+"""What happened per route, and in how many seconds."""
 
 
 @dataclass(slots=True)
@@ -36,19 +39,36 @@ class _Node:
 class FleetStats:
     """The newest report of every proxy, and the history that windows need."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, is_shared: bool = False) -> None:
+        """`is_shared`: proxies may have been counted by other control planes, which are heard first."""
         self._clock = clock
+        self._is_shared = is_shared
         self._nodes: dict[str, _Node] = {}
+        self.ledger = Ledger()
+        """What calls have come to since the start of this process."""
+        self._history = History()
+        self.look()
 
-    def connected(self, node: str, *, same_run: bool) -> None:
-        """Note that a proxy is there, and whether its counters go on or start anew."""
-        known = self._nodes.setdefault(node, _Node(at_s=self._clock.monotonic_s()))
+    def arrived(self, node: str, run: str, *, same_run: bool, is_young: bool) -> None:
+        """Note that a proxy is there, and whether its counters go on or start anew. `is_young`: the process
+        began after this one did, so that what it counts is news.
+        """
+        is_known = node in self._nodes
+        known = self._nodes.setdefault(node, _Node())
+        known.at_s = self._clock.monotonic_s()
         if not same_run:
             known.epoch += 1
+        is_new = not same_run and (is_known or is_young)
+        self.ledger.arrived(node, run, is_new=is_new, now_s=self._clock.monotonic_s())
+
+    def left(self, node: str) -> None:
+        """Note that a proxy is not connected any more."""
+        self.ledger.left(node, now_s=self._clock.monotonic_s())
 
     def reported(
         self,
         node: str,
+        run: str,
         report: fleet_pb2.StatsReport,
         routes: Mapping[str, Counters],
         clusters: Mapping[str, ClusterCounters],
@@ -59,74 +79,50 @@ class FleetStats:
         known.clusters = clusters
         known.at_s = self._clock.monotonic_s()
         known.history.add(Sample(known.at_s, routes, known.epoch))
+        self.ledger.counted(node, run, routes)
+        if not self._is_shared:
+            self.ledger.close(node, None)
 
-    def newest(self) -> Iterator[tuple[str, Sample]]:
-        """Yield the newest sample of each proxy that has sent one."""
-        for node, known in self._nodes.items():
-            sample = known.history.latest()
-            if sample is not None:
-                yield node, sample
+    def look(self) -> None:
+        """Note what calls have come to by now."""
+        self._history.add(Sample(self._clock.monotonic_s(), dict(self.ledger.grown), 0))
 
     def report_of(self, node: str) -> fleet_pb2.StatsReport:
         """Return the newest report of a proxy; empty when there is none."""
         known = self._nodes.get(node)
         return known.report if known else fleet_pb2.StatsReport()
 
+    def silent_s(self, node: str) -> float | None:
+        """Return seconds since a proxy reported, or came; None for one that did neither lately."""
+        known = self._nodes.get(node)
+        return self._clock.monotonic_s() - known.at_s if known else None
+
     def latest(self, node: str) -> Sample | None:
         """Return the newest sample of a proxy; None when it has sent none."""
         known = self._nodes.get(node)
         return known.history.latest() if known else None
 
-    def lately(
-        self, nodes: Sequence[str], *, window_s: float, beyond: Beyond | None = None
-    ) -> dict[str, Counters]:
-        """Return what came of each route's calls through these proxies, and through those of other control
-        planes, in a window that ends now.
-        """
-        now = self._clock.monotonic_s()
-        merged: dict[str, Counters] = {}
-        for others, _ in beyond.windows(window_s) if beyond is not None else ():
-            for route, counters in others.items():
-                merged[route] = added(merged[route], counters) if route in merged else counters
-        for node in nodes:
-            if known := self._nodes.get(node):
-                for route, counters in known.history.over(window_s, now=now)[0].items():
-                    merged[route] = added(merged[route], counters) if route in merged else counters
-        return merged
+    def window(self, window_s: float) -> Window:
+        """Return what happened in a window that ends now, at all proxies that were connected here in it."""
+        self.look()
+        return self._history.over(window_s, now=self._clock.monotonic_s())
 
-    def routes(
-        self,
-        nodes: Sequence[str],
-        *,
-        window_s: float,
-        bounds_s: Sequence[float],
-        beyond: Beyond | None = None,
-    ) -> tuple[RouteSummary, ...]:
-        """Return statistics of routes over these proxies, and over those of other control planes."""
-        now = self._clock.monotonic_s()
-        windows = []
+    def window_of(self, node: str, window_s: float) -> Window:
+        """Return what happened at a proxy in a window that ends now, wherever it was connected."""
+        known = self._nodes.get(node)
+        return known.history.over(window_s, now=self._clock.monotonic_s()) if known else ({}, window_s)
+
+    def totals(self, nodes: Sequence[str]) -> dict[str, Counters]:
+        """Return what these proxies count together since their own starts."""
         totals: dict[str, Counters] = {}
         for node in nodes:
-            known = self._nodes.get(node)
-            latest = known.history.latest() if known else None
-            if known is None or latest is None:
-                continue
-            windows.append(known.history.over(window_s, now=now))
-            for route, counters in latest.routes.items():
+            latest = self.latest(node)
+            for route, counters in latest.routes.items() if latest else ():
                 totals[route] = added(totals[route], counters) if route in totals else counters
-        if beyond is not None:
-            windows += beyond.windows(window_s)
-            for routes in beyond.totals():
-                for route, counters in routes.items():
-                    totals[route] = added(totals[route], counters) if route in totals else counters
-        return summarise(bounds_s, windows, totals)
+        return totals
 
-    def clusters(
-        self, nodes: Sequence[str], *, beyond: Beyond | None = None
-    ) -> list[tuple[str, ClusterCounters, int]]:
-        """Return the clusters of these proxies, and of those of other control planes, by name: the sum of
-        what was reported last, and of how many proxies.
-        """
+    def clusters(self, nodes: Sequence[str]) -> dict[str, tuple[ClusterCounters, int]]:
+        """Return the clusters of these proxies: the sum of what was reported last, and how many proxies."""
         found: dict[str, tuple[ClusterCounters, int]] = {}
         for node in nodes:
             known = self._nodes.get(node)
@@ -135,37 +131,23 @@ class FleetStats:
                 found[cluster] = (
                     (counters, 1) if before is None else (added_clusters(before[0], counters), before[1] + 1)
                 )
-        for others in beyond.clusters() if beyond is not None else ():
-            for cluster, (counters, proxies) in others.items():
-                before = found.get(cluster)
-                found[cluster] = (
-                    (counters, proxies)
-                    if before is None
-                    else (added_clusters(before[0], counters), before[1] + proxies)
-                )
-        return [(cluster, *found[cluster]) for cluster in sorted(found)]
+        return found
 
-    def spooled(self, nodes: Sequence[str]) -> tuple[int, float]:
-        """Return how many events wait on the disks of these proxies, and seconds of the oldest's wait."""
-        found = [self.report_of(node).spool for node in nodes]
-        ages = (spool.oldest_age.ToTimedelta().total_seconds() for spool in found)
-        return sum(spool.depth for spool in found), max(ages, default=0.0)
-
-    def breakers(
-        self, nodes: Sequence[str], *, beyond: Beyond | None = None
-    ) -> list[stats_pb2.BreakerStatus]:
-        """Return the breakers of these proxies, and of those of other control planes, by name, then proxy."""
-        found = [] if beyond is None else beyond.breakers()
+    def breakers(self, nodes: Sequence[str]) -> list[stats_pb2.BreakerStatus]:
+        """Return the breakers of these proxies."""
+        found = []
         for node in nodes:
             for status in self.report_of(node).breakers:
                 copy = stats_pb2.BreakerStatus()
                 copy.CopyFrom(status)
                 copy.proxy = node
                 found.append(copy)
-        return sorted(found, key=lambda b: (b.name, b.proxy))
+        return found
 
     def forget(self, *, keep: Container[str]) -> None:
         """Drop the statistics of proxies that have been away for long."""
-        old = self._clock.monotonic_s() - FORGET_S
+        now_s = self._clock.monotonic_s()
+        old = now_s - FORGET_S
         for node in [node for node, known in self._nodes.items() if node not in keep and known.at_s < old]:
             del self._nodes[node]
+        self.ledger.forget(now_s=now_s)

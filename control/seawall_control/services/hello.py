@@ -30,6 +30,11 @@ def is_same_run(hello: HelloFacts, before: ProxyRecord | None) -> bool:
     return before is not None and before.boot_id == hello.boot_id != ""
 
 
+def run_of(record: ProxyRecord) -> str:
+    """Return what tells one run of a proxy's process from another."""
+    return record.boot_id or str(record.start_time_us)
+
+
 def record_of(hello: HelloFacts, before: ProxyRecord | None, *, policy_set: str, at_us: int) -> ProxyRecord:
     """Return what is remembered of a proxy that has come, given what was before; texts are cut to size."""
     # Numbers of another set say nothing about this one.

@@ -215,8 +215,7 @@ class Publishing:
         run = step.staged
         assert run is not None
         rollout = run.rollout
-        nodes = [proxy.node for proxy in self._fleet.of_set(rollout.policy_set)]
-        run.before = bounded(self._fleet.stats.lately(nodes, window_s=BEFORE_S, beyond=self._fleet.beyond))
+        run.before = bounded(self._fleet.view.lately(BEFORE_S))
         await self._runs.book.keep(run.saved(), "created", actor=rollout.actor)
         # From here on the stable revision is all that anybody new is given.
         self._fleet.pushes.stage(step.run.rollout if step.run else rollout, run.stable)

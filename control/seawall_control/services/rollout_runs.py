@@ -88,7 +88,10 @@ class Runs:
             if run.rollout.wants(proxy.node, proxy.labels, proxy.applied_revision):
                 boot_id, restarts = run.runs.get(proxy.node, (proxy.boot_id, 0))
                 run.runs[proxy.node] = (proxy.boot_id, restarts + (proxy.boot_id != boot_id))
-        for proxy in self._fleet.of_set(run.rollout.policy_set):
+        here = self._fleet.of_set(run.rollout.policy_set)
+        # Whoever comes back was counted elsewhere meanwhile.
+        run.meter.forget(keep={proxy.node for proxy in here})
+        for proxy in here:
             run.meter.sample(
                 proxy.node,
                 canary=_side(run, proxy),

@@ -170,7 +170,7 @@ async def test_a_breaker_is_held_open_on_every_proxy(
         async with grpc.aio.insecure_channel(proxy.address) as channel:
             call: Any = channel.unary_unary("/any.Service/Unary")
             async with asyncio.timeout(20):
-                while not plane.fleet.stats.lately(["one"], window_s=60).get("all"):
+                while not plane.fleet.view.lately(60.0).get("all"):
                     await call(b"hello")
                     await asyncio.sleep(0.02)
             for _ in range(30):

@@ -19,6 +19,9 @@ from seawall_control.store.port import Elsewhere
 class Pushes:
     """Knows of no sets."""
 
+    def __init__(self) -> None:
+        self.pushes = self
+
     def policy_sets(self) -> frozenset[str]:
         """Return none."""
         return frozenset()

@@ -232,6 +232,7 @@ def proxy(item: admin_fleet_pb2.Proxy) -> Shape:
         "node": item.node,
         "connected": item.connected,
         "control_plane": item.control_plane or None,
+        "stale": item.stale,
         "last_seen": time(item.last_seen),
         "start_time": time(item.start_time),
         "version": item.version,

@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Proxy(_message.Message):
-    __slots__ = ("node", "labels", "version", "connected", "last_seen", "start_time", "policy_set", "applied_revision", "policy_source", "events_produced", "events_dropped", "connections", "endpoints", "admin_address", "drifted", "spool", "control_plane")
+    __slots__ = ("node", "labels", "version", "connected", "last_seen", "start_time", "policy_set", "applied_revision", "policy_source", "events_produced", "events_dropped", "connections", "endpoints", "admin_address", "drifted", "spool", "control_plane", "stale")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class Proxy(_message.Message):
     DRIFTED_FIELD_NUMBER: _ClassVar[int]
     SPOOL_FIELD_NUMBER: _ClassVar[int]
     CONTROL_PLANE_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     node: str
     labels: _containers.ScalarMap[str, str]
     version: str
@@ -56,7 +57,8 @@ class Proxy(_message.Message):
     drifted: bool
     spool: _fleet_pb2.SpoolStatus
     control_plane: str
-    def __init__(self, node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., connected: _Optional[bool] = ..., last_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_set: _Optional[str] = ..., applied_revision: _Optional[int] = ..., policy_source: _Optional[str] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[_fleet_pb2.EndpointStatus, _Mapping]]] = ..., admin_address: _Optional[str] = ..., drifted: _Optional[bool] = ..., spool: _Optional[_Union[_fleet_pb2.SpoolStatus, _Mapping]] = ..., control_plane: _Optional[str] = ...) -> None: ...
+    stale: bool
+    def __init__(self, node: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., connected: _Optional[bool] = ..., last_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_set: _Optional[str] = ..., applied_revision: _Optional[int] = ..., policy_source: _Optional[str] = ..., events_produced: _Optional[int] = ..., events_dropped: _Optional[int] = ..., connections: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[_fleet_pb2.EndpointStatus, _Mapping]]] = ..., admin_address: _Optional[str] = ..., drifted: _Optional[bool] = ..., spool: _Optional[_Union[_fleet_pb2.SpoolStatus, _Mapping]] = ..., control_plane: _Optional[str] = ..., stale: _Optional[bool] = ...) -> None: ...
 
 class ListProxiesRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

@@ -84,14 +84,13 @@ class Analysis:
             "GetHealingStats",
             admin_healing_pb2.GetHealingStatsRequest(),
         )
-        nodes = fleet.chosen("")
-        lately = total_of(fleet.stats.lately(nodes, window_s=_RECENT_S).values())
+        lately = total_of(fleet.view.lately(_RECENT_S).values())
         return json_answer(
             request,
             {
                 "window_minutes": minutes,
                 "error_analysis": analysis_json(found),
-                "circuit_breakers": breakers_json(fleet.stats.breakers(nodes)),
+                "circuit_breakers": breakers_json(fleet.view.breakers()),
                 "recovery": recovery_json(recovery_of(lately)),
                 "self_healing": stats_json(healing),
             },

@@ -29,7 +29,7 @@ from seawall_control.api.operations import worst
 from seawall_control.domain.errors import InvalidRequest, NotFound
 from seawall_control.domain.events import Json
 from seawall_control.domain.recovery import Recovery, recovery_of
-from seawall_control.domain.statistics import ZERO, total_of
+from seawall_control.domain.statistics import total_of
 
 _RPC: Final = "/seawall.v1.OperationsService"
 _PREFIX: Final = "BREAKER_STATE_"
@@ -102,8 +102,7 @@ class Operations:
     def _breakers(self, request: Request) -> dict[str, Json]:
         fleet = self._parts.fleet
         proxy = request.query_params.get("proxy", "")
-        beyond = None if proxy else fleet.beyond
-        return breakers_json(fleet.stats.breakers(fleet.chosen(proxy), beyond=beyond))
+        return breakers_json(fleet.view.breakers(proxy))
 
     async def breakers(self, request: Request) -> Response:
         """Answer with the breakers of connected proxies."""
@@ -141,12 +140,9 @@ class Operations:
         if not 1 / 60 <= minutes <= _LONGEST_MINUTES:
             raise InvalidRequest(f"window_minutes must be from 1/60 to {_LONGEST_MINUTES:g}")
         fleet = self._parts.fleet
-        nodes = fleet.chosen(request.query_params.get("proxy", ""))
-        lately = fleet.stats.lately(nodes, window_s=minutes * 60)
-        total = ZERO
-        for node in nodes:
-            sample = fleet.stats.latest(node)
-            total = total_of([total, *(sample.routes.values() if sample else ())])
+        proxy = request.query_params.get("proxy", "")
+        lately = fleet.view.lately(minutes * 60, proxy)
+        total = total_of(fleet.view.totals(proxy).values())
         return json_answer(
             request,
             {

@@ -15,7 +15,8 @@ from seawall_control.domain.alerts.rules import Rule, TriggerKind
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS, Event, Json
 from seawall_control.domain.filters import FIELDS, Compare, Op
-from seawall_control.domain.records import Change, Delete, Put
+from seawall_control.domain.records import MAX_BODY_BYTES, Change, Delete, Put
+from seawall_control.domain.stored_json import text_of
 from seawall_control.services.alerting.records import AlertRecords, in_parts
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import EventQuery, Store
@@ -23,6 +24,8 @@ from seawall_control.store.port import EventQuery, Store
 CALLS: Final = "alert-calls"
 RUNTIME: Final = ("alert-runtime", "control")
 """The document that says where the rules stand and when they were last asked."""
+COUNTED: Final = ("alert-runtime", "calls")
+"""How far calls of each control plane are counted in what is stored of them."""
 HEARTBEAT_S: Final = 60.0
 SHARED_HEARTBEAT_S: Final = 5.0
 """Where another control plane may take over, and reads on from where this one was."""
@@ -48,6 +51,8 @@ class Before:
     """Up to where stored events were handed out, where they are followed."""
     groups: Json = None
     """Where the reader of groups stood."""
+    counted: Json = None
+    """How far calls were counted, as of the newest bucket; None: not known."""
     buckets: Sequence[Bucket] = ()
     events: Sequence[Event] = ()
     """Of the windows of events, the oldest first."""
@@ -62,6 +67,8 @@ class Continuity:
         self._store = store
         self._clock = clock
         self._book = CallBook()
+        self._is_shared = shared
+        self._has_counted = False
         self._beat_s = SHARED_HEARTBEAT_S if shared else HEARTBEAT_S
         self._beaten_s = self._counted_s = -self._beat_s
 
@@ -72,8 +79,10 @@ class Continuity:
         at_us = self._clock.now_us()
         stored = await self._store.document(*RUNTIME)
         runtime = json.loads(stored.body) if stored else {}
+        counted = await self._store.document(*COUNTED) if self._is_shared else None
         buckets = await self._buckets()
         self._book = CallBook()
+        self._has_counted = False
         self._book.resume(buckets, at_us=at_us)
         since_us = at_us - _event_reach_us(rules)
         events = await self._events(since_us)
@@ -85,6 +94,7 @@ class Continuity:
             alive_us=int(runtime.get("alive_us", 0)),
             position=str(runtime.get("position", "")),
             groups=runtime.get("groups"),
+            counted=json.loads(counted.body) if counted else None,
             buckets=[bucket for bucket in buckets if bucket.start_us <= at_us],
             events=events,
             known=Known(
@@ -128,8 +138,10 @@ class Continuity:
         body = {"alive_us": self._clock.now_us(), "position": position, "groups": groups, "calls": True}
         return Put(*RUNTIME, json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
-    async def keep(self, position: str, groups: Json, *, now: bool = False) -> None:
-        """Store what is due: counts every ten seconds, where the rules stand at every beat."""
+    async def keep(self, position: str, groups: Json, counted: Json = None, *, now: bool = False) -> None:
+        """Store what is due: counts every ten seconds, with how far they go, where other control planes may
+        go on from there; where the rules stand at every beat.
+        """
         now_s = self._clock.monotonic_s()
         at_us = self._clock.now_us()
         changes: list[Change] = []
@@ -137,6 +149,10 @@ class Continuity:
         if now or now_s - self._counted_s >= CALLS_S:
             self._counted_s = now_s
             taken = self._book.take(at_us=at_us)
+            if counted is not None and (taken or not self._has_counted):
+                # In one commit with what it is about: the counts of a few minutes.
+                self._has_counted = True
+                changes.append(_counted(text_of(counted)))
             changes += [Put(CALLS, bucket.name, bucket.to_text()) for bucket in taken]
         if now or changes or now_s - self._beaten_s >= self._beat_s:
             self._beaten_s = now_s
@@ -160,6 +176,11 @@ class Continuity:
             await self._store.commit(changes, at_us=at_us)
         rest = [name for name in gone if int(name.split("-")[0]) // 3600 not in by_hour]
         await in_parts(self._store, [Delete(CALLS, name) for name in rest], at_us=at_us)
+
+
+def _counted(text: str) -> Change:
+    # Without it the next one counts from when it begins: better than no counts at all.
+    return Put(*COUNTED, text) if len(text.encode()) <= MAX_BODY_BYTES else Delete(*COUNTED)
 
 
 def _event_reach_us(rules: Sequence[Rule]) -> int:

@@ -103,7 +103,9 @@ class Evaluator:
             before = await self._load()
         fresh = self._clock.now_us() - before.alive_us < MAX_CATCH_UP_US
         recalled = [event.id for event in before.events]
-        self._signals.begin(before.position if fresh else "", before.groups, recalled)
+        self._signals.begin(
+            before.position if fresh else "", before.groups, recalled, before.counted if fresh else None
+        )
         self._leading = True
 
     async def _stand_by(self) -> None:
@@ -372,13 +374,19 @@ class Evaluator:
             self._clean_up_s = now_s
             await self._records.clean_up(at_us=self._clock.now_us())
             await self._continuity.fold(self._engine.reach_us)
-        await self._continuity.keep(self._signals.position, self._signals.groups_state)
+        await self._keep()
+
+    async def _keep(self, *, now: bool = False) -> None:
+        signals = self._signals
+        await self._continuity.keep(
+            signals.position, signals.groups_state, signals.counted if signals.is_shared else None, now=now
+        )
 
     async def aclose(self) -> None:
         """Leave to the next one what it needs."""
         try:
             if self._leading:
-                await self._continuity.keep(self._signals.position, self._signals.groups_state, now=True)
+                await self._keep(now=True)
         except ControlError as error:
             _log.warning("the end could not be noted", extra={"fields": {"error": str(error)}})
         await self._signals.end()

@@ -23,7 +23,6 @@ from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.evaluator import Evaluator
 from seawall_control.services.alerting.feed import Feed
 from seawall_control.services.alerting.group_changes import GroupChanges
-from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.alerting.records import AlertRecords
 from seawall_control.services.alerting.signals import Signals
@@ -138,7 +137,6 @@ class Alerting:
             machine,
             GroupChanges(store, clock, shared=shared),
             feed=stored,
-            planes=Planes(store, clock, own) if shared else None,
         )
         continuity = Continuity(records, store, steady, shared=shared)
         self.evaluator = Evaluator(records, signals, self.deliverer, self._feed, steady, ids, continuity)

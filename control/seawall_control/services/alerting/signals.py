@@ -14,7 +14,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from seawall.v1 import stats_pb2
 from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice, ProxyFact, failures_of
 from seawall_control.domain.alerts.rules import QUEUE_DELIVERIES, QUEUE_INGEST
 from seawall_control.domain.alerts.subject import scrubbed
@@ -22,13 +21,12 @@ from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import MICROS, Event, Json
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.positions import Position, parse_position
-from seawall_control.domain.statistics import Counters, Sample
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.group_changes import GroupChanges
-from seawall_control.services.alerting.planes import Planes
 from seawall_control.services.edge import Clock
 from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
+from seawall_control.services.fleet_growth import Growth, marks_json, marks_of
 from seawall_control.services.machine import Machine
 from seawall_control.services.notices import Notice, Notices
 from seawall_control.services.tail import Hub
@@ -39,14 +37,6 @@ MAX_WAITING: Final = 50_000
 RECALLED_S: Final = 60.0
 """For how long events are known by their ids that may come twice: as long as it takes to catch up."""
 _GROUP: Final = "group_"
-_OPEN: Final = frozenset(
-    {
-        stats_pb2.BREAKER_STATE_OPEN,
-        stats_pb2.BREAKER_STATE_FORCED_OPEN,
-        stats_pb2.BREAKER_STATE_HALF_OPEN,
-        stats_pb2.BREAKER_STATE_RAMP,
-    }
-)
 
 _log = logging.getLogger("seawall.control.alerts")
 
@@ -75,7 +65,6 @@ class Signals:
         groups: GroupChanges,
         *,
         feed: StoredEvents | None = None,
-        planes: Planes | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -89,12 +78,10 @@ class Signals:
         self._begun_s = 0.0
         self._recalled: set[str] = set()
         """Ids of events that the rules know from before the start, and that may come once more."""
-        self._samples: dict[str, Sample] = {}
-        self._started_us = clock.now_us()
+        self._growth = Growth(fleet.stats, fleet.beyond, failures_of)
         self.missed = 0
         """Events that no rule has seen since there were too many at once."""
         self._feed = feed
-        self._planes = planes
         self._following: asyncio.Task[None] | None = None
         self._reached: Position | None = None
         self._handed: Position | None = None
@@ -130,10 +117,16 @@ class Signals:
         """Return where the reader of groups stands."""
         return self._groups.state
 
-    def begin(self, position: str, groups: Json, recalled: Iterable[str]) -> None:
+    def begin(self, position: str, groups: Json, recalled: Iterable[str], counted: Json = None) -> None:
         """Follow what any control plane stores, from a position on: this one asks the rules from now on, and
-        what was stored while the one before went away is not missed. Events with these ids are known already.
+        what was stored, or called, while the one before went away is not missed. Events with these ids are
+        known already, and calls as far as `counted` says.
         """
+        try:
+            self._growth.begin(marks_of(counted) if counted is not None else None)
+        except ValueError as error:
+            _log.error("calls count from now on", extra={"fields": {"error": str(error)}})
+            self._growth.begin(None)
         self._groups.begin(groups)
         self._stirred = True
         self._recalled = set(recalled) if self._feed is not None else set()
@@ -167,11 +160,8 @@ class Signals:
             await asyncio.sleep(1.0)
 
     async def stand_by(self) -> None:
-        """Tell the control plane that asks the rules what is seen here."""
+        """Set nothing aside: another control plane asks the rules."""
         self._events.clear()
-        list(self.calls())
-        if self._planes is not None:
-            await self._planes.write(self._own_proxies(), self._breakers(frozenset()))
 
     # ------------------------------------------------------------------------------------------------ events
 
@@ -201,37 +191,14 @@ class Signals:
     # ------------------------------------------------------------------------------------------------- calls
 
     def calls(self) -> Iterator[RouteCalls]:
-        """Yield the calls of each route that have ended since the last look."""
-        totals: dict[str, list[int]] = {}
-        latest = dict(self._fleet.stats.newest())
-        for node, sample in latest.items():
-            before = self._samples.get(node)
-            self._samples[node] = sample
-            if before is sample:
-                continue
-            if before is None and not self._is_new(node):
-                # What a proxy counted while nobody looked is not of this second.
-                continue
-            same_run = before is not None and before.epoch == sample.epoch
-            for route, counters in sample.routes.items():
-                old = before.routes.get(route) if before is not None and same_run else None
-                failed, total = _grown(counters, old)
-                if total > 0:
-                    sums = totals.setdefault(route, [0, 0])
-                    sums[0] += failed
-                    sums[1] += total
-        for node in self._samples.keys() - latest.keys():
-            del self._samples[node]
-        for route, (failed, total) in totals.items():
-            if self._planes is not None:
-                self._planes.count(route, failed, total)
+        """Yield the calls of each route that have ended since the last look, at all proxies."""
+        for route, (failed, total) in self._growth.look().items():
             yield RouteCalls(route, failed, total)
-        if self._planes is not None:
-            for route, failed, total in self._planes.calls():
-                yield RouteCalls(route, failed, total)
 
-    def _is_new(self, node: str) -> bool:
-        return any(r.node == node and r.start_time_us >= self._started_us for r in self._fleet.known())
+    @property
+    def counted(self) -> Json:
+        """Return how far calls have been handed out."""
+        return marks_json(self._growth.marks)
 
     # ------------------------------------------------------------------------------------------------- facts
 
@@ -239,53 +206,36 @@ class Signals:
         """Return how things are. Breakers that are closed are told only if they are among those watched."""
         report = await self._store.report_state()
         disk = (await self._machine.look()).disk
-        proxies = list(self._own_proxies())
-        breakers = list(self._breakers(watched))
-        if self._planes is not None:
-            await self._planes.read()
-            elsewhere = self._planes.proxies()
-            proxies = [elsewhere.pop(p.node, p) if not p.connected else p for p in proxies]
-            proxies += elsewhere.values()
-            breakers += self._planes.breakers(watched)
         return Facts(
-            proxies=tuple(proxies),
-            breakers=tuple(breakers),
+            proxies=tuple(self._proxies()),
+            breakers=tuple(self._breakers(watched)),
             disk_used=disk.used_share if disk is not None else -1.0,
             queues={QUEUE_INGEST: report.queued, QUEUE_DELIVERIES: self._deliverer.pending},
             store_state=report.state,
             store_detail=report.detail,
         )
 
-    def _own_proxies(self) -> Iterator[ProxyFact]:
-        for record in self._fleet.known():
-            report = self._fleet.stats.report_of(record.node)
+    def _proxies(self) -> Iterator[ProxyFact]:
+        now_us = self._clock.now_us()
+        for sight in self._fleet.view.sights():
+            numbers = sight.numbers
+            record = self._fleet.find(sight.node)
+            # The record's time may be of another clock, or an hour old: it is written when something changes.
+            seen_us = min(record.last_seen_us, now_us) if record is not None else 0
+            if sight.silent_s is not None:
+                seen_us = max(seen_us, now_us - int(sight.silent_s * MICROS))
             yield ProxyFact(
-                record.node,
-                self._fleet.is_connected(record.node),
-                record.last_seen_us,
-                report.events_dropped,
-                record.boot_id,
-                report.spool.depth,
-                report.spool.oldest_age.ToTimedelta().total_seconds(),
+                sight.node,
+                sight.connected,
+                seen_us,
+                numbers.events_dropped,
+                numbers.boot_id,
+                numbers.spooled,
+                numbers.spool_age_s,
             )
 
     def _breakers(self, watched: frozenset[str]) -> Iterator[BreakerFact]:
-        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
-        for node, sample in self._fleet.stats.newest():
-            if not self._fleet.is_connected(node):
-                continue
-            at_us = now_us - int((now_s - sample.at_s) * MICROS)
-            for status in self._fleet.stats.report_of(node).breakers:
-                is_open = status.state in _OPEN
-                if is_open or (watched and scrubbed(status.name) in watched):
-                    yield BreakerFact(status.name, status.route, node, is_open, at_us)
-
-
-def _grown(newer: Counters, older: Counters | None) -> tuple[int, int]:
-    failed, total = failures_of(newer.by_code)
-    if older is None:
-        return failed, total
-    failed_before, total_before = failures_of(older.by_code)
-    if total < total_before or failed < failed_before:
-        return failed, total
-    return failed - failed_before, total - total_before
+        now_us = self._clock.now_us()
+        for sighted in self._fleet.view.breakers_seen(watched, scrubbed):
+            at_us = now_us - int(sighted.age_s * MICROS)
+            yield BreakerFact(sighted.name, sighted.route, sighted.proxy, sighted.is_open, at_us)

@@ -66,11 +66,11 @@ class Filling:
             self._shares.setdefault(resource, deque(maxlen=SAMPLES)).append((now_s, share))
 
     def _spools(self) -> dict[str, float]:
-        found: list[tuple[float, str]] = []
-        for node in self._fleet.chosen(""):
-            spool = self._fleet.stats.report_of(node).spool
-            if spool.max_bytes:
-                found.append((spool.bytes / spool.max_bytes, node))
+        found = [
+            (sight.numbers.spool_bytes / sight.numbers.spool_max_bytes, sight.node)
+            for sight in self._fleet.view.sights()
+            if sight.connected and sight.numbers.spool_max_bytes
+        ]
         return {f"spool/{node}": share for share, node in sorted(found, reverse=True)[:MOST_SPOOLS]}
 
     def exhaustions(self) -> list[Exhaustion]:

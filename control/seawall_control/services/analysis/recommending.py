@@ -49,7 +49,7 @@ class Recommender:
 
     def calls(self, *, window_s: float = CALLS_S) -> Mapping[str, Counters]:
         """Return what happened on each route lately, at most ten minutes back."""
-        return self._fleet.stats.lately(self._fleet.chosen(""), window_s=window_s, beyond=self._fleet.beyond)
+        return self._fleet.view.lately(window_s)
 
     async def recommend(self, length_s: float = 0.0, *, policy_set: str = "") -> tuple[Recommendation, ...]:
         """Return what could be changed. Raise `InvalidRequest`."""

@@ -92,7 +92,7 @@ class RecoveryReports:
             found[mechanism].lengths_s = [event.latency_us / MICROS for event in calls if event.latency_us]
         healing, actions = await self._healing(window, route)
         found[Mechanism.HEALING] = healing
-        lately = self._fleet.stats.lately(self._fleet.chosen(""), window_s=CALLS_S, beyond=self._fleet.beyond)
+        lately = self._fleet.view.lately(CALLS_S)
         return RecoveryReport(
             window=window,
             total=total,

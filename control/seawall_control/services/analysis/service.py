@@ -221,7 +221,7 @@ class AnalysisService:
         )
 
     def _open_breakers(self) -> list[tuple[str, str, str]]:
-        found = self._fleet.stats.breakers(self._fleet.chosen(""), beyond=self._fleet.beyond)
+        found = self._fleet.view.breakers()
         return [
             (b.name, b.proxy, stats_pb2.BreakerState.Name(b.state).removeprefix("BREAKER_STATE_"))
             for b in found

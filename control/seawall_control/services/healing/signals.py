@@ -12,6 +12,7 @@ from seawall_control.domain.errors import ControlError, NotFound, StoreBusy
 from seawall_control.domain.escalation import HOUR_US
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import is_drifted
+from seawall_control.domain.fleet_share import EndpointSight
 from seawall_control.domain.groups import Group
 from seawall_control.domain.healing.conditions import (
     Condition,
@@ -145,8 +146,7 @@ class Signals:
         return self._findings
 
     def _routes(self) -> list[Observation]:
-        nodes = self._fleet.chosen("")
-        calls = self._fleet.stats.lately(nodes, window_s=WINDOW_S, beyond=self._fleet.beyond)
+        calls = self._fleet.view.lately(WINDOW_S)
         return [
             one
             for route, counters in calls.items()
@@ -155,36 +155,22 @@ class Signals:
 
     def _endpoints(self) -> list[Observation]:
         """Return how many proxies leave an endpoint out, for endpoints that one of them does."""
-        seen: dict[tuple[str, str], list[str]] = {}
-        for node in self._fleet.chosen(""):
-            for status in self._fleet.stats.report_of(node).endpoints:
-                if status.outlier:
-                    seen.setdefault((status.cluster, status.address), []).append(
-                        status.outlier_reason if status.outlier == "ejected" else ""
-                    )
         return [
             Observation(
                 Condition.ENDPOINT_EJECTED,
                 f"endpoint/{cluster}/{address}",
-                sum(map(bool, reasons)) / len(reasons),
-                f"{sum(map(bool, reasons))} of {len(reasons)} proxies leave it out"
-                + (f" ({', '.join(sorted({r for r in reasons if r}))})" if any(reasons) else ""),
+                seen.ejected / seen.watched,
+                f"{seen.ejected} of {seen.watched} proxies leave it out"
+                + (f" ({', '.join(seen.reasons)})" if seen.reasons else ""),
             )
-            for (cluster, address), reasons in sorted(seen.items())
+            for (cluster, address), seen in sorted(self._fleet.view.endpoints().items())
+            if seen.watched
         ]
 
     def others_in(self, cluster: str, address: str) -> bool:
         """Tell whether every proxy that has an endpoint has another one of its cluster that takes calls."""
-        found = False
-        for node in self._fleet.chosen(""):
-            ours = [s for s in self._fleet.stats.report_of(node).endpoints if s.cluster == cluster]
-            if any(s.address == address for s in ours):
-                found = any(
-                    s.address != address and s.state != "backoff" and s.outlier != "ejected" for s in ours
-                )
-                if not found:
-                    return False
-        return found
+        seen = self._fleet.view.endpoints().get((cluster, address), EndpointSight())
+        return seen.proxies > 0 and seen.alone == 0
 
     async def _groups(self, subjects: frozenset[str] | None) -> list[Observation]:
         """Return the events in this hour of these groups; without names, of those that have any, the newest
@@ -216,7 +202,7 @@ class Signals:
     def _proxies(self, now: float) -> list[Observation]:
         found: list[Observation] = []
         for record in self._fleet.known():
-            if not self._fleet.is_connected(record.node):
+            if not self._fleet.is_online(record.node):
                 self._drifted.pop(record.node, None)
                 continue
             subject = f"proxy/{record.node}"

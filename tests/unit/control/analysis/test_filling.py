@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from seawall.v1 import fleet_pb2
+from seawall_control.domain.fleet_share import NodeNumbers
 from seawall_control.domain.machine import Disk
 from seawall_control.domain.statistics import Counters
 from seawall_control.services.analysis.filling import Filling, budgets
+from seawall_control.services.fleet_view import Sight
 from seawall_control.services.machine import Machine
 
 
@@ -33,16 +34,20 @@ class Proxies:
 
     def __init__(self) -> None:
         self.spools: dict[str, tuple[int, int]] = {}
-        self.stats = self
+        self.view = self
 
-    def chosen(self, _: str) -> list[str]:
-        """Name them."""
-        return list(self.spools)
-
-    def report_of(self, node: str) -> fleet_pb2.StatsReport:
-        """Return a report."""
-        size, most = self.spools[node]
-        return fleet_pb2.StatsReport(spool=fleet_pb2.SpoolStatus(bytes=size, max_bytes=most))
+    def sights(self) -> list[Sight]:
+        """Return how they are seen."""
+        return [
+            Sight(
+                node=node,
+                plane="",
+                connected=True,
+                silent_s=0.0,
+                numbers=NodeNumbers(spool_bytes=size, spool_max_bytes=most),
+            )
+            for node, (size, most) in self.spools.items()
+        ]
 
 
 async def test_what_is_followed(tmp_path: Any) -> None:

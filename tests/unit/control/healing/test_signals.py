@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seawall.v1 import fleet_pb2
 from seawall_control.domain.errors import StoreUnavailable
+from seawall_control.domain.fleet_share import EndpointSight
 from seawall_control.domain.healing.conditions import Condition
 from seawall_control.domain.machine import Disk
 from seawall_control.services.edge import SystemClock
@@ -39,26 +39,20 @@ class Store(MemoryStore):
 class Proxies:
     """No proxies."""
 
-    beyond = None
-
     def __init__(self) -> None:
-        self.stats = self
+        self.view = self
 
     def known(self) -> list[Any]:
         """There is none."""
         return []
 
-    def chosen(self, _: str) -> list[str]:
-        """There is none."""
-        return []
-
-    def lately(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def lately(self, _: float) -> dict[str, Any]:
         """No calls."""
         return {}
 
-    def report_of(self, _: str) -> fleet_pb2.StatsReport:
+    def endpoints(self) -> dict[tuple[str, str], EndpointSight]:
         """Nothing is reported."""
-        return fleet_pb2.StatsReport()
+        return {}
 
 
 class Recommender:

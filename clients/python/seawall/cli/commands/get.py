@@ -344,4 +344,6 @@ def events_(filter_: str, limit: int, target: str, output: str) -> None:
 def _connection(item: Proxy) -> render.Cell:
     if not item.connected:
         return render.Cell("– away", "yellow")
+    if item.stale:
+        return render.Cell("– stale", "yellow")
     return render.Cell(f"✓ at {item.control_plane}" if item.control_plane else "✓ connected", "green")
