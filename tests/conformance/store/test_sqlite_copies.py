@@ -134,3 +134,60 @@ async def test_copies_that_will_not_do_are_refused_and_change_nothing(tmp_path: 
         with pytest.raises(StoreRefused, match=why):
             copies.restore(tmp_path / name, tmp_path / "a", stamp="x")
     assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+
+
+async def test_copy_with_a_log_beside_it_is_restored_with_it(tmp_path: Path) -> None:
+    """A snapshot of the file system has what was committed last in the log only."""
+    store = await open_store(tmp_path / "a")
+    await store.report([event(1)])
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+        (taken / name).write_bytes((tmp_path / "a" / name).read_bytes())
+    await store.aclose()
+    report, _ = copies.restore(taken / FILE_NAME, tmp_path / "b", stamp="1")
+    assert report.events == 1
+    restored = await open_store(tmp_path / "b")
+    assert (await restored.counts(at_us=0)).total == 1
+    await restored.aclose()
+
+
+async def test_full_check_also_looks_rows_up_in_indexes(tmp_path: Path) -> None:
+    """The quick one finds damaged pages, and not an index that lacks a row."""
+    store = await open_store(tmp_path / "a")
+    await store.report([event(number) for number in range(10)])
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "a" / FILE_NAME) as db:
+        # The index is told to be of another column, so that its entries are those of no row.
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, '(timestamp_us', '(latency_us') "
+            "WHERE name = 'events_by_time'"
+        )
+    db.close()
+    assert copies.back_up(tmp_path / "a", tmp_path / "copy.db").events == 10
+    with pytest.raises(StoreRefused, match="is damaged"):
+        copies.back_up(tmp_path / "a", tmp_path / "other.db", check="full")
+    assert "other.db" not in names(tmp_path)
+
+
+async def test_copy_says_how_far_it_is_and_is_one_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In many steps, between which the store is written, it neither begins anew nor takes later events in."""
+    store = await open_store(tmp_path / "a")
+    await store.report([event(number, message="x" * 500) for number in range(500)])
+    monkeypatch.setattr(copies, "_PAGES", 16)
+    loop, said = asyncio.get_running_loop(), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.startswith("copying"):
+            asyncio.run_coroutine_threadsafe(store.report([event(1000 + len(said))]), loop).result(10)
+
+    report = await asyncio.to_thread(copies.back_up, tmp_path / "a", tmp_path / "copy.db", say=say)
+    assert report.events == 500
+    assert len(said) > 10 and said[-1].startswith("checking copy.db")
+    assert len(said) < (tmp_path / "copy.db").stat().st_size / 4096 / 16 + 5
+    assert (await store.counts(at_us=0)).total == 500 + len(said) - 1
+    await store.aclose()

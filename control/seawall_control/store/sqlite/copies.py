@@ -1,9 +1,12 @@
 """Copies of the file: taken while it is in use, verified, and put back in its place.
 
-A copy is made by SQLite's backup in one step, which is one read transaction: a consistent snapshot, while
-the control plane goes on writing. It is checked as a whole before it gets its name, so a file that has the
-name is a good one. A copy that is put back takes the directory's lock, so it never meets a running control
-plane; what was there before is kept beside it, not deleted.
+A copy is made by SQLite's backup within one read transaction: a consistent snapshot, while the control plane
+goes on writing. It is checked before it gets its name, so a file that has the name is a good one. Two checks
+are to be had. The quick one reads every page and finds what copying and disks do to a file: pages that are
+missing, twice there, or not what they were. The full one also looks every row up in every index, which takes
+twenty times as long (half an hour and more for ten gigabytes) and finds what only a defect of the database
+could do. A copy that is put back takes the directory's lock, so it never meets a running control plane; what
+was there before is kept beside it, not deleted.
 """
 
 from __future__ import annotations
@@ -12,10 +15,10 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from seawall_control.domain.errors import StoreRefused
 from seawall_control.store.sqlite.opening import (
@@ -29,6 +32,17 @@ from seawall_control.store.sqlite.opening import (
 )
 
 _LOGS: Final = ("-wal", "-shm")
+_PAGES: Final = 4096
+"""Copied between two words about it."""
+_CHECKS: Final = {"quick": "quick_check", "full": "integrity_check"}
+
+Check = Literal["quick", "full"]
+Say = Callable[[str], None]
+"""Is told what is done now."""
+
+
+def _unheard(_: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +57,32 @@ class CopyReport:
     documents: int
 
 
-def examine(path: Path) -> CopyReport:
+def examine(path: Path, check: Check = "quick", say: Say = _unheard) -> CopyReport:
     """Return what a copy holds, after reading all of it. Raise `StoreRefused` for one that is damaged, not
     ours, or newer than this version.
     """
+    with _opened(path) as db:
+        schema = _known(path, db)
+        say(f"checking {path.name.lstrip('.')}, {path.stat().st_size / 1e9:.1f} GB")
+        found = [str(row[0]) for row in db.execute(f"PRAGMA {_CHECKS[check]}(5)")]
+        if found != ["ok"]:
+            raise StoreRefused(f"{path} is damaged ({'; '.join(found)[:300]}); use another copy")
+        tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        numbers = [
+            int(db.execute(f"SELECT {what} FROM {table}").fetchone()[0]) if table in tables else 0
+            for what, table in (
+                ("count(*)", "revisions"),
+                # Kept with every change, where counting ten million events takes a while.
+                ("coalesce(sum(events), 0)", "event_counts"),
+                ("count(*)", "documents"),
+            )
+        ]
+    return CopyReport(path, path.stat().st_size, schema, *numbers)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a copy for reading. What SQLite says of it becomes `StoreRefused`."""
     if not path.is_file():
         raise StoreRefused(f"there is no file {path}")
     try:
@@ -54,27 +90,22 @@ def examine(path: Path) -> CopyReport:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             for setting in COMMON:
                 db.execute(setting).fetchall()
-            if int(db.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID:
-                raise StoreRefused(f"{path} is no store of Seawall")
-            schema = int(db.execute("PRAGMA user_version").fetchone()[0])
-            if schema > len(migrations()):
-                raise StoreRefused(
-                    f"{path} has schema {schema}, this version knows schemas up to {len(migrations())}; "
-                    "use the Seawall that made it, or a newer one"
-                )
-            found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(5)")]
-            if found != ["ok"]:
-                raise StoreRefused(f"{path} is damaged ({'; '.join(found)[:300]}); use another copy")
-            tables = {
-                str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            }
-            numbers = [
-                int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) if table in tables else 0
-                for table in ("revisions", "events", "documents")
-            ]
+            yield db
     except sqlite3.DatabaseError as error:
         raise StoreRefused(f"{path} cannot be read as a store: {error}") from error
-    return CopyReport(path, path.stat().st_size, schema, *numbers)
+
+
+def _known(path: Path, db: sqlite3.Connection) -> int:
+    """Return the schema's number. Raise `StoreRefused` for a file that is not ours, or newer than we are."""
+    if int(db.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID:
+        raise StoreRefused(f"{path} is no store of Seawall")
+    schema = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if schema > len(migrations()):
+        raise StoreRefused(
+            f"{path} has schema {schema}, this version knows schemas up to {len(migrations())}; "
+            "use the Seawall that made it, or a newer one"
+        )
+    return schema
 
 
 @contextlib.contextmanager
@@ -89,8 +120,11 @@ def _partial(path: Path) -> Iterator[Path]:
             partial.with_name(partial.name + suffix).unlink(missing_ok=True)
 
 
-def back_up(directory: Path, target: Path, *, overwrite: bool = False) -> CopyReport:
-    """Copy the store of a data directory, also while a control plane uses it, to a file. Blocking.
+def back_up(
+    directory: Path, target: Path, *, overwrite: bool = False, check: Check = "quick", say: Say = _unheard
+) -> CopyReport:
+    """Copy the store of a data directory, also while a control plane uses it, to a file. Blocking; `say` is
+    told how far it is.
 
     Raise `StoreRefused` with the reason; then there is no new file, and an old one is as it was.
     """
@@ -103,26 +137,39 @@ def back_up(directory: Path, target: Path, *, overwrite: bool = False) -> CopyRe
         raise StoreRefused(f"{target} is the store itself")
     try:
         with _partial(target) as partial:
-            _copied(source, partial)
-            report = examine(partial)
+            _copied(source, partial, say)
             sync(partial)
+            report = examine(partial, check, say)
             partial.replace(target)
             sync(target.parent)
     except OSError as error:
         raise StoreRefused(f"{target} cannot be written: {error.strerror}") from error
-    return CopyReport(
-        target, report.size_bytes, report.schema, report.revisions, report.events, report.documents
-    )
+    return replace(report, path=target)
 
 
-def _copied(source: Path, target: Path) -> None:
+def _copied(source: Path, target: Path, say: Say) -> None:
+    """Copy a store and its log. Not synced."""
+
+    def copied(_: int, left: int, pages: int) -> None:
+        say(f"copying {source.name}, {(pages - left) * size / 1e9:.1f} of {pages * size / 1e9:.1f} GB")
+
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as read,
+            contextlib.closing(
+                sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            ) as read,
             contextlib.closing(sqlite3.connect(target, isolation_level=None)) as write,
         ):
             read.execute("PRAGMA busy_timeout = 5000")
-            read.backup(write, pages=-1)
+            size = int(read.execute("PRAGMA page_size").fetchone()[0])
+            # Nobody knows the file before it is whole: it needs no journal, and is synced once.
+            write.execute("PRAGMA journal_mode = OFF").fetchall()
+            write.execute("PRAGMA synchronous = OFF")
+            # One snapshot for all steps: with one for each the copy would begin anew with every change.
+            read.execute("BEGIN")
+            read.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            read.backup(write, pages=_PAGES, progress=copied, sleep=0.01)
+            read.execute("ROLLBACK")
             # The copy is one file, with no log beside it.
             write.execute("PRAGMA journal_mode = DELETE").fetchall()
     except sqlite3.DatabaseError as error:
@@ -131,14 +178,22 @@ def _copied(source: Path, target: Path) -> None:
         raise StoreRefused(f"{source} cannot be copied to {target.parent}: {why}") from error
 
 
-def restore(copy: Path, directory: Path, *, stamp: str) -> tuple[CopyReport, Path | None]:
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def restore(
+    copy: Path, directory: Path, *, stamp: str, check: Check = "quick", say: Say = _unheard
+) -> tuple[CopyReport, Path | None]:
     """Put a copy in the place of a data directory's store; return what it holds, and where the store from
-    before is (with `stamp` in its name), if there was one. Blocking.
+    before is (with `stamp` in its name), if there was one. Blocking; `say` is told how far it is.
 
     Raise `StoreRefused` for a copy that will not do, and while a control plane uses the directory; then
     nothing is changed.
     """
-    report = examine(copy)
+    with _opened(copy) as db:
+        _known(copy, db)
     prepare_directory(directory)
     lock = DirectoryLock(directory)
     try:
@@ -147,9 +202,14 @@ def restore(copy: Path, directory: Path, *, stamp: str) -> tuple[CopyReport, Pat
         if aside.exists():
             raise StoreRefused(f"{aside} exists; move it away, or wait a second")
         with _partial(place) as partial:
-            shutil.copyfile(copy, partial)
+            if _has_log(copy):
+                _copied(copy, partial, say)
+            else:
+                say(f"copying {copy.name}, {copy.stat().st_size / 1e9:.1f} GB")
+                shutil.copyfile(copy, partial)
             sync(partial)
-            examine(partial)
+            # What is put in place is what is checked, once: nobody is served meanwhile.
+            report = replace(examine(partial, check, say), path=copy)
             had_one = place.exists()
             # An old log beside a new file is damage, so the log goes first.
             for suffix in _LOGS:
