@@ -25,6 +25,7 @@ from seawall_control.listening import (
     Protection,
     TlsSettings,
     check_exposure,
+    is_exposed,
 )
 from seawall_control.services import audit_head
 from seawall_control.services.audit import AuditLog
@@ -64,6 +65,8 @@ class AccessSettings:
     tls: TlsSettings = field(default_factory=TlsSettings)
     proxy_grpc_address: str = ""
     """`host:port` where proxies connect; empty: where everybody does."""
+    reflection: bool = False
+    """Whether gRPC reflection is served where other machines can reach it; on loopback it always is."""
     two_person: bool = False
     """Whether policies are changed by those alone who approve what somebody else has proposed."""
     node_certificate_hours: float = 168.0
@@ -170,6 +173,7 @@ class Access:
             AccessInterceptor(self.gate, methods),
             credentials=tls.grpc_credentials() if tls else None,
             without=(FLEET,) if self.settings.proxy_grpc_address else (),
+            reflects=self.settings.reflection or not is_exposed(address),
         )
 
     def proxy_server(self, served: Registry, methods: Mapping[str, MethodAccess]) -> GrpcServer | None:

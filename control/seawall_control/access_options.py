@@ -29,6 +29,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a change of a policy is proposed by one person and approved by another",
     )
     parser.add_argument(
+        "--reflection",
+        action="store_true",
+        help="serve gRPC reflection to viewers also where other machines can reach the port",
+    )
+    parser.add_argument(
         "--open-metrics", action="store_true", help="let everybody read /metrics, without a token"
     )
     parser.add_argument(
@@ -95,6 +100,7 @@ def settings_of(options: argparse.Namespace) -> AccessSettings:
         gate=GatePolicy(local_user=not options.require_credentials, anybody=options.insecure),
         open_metrics=options.open_metrics,
         proxy_grpc_address=options.proxy_grpc,
+        reflection=options.reflection,
         two_person=options.two_person,
         node_certificate_hours=options.node_certificate_hours,
         key_file=Path(options.store_keys) if options.store_keys else None,

@@ -1,4 +1,6 @@
-"""Builds the gRPC server: our services, standard health, and reflection under both of its names."""
+"""Builds the gRPC server: our services, standard health, and where it is wanted reflection under both of its
+names.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,10 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None = None,
         only: Collection[str] | None = None,
         without: Collection[str] = (),
+        reflects: bool = False,
     ) -> None:
         """Serve what is registered: `only` some services, or all `without` some. Plaintext without
-        `credentials`.
+        `credentials`; `reflects`: say what there is to viewers who ask.
         """
         self._server: grpc.aio.Server = grpc.aio.server(options=_OPTIONS, interceptors=(access,))
         wanted = {
@@ -60,7 +63,8 @@ class GrpcServer:
             )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._add_reflection()
+        if reflects:
+            self._add_reflection()
         self._host = address.rpartition(":")[0]
         if credentials is None:
             self._port = self._server.add_insecure_port(address)

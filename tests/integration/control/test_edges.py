@@ -16,6 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from seawall.v1 import admin_fleet_pb2, admin_policies_pb2
+from seawall_control.access import AccessSettings
+from seawall_control.api.gate import GatePolicy
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
@@ -50,6 +52,40 @@ async def http(
     url = f"http://{plane.addresses.http}{path}"
     status, text = await asyncio.to_thread(_fetch, url, method, body, headers or {})
     return status, json.loads(text) if text.startswith("{") else text
+
+
+@pytest.mark.parametrize(("reflection", "code"), [(False, grpc.StatusCode.UNIMPLEMENTED), (True, None)])
+async def test_reflection_is_not_for_other_machines_unless_that_is_meant(
+    tmp_path: Path, reflection: bool, code: grpc.StatusCode | None
+) -> None:
+    """It is no map for those who come in by mistake."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control",
+        grpc_address="0.0.0.0:0",
+        http_address="127.0.0.1:0",
+        grace_s=1.0,
+        access=AccessSettings(gate=GatePolicy(anybody=True), reflection=reflection),
+    )
+    store = await open_store(settings.data_dir)
+    plane = ControlPlane(settings, store)
+    await plane.start()
+    try:
+        port = plane.addresses.grpc.rpartition(":")[2]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call: Any = channel.stream_stream(
+                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+                response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+            )()
+            await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+            await call.done_writing()
+            if code is None:
+                assert (await call.read()).list_services_response.service
+            else:
+                assert await call.code() is code
+    finally:
+        await plane.stop()
+        await store.aclose()
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])

@@ -17,6 +17,7 @@ _FLAGS: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("--insecure", "Take every call from everybody: whoever reaches the ports may do everything."),
     ("--two-person", "A change of a policy is proposed by one person and approved by another."),
+    ("--reflection", "Serve gRPC reflection to viewers also where other machines can reach the port."),
     ("--open-metrics", "Let everybody read /metrics, without a token."),
     ("--tls", "Serve TLS with certificates of the own authority."),
     ("--retention-archive", "Archive resolved events whose days are over, once a day; do not delete them."),
