@@ -104,6 +104,8 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         """Make a token."""
 
         async def work() -> pb.CreateTokenResponse:
+            if request.HasField("ttl") and codec.duration_us(request.ttl) == 0:
+                raise InvalidRequest("ttl is 0 s; leave it out for a token that works until it is revoked")
             ttl_s = codec.checked_seconds(
                 request.ttl, name="ttl", default_s=0.0, low_s=_SHORTEST_S, high_s=_LONGEST_S
             )

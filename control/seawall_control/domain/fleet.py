@@ -11,6 +11,8 @@ from typing import Final
 from seawall_control.domain.errors import InvalidRequest
 
 _NODE: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
+_PARTS: Final = frozenset({"", ".", ".."})
+"""No part of a name, which is also that of a folder."""
 MAX_LABELS: Final = 32
 MAX_LABEL: Final = 128
 MAX_REASONS: Final = 32
@@ -68,9 +70,10 @@ class RolloutRow:
 
 def checked_node(node: str) -> str:
     """Return the node name. Raise `InvalidRequest` when it is none."""
-    if not _NODE.fullmatch(node):
+    if not _NODE.fullmatch(node) or not _PARTS.isdisjoint(node.split("/")):
         raise InvalidRequest(
-            f"node {node[:64]!r} is not a name: 1 to 128 of letters, digits, `_`, `-`, `.` and `/`"
+            f"node {node[:64]!r} is not a name: 1 to 128 of letters, digits, `_`, `-`, `.` and `/`, with "
+            "something else than dots between slashes"
         )
     return node
 

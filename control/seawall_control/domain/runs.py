@@ -118,6 +118,11 @@ def stopped(who: str, run: Run) -> News:
     return News(Severity.LOW, f"{who} stopped{because}", {"reason": run.reason} if run.reason else {})
 
 
+def went_in_order(news: News) -> bool:
+    """Tell whether nobody has to deal with it: what stopped said so, and what began follows such a stop."""
+    return news.severity is Severity.LOW and news.details.get("ending", "clean") == Ending.CLEAN.value
+
+
 def lost(who: str, run: Run, *, at_us: int) -> News:
     """Return what is said of a run that has not been heard of for long and did not say that it ends."""
     away_s = max(0.0, round((at_us - run.seen_us) / MICROS, 1))

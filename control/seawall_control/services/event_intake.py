@@ -282,11 +282,15 @@ class EventIntake:
             proxy=proxy,
             policy_revision=policy_revision,
         )
+        await self.keep_own(event)
+
+    async def keep_own(self, event: Event) -> None:
+        """Record an event about the control plane itself that is already made. Never raises."""
         try:
             await self._report([self._grouping.grouped(admitted(event))])
         except Exception:  # noqa: BLE001 - the reporter of mishaps must not be one
             self.numbers.own_lost += 1
             _log.exception(
                 "an event about the control plane could not be stored",
-                extra={"fields": {"error_type": error_type}},
+                extra={"fields": {"error_type": event.error_type}},
             )

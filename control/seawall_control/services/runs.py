@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from seawall_control.domain import runs
 from seawall_control.domain.errors import ControlError
-from seawall_control.domain.events import MICROS
+from seawall_control.domain.events import MICROS, Event, EventKind
 from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.domain.records import Delete, DocumentConflict, Put
 from seawall_control.domain.runs import Ending, News, Run
@@ -240,15 +240,25 @@ class Runs:
         self, component: str, error_type: str, news: News, run_id: str, *, proxy: str = ""
     ) -> None:
         """Store an event, once for a run, whoever tells of it; all of one process are one group."""
-        await self._events.report_own(
-            component=component,
-            error_type=error_type,
-            message=news.message,
-            severity=news.severity,
-            reason=error_type.upper(),
-            event_id=derived_id(error_type, component, run_id),
-            proxy=proxy,
-            details=news.details,
+        at_us = self._clock.now_us()
+        # Nobody has to look at what went in order, or every upgrade would leave the whole degraded.
+        done = runs.went_in_order(news)
+        await self._events.keep_own(
+            Event(
+                id=derived_id(error_type, component, run_id),
+                timestamp_us=at_us,
+                severity=news.severity,
+                component=component,
+                error_type=error_type,
+                message=news.message,
+                details=news.details,
+                kind=EventKind.SYSTEM,
+                reason=error_type.upper(),
+                proxy=proxy,
+                resolved=done,
+                resolved_at_us=at_us if done else 0,
+                resolution="It went in order." if done else "",
+            )
         )
 
 

@@ -48,11 +48,23 @@ def test_a_token_comes_from_a_file_too(run: Run, tmp_path: Path) -> None:
     missing = run("get", "proxies", "--token-file", str(path))
     assert missing.code == 1
     assert "cannot be read" in missing.err
+    # A file that holds none must not make the call one of the local user's, who may do everything.
+    for content, words in (("", "is empty"), ("\n", "is empty"), ("two words", "holds no token")):
+        path.write_text(content)
+        refused = run("get", "proxies", "--token-file", str(path))
+        assert (refused.code, words in refused.err) == (1, True)
     path.write_text("sw_damaged\n")
     damaged = run("get", "proxies", "--token-file", str(path))
     assert "damaged" in damaged.err
     path.write_text(run("tokens", "create", "--name", "a").out)
     assert run("get", "proxies", "--token-file", str(path)).code == 0
+
+
+def test_a_token_that_works_for_no_time_is_none_that_works_for_ever(run: Run) -> None:
+    """Nought is a mistake; who means for ever says so."""
+    refused = run("tokens", "create", "--name", "a", "--ttl", "0s")
+    assert (refused.code, refused.out) == (1, "") and "ttl is 0 s" in refused.err
+    assert "until it is revoked" in run("tokens", "create", "--name", "a", "--no-expiry").err
 
 
 def test_enrolment_is_prepared_and_listed(run: Run) -> None:
@@ -65,8 +77,8 @@ def test_enrolment_is_prepared_and_listed(run: Run) -> None:
     listed = run("enrol", "list")
     assert (listed.code, listed.out.strip()) == (0, "")
     assert run("enrol", "list", "-o", "json").json() == {"certificates": []}
-    bad = run("enrol", "token", "create", "--node", "no name")
-    assert "is not a name" in bad.err
+    for name in ("no name", "../../x", "a//b", "/a", "."):
+        assert "is not a name" in run("enrol", "token", "create", "--node", name).err
     unknown = run("enrol", "revoke", "proxy-2")
     assert unknown.code == 1
     assert "has no certificate that is good" in unknown.err

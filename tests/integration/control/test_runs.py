@@ -46,7 +46,7 @@ async def test_a_stream_that_we_end_says_nothing_of_the_run(plane: ControlPlane,
     await told(plane, "proxy_restarted")
     (event,) = (await plane.events.page()).events
     assert event.details is not None
-    assert event.details["ending"] == "unknown"
+    assert event.details["ending"] == "unknown" and not event.resolved
 
 
 async def test_a_stream_that_breaks_and_is_opened_again(plane: ControlPlane, stubs: Stubs) -> None:
@@ -64,6 +64,10 @@ async def test_a_stream_that_breaks_and_is_opened_again(plane: ControlPlane, stu
     await told(plane, "proxy_stopped")
     await Proxy(stubs, "p1", boot_id="boot-2").hello()
     await told(plane, "proxy_stopped", "proxy_restarted")
+    # It went in order: an upgrade of many proxies leaves nothing for people to resolve.
+    page = await plane.events.page()
+    assert all(event.resolved and event.resolution == "It went in order." for event in page.events)
+    assert (await plane.events.counts()).unresolved == 0
 
 
 async def test_a_proxy_of_an_older_version(plane: ControlPlane, stubs: Stubs) -> None:

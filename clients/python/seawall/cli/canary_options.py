@@ -72,7 +72,9 @@ def rollout_options(command: F) -> F:
             help="A stage of the rollout: `10%`, a label selector such as `tier=canary`, or `20% of zone=a`. "
             "Repeat it for more stages; after the last one everybody gets the revision.",
         ),
-        click.option("--bake", type=DURATION, help="How long each stage has to hold, 0s to 7d; default 5m."),
+        click.option(
+            "--bake", type=DURATION, help="How long each stage has to hold, 0s to 168h; default 5m."
+        ),
         click.option("--max-errors", type=PERCENT, help="Most points more failed calls; default 1%."),
         click.option("--max-rejections", type=PERCENT, help="Most points more rejected calls; default 1%."),
         click.option("--max-latency-ratio", type=float, help="Largest factor on the p99; default 1.5."),

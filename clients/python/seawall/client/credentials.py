@@ -93,8 +93,17 @@ class Credentials:
 
 
 def read_token(path: str | Path) -> str:
-    """Return the token in a file. Raise `BadCredentials`."""
-    return _read(str(path)).decode("utf-8", "replace").strip()
+    """Return the token in a file. Raise `BadCredentials` for one that cannot be read or holds none: without
+    a token a call is one of the local user's, who may do everything.
+    """
+    token = _read(str(path)).decode("utf-8", "replace").strip()
+    if not token:
+        raise BadCredentials(f"{path} is empty; it has to hold the token")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise BadCredentials(
+            f"{path} holds no token; it has to hold that alone, as `seawall tokens create` wrote it"
+        )
+    return token
 
 
 def is_local(target: str) -> bool:
