@@ -86,7 +86,7 @@ def problems() -> list[Problem]:
     found = []
     for number in range(PROBLEMS):
         severity, code = _severity(dice), dice.randrange(len(_CODES))
-        fingerprint = f"bench:{number:032x}"
+        fingerprint = f"v0:{number:032x}"
         if number % 10 == 9:
             job = number // 10 % JOBS
             found.append(

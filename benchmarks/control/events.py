@@ -49,7 +49,7 @@ def made(count: int, seed: int, *, start_us: int = START_US) -> Iterator[Event]:
             outcome=Outcome.FAILED if failed else Outcome.RETRIED,
             reason="UPSTREAM_RESET",
             # Not `v1:`, whose hash the control plane would look for in vain when a group is new.
-            fingerprint=f"bench:{kind:032x}",
+            fingerprint=f"v0:{kind:032x}",
             policy_revision=7,
             proxy=f"edge-{number % 16}",
             resolved=dice.random() < 0.5,

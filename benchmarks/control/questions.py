@@ -37,7 +37,7 @@ from seawall_control.services.tail import Hub
 from seawall_control.store.port import Store
 
 DAY_S: Final = 86_400.0
-GROUP: Final = f"bench:{17:032x}"
+GROUP: Final = f"v0:{17:032x}"
 
 
 def _time(us: int) -> str:

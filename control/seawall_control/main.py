@@ -25,7 +25,15 @@ from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.retention import Keeping
 from seawall_control.listening import ListenRefused
 from seawall_control.logs import set_up
-from seawall_control.server import Addresses, AddressInUse, ControlSettings, Stop, StoreRefused, run_control
+from seawall_control.server import (
+    Addresses,
+    AddressInUse,
+    ControlSettings,
+    Stop,
+    StoreRefused,
+    look_for_cycles_seldom,
+    run_control,
+)
 from seawall_control.services.alerting.channels.addresses import Network, parse_networks
 from seawall_control.services.authority import AuthorityUnusable
 
@@ -261,7 +269,12 @@ def install_signals(stop: Stop) -> None:
 async def _run(settings: ControlSettings, style: str) -> int:
     stop = Stop()
     install_signals(stop)
-    return await run_control(settings, ready=lambda addresses: announce(style, addresses), stop=stop)
+
+    def ready(addresses: Addresses) -> None:
+        look_for_cycles_seldom()
+        announce(style, addresses)
+
+    return await run_control(settings, ready=ready, stop=stop)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -195,8 +195,11 @@ class Bound:
         return (int(width), start) in self._keys
 
     def learn(self, width: Width, start: int, keys: Iterable[Key]) -> None:
-        """Take in what the store has of a bucket."""
+        """Take in what the store has of a bucket. It is known at least until `trim`."""
         self._keys[int(width), start] = set(keys)
+
+    def trim(self) -> None:
+        """Forget the buckets that were learned first, down to `BUCKETS`."""
         while len(self._keys) > self.BUCKETS:
             self._keys.popitem(last=False)
 

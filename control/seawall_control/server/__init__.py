@@ -8,7 +8,14 @@ plane.py starts and stops it all, running.py is its life in a process.
 from seawall_control.domain.errors import StoreRefused
 from seawall_control.server.listeners import AddressInUse
 from seawall_control.server.plane import ControlPlane
-from seawall_control.server.running import EXIT_OK, EXIT_PART_ENDED, EXIT_STORE_FAILED, Stop, run_control
+from seawall_control.server.running import (
+    EXIT_OK,
+    EXIT_PART_ENDED,
+    EXIT_STORE_FAILED,
+    Stop,
+    look_for_cycles_seldom,
+    run_control,
+)
 from seawall_control.server.settings import Addresses, ControlSettings, version
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "ControlSettings",
     "Stop",
     "StoreRefused",
+    "look_for_cycles_seldom",
     "run_control",
     "version",
 ]

@@ -7,6 +7,7 @@ anew and the file is verified; so does a part that has ended while the others go
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -19,8 +20,20 @@ from seawall_control.store.opening import open_store
 EXIT_OK: Final = 0
 EXIT_STORE_FAILED: Final = 3
 EXIT_PART_ENDED: Final = 4
+_GC_THRESHOLDS: Final = (50_000, 20, 50)
 
 _log = logging.getLogger("seawall.control")
+
+
+def look_for_cycles_seldom() -> None:
+    """Have the collector of cycles leave alone what is there, and look less often at what comes.
+
+    To be called when everything is started, by whoever has the process to itself: events come by the
+    thousand and none is part of a cycle, and what was loaded at the start stays.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 class Stop(asyncio.Event):

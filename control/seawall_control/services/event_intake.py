@@ -27,8 +27,10 @@ MAX_REPORT: Final = 500
 MAX_REPORT_BYTES: Final = 1024 * 1024
 MAX_SEQ: Final = 2**62
 """Numbers above this are nobody's sequence but a mistake."""
-SLICE_S: Final = 0.01
-"""So long events are looked through for secrets and the like before others have their turn."""
+SLICE_S: Final = 0.002
+"""So long events are looked through for secrets and the like before others have their turn, such as what a
+database has answered meanwhile.
+"""
 MAX_UNFINISHED: Final = 256
 """Changes that outlive their callers; beyond it a caller that leaves takes its change along."""
 
@@ -160,7 +162,7 @@ class EventIntake:
         """Store or count a proxy's batch exactly once; return after it is durable. Events that can never be
         stored get a refusal each. An empty one that says what comes next shows what this store lacks.
         """
-        batch = self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
+        batch = await self._sorted_out(proxy, spool_id, events, gaps, starts_stream=starts_stream)
         batch = replace(batch, oldest_seq=min(oldest_seq, MAX_SEQ), next_seq=min(next_seq, MAX_SEQ))
         result = await self._to_its_end(self._ingested(batch))
         self.numbers.refused += len(batch.refusals)
@@ -208,7 +210,7 @@ class EventIntake:
         self._published(Received(result.stored, result.counted, result.changes), result.duplicates)
         return result
 
-    def _sorted_out(
+    async def _sorted_out(
         self,
         proxy: str,
         spool_id: str,
@@ -220,7 +222,11 @@ class EventIntake:
         at_us = self._clock.now_us()
         good: list[tuple[int, Event]] = []
         refused: list[Refusal] = []
+        turn_s = self._clock.monotonic_s()
         for seq, item in events:
+            if self._clock.monotonic_s() - turn_s > SLICE_S:
+                await asyncio.sleep(0)
+                turn_s = self._clock.monotonic_s()
             if not 1 <= seq <= MAX_SEQ:
                 raise InvalidRequest(f"sequence number {seq} is out of range")
             event = item.event

@@ -18,7 +18,7 @@ from seawall_control.domain.events import Batch, Event
 from seawall_control.domain.groups import Arrival, Change
 from seawall_control.domain.ingest import Intake as Numbers
 from seawall_control.domain.ingest import take_in
-from seawall_control.domain.rollups import KEY_FIELDS, Bound, by_width, counted
+from seawall_control.domain.rollups import KEY_FIELDS, Bound, Counts, by_width, counted
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import (
     Ingested,
@@ -63,6 +63,10 @@ _ALIASES: Final = "SELECT fingerprint, group_id FROM group_aliases WHERE fingerp
 _GROUPS: Final = f"SELECT {GROUP_SELECT} FROM event_groups WHERE id IN"
 
 
+New: TypeAlias = tuple[Event, str | None, int | None]
+"""An event as it came, before it is known whether it is new, with its spool and its number there."""
+
+
 class Receiving(Statements, Protocol):
     """A connection within a transaction, with the engine's own way of writing many events."""
 
@@ -75,13 +79,9 @@ class Receiving(Statements, Protocol):
         """Return those groups whose rows have been written since they were given these stamps."""
         ...
 
-    async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of `INSERTED`. Their ids are new."""
+    async def insert_events(self, new: Sequence[New]) -> None:
+        """Insert events as rows of `INSERTED`. Their ids are new."""
         ...
-
-
-New: TypeAlias = tuple[Event, str | None, int | None]
-"""An event as it came, before it is known whether it is new, with its spool and its number there."""
 
 
 class Intake:
@@ -194,15 +194,17 @@ class Intake:
         sifted = how.sieve.sift(pairs)
         kept = sifted.stored
         stored = [event for _, event in pairs if event.id in kept]
+        minutes = counted([event for _, event in pairs])
+        await self._learn(db, minutes)
         if stored:
-            await db.insert_events([r.event_row(event) + first[event.id][1:] for event in stored])
+            await db.insert_events([(event, *first[event.id][1:]) for event in stored])
         # Only now: SQLite gives the number of the newest row again once that is gone, and readers go by it.
         gone = await sql.evict(db, [event_id for _, event_id in sifted.evicted])
         left = [event for _, event in pairs if event.id not in kept] if len(stored) < len(pairs) else []
         if reported and (left or gone):
             await sql.remember_counted(db, [*(event.id for event in left), *gone])
         changes = await self._advance(db, before, arrivals_of(pairs, sifted, gone), how, at_us)
-        await self._roll_up(db, [event for _, event in pairs])
+        await self._roll_up(db, minutes)
         return _shared_out(len(sent), caller, pairs, stored, left, changes)
 
     async def _assigned(
@@ -286,21 +288,28 @@ class Intake:
             self.known.wrote(one)
         return tuple(changes)
 
-    async def _roll_up(self, db: Statements, events: Sequence[Event]) -> None:
-        minutes = counted(events)
-        rows: list[Sequence[Any]] = []
-        sums: list[Sequence[Any]] = []
+    async def _learn(self, db: Statements, minutes: Counts) -> None:
+        """Read which keys those buckets have that are not known. Before anything is written: what is asked
+        later is answered later, where writing goes on beside this.
+        """
         for width, buckets in by_width(minutes):
-            for start, counts in buckets.items():
+            for start in buckets:
                 if not self._bound.knows(width, start):
                     keys = await db.rows(
                         f"SELECT {_KEYS} FROM event_rollups WHERE width = ? AND start = ?",
                         (int(width), start),
                     )
                     self._bound.learn(width, start, map(tuple, keys))
+
+    async def _roll_up(self, db: Statements, minutes: Counts) -> None:
+        rows: list[Sequence[Any]] = []
+        sums: list[Sequence[Any]] = []
+        for width, buckets in by_width(minutes):
+            for start, counts in buckets.items():
                 bounded = self._bound.bounded(width, start, counts)
                 rows.extend((int(width), start, *key, number) for key, number in bounded.items())
                 sums.append((int(width), start, getrandbits(62), sum(counts.values())))
+        self._bound.trim()
         await db.many(_PUT_ROLLUP, rows)
         # What tells readers that a bucket has changed (domain/bucket_memory.py).
         await db.many(_PUT_BUCKET, sums)

@@ -80,6 +80,31 @@ async def test_refused_one_changes_nothing_and_leaves_the_others_alone(store: St
     assert (await store.ingest(batch("one", range(10), "v1:a"))).duplicates == 10
 
 
+async def test_two_ways_of_receiving_in_one_commit(store: Store) -> None:
+    """What waits together and is to be received differently is written one after the other: counts add up."""
+    first, second = Reception(NOW_US, why=lambda _: {"by": "one"}), Reception(NOW_US, why=lambda _: {})
+    await asyncio.gather(
+        *(
+            store.ingest(batch(f"s{n}", range(10 * n, 10 * n + 10), "v1:a"), (first, second)[n % 2])
+            for n in range(6)
+        )
+    )
+    assert await everything(store) == (60, 60)
+    assert (await store.group("v1:a")).events == 60
+
+
+async def test_same_event_from_two_proxies_is_the_first_ones(store: Store) -> None:
+    """Two say different things under one id, in one commit: one of the two is stored, whole."""
+    one = [said(n, "v1:a", message="one") for n in range(20)]
+    two = [said(n, "v1:b", message="two") for n in range(20)]
+    how = Reception(NOW_US)
+    sent = [Batch("p", name, tuple(enumerate(events, 1))) for name, events in (("a", one), ("b", two))]
+    taken = await asyncio.gather(*(store.ingest(some, how) for some in sent))
+    assert sum(len(t.stored) for t in taken) == 20
+    found = await store.events(EventQuery(EVERYTHING, 100))
+    assert {(e.message, e.fingerprint) for e in found} in ({("one", "v1:a")}, {("two", "v1:b")})
+
+
 async def test_operators_and_events_see_each_other(store: Store) -> None:
     """A group is changed by people and by events, in one commit and in several: nothing of either is lost."""
     how = Reception(NOW_US)

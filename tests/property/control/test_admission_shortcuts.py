@@ -49,29 +49,32 @@ def cut_as_ever(text: str, most_bytes: int) -> str:
     return safe.encode()[: most_bytes - len(mark.encode())].decode(errors="ignore") + mark
 
 
+def without_secrets(text: str, most_bytes: int) -> str:
+    """Return what any text is to become: redacted as a whole, then cut."""
+    return cut_as_ever(redact_text(text), most_bytes)
+
+
 def field_by_field(event: Event) -> Event:
     """Return the event with every field treated by itself."""
-    changes: dict[str, object] = {name: cut_as_ever(getattr(event, name), MAX_NAME_BYTES) for name in NAMES}
-    changes |= {name: cut_as_ever(redact_text(getattr(event, name)), most) for name, most in TEXTS.items()}
+    most = dict.fromkeys(NAMES, MAX_NAME_BYTES) | TEXTS | {"trace_id": 64, "fingerprint": 128}
+    changes = {name: without_secrets(getattr(event, name), size) for name, size in most.items()}
     return replace(
         event,
         **changes,  # type: ignore[arg-type]
         details=None if event.details is None else bounded_details(event.details),
-        stack_trace=redact_text(admission._stack(event.stack_trace)),
+        stack_trace=without_secrets(admission._stack(event.stack_trace), admission.MAX_STACK_BYTES),
         resolved_at_us=event.resolved_at_us if event.resolved else 0,
         attempts=tuple(
             AttemptSummary(
                 number=one.number,
-                endpoint=cut_as_ever(one.endpoint, MAX_NAME_BYTES),
-                code=cut_as_ever(one.code, MAX_NAME_BYTES),
+                endpoint=without_secrets(one.endpoint, MAX_NAME_BYTES),
+                code=without_secrets(one.code, MAX_NAME_BYTES),
                 latency_us=max(0, one.latency_us),
-                reason=cut_as_ever(one.reason, MAX_NAME_BYTES),
+                reason=without_secrets(one.reason, MAX_NAME_BYTES),
             )
             for one in event.attempts[: admission.MAX_ATTEMPTS]
         ),
         latency_us=max(0, event.latency_us),
-        trace_id=cut_as_ever(event.trace_id, 64),
-        fingerprint=cut_as_ever(event.fingerprint, 128),
     )
 
 

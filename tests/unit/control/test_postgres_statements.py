@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall_control.store.postgres.adapter import _any_of, _kinds, _unnested, array_text
+from seawall_control.store.postgres.adapter import _any_of, array_text, kinds_of, unnested
+from seawall_control.store.postgres.receiving import as_one
 
 
 def test_rows_are_sent_as_one_array_for_each_column() -> None:
     """What comes before and after the values stays."""
     sql = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING"
-    assert _unnested(sql, _kinds(("x", 1))) == (
+    assert unnested(sql, kinds_of(("x", 1))) == (
         "INSERT INTO t (a, b) SELECT * FROM unnest($1::text::text[], $2::text::bigint[]) "
         "ON CONFLICT (a) DO NOTHING"
     )
@@ -22,7 +23,25 @@ def test_rows_are_sent_as_one_array_for_each_column() -> None:
 def test_another_statement_is_a_mistake(sql: str) -> None:
     """It would lose its parameters."""
     with pytest.raises(ValueError, match="not a statement with"):
-        _unnested(sql, _kinds(("x",)))
+        unnested(sql, kinds_of(("x",)))
+
+
+def test_several_statements_are_one() -> None:
+    """Each keeps its rows: parameters are counted on, and the last statement has the others."""
+    first = "INSERT INTO a (x) VALUES (?) ON CONFLICT DO NOTHING"
+    second = "INSERT INTO b (x, y) VALUES (?, ?)"
+    assert as_one({first: [("p",), ("q",)]}) == (
+        "INSERT INTO a (x) SELECT * FROM unnest($1::text::text[]) ON CONFLICT DO NOTHING",
+        ['{"p","q"}'],
+    )
+    assert as_one({first: [("p",)], second: [(1, "r"), (2, "s")]}) == (
+        (
+            "WITH part_0 AS (INSERT INTO a (x) SELECT * FROM unnest($1::text::text[]) "
+            "ON CONFLICT DO NOTHING) INSERT INTO b (x, y) SELECT * FROM "
+            "unnest($2::text::bigint[], $3::text::text[])"
+        ),
+        ['{"p"}', "{1,2}", '{"r","s"}'],
+    )
 
 
 def test_lists_are_one_array() -> None:

@@ -43,18 +43,21 @@ class Adapter:
         await db.execute(_TELL, self._writer.server.channel, told)
 
 
-def _kinds(row: Sequence[Any]) -> tuple[str, ...]:
+def kinds_of(row: Sequence[Any]) -> tuple[str, ...]:
+    """Return the types of the columns that rows like this one have."""
     return tuple(["text" if isinstance(value, str) else "bigint" for value in row])
 
 
 @lru_cache(64)
-def _unnested(sql: str, kinds: tuple[str, ...]) -> str:
-    """Return a statement with `VALUES (?, ...)` for arrays of values of these types."""
+def unnested(sql: str, kinds: tuple[str, ...], before: int = 0) -> str:
+    """Return a statement with `VALUES (?, ...)` for arrays of values of these types, whose parameters come
+    after so many others.
+    """
     values = f"VALUES ({marks(len(kinds))})"
     head, found, tail = sql.partition(values)
     if not found:
         raise ValueError(f"not a statement with {values}: {sql}")
-    arrays = ", ".join(f"${number}::text::{kind}[]" for number, kind in enumerate(kinds, start=1))
+    arrays = ", ".join(f"${number}::text::{kind}[]" for number, kind in enumerate(kinds, start=before + 1))
     return f"{head}SELECT * FROM unnest({arrays}){tail}"
 
 
@@ -105,7 +108,7 @@ class PostgresStatements:
             # One statement whatever the number of rows, each column sent as one array: `executemany` has the
             # server run the statement once for each row.
             columns = map(array_text, zip(*rows, strict=True))
-            await self._db.execute(_unnested(sql, _kinds(rows[0])), *columns)
+            await self._db.execute(unnested(sql, kinds_of(rows[0])), *columns)
 
 
 class PostgresQuestions:

@@ -16,7 +16,7 @@ from seawall_control.store.event_pages import SqlEventPages
 from seawall_control.store.event_walks import POSTGRES, Dialect
 from seawall_control.store.filter_sql import numbered
 from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
-from seawall_control.store.postgres.receiving import PostgresReceiving
+from seawall_control.store.postgres.receiving import Made, made, receiving
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.rows import int64
 from seawall_control.store.statements import Questions, Statements
@@ -43,25 +43,28 @@ class PostgresEvents(Adapter, SqlEventPages):
 
     async def ingest(self, batch: Batch, how: Reception = PLAIN) -> Ingested:
         """See `EventStore.ingest`."""
+        rows = made(event for _, event in batch.events)
         return await self._writer.do_together(
-            self._batches, (batch, how), weight=max(1, len(batch.events)), area="events"
+            self._batches, (batch, how, rows), weight=max(1, len(batch.events)), area="events"
         )
 
     async def report(self, events: Sequence[Event], how: Reception = PLAIN) -> Received:
         """See `EventStore.report`."""
         return await self._writer.do_together(
-            self._reports, (events, how), weight=max(1, len(events)), area="events"
+            self._reports, (events, how, made(events)), weight=max(1, len(events)), area="events"
         )
 
     async def _batches(
-        self, db: Connection, sent: Sequence[tuple[Batch, Reception]]
+        self, db: Connection, sent: Sequence[tuple[Batch, Reception, Made]]
     ) -> Sequence[Ingested | ControlError]:
-        return await self._intake.batches(PostgresReceiving(db, self._writer.open), sent)
+        async with receiving(db, self._writer.open, [rows for _, _, rows in sent]) as transaction:
+            return await self._intake.batches(transaction, [(batch, how) for batch, how, _ in sent])
 
     async def _reports(
-        self, db: Connection, sent: Sequence[tuple[Sequence[Event], Reception]]
+        self, db: Connection, sent: Sequence[tuple[Sequence[Event], Reception, Made]]
     ) -> Sequence[Received]:
-        return await self._intake.reports(PostgresReceiving(db, self._writer.open), sent)
+        async with receiving(db, self._writer.open, [rows for _, _, rows in sent]) as transaction:
+            return await self._intake.reports(transaction, [(events, how) for events, how, _ in sent])
 
     async def event(self, event_id: str) -> Event:
         """See `EventStore.event`."""

@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from seawall_control.store.intake import INSERTED
+from seawall_control.store.intake import INSERTED, New
+from seawall_control.store.rows import event_row
 from seawall_control.store.statements import marks, slices
 
 UPKEEP_S: Final = 0.004
@@ -103,6 +104,6 @@ class SqliteStatements:
         """See `Receiving.changed`."""
         return ()
 
-    async def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
+    async def insert_events(self, new: Sequence[New]) -> None:
         """See `Receiving.insert_events`."""
-        self._db.executemany(_INSERT, rows)
+        self._db.executemany(_INSERT, [(*event_row(one[0]), one[1], one[2]) for one in new])
