@@ -42,7 +42,7 @@ def limits_control() -> str:
     )
     from seawall_control.services import operations as operations_service
     from seawall_control.services.alerting import continuity, deliverer, signals
-    from seawall_control.store import group_commit
+    from seawall_control.store import lanes
     from seawall_control.store.sqlite import readers
     from seawall_policy.compile import layers
 
@@ -85,7 +85,7 @@ def limits_control() -> str:
             ("attempts of an event", count(admission.MAX_ATTEMPTS), "the first ones are kept"),
             ("filter", f"{filters.MAX_LENGTH} characters, {filters.MAX_TERMS} terms", "`INVALID_FILTER`"),
             ("time for a query", length(readers.LIMIT_S), "`QUERY_TOO_SLOW`"),
-            ("changes that wait for the writer", count(group_commit.MAX_QUEUED), "the next ones wait"),
+            ("changes that wait for the writer", count(lanes.MAX_QUEUED), "the next ones wait"),
             ("stages of a rollout", count(rollout_strategy.MAX_STAGES), "`INVALID_REQUEST`"),
             ("finished rollouts that a policy set keeps", count(rollout_book.KEEP), "the oldest goes"),
             ("operations in effect", count(fleet_operations.MAX_ACTIVE), "`PRECONDITION_FAILED`"),

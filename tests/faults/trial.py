@@ -78,12 +78,14 @@ class Trial:
         return Callers(self._callers, address or self.listen, rate=rate, name=name)
 
     def document(self, upstream: str, *, stamp: str = "", **policy: Any) -> dict[str, Any]:
-        """Return a policy document with one route, whose breaker stays out of the way. A stamp is written
-        into each call, on its way there and on its way back.
+        """Return a policy document with one route, whose breaker and limits stay out of the way. A stamp is
+        written into each call, on its way there and on its way back.
         """
         document: dict[str, Any] = {
             "listeners": [{"name": "main", "address": self.listen}],
-            "clusters": [{"name": "up", "endpoints": [upstream], "outlier": {"mode": "off"}}],
+            "clusters": [
+                {"name": "up", "endpoints": [upstream], "outlier": {"mode": "off"}, "max_in_flight": 5000}
+            ],
             "policies": {"p": {"timeout": "20s", "breaker": {"mode": "off"}, **policy}},
             "routes": [{"name": "all", "match": {}, "cluster": "up", "policy": "p"}],
         }

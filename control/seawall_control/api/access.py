@@ -7,7 +7,7 @@ from typing import Final
 from seawall.v1 import admin_access_pb2 as pb
 from seawall.v1 import admin_access_pb2_grpc, options_pb2
 from seawall_control.api import audit_pages, codec
-from seawall_control.api.caller import begun, current
+from seawall_control.api.caller import begun, current, person
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.access import Role
@@ -39,6 +39,7 @@ def _token(token: Token) -> pb.Token:
         last_use_time=codec.optional_time(token.last_used_us),
         id=token.id,
         policy_sets=sorted(token.policy_sets),
+        owner=token.owner,
     )
 
 
@@ -114,6 +115,8 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
                 _roles(list(request.roles)),
                 expires_us=expires_us,
                 created_by=who(),
+                owner=request.owner,
+                maker=person(),
                 policy_sets=request.policy_sets,
             )
             return pb.CreateTokenResponse(token=_token(token), secret=secret)

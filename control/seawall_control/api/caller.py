@@ -108,6 +108,12 @@ def author(claimed: str) -> str:
     return call.caller.name if call is not None and call.caller.proven else claimed
 
 
+def person() -> str:
+    """Return the person that calls, whichever of its credentials it shows; see `Caller.person`."""
+    call = _current.get()
+    return call.caller.person if call is not None else ""
+
+
 def scope() -> frozenset[str] | None:
     """Return the policy sets that the caller is limited to; None: it is not."""
     call = _current.get()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seawall.v1 import admin_policies_pb2, admin_proposals_pb2_grpc
 from seawall.v1 import admin_proposals_pb2 as pb
 from seawall_control.api import codec
-from seawall_control.api.caller import current
+from seawall_control.api.caller import current, person
 from seawall_control.api.errors import Context, answered
 from seawall_control.api.policies import applied
 from seawall_control.domain.errors import InvalidRequest
@@ -60,6 +60,7 @@ class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
                 policy_set=change.policy_set,
                 etag=change.etag,
                 author=_caller(),
+                person=person(),
                 message=change.message,
             )
             return pb.ProposePolicyResponse(proposal=_message(made), would=would)
@@ -101,7 +102,7 @@ class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
 
         async def work() -> pb.ApproveProposalResponse:
             return pb.ApproveProposalResponse(
-                applied=await self._proposals.approve(request.id, _caller(), apply)
+                applied=await self._proposals.approve(request.id, _caller(), person(), apply)
             )
 
         return await answered(context, work())

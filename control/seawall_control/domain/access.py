@@ -77,8 +77,15 @@ class Caller:
     """The node that it speaks for; empty: it is no proxy, or, for a local user, any."""
     credential: str = ""
     """Which credential it showed: the id of a token or the serial number of a certificate; never a secret."""
+    owner: str = ""
+    """The person that the credential stands for; empty: nobody has said."""
     scope: frozenset[str] | None = None
     """The policy sets that it is limited to (domain/scopes.py); None: it is not."""
+
+    @property
+    def person(self) -> str:
+        """Who it is, whichever of its credentials it shows."""
+        return self.owner or self.name
 
     @property
     def proven(self) -> bool:

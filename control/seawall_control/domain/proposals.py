@@ -24,6 +24,8 @@ class Proposal:
     id: str
     policy_set: str
     author: str
+    person: str
+    """Whose credential the author showed; see `Caller.person`."""
     message: str
     based_on: str
     """Hash of the set's newest revision when it was proposed; empty: there was none."""
@@ -36,12 +38,17 @@ class Proposal:
         return self.created_us + LIFE_US
 
 
-def check_other(proposal: Proposal, approver: str) -> None:
-    """Raise `PermissionDenied` unless somebody else approves than who has proposed."""
+def check_other(proposal: Proposal, approver: str, person: str) -> None:
+    """Raise `PermissionDenied` unless another person approves than who has proposed."""
     if approver == proposal.author:
         raise PermissionDenied(
             f"{approver} has proposed this change; somebody else approves it (seawall proposals approve "
             f"{proposal.id})"
+        )
+    if person == proposal.person:
+        raise PermissionDenied(
+            f"{approver} and {proposal.author}, who has proposed this change, are both {person}'s; somebody "
+            "else approves it. A token that is another person's says so: seawall tokens create --owner PERSON"
         )
 
 
@@ -51,6 +58,7 @@ def encoded(proposal: Proposal) -> str:
         {
             "policy_set": proposal.policy_set,
             "author": proposal.author,
+            "person": proposal.person,
             "message": proposal.message,
             "based_on": proposal.based_on,
             "created_us": proposal.created_us,
@@ -72,6 +80,7 @@ def decoded(proposal_id: str, body: str) -> Proposal:
         id=proposal_id,
         policy_set=str(value["policy_set"]),
         author=str(value["author"]),
+        person=str(value.get("person", value["author"])),
         message=str(value["message"]),
         based_on=str(value["based_on"]),
         created_us=int(value["created_us"]),

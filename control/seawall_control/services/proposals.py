@@ -27,7 +27,7 @@ class ProposalService:
         self._ids = ids
 
     async def propose(
-        self, change: bytes, *, policy_set: str, etag: str, author: str, message: str
+        self, change: bytes, *, policy_set: str, etag: str, author: str, person: str, message: str
     ) -> Proposal:
         """Keep a change that was checked. Raise `EtagMismatch`, `InvalidRequest` or `PreconditionFailed`."""
         name = policy_set_name(policy_set)
@@ -41,6 +41,7 @@ class ProposalService:
             id=self._ids.new(),
             policy_set=name,
             author=author,
+            person=person,
             message=message[:MAX_MESSAGE],
             based_on=based_on,
             created_us=self._clock.now_us(),
@@ -75,12 +76,15 @@ class ProposalService:
             )
         return found
 
-    async def approve(self, proposal_id: str, approver: str, apply: Callable[[Proposal], Awaitable[T]]) -> T:
+    async def approve(
+        self, proposal_id: str, approver: str, person: str, apply: Callable[[Proposal], Awaitable[T]]
+    ) -> T:
         """Let a proposal be applied and drop it; return what `apply` gives. Raise `NotFound`,
-        `PermissionDenied` for the author, and what `apply` raises: the proposal waits on then.
+        `PermissionDenied` for the author and other credentials of the same person, and what `apply` raises:
+        the proposal waits on then.
         """
         proposal = await self.get(proposal_id)
-        proposals.check_other(proposal, approver)
+        proposals.check_other(proposal, approver, person)
         latest = await self._policies.latest(proposal.policy_set)
         # The request id says below whether it was applied already, and only its end was not seen.
         if await self._policies.answered(proposal.id) is None and proposal.based_on != (

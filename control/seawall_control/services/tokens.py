@@ -49,10 +49,12 @@ class TokenService:
         *,
         expires_us: int,
         created_by: str,
+        owner: str = "",
+        maker: str = "",
         policy_sets: Iterable[str] = (),
     ) -> tuple[Token, str]:
         """Make a token; return it and its secret, which is not kept. `expires_us` 0: never. It is limited to
-        `policy_sets`, if there are any.
+        `policy_sets`, if there are any. It stands for `owner`, a person; without one for its `maker`.
 
         Raise `InvalidRequest`, `AlreadyExists` or `PreconditionFailed`.
         """
@@ -66,6 +68,7 @@ class TokenService:
             roles=tokens.checked_roles(roles),
             created_us=now_us,
             created_by=created_by,
+            owner=tokens.checked_owner(owner) if owner else maker or created_by,
             expires_us=expires_us,
             policy_sets=checked_scope(policy_sets),
         )
@@ -129,6 +132,7 @@ class TokenService:
             address=address,
             node=token.name if is_proxy else "",
             credential=token.id,
+            owner="" if is_proxy else token.owner,
             scope=token.policy_sets or None,
         )
 

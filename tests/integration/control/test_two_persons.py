@@ -10,6 +10,8 @@ import grpc
 import pytest
 
 from seawall.v1 import (
+    admin_access_pb2,
+    admin_access_pb2_grpc,
     admin_analysis_pb2_grpc,
     admin_policies_pb2,
     admin_policies_pb2_grpc,
@@ -32,6 +34,7 @@ class House:
 
     def __init__(self, plane: ControlPlane, channel: grpc.aio.Channel, secrets: dict[str, str]) -> None:
         self.plane = plane
+        self.channel = channel
         self.policies: Any = admin_policies_pb2_grpc.PolicyServiceStub(channel)  # type: ignore[no-untyped-call]
         self.proposals: Any = admin_proposals_pb2_grpc.ProposalServiceStub(channel)  # type: ignore[no-untyped-call]
         self.analysis: Any = admin_analysis_pb2_grpc.AnalysisServiceStub(channel)  # type: ignore[no-untyped-call]
@@ -70,7 +73,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await plane.start()
     secrets = {}
     for name, role in (("ann", Role.EDITOR), ("bob", Role.EDITOR), ("admin", Role.ADMIN)):
-        _, secrets[name] = await plane.access.tokens.create(name, [role], expires_us=0, created_by="test")
+        _, secrets[name] = await plane.access.tokens.create(
+            name, [role], expires_us=0, created_by="test", owner=name
+        )
     async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
         yield House(plane, channel, secrets)
     await plane.stop()
@@ -111,6 +116,31 @@ async def test_one_proposes_and_another_approves(house: House) -> None:
     await refused(lambda: house.approve("bob", made), grpc.StatusCode.NOT_FOUND)
     entries = [entry.body for entry in await house.plane.access.audit.page(before=0, limit=20)]
     assert any('"actor":"bob"' in body and "policy_set/default" in body for body in entries)
+
+
+async def test_two_tokens_of_one_person_are_one_person(house: House) -> None:
+    """Whatever they are called; one that says no owner is its maker's."""
+    channel = house.channel
+    access: Any = admin_access_pb2_grpc.AccessServiceStub(channel)  # type: ignore[no-untyped-call]
+
+    async def make(who: str, name: str, owner: str = "") -> str:
+        request = admin_access_pb2.CreateTokenRequest(name=name, roles=["ROLE_EDITOR"], owner=owner)
+        made = await access.CreateToken(request, **house.as_(who))
+        house.secrets[name] = made.secret
+        return str(made.token.owner)
+
+    assert await make("admin", "ann-ci", "Ann") == "ann"
+    assert await make("admin", "mine") == "admin"
+    assert await make("admin", "mine-too") == "admin"
+    assert await make("admin", "other-admin", "carl") == "carl"
+    for one, other in (("ann", "ann-ci"), ("mine", "mine-too"), ("mine", "admin"), ("admin", "mine")):
+        made = await house.propose(one, 1)
+        said = await refused(lambda: house.approve(other, made), grpc.StatusCode.PERMISSION_DENIED)  # noqa: B023
+        assert "are both" in said and "--owner" in said
+        await house.proposals.RejectProposal(pb.RejectProposalRequest(id=made.id), **house.as_("bob"))
+    wrong = admin_access_pb2.CreateTokenRequest(name="x", roles=["ROLE_EDITOR"], owner="a b")
+    await refused(lambda: access.CreateToken(wrong, **house.as_("admin")), grpc.StatusCode.INVALID_ARGUMENT)
+    await house.approve("other-admin", await house.propose("mine", 1))
 
 
 async def test_a_proposal_stands_on_one_revision(house: House) -> None:

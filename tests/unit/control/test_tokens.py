@@ -65,6 +65,26 @@ def test_a_document_holds_no_secret_and_comes_back() -> None:
     assert token.expired(9)
 
 
+def test_a_token_of_before_is_its_makers() -> None:
+    """Nobody said whose it is, so it makes nobody a second person; large letters make no other one either."""
+    made = tokens.Token(
+        name="a",
+        digest="0" * 64,
+        roles=frozenset({Role.EDITOR}),
+        created_us=1,
+        created_by="root",
+        owner="ann",
+    )
+    body = json.loads(tokens.encoded(made))
+    assert tokens.decoded("a", json.dumps(body)).owner == "ann"
+    del body["owner"]
+    assert tokens.decoded("a", json.dumps(body)).owner == "root"
+    assert tokens.checked_owner("Ann@Example.com") == "ann@example.com"
+    for bad in ("", "a b", "-ann", "x" * 129):
+        with pytest.raises(InvalidRequest):
+            tokens.checked_owner(bad)
+
+
 def test_a_role_of_a_newer_version_is_not_granted() -> None:
     """A token that another version made keeps the roles that this one knows."""
     token = tokens.Token(

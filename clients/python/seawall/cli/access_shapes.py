@@ -14,6 +14,7 @@ def token(item: admin_access_pb2.Token) -> Shape:
         "roles": [word(options_pb2.Role, role, "ROLE_") for role in item.roles],
         "created": time(item.create_time),
         "created_by": item.creator,
+        "owner": item.owner,
         "expires": time(item.expire_time),
         "last_used": time(item.last_use_time),
         "policy_sets": list(item.policy_sets),

@@ -42,14 +42,15 @@ class AsyncAccess:
         *,
         ttl: Seconds | None = None,
         policy_sets: Sequence[str] = (),
+        owner: str = "",
     ) -> CreateTokenResponse:
         """Make a token for `name` that works for `ttl` (1 min to 10 years; None: for ever).
 
         `secret` in the answer cannot be had again. Roles are viewer, operator, editor, admin, reporter, or
         proxy alone; raise ValueError for another. With `policy_sets` a viewer or editor sees and changes the
-        revisions of those alone.
+        revisions of those alone. `owner` is the person that it stands for; empty: whoever makes it.
         """
-        return await self._run.unary(calls.create_token(name, roles, ttl, policy_sets))
+        return await self._run.unary(calls.create_token(name, roles, ttl, policy_sets, owner))
 
     async def tokens(self) -> AsyncIterator[Token]:
         """Yield the tokens by name, without their secrets."""

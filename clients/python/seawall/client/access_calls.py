@@ -19,10 +19,12 @@ def role(name: str) -> str:
 
 
 def create_token(
-    name: str, roles: Iterable[str], ttl: Seconds | None, policy_sets: Iterable[str]
+    name: str, roles: Iterable[str], ttl: Seconds | None, policy_sets: Iterable[str], owner: str = ""
 ) -> Call[pb.CreateTokenResponse]:
     """Make a token."""
-    request = pb.CreateTokenRequest(name=name, roles=[role(item) for item in roles], policy_sets=policy_sets)
+    request = pb.CreateTokenRequest(
+        name=name, roles=[role(item) for item in roles], policy_sets=policy_sets, owner=owner
+    )
     if ttl is not None:
         request.ttl.CopyFrom(duration(ttl))
     return Call("/seawall.v1.AccessService/CreateToken", request, pb.CreateTokenResponse)

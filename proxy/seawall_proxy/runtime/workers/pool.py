@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
 from time import monotonic
 from typing import Final
 
@@ -26,6 +25,7 @@ from seawall_proxy.runtime.places import StartFailed
 from seawall_proxy.runtime.settings import ProxySettings
 from seawall_proxy.runtime.sockets import Place, assign
 from seawall_proxy.runtime.workers.acts import ActBook
+from seawall_proxy.runtime.workers.delays import STEADY_S, Delays
 from seawall_proxy.runtime.workers.events import WorkerEvents
 from seawall_proxy.runtime.workers.handle import WorkerHandle
 from seawall_proxy.runtime.workers.siblings import followed
@@ -38,10 +38,6 @@ log = logging.getLogger("seawall.workers")
 
 COMPILE_LIMIT_S: Final = 60.0
 COMMIT_LIMIT_S: Final = 10.0
-FIRST_DELAY_S: Final = 0.1
-MAX_DELAY_S: Final = 10.0
-STEADY_S: Final = 30.0
-"""A worker that lived this long is started again at once."""
 DRAIN_SLACK_S: Final = 5.0
 
 
@@ -71,8 +67,7 @@ class WorkerPool:
         self._recorder: EventRecorder = recorder
         self._places: list[Place] = []
         self._workers: dict[int, WorkerHandle] = {}
-        self._delays: dict[int, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._delays: Delays = Delays()
         self._repairs: set[asyncio.Task[None]] = set()
         self._turn: asyncio.Lock = asyncio.Lock()
         self._policies: int = 0
@@ -80,8 +75,8 @@ class WorkerPool:
         self._started: bool = False
         self._ending: bool = False
         self._keeper: BreakerKeeper | None = None
-        self._acts: ActBook = ActBook()
         """Knows every breaker that is not plain closed."""
+        self._acts: ActBook = ActBook()
         self._view: PoolView = PoolView(counters)
 
     @property
@@ -92,6 +87,11 @@ class WorkerPool:
     def alive(self) -> list[WorkerHandle]:
         """Return the workers that are there, by number."""
         return [worker for _, worker in sorted(self._workers.items()) if worker.alive]
+
+    def _tell(self, kind: Kind, head: Head, but: WorkerHandle | None = None) -> None:
+        for worker in self.alive():
+            if worker is not but:
+                worker.say(kind, head)
 
     # starting
 
@@ -110,9 +110,10 @@ class WorkerPool:
 
     async def _spawn(self, number: int) -> bool:
         start = start_frame(number, self._bootstrap, self._settings, self._places)
-        numbers = descriptors_of(self._places)
         mark = await self._events.mark()
-        worker = await WorkerHandle.spawn(self._command, number, numbers, start, mark, self._hear, self._lost)
+        worker = await WorkerHandle.spawn(
+            self._command, number, descriptors_of(self._places), start, mark, self._hear, self._lost
+        )
         self._workers[number] = worker
         return await worker.hello()
 
@@ -252,17 +253,11 @@ class WorkerPool:
             worker.stats = fleet_pb2.StatsReport.FromString(frame.body)
         elif frame.kind == Kind.EVENTS:
             self._events.take(worker, frame)
-        elif frame.kind == Kind.BREAKER:
-            for other in self.alive():
-                if other is not worker:
-                    other.say(Kind.BREAKER, frame.head)
+        elif frame.kind in {Kind.BREAKER, Kind.EJECTION}:
+            self._tell(Kind(frame.kind), frame.head, but=worker)
         elif frame.kind == Kind.KEEP and self._keeper is not None:
             image = frame.head.get("image")
             self._keeper.note(worker.number, frame.text("key"), image if isinstance(image, dict) else None)
-        elif frame.kind == Kind.EJECTION:
-            for other in self.alive():
-                if other is not worker:
-                    other.say(Kind.EJECTION, frame.head)
 
     def _lost(self, worker: WorkerHandle) -> None:
         """A worker is gone: keep what it counted, and have it replaced."""
@@ -274,11 +269,6 @@ class WorkerPool:
             task = asyncio.get_running_loop().create_task(self._replace(worker, lost))
             self._repairs.add(task)
             task.add_done_callback(self._repairs.discard)
-
-    def _spawn_task(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _replace(self, worker: WorkerHandle, lost: int) -> None:
         number = worker.number
@@ -295,13 +285,8 @@ class WorkerPool:
             await self._assign()
         started = False
         while not started:  # or until `close` cancels it
-            await asyncio.sleep(self._delay(number))
+            await asyncio.sleep(self._delays.next(number))
             started = await self._start_again(number)
-
-    def _delay(self, number: int) -> float:
-        delay = self._delays.get(number, 0.0)
-        self._delays[number] = min(max(delay * 2, FIRST_DELAY_S), MAX_DELAY_S)
-        return delay
 
     async def _start_again(self, number: int) -> bool:
         """Start a worker in the place of one that died; tell whether it works."""
@@ -336,13 +321,8 @@ class WorkerPool:
             await self._assign()
         if worker.ready:
             log.info("worker %d is back, pid %d", number, worker.pid)
-            self._spawn_task(self._forgive(worker))
+            asyncio.get_running_loop().call_later(STEADY_S, self._delays.forgive, worker)
         return True
-
-    async def _forgive(self, worker: WorkerHandle) -> None:
-        await asyncio.sleep(STEADY_S)
-        if worker.alive:
-            self._delays.pop(worker.number, None)
 
     # what the front asks
 
@@ -375,8 +355,7 @@ class WorkerPool:
     def stop_accepting(self) -> None:
         """Have every worker stop accepting."""
         self._serving = False
-        for worker in self.alive():
-            worker.say(Kind.SERVE, {"slots": []})
+        self._tell(Kind.SERVE, {"slots": []})
 
     async def drain(self, grace_s: float, limit_s: float, hurry: asyncio.Event) -> None:
         """Have every worker drain and end; one that does not end in time is killed."""
@@ -385,8 +364,7 @@ class WorkerPool:
         for task in self._repairs:
             task.cancel()
         workers = self.alive()
-        for worker in workers:
-            worker.say(Kind.DRAIN, {"grace": grace_s, "limit": limit_s})
+        self._tell(Kind.DRAIN, {"grace": grace_s, "limit": limit_s})
         ends = asyncio.gather(*(worker.ended() for worker in workers))
         rush = asyncio.ensure_future(self._rush(hurry))
         try:
@@ -403,13 +381,12 @@ class WorkerPool:
 
     async def _rush(self, hurry: asyncio.Event) -> None:
         await hurry.wait()
-        for worker in self.alive():
-            worker.say(Kind.HURRY, {})
+        self._tell(Kind.HURRY, {})
 
     async def close(self) -> None:
         """End what is left."""
         self._ending = True
-        for task in [*self._tasks, *self._repairs]:
+        for task in self._repairs:
             task.cancel()
         for worker in self.alive():
             worker.kill()

@@ -50,11 +50,19 @@ def tokens() -> None:
     default="",
     help="Limit it to these policy sets, separated by commas: their revisions and nothing else.",
 )
+@click.option(
+    "--owner",
+    metavar="PERSON",
+    default="",
+    help="Whose it is, such as alice@example.com: with --two-person all tokens of one owner are one person. "
+    "Default: yours.",
+)
 @control_option
 @output_option
 def create(
     *,
     name: str,
+    owner: str,
     roles: Sequence[str],
     ttl: float,
     no_expiry: bool,
@@ -70,6 +78,7 @@ def create(
             name,
             roles,
             ttl=None if no_expiry else ttl,
+            owner=owner,
             policy_sets=[part.strip() for part in policy_sets.split(",") if part.strip()],
         )
     shape = access_shapes.token(answer.token)
@@ -112,11 +121,12 @@ def table(items: Sequence[Token]) -> str:
                 f"{render.ago(shapes.moment(item.last_use_time), now)} ago"
                 if shape["last_used"]
                 else "never",
+                item.owner or "-",
                 item.creator or "-",
                 item.id,
             ]
         )
-    return render.table(["NAME", "ROLES", "EXPIRES", "LAST USED", "MADE BY", "ID"], rows)
+    return render.table(["NAME", "ROLES", "EXPIRES", "LAST USED", "OWNER", "MADE BY", "ID"], rows)
 
 
 @tokens.command()
