@@ -47,7 +47,8 @@ class Authorities:
         """Whether proxies get certificates of the next one when they renew."""
         self._stamp: tuple[tuple[int, int] | None, ...] = ()
         self._changing = RLock()
-        self.load(now)
+        with self._changing:
+            self._load(now, may_make=True)
 
     @property
     def renewing(self) -> Authority:
@@ -67,11 +68,13 @@ class Authorities:
     def load(self, now: datetime) -> None:
         """Read the folder again, and write down who is trusted."""
         with self._changing:
-            self._load(now)
+            self._load(now, may_make=False)
 
-    def _load(self, now: datetime) -> None:
+    def _load(self, now: datetime, *, may_make: bool) -> None:
         self._complete()
-        self.serving = Authority.open(self.folder, now, name=SERVING)
+        # While this process runs there is one. Were its files gone, as when somebody moves the folder, a new
+        # one would shut every proxy out.
+        self.serving = Authority.open(self.folder, now, name=SERVING, may_make=may_make)
         there = (self.folder / f"{NEXT}.pem").exists()
         self.next = Authority.open(self.folder, now, name=NEXT) if there else None
         self.has_begun = self.next is not None and (self.folder / BEGUN).exists()

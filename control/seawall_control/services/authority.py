@@ -57,10 +57,14 @@ class Authority:
         """SHA-256 of the DER form, in hexadecimal."""
 
     @classmethod
-    def open(cls, folder: Path, now: datetime, *, name: str = "authority") -> Authority:
-        """Read an authority of a folder, or make one there. Raise `AuthorityUnusable`."""
+    def open(
+        cls, folder: Path, now: datetime, *, name: str = "authority", may_make: bool = True
+    ) -> Authority:
+        """Read an authority of a folder, or make one there if there may be a new one. Raise
+        `AuthorityUnusable`.
+        """
         key_path, path = folder / f"{name}.key", folder / f"{name}.pem"
-        if not key_path.exists() and not path.exists():
+        if may_make and not key_path.exists() and not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             key = ec.generate_private_key(ec.SECP256R1())
             certificate = _self_signed(key, now)

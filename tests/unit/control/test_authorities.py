@@ -127,3 +127,18 @@ def test_an_authority_that_has_expired_says_so(tmp_path: Path) -> None:
     Authorities(tmp_path, NOW)
     with pytest.raises(AuthorityUnusable, match="has expired"):
         Authorities(tmp_path, datetime(2026, 11, 30, tzinfo=UTC) + timedelta(days=3651))
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """The authority in use stays in use; a new one would shut every proxy out. Put back, it is taken up."""
+    folder = tmp_path / "data" / "authority"
+    authorities = Authorities(folder, NOW)
+    before = authorities.serving.fingerprint
+    (tmp_path / "data").rename(tmp_path / "away")
+    with pytest.raises(AuthorityUnusable, match="restore authority"):
+        authorities.look(NOW)
+    assert not (tmp_path / "data").exists()
+    assert authorities.serving.fingerprint == before
+    (tmp_path / "away").rename(tmp_path / "data")
+    authorities.look(NOW)
+    assert authorities.serving.fingerprint == before

@@ -37,7 +37,8 @@ class FileSender:
             ) from None
 
     def _append(self, channel: Channel, data: bytes) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not its parents: a data directory that is gone is not made anew by an alert that says so.
+        self._directory.mkdir(mode=0o700, exist_ok=True)
         path = self._directory / channel.file
         try:
             size = path.lstat().st_size
