@@ -317,3 +317,25 @@ async def test_a_request_that_does_not_end_is_told_of_a_stop(
     writer.close()
     assert (status, body["error"]["reason"]) == (503, "DRAINING")
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_what_nobody_reads_is_refused(plane: ControlPlane, stubs: Stubs) -> None:
+    """A misspelt `validate_only` would do what was only to be tried."""
+    await report(stubs, event(1))
+    for path, body, field in (
+        ("/api/v1/errors/resolve", {"filter": "resolved = false", "validateonly": True}, "validateonly"),
+        ("/api/v1/errors/x/resolve", {"resolutoin": "done"}, "resolutoin"),
+        ("/api/v1/errors/circuit-breakers/pay/reset", {"porxy": "p1"}, "porxy"),
+    ):
+        status, answer = await http(plane, path, method="POST", body=body)
+        assert (status, answer["error"]["violations"][0]["field"]) == (400, field)
+    for path, body in (
+        ("/api/v1/errors/resolve?validate_only=true", {"filter": "resolved = false"}),
+        ("/api/v1/errors?validate_only=true", {"severity": "HIGH", "component": "c"}),
+        ("/api/v1/errors", {"events": [{"severity": "HIGH", "component": "c"}], "validate_only": True}),
+    ):
+        assert (await http(plane, path, method="POST", body=body))[0] == 400
+    for path in ("/api/v1/errors/stats?severity=HIGH", "/api/v1/errors/x?fields=id"):
+        assert (await http(plane, path))[0] == 400
+    counts = await plane.events.counts()
+    assert (counts.total, counts.unresolved) == (1, 1)

@@ -22,7 +22,7 @@ from seawall_control.api.http.reading import (
     LARGE_BYTES,
     flag,
     json_body,
-    json_object,
+    json_fields,
     number,
     only,
     parse_json,
@@ -77,6 +77,8 @@ def _reported(raw: bytes) -> list[Reported]:
     """Return the events of a body. Raise `InvalidRequest`."""
     body = parse_json(raw)
     raws = body.get("events", [body])
+    if "events" in body and len(body) > 1:
+        raise InvalidRequest("beside events there is no field; one event alone is sent without them")
     if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
         raise InvalidRequest("events must be a list of objects")
     message = admin_events_pb2.ReportEventsRequest()
@@ -155,6 +157,7 @@ class Events:
 
     async def report(self, request: Request) -> Response:
         """Store one event, or several."""
+        only(request)
         raw = await json_body(request)
         # A large one is read beside the event loop, where others go on.
         events = await asyncio.to_thread(_reported, raw) if len(raw) > LARGE_BYTES else _reported(raw)
@@ -163,15 +166,17 @@ class Events:
 
     async def stats(self, request: Request) -> Response:
         """Answer with the counts."""
+        only(request)
         return json_answer(request, counts_json(await self._parts.events.counts()))
 
     async def get(self, request: Request) -> Response:
         """Answer with one event."""
+        only(request)
         return json_answer(request, event_json(await self._parts.events.get(request.path_params["id"])))
 
     async def resolve(self, request: Request) -> Response:
         """Mark one event as dealt with."""
-        body = await json_object(request)
+        body = await json_fields(request, "resolution")
         event_id = request.path_params["id"]
         change = EventChange(resolved=True, resolution=text_of(body, "resolution") or None)
         asked = pb.UpdateEventRequest(event=event_pb2.ErrorEvent(id=event_id))
@@ -180,7 +185,7 @@ class Events:
 
     async def resolve_many(self, request: Request) -> Response:
         """Mark events as dealt with, by ids or by a filter."""
-        body = await json_object(request)
+        body = await json_fields(request, "ids", "filter", "resolution", "validate_only")
         ids = body.get("ids", [])
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
             raise InvalidRequest("ids must be a list of strings")

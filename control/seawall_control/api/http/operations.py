@@ -22,7 +22,7 @@ from seawall.v1 import admin_fleet_pb2, stats_pb2
 from seawall_control.api.http.access import calls
 from seawall_control.api.http.answers import guarded, json_answer
 from seawall_control.api.http.parts import HttpParts
-from seawall_control.api.http.reading import json_object, number, only, text_of
+from seawall_control.api.http.reading import json_fields, number, only, text_of
 from seawall_control.api.http.rpc.carrying import called
 from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.api.operations import worst
@@ -123,10 +123,9 @@ class Operations:
 
     async def reset(self, request: Request) -> Response:
         """Close a breaker, on every connected proxy or on one."""
-        only(request)
         name = request.path_params["name"]
+        body = await json_fields(request, "proxy", "reason", optional=True)
         self._known(request, name)
-        body = await json_object(request, optional=True)
         asked = admin_fleet_pb2.ResetBreakerRequest(
             breaker=name, proxy=text_of(body, "proxy"), reason=text_of(body, "reason")
         )

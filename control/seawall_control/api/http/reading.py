@@ -82,6 +82,22 @@ def _no_number(word: str) -> float:
     raise InvalidRequest(f"the body is not JSON: {word} is no number there")
 
 
+async def json_fields(request: Request, *known: str, optional: bool = False) -> dict[str, Any]:
+    """Return the body, an object of these fields alone. A misspelt `validate_only` must not do what is asked:
+    any other field, and any parameter in the path, raises `InvalidRequest`.
+    """
+    only(request)
+    body = await json_object(request, optional=optional)
+    unknown = [
+        FieldProblem(key[:64], f"is no field of this request; known are {', '.join(known)}", "UNKNOWN_FIELD")
+        for key in body
+        if key not in known
+    ]
+    if unknown:
+        raise InvalidRequest.of(unknown)
+    return body
+
+
 def text_of(body: Mapping[str, Any], key: str) -> str:
     """Return a string of the body; empty when it is not there. Raise `InvalidRequest`."""
     value = body.get(key, "")
