@@ -9,13 +9,14 @@ from google.protobuf.duration_pb2 import Duration
 from seawall.v1 import admin_fleet_pb2 as pb
 from seawall.v1 import admin_fleet_pb2_grpc, fleet_pb2, stats_pb2
 from seawall_control.api import codec, stats_codec
-from seawall_control.api.caller import author, begun
+from seawall_control.api.caller import author, begun, scope
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.fleet import ProxyRecord, is_drifted
+from seawall_control.domain.fleet import ProxyRecord, is_drifted, no_proxy
 from seawall_control.domain.fleet_share import NodeNumbers
+from seawall_control.domain.scopes import is_visible
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S
 from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.fleet import Fleet
@@ -96,7 +97,9 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 message.spool.CopyFrom(_spool(sight.numbers))
             return message
         report = self._fleet.stats.report_of(record.node)
-        message.endpoints.extend(report.endpoints)
+        if scope() is None:
+            # The report may be of before, when the proxy followed another set.
+            message.endpoints.extend(report.endpoints)
         if report.HasField("spool"):
             message.spool.CopyFrom(report.spool)
         return message
@@ -107,7 +110,12 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         async def work() -> pb.ListProxiesResponse:
             limit = paging.page_size(request.page_size, default=50, most=1000)
             after = str(paging.decode(request.page_token, ("proxies",))[0]) if request.page_token else ""
-            found = [record for record in self._fleet.known() if record.node > after]
+            limits = scope()
+            found = [
+                record
+                for record in self._fleet.known()
+                if record.node > after and is_visible(limits, record.policy_set)
+            ]
             page = found[:limit]
             token = paging.encode((page[-1].node,), ("proxies",)) if len(found) > limit else ""
             return pb.ListProxiesResponse(
@@ -120,7 +128,11 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
         """Return one proxy."""
 
         async def work() -> pb.GetProxyResponse:
-            return pb.GetProxyResponse(proxy=self._proxy(self._fleet.proxy(request.node)))
+            record = self._fleet.proxy(request.node)
+            if not is_visible(scope(), record.policy_set):
+                # As if there were none: whoever may not see it does not learn that it is there.
+                raise no_proxy(request.node)
+            return pb.GetProxyResponse(proxy=self._proxy(record))
 
         return await answered(context, work())
 

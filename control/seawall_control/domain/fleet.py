@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from seawall_control.domain.errors import InvalidRequest
+from seawall_control.domain.errors import InvalidRequest, NotFound
 
 _NODE: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 _PARTS: Final = frozenset({"", ".", ".."})
@@ -76,6 +76,11 @@ def checked_node(node: str) -> str:
             "something else than dots between slashes"
         )
     return node
+
+
+def no_proxy(node: str) -> NotFound:
+    """Return the error for a node that nobody knows."""
+    return NotFound(f"there is no proxy {node[:128]!r}; `seawall get proxies` lists them")
 
 
 def bounded_labels(labels: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,7 +1,12 @@
 """Tokens that are limited to policy sets.
 
-Whoever has one may call the methods of this table and no other, and only about its own sets. A method that is
-not here is refused, whatever its role: what nobody has thought through is not opened by being new.
+Whoever has one may call the methods of these tables and no other: those of the one about its own sets only,
+and those of the other, which are about no set, to see what belongs to its sets. A method that is in neither
+is refused, whatever its role: what nobody has thought through is not opened by being new.
+
+Events and groups are in neither. An event says which proxy it came from and not which set that proxy followed
+then; a proxy may have followed another one, and a group holds events of many. Statistics and breakers are the
+fleet's together.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from seawall_control.domain.revisions import DEFAULT_SET, policy_set_name
 
 MAX_SETS: Final = 100
 _SERVICE: Final = "/seawall.v1.PolicyService"
+_ROLLOUTS: Final = "/seawall.v1.RolloutService"
+_OPERATIONS: Final = "/seawall.v1.OperationsService"
 SCOPED: Final[Mapping[str, tuple[str, ...]]] = {
     f"{_SERVICE}/ApplyPolicy": ("policy_set", "document.extends"),
     f"{_SERVICE}/RollbackPolicy": ("policy_set",),
@@ -22,10 +29,15 @@ SCOPED: Final[Mapping[str, tuple[str, ...]]] = {
     f"{_SERVICE}/GetRevision": ("policy_set",),
     f"{_SERVICE}/ListRevisions": ("policy_set",),
     f"{_SERVICE}/GetRollout": ("policy_set",),
+    f"{_ROLLOUTS}/GetStagedRollout": ("policy_set",),
+    f"{_ROLLOUTS}/ListStagedRollouts": ("policy_set",),
+    f"{_ROLLOUTS}/WatchStagedRollout": ("policy_set",),
 }
 """The fields of each method's request that name policy sets. The first is the set that it is about, where
 nothing said means `default`; of the others nothing said means none.
 """
+FILTERED: Final = frozenset({f"{_OPERATIONS}/ListProxies", f"{_OPERATIONS}/GetProxy"})
+"""Methods whose servicers leave out what is of other sets (`is_visible`)."""
 
 
 def checked_scope(names: Iterable[str]) -> frozenset[str]:
@@ -38,9 +50,9 @@ def checked_scope(names: Iterable[str]) -> frozenset[str]:
 
 def check_method(caller: Caller, method: str) -> None:
     """Raise `PermissionDenied` for a method that tokens with a scope may not call."""
-    if caller.scope is not None and method not in SCOPED:
+    if caller.scope is not None and method not in SCOPED and method not in FILTERED:
         raise PermissionDenied(
-            f"{caller.name} is limited to {_named(caller.scope)}, and {method} is not about one policy set; "
+            f"{caller.name} is limited to {_named(caller.scope)}, and {method} shows more than that; "
             "use a token without --policy-set"
         )
 
@@ -52,6 +64,8 @@ def check_names(caller: Caller, method: str, names: Mapping[str, str]) -> None:
     if caller.scope is None:
         return
     check_method(caller, method)
+    if method in FILTERED:
+        return
     about, *others = SCOPED[method]
     wanted = [names.get(about) or DEFAULT_SET, *(name for field in others if (name := names.get(field)))]
     check_sets(caller.scope, wanted)
@@ -64,6 +78,11 @@ def check_sets(scope: frozenset[str] | None, wanted: Iterable[str]) -> None:
     for name in wanted:
         if name not in scope:
             raise PermissionDenied(f"this token is limited to {_named(scope)}; {name[:128]!r} is another")
+
+
+def is_visible(scope: frozenset[str] | None, policy_set: str) -> bool:
+    """Tell whether what belongs to a set is shown to a caller with this scope."""
+    return scope is None or (policy_set or DEFAULT_SET) in scope
 
 
 def _named(scope: frozenset[str]) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
+from seawall_control.domain.errors import ControlError, PreconditionFailed
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.fleet import ProxyRecord
+from seawall_control.domain.fleet import ProxyRecord, no_proxy
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.fleet_beyond import Beyond
@@ -65,7 +65,7 @@ class Roster:
     def proxy(self, node: str) -> ProxyRecord:
         """Return a proxy. Raise `NotFound`."""
         if node not in self._known:
-            raise NotFound(f"there is no proxy {node[:128]!r}; `seawall get proxies` lists them")
+            raise no_proxy(node)
         return self._known[node]
 
     def connected_ones(self) -> list[ProxyRecord]:

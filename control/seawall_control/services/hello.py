@@ -37,7 +37,8 @@ def run_of(record: ProxyRecord) -> str:
 
 def record_of(hello: HelloFacts, before: ProxyRecord | None, *, policy_set: str, at_us: int) -> ProxyRecord:
     """Return what is remembered of a proxy that has come, given what was before; texts are cut to size."""
-    # Numbers of another set say nothing about this one.
+    # Numbers of another set say nothing about this one; and whoever may see this one only is not to read why
+    # the proxy refused a revision of the other.
     has_moved = before is not None and before.policy_set != policy_set
     return ProxyRecord(
         node=hello.node,
@@ -51,9 +52,9 @@ def record_of(hello: HelloFacts, before: ProxyRecord | None, *, policy_set: str,
         applied_revision=0 if has_moved else hello.applied_revision,
         applied_hash=hello.applied_hash[:128],
         policy_source=hello.policy_source[:32],
-        last_verdict=before.last_verdict if before else Verdict.NONE,
-        reasons=before.reasons if before else (),
-        answered_us=before.answered_us if before else 0,
+        last_verdict=before.last_verdict if before and not has_moved else Verdict.NONE,
+        reasons=before.reasons if before and not has_moved else (),
+        answered_us=before.answered_us if before and not has_moved else 0,
         # A new run may be a newer version that understands what the old one refused.
         refused=before.refused if before is not None and is_same_run(hello, before) else (),
     )
