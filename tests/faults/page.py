@@ -87,10 +87,13 @@ def _cell(tests: tuple[str, ...]) -> str:
     return ", ".join(f"`{test}`" for test in tests)
 
 
-def _length(results: list[dict[str, Any]]) -> str:
-    """Return how long the tests of a row were: at length only if all of them were."""
-    runs = {str(result["run"]) for result in results}
-    return "" if not runs else "at length" if runs == {"full"} else "quick"
+def _length(row: Row, results: list[dict[str, Any]]) -> str:
+    """Return how long the tests of a row were: at length only if all of them were run, and all so."""
+    if not results:
+        return ""
+    names = [str(result["test"]).partition("[")[0] for result in results]
+    is_full = {str(result["run"]) for result in results} == {"full"}
+    return "at length" if is_full and set(row.judged) <= set(names) else "quick"
 
 
 def page(results: Mapping[str, dict[str, Any]]) -> str:
@@ -124,7 +127,7 @@ def page(results: Mapping[str, dict[str, Any]]) -> str:
     for row, found in judged:
         counts = [f"{_sum(found, name):,}" if _sum(found, name) else "" for name in figures]
         fault = row.fault if found else f"{row.fault} *(not in this run)*"
-        lines.append(f"| {row.number} | {fault} | {_length(found)} | {' | '.join(counts)} |")
+        lines.append(f"| {row.number} | {fault} | {_length(row, found)} | {' | '.join(counts)} |")
     lines += ["", f"| row | {' | '.join(INVARIANTS)} |", "|---|" + "--:|" * len(INVARIANTS)]
     for row, found in judged:
         cells = " | ".join(_looked(found, name) for name in INVARIANTS)

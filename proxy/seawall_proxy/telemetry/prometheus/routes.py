@@ -1,92 +1,21 @@
-"""The scrape page: Prometheus text exposition (version 0.0.4) of the counters, made when it is asked for.
-
-Series are bounded by the policy: routes, clusters and endpoints are those that the document names,
-reasons are a fixed list, and methods are those that the policy names and so many that servers answered (see
-`seawall_proxy.call.methods`). No client can make a series.
-"""
+"""Families of routes: calls, latencies, limits, fallbacks, mirrors, faults, shadows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping
 
 from seawall_policy import status
-from seawall_policy.breaker import STATE_NAMES as BREAKER_STATES
 from seawall_policy.fault import KIND_NAMES
 from seawall_policy.limit.options import CLASS_NAMES
 from seawall_policy.shadow import KIND_NAMES as SHADOW_KINDS
 from seawall_proxy.telemetry import names
 from seawall_proxy.telemetry.counters import (
-    LATENCY_BOUNDS,
     MethodCounters,
     MirrorCounters,
-    ProxyCounters,
     RouteCounters,
 )
-from seawall_proxy.telemetry.names import Metric
-from seawall_proxy.telemetry.spool import SpoolStatus
+from seawall_proxy.telemetry.prometheus.exposition import Exposition, Labels
 from seawall_proxy.telemetry.would import would_of
-
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-_LE: Final[tuple[str, ...]] = (*(f'le="{bound!r}"}} ' for bound in LATENCY_BOUNDS), 'le="+Inf"} ')
-
-Labels = tuple[tuple[str, str], ...]
-Sample = tuple[Labels, float]
-
-
-class Exposition:
-    """Collects families and writes them out."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-
-    def family(self, metric: Metric, samples: Iterable[Sample]) -> None:
-        """Add a counter or gauge with its samples; a family without any is left out."""
-        rows = [f"{metric.name}{_labels(labels)} {_number(value)}" for labels, value in samples]
-        if rows:
-            self._head(metric)
-            self._lines.extend(rows)
-
-    def histograms(self, metric: Metric, rows: Iterable[tuple[Labels, list[int], float]]) -> None:
-        """Add histograms given as plain (not cumulative) buckets and a sum."""
-        self._head(metric)
-        lines = self._lines
-        for labels, buckets, total in rows:
-            # A page of a hundred routes has four thousand of these lines, and calls wait while it is written.
-            start = f"{metric.name}_bucket{{{''.join(f'{pair},' for pair in _pairs(labels))}"
-            running = 0
-            for end, count in zip(_LE, buckets, strict=True):
-                running += count
-                lines.append(f"{start}{end}{running}")
-            lines.append(f"{metric.name}_sum{_labels(labels)} {_number(total)}")
-            lines.append(f"{metric.name}_count{_labels(labels)} {running}")
-
-    def text(self) -> str:
-        """Return the page."""
-        return "\n".join(self._lines) + "\n"
-
-    def _head(self, metric: Metric) -> None:
-        self._lines.append(f"# HELP {metric.name} {metric.help}")
-        self._lines.append(f"# TYPE {metric.name} {metric.kind}")
-
-
-def _number(value: float) -> str:
-    return repr(int(value)) if float(value).is_integer() else repr(value)
-
-
-def _labels(labels: Labels) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(_pairs(labels)) + "}"
-
-
-def _pairs(labels: Labels) -> list[str]:
-    return [f'{key}="{_escape(value)}"' for key, value in labels]
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def add_routes(page: Exposition, routes: Mapping[str, RouteCounters]) -> None:
@@ -331,109 +260,3 @@ def add_would(page: Exposition, routes: Mapping[str, RouteCounters], rejects: Ma
             for mechanism, what, count in would_of(routes[name], rejects.get(name, 0))
         ),
     )
-
-
-def add_access_log(page: Exposition, written: int, dropped: Mapping[str, int], waiting: int) -> None:
-    """Add how the access log is doing."""
-    page.family(names.ACCESS_LOG_WRITTEN, [((), written)])
-    page.family(
-        names.ACCESS_LOG_DROPPED,
-        (((("reason", reason),), count) for reason, count in sorted(dropped.items())),
-    )
-    page.family(names.ACCESS_LOG_WAITING, [((), waiting)])
-
-
-def add_spool(page: Exposition, spool: SpoolStatus | None, waiting: int, now_s: float) -> None:
-    """Add how the record of events is doing; `spool` is None for a proxy without one, `now_s` wall-clock
-    seconds.
-    """
-    page.family(names.EVENTS_WAITING, [((), waiting)])
-    if spool is None:
-        return
-    page.family(names.SPOOL_DEPTH, [((), spool.depth)])
-    page.family(names.SPOOL_BYTES, [((), spool.bytes)])
-    page.family(names.SPOOL_OLDEST_AGE, [((), spool.age_s(now_s))])
-    page.family(names.SPOOL_ACKED, [((), spool.acked)])
-    page.family(names.SPOOL_DEGRADED, [((), float(spool.degraded))])
-    page.family(
-        names.SPOOL_DROPPED,
-        (((("reason", reason),), count) for reason, count in sorted(spool.dropped.items())),
-    )
-
-
-class RouteBreakers(Protocol):
-    """What the breakers of one route come to."""
-
-    route: str
-    states: list[int]
-    """How many are in each state."""
-    opened: int
-    rejected: int
-    would_reject: int
-
-
-def add_breakers(page: Exposition, rows: Sequence[RouteBreakers]) -> None:
-    """Add the breakers of routes: one series for each state, however many breakers a route has."""
-    page.family(
-        names.BREAKER_STATE,
-        (
-            ((("route", row.route), ("state", name.lower())), row.states[number])
-            for row in rows
-            for number, name in enumerate(BREAKER_STATES)
-        ),
-    )
-    page.family(names.BREAKER_OPENED, (((("route", row.route),), row.opened) for row in rows))
-    page.family(names.BREAKER_REJECTED, (((("route", row.route),), row.rejected) for row in rows))
-    page.family(names.BREAKER_WOULD_REJECT, (((("route", row.route),), row.would_reject) for row in rows))
-
-
-def add_certificates(page: Exposition, expiries: Iterable[tuple[str, str, float]]) -> None:
-    """Add the certificates in use, given as owner, file and the Unix time of their expiry."""
-    page.family(
-        names.CERTIFICATE_EXPIRY,
-        (((("owner", owner), ("file", file)), expiry) for owner, file, expiry in expiries),
-    )
-
-
-def add_proxy(
-    page: Exposition, counters: ProxyCounters, *, revision: int, control_connected: bool | None
-) -> None:
-    """Add what belongs to no route; `control_connected` is None for a stand-alone proxy."""
-    for metric, value in (
-        (names.CONNECTIONS, counters.connections_open),
-        (names.CONNECTIONS_TOTAL, counters.connections_total),
-        (names.CONNECTIONS_REFUSED, counters.connections_refused),
-        (names.PROTOCOL_ERRORS, counters.protocol_errors),
-        (names.BYTES_RECEIVED, counters.bytes_received),
-        (names.BYTES_SENT, counters.bytes_sent),
-        (names.RESETS_RECEIVED, counters.resets_received),
-        (names.RESETS_SENT, counters.resets_sent),
-        (names.POLICY_REVISION, revision),
-        (names.POLICY_APPLIED, counters.policy_applied),
-        (names.POLICY_REFUSED, counters.policy_refused),
-        (names.POLICY_APPLY_SECONDS, counters.policy_apply_s),
-        (names.EVENTS_PRODUCED, counters.events_produced),
-        (names.EVENTS_DROPPED, counters.events_dropped),
-    ):
-        page.family(metric, [((), value)])
-    page.family(
-        names.LIMITS_TRIPPED,
-        (
-            ((("side", side), ("limit", limit)), count)
-            for side, counts in (("client", counters.client_limits), ("endpoint", counters.endpoint_limits))
-            for limit, count in sorted(counts.items())
-        ),
-    )
-    page.family(
-        names.CONNECTIONS_FAILED,
-        (((("reason", reason),), count) for reason, count in sorted(counters.prologues_failed_by.items())),
-    )
-    page.family(
-        names.CERTIFICATE_RELOADS,
-        [
-            ((("result", "taken"),), counters.certificates_reloaded),
-            ((("result", "refused"),), counters.certificates_refused),
-        ],
-    )
-    if control_connected is not None:
-        page.family(names.CONTROL_CONNECTED, [((), float(control_connected))])
