@@ -51,6 +51,30 @@ class Keeping:
     """Seconds that counts are kept, by the length of their buckets."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How many events a store that was too large may have, what its size was when that was found out, and
+    what it may be.
+    """
+
+    events: int
+    size_bytes: int
+    most_bytes: int
+
+
+def fit(size_bytes: int, most_bytes: int, events: int, before: Fit | None) -> Fit | None:
+    """Return how many of its events a store of this size may keep; None when it is not too large.
+
+    Deleting events makes a file smaller and a database not: PostgreSQL fills what was freed before it grows.
+    What was found out before therefore holds for as long as the size stays within a hundredth of what it was.
+    """
+    if size_bytes <= most_bytes:
+        return None
+    if before is not None and abs(size_bytes - before.size_bytes) * 100 <= before.size_bytes:
+        return Fit(before.events * most_bytes // before.most_bytes, before.size_bytes, most_bytes)
+    return Fit(events * most_bytes // size_bytes, size_bytes, most_bytes)
+
+
 def over(keeping: Keeping, at_us: int) -> dict[Severity, int]:
     """Return the time before which resolved events of each severity are over; none for what is kept."""
     days = {severity: keeping.severity_days.get(severity, keeping.days) for severity in Severity}

@@ -6,13 +6,26 @@ Unresolved events stay for ever, unless they are muted and the operator says so.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Final
 
 from seawall_control.domain.errors import ControlError, PreconditionFailed
 from seawall_control.domain.events import MICROS
-from seawall_control.domain.retention import BATCH, DAY_S, FOREVER_US, Keeping, Prune, over, prunes
+from seawall_control.domain.records import Delete, Put
+from seawall_control.domain.retention import (
+    BATCH,
+    DAY_S,
+    FOREVER_US,
+    Fit,
+    Keeping,
+    Prune,
+    fit,
+    over,
+    prunes,
+)
 from seawall_control.services.archives import Archives
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import Store
@@ -20,6 +33,9 @@ from seawall_control.store.port import Store
 EVERY_S: Final = 600.0
 PAUSE_S: Final = 0.02
 """Between two batches, so that clean-up takes a share of the writer and not all of it."""
+KIND: Final = "retention"
+NAME: Final = "fit"
+"""The document that says how many events a store of limited size may have."""
 _MAX_SHRINKS: Final = 200
 """Batches that a store which is too large loses in one round."""
 
@@ -109,24 +125,38 @@ class Retention:
 
     async def _shrink(self) -> int:
         """Delete the oldest resolved events until the store is small enough, or nothing resolved is left."""
-        most = self._keeping.max_bytes
+        if not self._keeping.max_bytes:
+            return 0
         total = 0
         for _ in range(_MAX_SHRINKS):
-            report = await self._store.report_state()
-            # What is free is filled before the file grows.
-            if not most or report.size_bytes - report.free_bytes <= most:
+            surplus = await self._surplus()
+            if surplus <= 0:
                 self._complained = False
                 break
-            number = await self._store.prune_events(Prune(FOREVER_US, limit=BATCH))
+            number = await self._store.prune_events(Prune(FOREVER_US, limit=min(BATCH, surplus)))
             total += number
             if not number:
                 if not self._complained:
                     _log.warning(
                         "the store is larger than it should be, and nothing in it is resolved; resolve "
                         "groups, or allow it more",
-                        extra={"fields": {"max_bytes": most}},
+                        extra={"fields": {"max_bytes": self._keeping.max_bytes}},
                     )
                 self._complained = True
                 break
             await asyncio.sleep(PAUSE_S)
         return total
+
+    async def _surplus(self) -> int:
+        """Return how many events there are too many for the size that the store may have."""
+        report = await self._store.report_state()
+        events = (await self._store.counts(at_us=self._clock.now_us())).total
+        document = await self._store.document(KIND, NAME)
+        before = None if document is None else Fit(**json.loads(document.body))
+        # What is free is filled before the file grows.
+        found = fit(report.size_bytes - report.free_bytes, self._keeping.max_bytes, events, before)
+        if found != before:
+            # Written down, since after a restart the size would say the same as before.
+            change = Delete(KIND, NAME) if found is None else Put(KIND, NAME, json.dumps(asdict(found)))
+            await self._store.commit([change], at_us=self._clock.now_us())
+        return 0 if found is None else events - found.events

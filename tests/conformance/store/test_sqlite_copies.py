@@ -187,7 +187,7 @@ async def test_copy_says_how_far_it_is_and_is_one_snapshot(
 
     report = await asyncio.to_thread(copies.back_up, tmp_path / "a", tmp_path / "copy.db", say=say)
     assert report.events == 500
-    assert len(said) > 10 and said[-1].startswith("checking copy.db")
+    assert len(said) > 10 and said[-1].startswith("checking the copy")
     assert len(said) < (tmp_path / "copy.db").stat().st_size / 4096 / 16 + 5
     assert (await store.counts(at_us=0)).total == 500 + len(said) - 1
     await store.aclose()

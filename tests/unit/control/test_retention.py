@@ -115,6 +115,39 @@ async def test_store_that_is_too_large_loses_its_oldest_resolved_events(
     assert caplog.text.count("larger than it should be") == 1
 
 
+async def test_database_that_does_not_get_smaller_loses_no_more_than_it_has_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PostgreSQL keeps its size when events go, and fills the room first: what is too much goes once, also
+    when the control plane starts again, and again only when the database has grown.
+    """
+    monkeypatch.setattr(retention, "BATCH", 7)
+
+    class Database(MemoryStore):
+        size_bytes = 12_000
+
+        async def report_state(self) -> StoreReport:
+            return StoreReport("memory", "1", "ok", "", size_bytes=self.size_bytes)
+
+    store = Database()
+    await store.report([event(n, 200 - n) for n in range(120)])
+    job = Retention(store, Keeping(days=0, max_bytes=10_000), Stopped())
+    assert await job.once() == 20
+    for deleted in (0, 0):
+        job = Retention(store, Keeping(days=0, max_bytes=10_000), Stopped())
+        assert (await job.once(), await job.once()) == (deleted, 0)
+    await store.report([event(n, 1) for n in range(1000, 1010)])
+    assert await job.once() == 10
+    store.size_bytes = 12_500
+    assert await job.once() == 20
+    for most_bytes, deleted in ((11_000, 0), (5_000, 40)):
+        job = Retention(store, Keeping(days=0, max_bytes=most_bytes), Stopped())
+        assert await job.once() == deleted, "what it may be has changed"
+    store.size_bytes = 4_000
+    assert await job.once() == 0
+    assert await store.document(retention.KIND, retention.NAME) is None
+
+
 async def test_what_is_over_goes_to_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a day, each severity at its age; what cannot be archived stays. Muted ones are deleted still."""
     store, clock = MemoryStore(), Stopped()

@@ -63,7 +63,7 @@ def examine(path: Path, check: Check = "quick", say: Say = _unheard) -> CopyRepo
     """
     with _opened(path) as db:
         schema = _known(path, db)
-        say(f"checking {path.name.lstrip('.')}, {path.stat().st_size / 1e9:.1f} GB")
+        say(f"checking the copy, {path.stat().st_size / 1e9:.1f} GB")
         found = [str(row[0]) for row in db.execute(f"PRAGMA {_CHECKS[check]}(5)")]
         if found != ["ok"]:
             raise StoreRefused(f"{path} is damaged ({'; '.join(found)[:300]}); use another copy")

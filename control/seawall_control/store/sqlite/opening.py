@@ -27,6 +27,8 @@ APPLICATION_ID: Final = 0x5EA3A11
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 CHECKED_BYTES: Final = 256 * 1024 * 1024
 """A file up to this size is read as a whole at the start."""
+MIGRATION_CACHE_KIB: Final = 128 * 1024
+"""Memory of a migration; given back afterwards."""
 LARGE: Final = frozenset({"events", "event_rollups", "group_hours", "counted_ids", "journal"})
 """Tables that grow with what happens."""
 
@@ -162,8 +164,10 @@ def migrate(db: sqlite3.Connection, version: int, steps: list[Step]) -> None:
     todo = [step for step in steps if step[0] > version]
     if not todo:
         return
-    # An index over millions of events is sorted in files, not in memory.
+    # An index over millions of events is sorted in files, not in memory; the larger the pieces, the fewer of
+    # them are to be merged.
     db.execute("PRAGMA temp_store = FILE")
+    db.execute(f"PRAGMA cache_size = -{MIGRATION_CACHE_KIB}")
     for number, name, text in todo:
         progress = Progress(name)
         db.set_progress_handler(progress.going_on, 1_000_000)

@@ -31,9 +31,10 @@ from seawall_control.store.sqlite.thread import UPKEEP_S, SqliteStatements, Writ
 PROBE_S: Final = 5.0
 """How often a store that is full is tried without anybody asking."""
 _SPARE: Final = 64
-"""Of the file, one part in so many may be free: new events go there, which is cheaper than to make the file
-smaller and larger again.
+"""Of the file, one part in so many may be free, and `_SPARE_PAGES` at most: new events go there, which is
+cheaper than to make the file smaller and larger again.
 """
+_SPARE_PAGES: Final = 4096
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
 
@@ -193,12 +194,13 @@ class Writer(GroupCommit[SqliteStatements]):
             for name in ("page_count", "page_size", "freelist_count")
         )
         self.free_bytes = free * size
-        if free <= pages // _SPARE:
+        spare = min(pages // _SPARE, _SPARE_PAGES)
+        if free <= spare:
             return False
         until = monotonic() + UPKEEP_S
         db.execute("BEGIN IMMEDIATE")
         try:
-            while free > pages // _SPARE and monotonic() < until:
+            while free > spare and monotonic() < until:
                 # Without columns, so it is stepped once, and a step is a page.
                 db.execute("PRAGMA incremental_vacuum(1)")
                 free -= 1
