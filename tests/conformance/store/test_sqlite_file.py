@@ -286,7 +286,9 @@ def test_long_migration_says_that_it_goes_on(
     db.close()
 
 
-async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: SqliteStore) -> None:
+async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
     """SQLITE_FULL rolls the group back, says so, leaves reads alone, and ends when there is room."""
     await store.report([event(i) for i in range(10)])
     pages = next(iter(await store._db.execute_fetchall("PRAGMA page_count")))[0]
@@ -295,6 +297,8 @@ async def test_full_store_refuses_changes_keeps_what_it_has_and_resumes(store: S
     results = await asyncio.gather(store.report(big), store.apply(draft("a")), return_exceptions=True)
     assert isinstance(results[0], StoreFull)
     assert (await store.report_state()).state == "full"
+    said = [record for record in caplog.records if record.message == "a commit failed"]
+    assert said and not any(record.exc_info for record in said)  # one line, without a traceback
     assert len(await store.events(EventQuery(EVERYTHING, 1000))) == 10
     assert (await store.counts(at_us=0)).total == 10
     await store._db.execute_fetchall("PRAGMA max_page_count = 1000000")

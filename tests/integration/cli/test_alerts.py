@@ -211,6 +211,9 @@ def test_from_firing_to_history(run: Run, seawall: Seawall, tmp_path: Path, hook
 def test_silences(run: Run) -> None:
     """A silence is added, listed and ended."""
     assert run("alerts", "silence", "add", "--for", "1h").code == 2
+    everything = run("alerts", "silence", "add", "--for", "1h", "--reason", "x")
+    assert "about everything for 1h" in everything.err
+    assert run("alerts", "silence", "expire", everything.err.split("`")[1].split()[-1]).code == 0
     made = run(
         "alerts", "silence", "add", "--rule", "builtin/*", "--for", "1h", "--reason", "x", "-o", "json"
     )

@@ -171,7 +171,10 @@ class Writer(GroupCommit[SqliteStatements]):
             ):
                 self.failed.set()
         _log.error(
-            "a commit failed", exc_info=error, extra={"fields": {"state": self.state, "changes": len(group)}}
+            "a commit failed",
+            # A full disk says all there is to say, and may say it every second.
+            exc_info=None if self.state == "full" else error,
+            extra={"fields": {"state": self.state, "changes": len(group), "error": str(error)[:300]}},
         )
         for job in group:
             job.refuse(told)

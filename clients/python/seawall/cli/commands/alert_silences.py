@@ -62,7 +62,7 @@ def list_(all_: bool, target: str, output: str) -> None:
 @control_option
 @output_option
 def add(rules: tuple[str, ...], filter_: str, duration: float, reason: str, target: str, output: str) -> None:
-    """Keep quiet from now on, for a while."""
+    """Keep quiet from now on, for a while; without --rule and --filter about everything."""
     from seawall.cli import alert_shapes
     from seawall.v1 import admin_alerts_pb2 as pb
 
@@ -72,7 +72,8 @@ def add(rules: tuple[str, ...], filter_: str, duration: float, reason: str, targ
         target, "CreateSilence", pb.CreateSilenceRequest(silence=wanted), pb.CreateSilenceResponse
     ).silence
     emit(output, alert_shapes.silence(made), lambda: "")
-    say(f"Quiet for {render.span(duration)}; sooner over with `seawall alerts silence expire {made.id}`.")
+    about = "Quiet" if rules or filter_ else "Quiet about everything"
+    say(f"{about} for {render.span(duration)}; sooner over with `seawall alerts silence expire {made.id}`.")
 
 
 @silence.command()
