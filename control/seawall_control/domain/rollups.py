@@ -125,7 +125,7 @@ class Bucket:
     __slots__ = ("__weakref__", "_sums", "counts", "events", "keys", "start")
 
     MAX_SUMS: Final = 8
-    MAX_SUM_ROWS: Final = 128
+    MAX_SUM_ROWS: Final = 256
     """Sums that are remembered: so many, of so many rows each."""
 
     def __init__(self, start: int, keys: tuple[Key, ...], counts: tuple[int, ...]) -> None:
@@ -172,6 +172,23 @@ class Bucket:
                 found[values] = found.get(values, 0) + number
         for values in sorted(found):
             yield RollupRow(self.start, values, found[values])
+
+
+def difference(before: Bucket | None, after: Bucket | None) -> Mapping[Key, int]:
+    """Return what has to be added to the counts of one bucket to make those of another; None has none."""
+    if before is None:
+        return {} if after is None else dict(zip(after.keys, after.counts, strict=True))
+    if after is None:
+        return {key: -number for key, number in zip(before.keys, before.counts, strict=True)}
+    left = dict(zip(before.keys, before.counts, strict=True))
+    found: dict[Key, int] = {}
+    for key, number in zip(after.keys, after.counts, strict=True):
+        more = number - left.pop(key, 0)
+        if more:
+            found[key] = more
+    for key, number in left.items():
+        found[key] = -number
+    return found
 
 
 def _having(pairs: Iterable[tuple[Key, int]], place: int, value: str | int) -> Iterable[tuple[Key, int]]:

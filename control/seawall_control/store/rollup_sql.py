@@ -6,7 +6,7 @@ that it holds (domain/bucket_memory.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from seawall_control.domain.bucket_memory import BucketMemory, Version
@@ -14,6 +14,7 @@ from seawall_control.domain.rollups import KEY_FIELDS, MAX_BUCKETS, Bucket, Key,
 from seawall_control.store.statements import Questions, marks, slices
 
 _KEYS: Final = ", ".join(KEY_FIELDS)
+_FIELDS: Final = len(KEY_FIELDS)
 _AT_ONCE: Final = 16
 """Buckets that are read with one statement: some eight thousand rows."""
 _VERSIONS: Final = (
@@ -53,24 +54,60 @@ class Rollups:
         wanted: dict[int, Version] = {start: (born, int(events)) for start, born, events in versions}
         found: dict[int, Bucket] = {}
         missing: list[int] = []
+        changed: dict[int, Bucket] = {}
         for start, version in wanted.items():
             known = self.memory.of(width, start, version)
-            if known is None:
-                missing.append(start)
-            else:
+            if known is not None:
                 found[start] = known
-        for starts in slices(missing, _AT_ONCE):
-            read: dict[int, list[tuple[Key, int]]] = {start: [] for start in starts}
-            for row in await db.rows(
-                f"SELECT {_KEYS}, events, start FROM event_rollups "
-                f"WHERE width = ? AND start IN ({marks(len(starts))})",
-                (int(width), *starts),
-            ):
-                read[row[-1]].append((tuple(row[:-2]), row[-2]))
+            elif (before := self.memory.before(width, start, version)) is not None:
+                changed[start] = before
+            else:
+                missing.append(start)
+        for starts in slices(list(changed), _AT_ONCE):
+            numbers = await _numbers(db, width, {start: wanted[start] for start in starts})
             for start in starts:
-                found[start] = self.memory.learn(width, start, wanted[start], read[start])
+                grown = self.memory.grown(width, wanted[start], changed[start], numbers[start])
+                if grown is None:
+                    missing.append(start)
+                else:
+                    found[start] = grown
+        for starts in slices(missing, _AT_ONCE):
+            counts = await _counts(db, width, starts)
+            for start in starts:
+                found[start] = self.memory.learn(width, start, wanted[start], counts[start])
         # One that was deleted meanwhile has no counts.
         return [found[start] for start in wanted if found[start].keys]
+
+
+async def _counts(db: Questions, width: Width, starts: Sequence[int]) -> dict[int, list[tuple[Key, int]]]:
+    """Read buckets."""
+    found: dict[int, list[tuple[Key, int]]] = {start: [] for start in starts}
+    rows = await db.rows(
+        f"SELECT {_KEYS}, events, start FROM event_rollups "
+        f"WHERE width = ? AND start IN ({marks(len(starts))}) ORDER BY start, {_KEYS}",
+        (int(width), *starts),
+    )
+    for row in rows:
+        found[row[-1]].append((tuple(row[:_FIELDS]), row[_FIELDS]))
+    return found
+
+
+async def _numbers(db: Questions, width: Width, versions: Mapping[int, Version]) -> dict[int, list[int]]:
+    """Read buckets whose keys are most likely known: most of what reading costs is keys. One that has been
+    made anew meanwhile has none.
+    """
+    found: dict[int, list[int]] = {start: [] for start in versions}
+    rows = await db.rows(
+        "SELECT b.start, b.born, r.events FROM event_buckets AS b "
+        "JOIN event_rollups AS r ON r.width = b.width AND r.start = b.start "
+        f"WHERE b.width = ? AND b.start IN ({marks(len(versions))}) "
+        f"ORDER BY b.start, {', '.join(f'r.{field}' for field in KEY_FIELDS)}",
+        (int(width), *versions),
+    )
+    for start, born, events in rows:
+        if born == versions[start][0]:
+            found[start].append(events)
+    return found
 
 
 async def _summed(db: Questions, query: RollupQuery) -> list[RollupRow]:

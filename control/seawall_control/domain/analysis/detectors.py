@@ -159,11 +159,11 @@ def spikes(values: Sequence[float], settings: Settings) -> frozenset[int]:
 def _spikes(values: tuple[float, ...], settings: Settings) -> frozenset[int]:
     found: set[int] = set()
     for at in range(_MIN_PAST, len(values)):
+        # Most buckets are told by this alone, which costs nothing.
+        if values[at] < settings.burst_events:
+            continue
         middle, deviation = series.baseline(values[:at], flagged=frozenset(found))
-        if (
-            values[at] >= settings.burst_events
-            and values[at] >= middle + settings.spike_deviations * deviation
-        ):
+        if values[at] >= middle + settings.spike_deviations * deviation:
             found.add(at)
     return frozenset(found)
 

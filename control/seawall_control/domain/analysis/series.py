@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import mul
 from statistics import median
 from typing import Final
 
@@ -12,7 +13,8 @@ _MAD_TO_DEVIATION: Final = 1.4826
 
 def dense(counts: Mapping[int, int], *, start: int, end: int, width: int) -> list[int]:
     """Return the counts of every bucket from `start` up to, not including, `end`; 0 for those not named."""
-    return [counts.get(at, 0) for at in range(start, end, width)]
+    number_at = counts.get
+    return [number_at(at, 0) for at in range(start, end, width)]
 
 
 def baseline(values: Sequence[float], *, flagged: frozenset[int] = frozenset()) -> tuple[float, float]:
@@ -38,9 +40,11 @@ def correlation(values: Sequence[float], lag: int) -> float:
     if size < 2:
         return 0.0
     mean_first, mean_second = sum(first) / size, sum(second) / size
-    both = sum((a - mean_first) * (b - mean_second) for a, b in zip(first, second, strict=True))
-    spread_first = sum((a - mean_first) ** 2 for a in first)
-    spread_second = sum((b - mean_second) ** 2 for b in second)
+    first_off = [value - mean_first for value in first]
+    second_off = [value - mean_second for value in second]
+    both = sum(map(mul, first_off, second_off))
+    spread_first = sum(map(mul, first_off, first_off))
+    spread_second = sum(map(mul, second_off, second_off))
     if spread_first <= 0 or spread_second <= 0:
         return 0.0
     return float(both / (spread_first * spread_second) ** 0.5)

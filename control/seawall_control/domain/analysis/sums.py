@@ -1,26 +1,22 @@
-"""Counts told apart in the ways that analysis needs, and kept up to date bucket by bucket.
+"""Counts told apart in the ways that analysis needs, and kept up to date as they change.
 
-A window has up to 24 x 500 counts, and adding them up anew takes longer than an answer may. What one bucket
-comes to is therefore worked out once, and of a window only what changed is taken off and put on again.
+A window has up to 24 x 500 counts, and adding them up anew takes longer than an answer may. Of a bucket that
+is another than before only the counts that differ are therefore put on or taken off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 
 from seawall_control.domain.events import EventKind
-from seawall_control.domain.rollups import Bucket
-
-K = TypeVar("K", bound=Hashable)
+from seawall_control.domain.rollups import Bucket, Key, difference
 
 
 @dataclass(slots=True)
 class Sums:
     """Events by what they have in common; what there is none of is left out."""
 
-    events: int = 0
     by_category: dict[int, int] = field(default_factory=dict)
     by_severity: dict[int, int] = field(default_factory=dict)
     by_code: dict[str, int] = field(default_factory=dict)
@@ -33,37 +29,31 @@ class Sums:
     opened: dict[str, int] = field(default_factory=dict)
     """Breakers that opened, by route."""
 
-    def add(self, other: Sums, times: int = 1) -> None:
-        """Put others on; with -1 for `times` take off what was put on before."""
-        self.events += times * other.events
-        _add(self.by_category, other.by_category, times)
-        _add(self.by_severity, other.by_severity, times)
-        _add(self.by_code, other.by_code, times)
-        _add(self.by_route, other.by_route, times)
-        _add(self.by_method, other.by_method, times)
-        _add(self.errors, other.errors, times)
-        _add(self.failed, other.failed, times)
-        _add(self.opened, other.opened, times)
+    def add(self, counts: Iterable[tuple[Key, int]]) -> None:
+        """Put counts on; those below 0 are taken off, and were put on before."""
+        takes = False
+        for (route, method, code, category, severity, kind, _), number in counts:
+            self.by_category[category] = self.by_category.get(category, 0) + number
+            self.by_severity[severity] = self.by_severity.get(severity, 0) + number
+            self.by_code[code] = self.by_code.get(code, 0) + number
+            self.by_route[route] = self.by_route.get(route, 0) + number
+            self.by_method[method] = self.by_method.get(method, 0) + number
+            pair = (route, code)
+            self.errors[pair] = self.errors.get(pair, 0) + number
+            if kind == EventKind.CALL_FAILED:
+                self.failed[pair] = self.failed.get(pair, 0) + number
+            elif kind == EventKind.BREAKER_OPENED:
+                self.opened[route] = self.opened.get(route, 0) + number
+            takes = takes or number < 0
+        if takes:
+            for one in fields(self):
+                sums = getattr(self, one.name)
+                for key in [key for key, number in sums.items() if not number]:
+                    del sums[key]
 
-
-def sums_of(bucket: Bucket) -> Sums:
-    """Return what a bucket comes to."""
-    found = Sums(bucket.events)
-    for (route, method, code, category, severity, kind, _), number in zip(
-        bucket.keys, bucket.counts, strict=True
-    ):
-        found.by_category[category] = found.by_category.get(category, 0) + number
-        found.by_severity[severity] = found.by_severity.get(severity, 0) + number
-        found.by_code[code] = found.by_code.get(code, 0) + number
-        found.by_route[route] = found.by_route.get(route, 0) + number
-        found.by_method[method] = found.by_method.get(method, 0) + number
-        pair = (route, code)
-        found.errors[pair] = found.errors.get(pair, 0) + number
-        if kind == EventKind.CALL_FAILED:
-            found.failed[pair] = found.failed.get(pair, 0) + number
-        elif kind == EventKind.BREAKER_OPENED:
-            found.opened[route] = found.opened.get(route, 0) + number
-    return found
+    def copy(self) -> Sums:
+        """Return others that are the same now."""
+        return Sums(*(dict(getattr(self, one.name)) for one in fields(self)))
 
 
 class WindowSums:
@@ -71,34 +61,25 @@ class WindowSums:
 
     def __init__(self) -> None:
         self.total = Sums()
-        self.parts: dict[int, Sums] = {}
-        """By the start of the bucket, in the order of time."""
+        self.buckets: Mapping[int, Bucket] = {}
+        """By their start, in the order of time."""
 
-    def become(self, parts: Mapping[int, Sums]) -> bool:
-        """Take in what the buckets of the window come to now; return whether anything changed. Sums that are
-        the same object are taken to be the same.
+    def copy(self) -> WindowSums:
+        """Return others that are the same now: those of a window that has mostly the same buckets."""
+        found = WindowSums()
+        found.total, found.buckets = self.total.copy(), self.buckets
+        return found
+
+    def become(self, buckets: Iterable[Bucket]) -> bool:
+        """Take in what the buckets of the window are now, in the order of time; return whether anything
+        changed.
         """
-        gone = [one for start, one in self.parts.items() if parts.get(start) is not one]
-        come = [one for start, one in parts.items() if self.parts.get(start) is not one]
-        if not gone and not come:
-            return False
-        if len(gone) + len(come) > len(parts):
-            self.total, gone, come = Sums(), [], list(parts.values())
-        _sum_up(self.total, gone, -1)
-        _sum_up(self.total, come, 1)
-        self.parts = dict(parts)
-        return True
-
-
-def _sum_up(total: Sums, parts: Iterable[Sums], times: int) -> None:
-    for one in parts:
-        total.add(one, times)
-
-
-def _add(sums: dict[K, int], others: Mapping[K, int], times: int) -> None:
-    for key, number in others.items():
-        after = sums.get(key, 0) + times * number
-        if after:
-            sums[key] = after
-        else:
-            del sums[key]
+        after = {bucket.start: bucket for bucket in buckets}
+        before = self.buckets
+        changed = [
+            start for start in before.keys() | after.keys() if before.get(start) is not after.get(start)
+        ]
+        for start in changed:
+            self.total.add(difference(before.get(start), after.get(start)).items())
+        self.buckets = after
+        return bool(changed)

@@ -2,8 +2,7 @@
 
 Windows end with the last whole bucket, so their counts hardly change; they do when events come late. The
 store is asked for the buckets of a window every time and gives those that have not changed as they were
-before; what a bucket comes to is remembered with it. So nothing is ever out of date, and only what changed is
-added up again.
+before. So nothing is ever out of date, and only what changed is put on and taken off.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from weakref import WeakKeyDictionary
 
-from seawall_control.domain.analysis.sums import Sums, WindowSums, sums_of
+from seawall_control.domain.analysis.sums import WindowSums
 from seawall_control.domain.events import Category, EventKind, Severity
-from seawall_control.domain.rollups import Bucket, RollupQuery
+from seawall_control.domain.rollups import RollupQuery
 from seawall_control.services.analysis.windows import Window
 from seawall_control.store.port import Store
 
@@ -64,8 +62,8 @@ def named(field: str, value: str | int) -> str:
 class _Known:
     """What is remembered of a window."""
 
-    def __init__(self) -> None:
-        self.sums = WindowSums()
+    def __init__(self, sums: WindowSums) -> None:
+        self.sums = sums
         self.summary: Summary | None = None
 
 
@@ -75,7 +73,6 @@ class Summaries:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: OrderedDict[Window, _Known] = OrderedDict()
-        self._sums: WeakKeyDictionary[Bucket, Sums] = WeakKeyDictionary()
 
     async def of(self, window: Window) -> Summary:
         """Return the summary of a window, as the store has it now."""
@@ -85,35 +82,41 @@ class Summaries:
             self._store.buckets(window.width, window.start, window.end),
         )
         before = sum(row.events for row in earlier)
-        known = self._known.setdefault(window, _Known())
-        self._known.move_to_end(window)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-        is_new = known.sums.become({bucket.start: self._sums_of(bucket) for bucket in buckets})
+        known = self._of(window)
+        is_new = known.sums.become(buckets)
         if known.summary is None or is_new:
             known.summary = _summary(known.sums, before)
         elif known.summary.before != before:
             known.summary = replace(known.summary, before=before)
         return known.summary
 
-    def _sums_of(self, bucket: Bucket) -> Sums:
-        found = self._sums.get(bucket)
-        if found is None:
-            found = self._sums[bucket] = sums_of(bucket)
-        return found
+    def _of(self, window: Window) -> _Known:
+        known = self._known.pop(window, None)
+        if known is None:
+            # When an hour is over, the window of the day shares 23 of 24 hours with the one before.
+            like = [
+                other
+                for one, other in self._known.items()
+                if one.width == window.width and one.end - one.start == window.end - window.start
+            ]
+            known = _Known(like[-1].sums.copy() if like else WindowSums())
+        self._known[window] = known
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return known
 
 
 def _summary(sums: WindowSums, before: int) -> Summary:
     """Return a summary that later changes leave alone."""
     routes: dict[str, dict[int, int]] = {route: {} for route in sums.total.by_route}
-    for start, part in sums.parts.items():
-        for route, events in part.by_route.items():
-            routes[route][start] = events
+    for start, bucket in sums.buckets.items():
+        for row in bucket.sums(("route",)):
+            routes[str(row.values[0])][start] = row.events
     failed: dict[str, dict[str, int]] = {}
     for (route, code), events in sums.total.failed.items():
         failed.setdefault(route, {})[code] = events
     return Summary(
-        total={start: part.events for start, part in sums.parts.items()},
+        total={start: bucket.events for start, bucket in sums.buckets.items()},
         before=before,
         by_category=_most_first("category", sums.total.by_category),
         by_severity=_most_first("severity", sums.total.by_severity),
