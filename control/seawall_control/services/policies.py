@@ -72,7 +72,7 @@ class PolicyService:
         self, store: PolicyStore, clock: Clock, publisher: Publisher, *, two_person: bool = False
     ) -> None:
         """With `two_person` a new document takes the approval of a second person (services/proposals.py)."""
-        self._two_person = two_person
+        self.two_person = two_person
         self._store = store
         self._clock = clock
         self._publisher = publisher
@@ -124,7 +124,7 @@ class PolicyService:
         """Make a document the newest revision. Raise `PolicyInvalid`, `EtagMismatch`, `InvalidRequest`,
         `PreconditionFailed`, or `BaseMoved` when others change what it extends all the time.
         """
-        if self._two_person and not approved and not validate_only:
+        if self.two_person and not approved and not validate_only:
             raise PreconditionFailed(
                 "policies are changed by two people here: propose the change (seawall proposals create "
                 "FILE), and somebody else approves it"

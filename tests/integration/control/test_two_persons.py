@@ -21,6 +21,7 @@ from seawall.v1 import admin_proposals_pb2 as pb
 from seawall_control.access import AccessSettings
 from seawall_control.api.gate import GatePolicy
 from seawall_control.domain.access import Role
+from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.proposals import LIFE_US
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
@@ -205,3 +206,9 @@ async def test_an_approval_whose_end_was_not_seen_is_made_once(
     again = await house.approve("bob", made)
     assert again.applied.revision.revision == 1
     assert (await house.plane.store.revisions("default", before=0, limit=9))[0].revision == 1
+
+
+async def test_tuning_is_proposed_and_nothing_else_is(house: House) -> None:
+    """A change of a policy that Seawall thinks of takes a person; what is taken back does not."""
+    needing = [action for action in Action if house.plane.healing._needs_person(action)]
+    assert needing == [Action.TUNE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from seawall_control.domain.healing.actions import Action
 from seawall_control.services.alerting.asking import Asker
 from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.archives import Archives
@@ -56,4 +57,12 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
         machine=machine,
         hooks=hooks,
     )
-    return HealingService(store, clock, signals.observe, Actuators(reach), background, may_act=may_act)
+    return HealingService(
+        store,
+        clock,
+        signals.observe,
+        Actuators(reach),
+        background,
+        may_act=may_act,
+        needs_person=lambda action: policies.two_person and action is Action.TUNE,
+    )

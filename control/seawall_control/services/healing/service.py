@@ -22,6 +22,7 @@ from seawall_control.domain.errors import (
     NotFound,
     PreconditionFailed,
 )
+from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
 from seawall_control.domain.healing.engine import ENDED, Case, Engine, Judge, Run, State, Step, Told, Undo
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
@@ -71,8 +72,12 @@ class HealingService:
         background: Background,
         *,
         may_act: Callable[[], bool] = lambda: True,
+        needs_person: Callable[[Action], bool] = lambda _: False,
     ) -> None:
-        """`may_act` says whether this control plane is the one that acts; others only show."""
+        """`may_act` says whether this control plane is the one that acts; others only show. `needs_person`:
+        whether an action is never done by itself here, so that a case that would be done waits for approval.
+        """
+        self._needs_person = needs_person
         self.journal = CaseJournal(store, clock)
         self._clock = clock
         self.books = Runbooks(store, clock, changed=self._changed)
@@ -103,7 +108,7 @@ class HealingService:
         self._next_id = max(self._next_id, next_id)
         for case in cases:
             self._count(case)
-        self._engine = Engine(self.books.values(), tuple(cases))
+        self._engine = Engine(self._runbooks(), tuple(cases))
         self._acted = self._may_act()
 
     async def run(self) -> None:
@@ -133,7 +138,16 @@ class HealingService:
         return acts
 
     def _changed(self) -> None:
-        self._engine.set_runbooks(self.books.values())
+        self._engine.set_runbooks(self._runbooks())
+
+    def _runbooks(self) -> tuple[Runbook, ...]:
+        """Return the runbooks as they are carried out here."""
+        return tuple(
+            replace(runbook, mode=Mode.APPROVE)
+            if runbook.mode is Mode.AUTO and self._needs_person(runbook.action)
+            else runbook
+            for runbook in self.books.values()
+        )
 
     async def look(self) -> None:
         """Look once, at what a runbook or a case is about, and begin what follows."""
@@ -357,7 +371,7 @@ class HealingService:
                 one,
                 tuple(
                     Verdict(runbook.name, runbook.holds(one), runbook.mode)
-                    for runbook in self.books.values()
+                    for runbook in self._runbooks()
                     if runbook.matches(one)
                 ),
             )

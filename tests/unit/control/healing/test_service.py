@@ -79,14 +79,22 @@ class Hands:
 class Plane:
     """A control plane's healing; whether it leads is said by the test."""
 
-    def __init__(self, store: Store, *, leads: bool = True) -> None:
+    def __init__(
+        self, store: Store, *, leads: bool = True, needs_person: frozenset[Action] = frozenset()
+    ) -> None:
         self.leads = leads
         self.hands = Hands()
         self.watched: list[Watched] = []
         self.background = Background()
         hands: Any = self.hands
         self.healing = HealingService(
-            store, SystemClock(), self.observe, hands, self.background, may_act=lambda: self.leads
+            store,
+            SystemClock(),
+            self.observe,
+            hands,
+            self.background,
+            may_act=lambda: self.leads,
+            needs_person=lambda action: action in needs_person,
         )
 
     async def observe(self, watched: Watched) -> list[Observation]:
@@ -116,6 +124,24 @@ async def with_book(store: Store, mode: Mode, *, leads: bool = True) -> Plane:
             await plane.healing.books.put(replace(kept.runbook, mode=Mode.OFF))
     await plane.healing.load()
     return plane
+
+
+async def test_what_needs_a_person_waits_for_one(store: Store) -> None:
+    """Whatever the mode of its runbook says, as tuning where policies take two people."""
+    plane = Plane(store, needs_person=frozenset({BOOK.action}))
+    await plane.healing.books.put(replace(BOOK, mode=Mode.AUTO))
+    await plane.healing.load()
+    await plane.look()
+    assert plane.hands.done == []
+    (case,) = (one for one in plane.healing.open_cases if one.runbook.name == "b")
+    assert (case.state, case.runbook.mode) == (State.PROPOSED, Mode.APPROVE)
+    shown = [one for found in await plane.healing.diagnose() for one in found.verdicts if one.runbook == "b"]
+    assert [one.mode for one in shown] == [Mode.APPROVE]
+    plane.background = plane.healing._background = Background()
+    approved = await plane.healing.approve(case.id, actor="ann")
+    await plane.background.aclose(5)
+    assert (plane.hands.done, approved.actor) == ([case.id], "ann")
+    assert plane.healing.books.get("b").runbook.mode is Mode.AUTO
 
 
 async def test_a_case_that_could_not_be_recorded_begins_anew(store: Store) -> None:

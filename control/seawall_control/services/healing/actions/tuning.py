@@ -141,7 +141,9 @@ class Tune(Handler):
             # The same for the same case: what was asked for twice is done once.
             request_id=derived_id("tune", case.id, str(case.started_us)),
             author=ACTOR,
-            message=f"{case.id}: {message_of(one.recommendation)}"[:500],
+            message=f"{case.id}{_by(case)}: {message_of(one.recommendation)}"[:500],
+            # Where policies take two, Seawall proposes and a person has approved.
+            approved=bool(case.actor),
             plan=Plan(strategy=_strategy(trial.kind, number(case, "first_share"), bake_s)),
         )
         trial = Trial(
@@ -244,6 +246,10 @@ class Tune(Handler):
         )
         number_ = back.applied.revision.revision
         return Done(ok=True, text=f"back to the content of revision {trial.stable} as revision {number_}")
+
+
+def _by(case: Case) -> str:
+    return f", approved by {case.actor}" if case.actor else ""
 
 
 def _strategy(kind: str, first_share: float, bake_s: float) -> Strategy:
