@@ -137,6 +137,21 @@ class ArchiveServicer(admin_archives_pb2_grpc.ArchiveServiceServicer):
 
         return await answered(context, work())
 
+    async def RestoreArchive(
+        self, request: pb.RestoreArchiveRequest, context: Context
+    ) -> pb.RestoreArchiveResponse:
+        """Put its events back."""
+
+        async def work() -> pb.RestoreArchiveResponse:
+            archive, matched, restored = await self._archives.restore(
+                request.name, filter_text=request.filter
+            )
+            return pb.RestoreArchiveResponse(
+                archive=self._message(archive), matched=matched, restored=restored
+            )
+
+        return await answered(context, work())
+
     async def DeleteArchive(
         self, request: pb.DeleteArchiveRequest, context: Context
     ) -> pb.DeleteArchiveResponse:

@@ -9,18 +9,14 @@ next archive. What is unresolved, or was changed to be so meanwhile, is never re
 from __future__ import annotations
 
 import asyncio
-import gzip
-import hashlib
-import io
 import logging
 import os
-import zlib
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from seawall_control.domain import export, filters
 from seawall_control.domain.archives import (
@@ -29,14 +25,14 @@ from seawall_control.domain.archives import (
     Archive,
     archive_of,
     checked_name,
-    event_of,
     manifest_text,
     name_of,
 )
 from seawall_control.domain.errors import NotFound, PreconditionFailed
 from seawall_control.domain.events import MICROS, Event, Severity
 from seawall_control.domain.export import Format
-from seawall_control.domain.filters import EVERYTHING, Node, matches
+from seawall_control.domain.filters import EVERYTHING, Node
+from seawall_control.services.archive_files import DAMAGED, Writer, fault_of, opened, parts_of
 from seawall_control.services.durable_files import sync_directory
 from seawall_control.services.edge import Clock
 from seawall_control.services.machine import disk_at
@@ -51,9 +47,7 @@ MIN_FREE_BYTES: Final = 2 * PART_BYTES
 """With less room than this no archive is begun: the store needs the rest."""
 PAUSE_S: Final = 0.02
 """Between two removals, so that others get their turn at the store."""
-CHUNK_BYTES: Final = 256 * 1024
 _PART: Final = ".part"
-_DAMAGED: Final = (OSError, EOFError, ValueError, zlib.error)
 
 _log = logging.getLogger("seawall.control.archives")
 
@@ -132,7 +126,7 @@ class Archives:
         if not found:
             return None, [], after
         await asyncio.to_thread(self._prepare)
-        writer = _Writer(self.directory / f"{self._clock.now_us():x}{_PART}")
+        writer = Writer(self.directory / f"{self._clock.now_us():x}{_PART}")
         try:
             ids: list[str] = []
             first_us = found[0].timestamp_us
@@ -184,7 +178,7 @@ class Archives:
         """Write the manifest, whole or not at all."""
         path = self.directory / f"{archive.name}{MANIFEST}"
         temporary = path.with_suffix(_PART)
-        with _opened(temporary) as file:
+        with opened(temporary) as file:
             file.write(manifest_text(archive).encode())
             file.flush()
             os.fsync(file.fileno())
@@ -253,12 +247,12 @@ class Archives:
             yield end, 0
 
     async def _events(self, name: str, wanted: Node) -> AsyncGenerator[Sequence[Event], None]:
-        parts = _parts(self.directory / f"{name}{SUFFIX}", wanted)
+        parts = parts_of(self.directory / f"{name}{SUFFIX}", wanted)
         try:
             while (part := await asyncio.to_thread(next, parts, None)) is not None:
                 if part:
                     yield part
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise PreconditionFailed(
                 f"archive {name} is damaged ({error}); `seawall archive verify {name}` says more"
             ) from error
@@ -267,10 +261,36 @@ class Archives:
             with suppress(ValueError):
                 parts.close()
 
+    async def restore(self, name: str, *, filter_text: str = "") -> tuple[Archive, int, int]:
+        """Put the events of an archive that match back into the record, as they were, each once; return the
+        archive, how many match, and how many of them were not there. The archive stays. Raise `NotFound`,
+        `InvalidFilter`, or `PreconditionFailed` for one that is damaged or whose events are still in the
+        record.
+        """
+        wanted = filters.parse(filter_text)
+        if self._lock.locked():
+            raise PreconditionFailed("events are being archived or put back already; wait until that is done")
+        async with self._lock:
+            archive, fault = await self.verify(name)
+            if fault:
+                raise PreconditionFailed(f"archive {name} is damaged: {fault}")
+            if not archive.is_removed:
+                raise PreconditionFailed(
+                    f"the events of {name} are not all out of the record yet, and those that are put back "
+                    "would go with them; `seawall archive events` sees to it"
+                )
+            matched = restored = 0
+            async for part in self._events(name, wanted):
+                matched += len(part)
+                restored += await self._store.restore_events(part)
+                await asyncio.sleep(PAUSE_S)
+        _log.info("events put back", extra={"fields": {"archive": name, "events": restored}})
+        return archive, matched, restored
+
     async def verify(self, name: str) -> tuple[Archive, str]:
         """Read an archive's file whole; return what is wrong with it, or an empty text. Raise `NotFound`."""
         archive = await self.get(name)
-        return archive, await asyncio.to_thread(_fault, self.directory / f"{name}{SUFFIX}", archive)
+        return archive, await asyncio.to_thread(fault_of, self.directory / f"{name}{SUFFIX}", archive)
 
     async def delete(self, name: str) -> Archive:
         """Delete an archive. Raise `NotFound`, and `PreconditionFailed` while only some of its events may be
@@ -296,79 +316,6 @@ async def bytes_per_event(store: Store, clock: Clock) -> int:
     report = await store.report_state()
     total = (await store.counts(at_us=clock.now_us())).total
     return report.size_bytes // total if total else 0
-
-
-class _Writer:
-    """A compressed file of events that becomes visible when it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] = _opened(path)
-        # No name and no time in the header: the same events make the same file.
-        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
-        self.text_bytes = 0
-
-    def add(self, events: Sequence[Event]) -> None:
-        text = export.chunk(events, Format.NDJSON, first=False, last=False).encode()
-        self._gzip.write(text)
-        self.text_bytes += len(text)
-
-    def finish(self, path: Path) -> tuple[int, str]:
-        """Sync the file and give it its name; return its size and check sum."""
-        self._gzip.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        size, digest = _sum(self._path)
-        self._path.replace(path)
-        sync_directory(path.parent)
-        return size, digest
-
-    def discard(self) -> None:
-        """Leave nothing behind of what was not finished."""
-        with suppress(OSError):
-            self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _opened(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-
-
-def _sum(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while data := file.read(CHUNK_BYTES):
-            digest.update(data)
-            size += len(data)
-    return size, digest.hexdigest()
-
-
-def _parts(path: Path, wanted: Node) -> Generator[list[Event], None, None]:
-    """Yield the events that match, some hundred lines at a time; a part may be empty."""
-    with gzip.open(path, "rb") as packed, io.TextIOWrapper(packed, encoding="utf-8") as file:
-        part: list[Event] = []
-        for number, line in enumerate(file, start=1):
-            event = event_of(line)
-            if matches(wanted, event):
-                part.append(event)
-            if number % 500 == 0:
-                yield part
-                part = []
-        yield part
-
-
-def _fault(path: Path, archive: Archive) -> str:
-    try:
-        size, digest = _sum(path)
-        if digest != archive.sha256:
-            return f"the check sum is {digest}, it should be {archive.sha256} ({size} bytes)"
-        events = sum(len(part) for part in _parts(path, EVERYTHING))
-    except FileNotFoundError:
-        return "the file is gone"
-    except _DAMAGED as error:
-        return f"the file cannot be read: {error}"
-    return "" if events == archive.events else f"{events} events are in it, it should be {archive.events}"
 
 
 def _rfc3339(at_us: int) -> str:

@@ -19,7 +19,7 @@ from seawall_control.store import rows as r
 from seawall_control.store.event_walks import MAX_STRETCHES, SQLITE, Dialect, Key, Walk, statement, walk_of
 from seawall_control.store.group_sql import archived_prints
 from seawall_control.store.port import EventQuery, Scanned
-from seawall_control.store.statements import Questions, Statements, slices
+from seawall_control.store.statements import Questions, Statements, marks, slices
 
 BULK: Final = 100
 """Rows changed in one transaction at most: an event is in eight indexes, and to take a hundred out of all of
@@ -27,6 +27,13 @@ them takes a few hundredths of a second.
 """
 EXAMINED: Final = 5000
 """Rows looked at in one piece when rows to be changed are searched for."""
+
+RESTORED: Final = 20
+"""Rows put back in one transaction, each by a statement of its own."""
+_RESTORE: Final = (
+    f"INSERT INTO events ({', '.join(r.EVENT_COLUMNS)}) VALUES ({marks(len(r.EVENT_COLUMNS))}) "
+    "ON CONFLICT DO NOTHING"
+)
 
 _IS_OPEN: Final = "+resolved = 0"
 """With a sign, so that no index of the state is used: SQLite, which has no statistics, would look through all
@@ -210,6 +217,18 @@ class SqlEventPages(ABC):
         return await self._in_pieces(
             "DELETE FROM events WHERE +resolved = 1 AND id IN", (), list(dict.fromkeys(ids)), deletes=True
         )
+
+    async def restore_events(self, events: Sequence[Event]) -> int:
+        """See `EventStore.restore_events`."""
+        total = 0
+        for start in range(0, len(events), RESTORED):
+            part = events[start : start + RESTORED]
+
+            async def work(db: Statements, part: Sequence[Event] = part) -> int:
+                return sum([await db.change(_RESTORE, r.event_row(event)) for event in part])
+
+            total += await self._change_events(work)
+        return total
 
 
 def older_than(before_us: int) -> Compare:

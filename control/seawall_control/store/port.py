@@ -184,6 +184,13 @@ class EventStore(Protocol):
         """Delete those of some thousand events that are resolved, at once; return how many there were."""
         ...
 
+    async def restore_events(self, events: Sequence[Event]) -> int:
+        """Put events back that were deleted, as they are, those of them that are not there; return how many.
+        Counts of events follow. Groups and counts over time never forgot them, and stay; nobody is told of a
+        new event.
+        """
+        ...
+
 
 class GroupStore(Protocol):
     """Groups of events and counts over time. Both are written with the events themselves."""

@@ -160,6 +160,15 @@ def test_archives(run: Run, seawall: Seawall, tmp_path: Path) -> None:
     good(run("archive", "read", archive["name"], "--format", "csv", "--out", str(file)))
     assert len(file.read_text().splitlines()) == 20
     assert "is sound" in good(run("archive", "verify", archive["name"])).err
+    put = good(
+        run("archive", "restore", archive["name"], "--filter", 'message = "event 3"', "-o", "json")
+    ).json()
+    assert (put["matched"], put["restored"]) == (1, 1)
+    assert (
+        "18 events are back in the record; 1 were there."
+        in good(run("archive", "restore", archive["name"])).err
+    )
+    good(run("archive", "events", "--older-than", "0s"))
     Path(archive["path"]).write_bytes(b"nothing")
     damaged = run("archive", "verify", archive["name"], "-o", "json")
     assert (damaged.code, "check sum" in damaged.json()["fault"]) == (1, True)

@@ -160,6 +160,40 @@ async def test_old_resolved_events_move(archives: Archives, store: Store) -> Non
     assert not list(archives.directory.glob("*.part"))
 
 
+async def test_what_was_archived_is_put_back(archives: Archives, store: Store) -> None:
+    """As it was, each event once, all or those of a filter; the archive stays."""
+    before = {event.id: event for event in store._events.values()}
+    done = await archives.archive(before_us=NOW - 14 * DAY, actor="ann", reason="room")
+    (archive,) = done.archives
+    assert await archives.restore(archive.name, filter_text='message = "event 3"') == (archive, 1, 1)
+    assert await left(store) == 6
+    assert await archives.restore(archive.name) == (archive, 5, 4)
+    assert await archives.restore(archive.name) == (archive, 5, 0)
+    assert store._events == before
+    assert await archives.verify(archive.name) == (archive, "")
+    # What moves old events takes them again, to an archive of their own.
+    again = await archives.archive(before_us=NOW - 14 * DAY, actor="ann", reason="room")
+    assert again.events == 5
+
+
+async def test_what_cannot_be_put_back(archives: Archives, store: Store) -> None:
+    """A damaged archive, one whose events are in the record as well, and none at all."""
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        await archives.archive(before_us=NOW - 14 * DAY, actor="ann", reason="room")
+    store.away = False
+    (archive,) = await archives.all()
+    with pytest.raises(PreconditionFailed, match="are not all out of the record yet"):
+        await archives.restore(archive.name)
+    await archives.archive(before_us=NOW - 14 * DAY, actor="ann", reason="room")
+    (archives.directory / f"{archive.name}{SUFFIX}").write_bytes(b"nothing")
+    with pytest.raises(PreconditionFailed, match="is damaged"):
+        await archives.restore(archive.name)
+    with pytest.raises(NotFound):
+        await archives.restore(name_of(NOW, NOW, NOW))
+    assert await left(store) == 5
+
+
 async def test_other_forms(archives: Archives) -> None:
     """CSV and JSON, as exports have them."""
     done = await archives.archive(before_us=NOW, actor="", reason="")

@@ -128,6 +128,26 @@ class VerifyArchiveResponse(_message.Message):
     fault: str
     def __init__(self, archive: _Optional[_Union[EventArchive, _Mapping]] = ..., fault: _Optional[str] = ...) -> None: ...
 
+class RestoreArchiveRequest(_message.Message):
+    __slots__ = ("name", "filter", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    filter: str
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RestoreArchiveResponse(_message.Message):
+    __slots__ = ("archive", "matched", "restored")
+    ARCHIVE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    RESTORED_FIELD_NUMBER: _ClassVar[int]
+    archive: EventArchive
+    matched: int
+    restored: int
+    def __init__(self, archive: _Optional[_Union[EventArchive, _Mapping]] = ..., matched: _Optional[int] = ..., restored: _Optional[int] = ...) -> None: ...
+
 class DeleteArchiveRequest(_message.Message):
     __slots__ = ("name", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]

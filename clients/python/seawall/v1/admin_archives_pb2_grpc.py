@@ -60,6 +60,11 @@ class ArchiveServiceStub:
                 request_serializer=seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveResponse.FromString,
                 _registered_method=True)
+        self.RestoreArchive = channel.unary_unary(
+                '/seawall.v1.ArchiveService/RestoreArchive',
+                request_serializer=seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveResponse.FromString,
+                _registered_method=True)
         self.DeleteArchive = channel.unary_unary(
                 '/seawall.v1.ArchiveService/DeleteArchive',
                 request_serializer=seawall_dot_v1_dot_admin__archives__pb2.DeleteArchiveRequest.SerializeToString,
@@ -106,6 +111,13 @@ class ArchiveServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreArchive(self, request, context):
+        """Put its events back into the record as they were, each once, by their ids. The archive stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteArchive(self, request, context):
         """Delete it; its events are gone then.
         """
@@ -140,6 +152,11 @@ def add_ArchiveServiceServicer_to_server(servicer, server):
                     servicer.VerifyArchive,
                     request_deserializer=seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveResponse.SerializeToString,
+            ),
+            'RestoreArchive': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreArchive,
+                    request_deserializer=seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveResponse.SerializeToString,
             ),
             'DeleteArchive': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteArchive,
@@ -283,6 +300,33 @@ class ArchiveService:
             '/seawall.v1.ArchiveService/VerifyArchive',
             seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveRequest.SerializeToString,
             seawall_dot_v1_dot_admin__archives__pb2.VerifyArchiveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreArchive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.ArchiveService/RestoreArchive',
+            seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveRequest.SerializeToString,
+            seawall_dot_v1_dot_admin__archives__pb2.RestoreArchiveResponse.FromString,
             options,
             channel_credentials,
             insecure,

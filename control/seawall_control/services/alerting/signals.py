@@ -34,6 +34,8 @@ from seawall_control.store.port import Store
 
 MAX_WAITING: Final = 50_000
 """Events that are set aside for the next second; more are counted, and the oldest go."""
+RESOLVED_LONG_US: Final = 3600 * MICROS
+"""Stored now and resolved longer ago than this: an event of the past."""
 RECALLED_S: Final = 60.0
 """For how long events are known by their ids that may come twice: as long as it takes to catch up."""
 _GROUP: Final = "group_"
@@ -90,6 +92,9 @@ class Signals:
         notices.tap(self._noted)
 
     def _take(self, events: Sequence[Event]) -> None:
+        # What is put back from an archive is no news (`EventStore.restore_events`).
+        long_ago_us = self._clock.now_us() - RESOLVED_LONG_US
+        events = [e for e in events if not (e.resolved and 0 < e.resolved_at_us < long_ago_us)]
         if self._recalled:
             events = [event for event in events if event.id not in self._recalled]
         self._events.extend(events)

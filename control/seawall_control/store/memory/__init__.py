@@ -285,6 +285,12 @@ class MemoryStore(MemoryRecords, MemoryGroups):
             del self._events[event_id]
         return self._seen(len(chosen), witness.events)
 
+    async def restore_events(self, events: Sequence[Event]) -> int:
+        """See `EventStore.restore_events`."""
+        new = {event.id: event for event in events if event.id not in self._events}
+        self._events.update(new)
+        return self._seen(len(new), witness.events)
+
     async def remember(self, proxy: ProxyRecord) -> None:
         """See `FleetStore.remember`."""
         self._proxies[proxy.node] = proxy

@@ -26,7 +26,7 @@ _TIMEOUT_S: Final = 3600.0
 
 @click.group()
 def archive() -> None:
-    """Move old resolved events to files; list, read and check those.
+    """Move old resolved events to files; list, read, check and put back those.
 
     An archive is a gzip file of NDJSON in the data directory of the control plane, with its check sum. Events
     leave the record only when the file is on the disk. What is unresolved is never moved.
@@ -196,6 +196,37 @@ def verify(ctx: click.Context, name: str, target: str, output: str) -> None:
     )
     say(f"{name} is damaged: {found.fault}." if found.fault else f"{name} is sound.")
     ctx.exit(exits.FAILED if found.fault else exits.OK)
+
+
+@archive.command()
+@click.argument("name")
+@click.option("--filter", "filter_", default="", help=FILTER_HELP)
+@control_option
+@output_option
+def restore(name: str, filter_: str, target: str, output: str) -> None:
+    """Put the events of archive NAME back into the record, as they were, each once.
+
+    The archive stays. Events keep their times, so what moves or deletes old events takes them again.
+    """
+    from seawall.cli import archive_shapes
+    from seawall.v1 import admin_archives_pb2 as pb
+
+    request = pb.RestoreArchiveRequest(name=name, filter=filter_)
+    found = _send(target, "RestoreArchive", request, pb.RestoreArchiveResponse)
+    emit(
+        output,
+        {
+            "archive": archive_shapes.archive(found.archive),
+            "matched": found.matched,
+            "restored": found.restored,
+        },
+        lambda: "",
+    )
+    there = found.matched - found.restored
+    say(
+        f"{render.count(found.restored)} events are back in the record"
+        + (f"; {render.count(there)} were there." if there else ".")
+    )
 
 
 @archive.command()
