@@ -185,7 +185,9 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         """Refuse a proxy's certificates from now on."""
 
         async def work() -> pb.RevokeCertificatesResponse:
-            number = await self._enrolment.revoke(request.node, request.serial.lower().lstrip("0"))
+            number = await self._enrolment.revoke(
+                request.node, request.serial.lower().lstrip("0"), validate_only=request.validate_only
+            )
             return pb.RevokeCertificatesResponse(revoked=number)
 
         return await answered(context, work())

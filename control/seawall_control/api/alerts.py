@@ -11,6 +11,7 @@ from seawall_control.api import alert_codec, alert_rule_codec, codec
 from seawall_control.api.caller import author, begun
 from seawall_control.api.errors import Context, abort, answered
 from seawall_control.domain import paging
+from seawall_control.domain.alerts.checking import MAX_SILENCES
 from seawall_control.services.alerting.administration import AlertAdministration, Thresholds
 from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.edge import Clock
@@ -224,10 +225,19 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
         """Return silences."""
 
         async def work() -> pb.ListSilencesResponse:
-            found = await self._admin.silences(include_ended=request.include_ended)
-            at_us = self._clock.now_us()
+            limit = paging.page_size(request.page_size, default=MAX_SILENCES, most=MAX_SILENCES)
+            scope = ("silences", str(request.include_ended))
+            before = str(paging.decode(request.page_token, scope)[0]) if request.page_token else ""
+            # By their ids, which is the order in which they are kept.
+            found = [
+                silence
+                for silence in await self._admin.silences(include_ended=request.include_ended)
+                if not before or silence.id < before
+            ]
+            page, at_us = found[:limit], self._clock.now_us()
             return pb.ListSilencesResponse(
-                silences=[alert_codec.silence_message(silence, at_us=at_us) for silence in found]
+                silences=[alert_codec.silence_message(silence, at_us=at_us) for silence in page],
+                next_page_token=paging.encode((page[-1].id,), scope) if len(found) > limit else "",
             )
 
         return await answered(context, work())

@@ -266,7 +266,9 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
         async def work() -> pb.UpdateAnalysisSettingsResponse:
             values = {field.name: float(value) for field, value in request.settings.ListFields()}
             return pb.UpdateAnalysisSettingsResponse(
-                settings=_settings(await self._analysis.update_settings(values))
+                settings=_settings(
+                    await self._analysis.update_settings(values, validate_only=request.validate_only)
+                )
             )
 
         return await answered(context, work())

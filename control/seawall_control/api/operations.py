@@ -18,7 +18,6 @@ from seawall_control.domain.fleet import ProxyRecord, is_drifted, no_proxy
 from seawall_control.domain.fleet_share import NodeNumbers
 from seawall_control.domain.scopes import is_visible
 from seawall_control.domain.statistics import LATENCY_BOUNDS_S
-from seawall_control.services.commands import CommandOutcome
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.health import HealthService
 
@@ -57,10 +56,6 @@ def _hold_s(duration: Duration) -> float:
     return codec.checked_seconds(
         duration, name="duration", default_s=_DEFAULT_TRIP_S, low_s=1.0, high_s=86400.0
     )
-
-
-def _results(outcomes: list[CommandOutcome]) -> list[pb.ProxyCommandResult]:
-    return [pb.ProxyCommandResult(proxy=o.proxy, ok=o.ok, message=o.message) for o in outcomes]
 
 
 def _spool(numbers: NodeNumbers) -> fleet_pb2.SpoolStatus:
@@ -199,6 +194,16 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
 
         return await answered(context, work())
 
+    async def _commanded(
+        self,
+        request: pb.ResetBreakerRequest | pb.TripBreakerRequest | pb.HoldBreakerRequest,
+        command: fleet_pb2.Command,
+    ) -> list[pb.ProxyCommandResult]:
+        if not request.validate_only:
+            await begun()
+        outcomes = await self._fleet.command(request.proxy, command, validate_only=request.validate_only)
+        return [pb.ProxyCommandResult(proxy=o.proxy, ok=o.ok, message=o.message) for o in outcomes]
+
     async def ResetBreaker(
         self, request: pb.ResetBreakerRequest, context: Context
     ) -> pb.ResetBreakerResponse:
@@ -212,10 +217,7 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                     actor=author(request.actor)[:_MAX_ACTOR],
                 )
             )
-            await begun()
-            return pb.ResetBreakerResponse(
-                results=_results(await self._fleet.command(request.proxy, command))
-            )
+            return pb.ResetBreakerResponse(results=await self._commanded(request, command))
 
         return await answered(context, work())
 
@@ -230,12 +232,8 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 reason=request.reason[:_MAX_REASON],
                 actor=author(request.actor)[:_MAX_ACTOR],
             )
-            await begun()
-            return pb.TripBreakerResponse(
-                results=_results(
-                    await self._fleet.command(request.proxy, fleet_pb2.Command(trip_breaker=trip))
-                )
-            )
+            command = fleet_pb2.Command(trip_breaker=trip)
+            return pb.TripBreakerResponse(results=await self._commanded(request, command))
 
         return await answered(context, work())
 
@@ -252,12 +250,8 @@ class OperationsServicer(admin_fleet_pb2_grpc.OperationsServiceServicer):
                 reason=request.reason[:_MAX_REASON],
                 actor=author(request.actor)[:_MAX_ACTOR],
             )
-            await begun()
-            return pb.HoldBreakerResponse(
-                results=_results(
-                    await self._fleet.command(request.proxy, fleet_pb2.Command(hold_breaker=hold))
-                )
-            )
+            command = fleet_pb2.Command(hold_breaker=hold)
+            return pb.HoldBreakerResponse(results=await self._commanded(request, command))
 
         return await answered(context, work())
 

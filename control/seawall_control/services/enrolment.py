@@ -162,8 +162,8 @@ class EnrolmentService:
         records = [enrolment.decoded_certificate(document.name, document.body) for document in found]
         return [record for record in records if not node or record.node == node]
 
-    async def revoke(self, node: str, serial: str = "") -> int:
-        """Refuse certificates of a node from now on; return how many. Raise `NotFound`."""
+    async def revoke(self, node: str, serial: str = "", *, validate_only: bool = False) -> int:
+        """Refuse certificates of a node from now on, or only look; return how many. Raise `NotFound`."""
         now_us = self._clock.now_us()
         changes = await self._revocations(node, serial, now_us)
         revoked = len(changes) // 2
@@ -177,6 +177,8 @@ class EnrolmentService:
                 + (f" with serial number {serial[:64]}" if serial else "")
                 + "; `seawall enrol list` shows them"
             )
+        if validate_only:
+            return revoked
         while changes:
             await self._store.commit(changes, at_us=now_us)
             # Whoever has the node's key may have renewed meanwhile; what is revoked now renews no more.

@@ -169,13 +169,21 @@ class Fleet(Roster):
 
     # ----------------------------------------------------------------------------------------------- commands
 
-    async def command(self, node: str, command: fleet_pb2.Command) -> list[CommandOutcome]:
-        """Send a command to a proxy, or to all connected ones, and return what each made of it."""
+    async def command(
+        self, node: str, command: fleet_pb2.Command, *, validate_only: bool = False
+    ) -> list[CommandOutcome]:
+        """Send a command to a proxy, or to all connected ones, and return what each made of it; with
+        `validate_only` say of each that it would be asked.
+        """
         if node and not self.is_connected(self.proxy(node).node):
             return [unanswered(node, self.elsewhere(node) or "not connected")]
-        sessions = [self.sessions[name] for name in self.chosen(node)]
+        names = self.chosen(node)
         beyond = [] if node else sorted(set(self.beyond.nodes()) - set(self.sessions))
-        answers = await asyncio.gather(*(self._commands.send(session, command) for session in sessions))
+        if validate_only:
+            answers = [unanswered(name, "would be asked; nothing was sent") for name in names]
+        else:
+            sending = (self._commands.send(self.sessions[name], command) for name in names)
+            answers = await asyncio.gather(*sending)
         return [*answers, *(unanswered(one, self.elsewhere(one)) for one in beyond)]
 
     def command_answered(self, session: Session, result: fleet_pb2.CommandResult) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
+from seawall.v1 import admin_alerts_pb2 as alerts_pb
 from seawall.v1 import admin_fleet_pb2 as fleet_pb
 from seawall.v1 import fleet_pb2, stats_pb2
 from seawall_control.api.roles import access_of
+from seawall_control.domain.enrolment import WAITING_KIND
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, until
 from tests.integration.control.test_events import refused
@@ -28,7 +30,6 @@ WHOLE = {
     "ListProposals",
     "ListRecommendations",
     "ListRunbooks",
-    "ListSilences",
 }
 """Lists of few things, bounded by what may be stored, that come in one answer."""
 
@@ -138,6 +139,91 @@ async def test_nothing_is_changed_by_saying_nothing(plane: ControlPlane) -> None
             status, _, _ = await called(plane, method, {})
             done |= {method.name} if status == 200 else set()
     assert done == SAYS_ALL.keys()
+
+
+UNTRIED = {
+    # What they do is what they say, to the one thing that they name.
+    "AcknowledgeAlert", "ApproveHealingCase", "ApproveProposal", "CancelOperation", "CreateEnrolmentToken",
+    "CreateToken", "DeleteAlertRule", "DeleteArchive", "DeleteChannel", "DeleteRunbook", "ExpireSilence",
+    "PauseRollout", "PromoteRollout", "RejectHealingCase", "RejectProposal", "ReopenGroup", "ResolveGroup",
+    "ResumeRollout", "RetryDelivery", "RevokeToken", "UndoRollout", "UpdateEvent", "UpdateGroup",
+    # To be taken back by each other, and no event is touched.
+    "MergeGroups", "SplitGroup",
+    # A trial of a channel, and a proposal, whose answer says what it would come to.
+    "TestChannel", "ProposePolicy",
+    # Have a way of their own to go half of it: prepare_only, and force.
+    "FinishAuthorityRotation", "RotateAuthority", "RotateKey",
+    # Takes a token that is good for one.
+    "Enrol",
+}  # fmt: skip
+"""Changes without `validate_only`, and why."""
+
+
+def test_what_a_change_comes_to_can_be_asked(plane: ControlPlane) -> None:
+    """AIP-163: where that cannot be read off the request: how many events, which proxies, what a document."""
+    lacking = {
+        method.name
+        for method in methods(plane)
+        if access_of(method).changes and "validate_only" not in method.input_type.fields_by_name
+    }
+    assert lacking == UNTRIED
+
+
+async def test_what_is_only_tried_changes_nothing(plane: ControlPlane, stubs: Stubs) -> None:
+    """Which proxies would be asked, how many certificates refused, what the numbers would be."""
+    proxies = [Proxy(stubs, f"p{number}") for number in range(2)]
+    for proxy in proxies:
+        await proxy.hello()
+    reset = fleet_pb.ResetBreakerRequest(breaker="b", validate_only=True)
+    trip = fleet_pb.TripBreakerRequest(breaker="b", proxy="p1", validate_only=True)
+    hold = fleet_pb.HoldBreakerRequest(
+        breaker="b", state=stats_pb2.BREAKER_STATE_DISABLED, validate_only=True
+    )
+    for call, nodes in (
+        (stubs.operations.ResetBreaker(reset), ["p0", "p1"]),
+        (stubs.operations.TripBreaker(trip), ["p1"]),
+        (stubs.operations.HoldBreaker(hold), ["p0", "p1"]),
+    ):
+        results = (await call).results
+        assert [one.proxy for one in results] == nodes
+        assert {(one.ok, one.message) for one in results} == {(False, "would be asked; nothing was sent")}
+    assert await proxies[0].is_silent()
+    path = "/api/v1/seawall.v1.AnalysisService"
+    change = {"settings": {"error_rate": 0.42}, "validate_only": True}
+    tried = await ask(plane.addresses.http, f"{path}/UpdateAnalysisSettings", method="POST", body=change)
+    assert tried.json["settings"]["error_rate"] == 0.42
+    now = await ask(plane.addresses.http, f"{path}/GetAnalysisSettings")
+    assert now.json["settings"]["error_rate"] != 0.42
+    _, secret = await plane.access.enrolment.create_token("p0", ttl_s=60.0, created_by="t")
+    assert secret
+    access = "/api/v1/seawall.v1.AccessService/RevokeCertificates"
+    tried = await ask(plane.addresses.http, access, method="POST", body={"node": "p0", "validate_only": True})
+    assert (tried.status, tried.json["revoked"]) == (200, 0)
+    assert len(await plane.store.documents(WAITING_KIND)) == 1
+    assert not await plane.store.entries("audit"), "what is tried is on no record"
+
+
+async def test_silences_come_in_pages(plane: ControlPlane, stubs: Stubs) -> None:
+    """All of them, once, newest first; those that are over as well where that is asked."""
+    made = []
+    for _ in range(5):
+        silence = alerts_pb.Silence(author="a", reason="r")
+        silence.end_time.GetCurrentTime()
+        silence.end_time.seconds += 3600
+        answer = await stubs.alerts.CreateSilence(alerts_pb.CreateSilenceRequest(silence=silence))
+        made.append(answer.silence.id)
+    await stubs.alerts.ExpireSilence(alerts_pb.ExpireSilenceRequest(id=made[0]))
+    for all_, wanted in ((True, made), (False, made[1:])):
+        seen: list[str] = []
+        request = alerts_pb.ListSilencesRequest(include_ended=all_, page_size=2)
+        while True:
+            page = await stubs.alerts.ListSilences(request)
+            assert len(page.silences) <= 2
+            seen += [one.id for one in page.silences]
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+        assert seen == sorted(wanted, reverse=True)
 
 
 async def test_a_page_goes_on_for_its_own_question_only(plane: ControlPlane, stubs: Stubs) -> None:

@@ -366,14 +366,16 @@ class ListCertificatesResponse(_message.Message):
     def __init__(self, certificates: _Optional[_Iterable[_Union[NodeCertificate, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RevokeCertificatesRequest(_message.Message):
-    __slots__ = ("node", "serial", "request_id")
+    __slots__ = ("node", "serial", "request_id", "validate_only")
     NODE_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     node: str
     serial: str
     request_id: str
-    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, node: _Optional[str] = ..., serial: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RevokeCertificatesResponse(_message.Message):
     __slots__ = ("revoked",)

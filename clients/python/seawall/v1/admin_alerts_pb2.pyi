@@ -552,16 +552,22 @@ class WatchAlertsResponse(_message.Message):
     def __init__(self, what: _Optional[str] = ..., alert: _Optional[_Union[Alert, _Mapping]] = ..., skipped: _Optional[int] = ...) -> None: ...
 
 class ListSilencesRequest(_message.Message):
-    __slots__ = ("include_ended",)
+    __slots__ = ("include_ended", "page_size", "page_token")
     INCLUDE_ENDED_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     include_ended: bool
-    def __init__(self, include_ended: _Optional[bool] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, include_ended: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListSilencesResponse(_message.Message):
-    __slots__ = ("silences",)
+    __slots__ = ("silences", "next_page_token")
     SILENCES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     silences: _containers.RepeatedCompositeFieldContainer[Silence]
-    def __init__(self, silences: _Optional[_Iterable[_Union[Silence, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, silences: _Optional[_Iterable[_Union[Silence, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CreateSilenceRequest(_message.Message):
     __slots__ = ("silence", "validate_only", "request_id")

@@ -352,12 +352,14 @@ class GetAnalysisSettingsResponse(_message.Message):
     def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ...) -> None: ...
 
 class UpdateAnalysisSettingsRequest(_message.Message):
-    __slots__ = ("settings", "request_id")
+    __slots__ = ("settings", "request_id", "validate_only")
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     settings: AnalysisSettings
     request_id: str
-    def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, settings: _Optional[_Union[AnalysisSettings, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class UpdateAnalysisSettingsResponse(_message.Message):
     __slots__ = ("settings",)

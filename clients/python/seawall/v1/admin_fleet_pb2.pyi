@@ -145,18 +145,20 @@ class ListBreakersResponse(_message.Message):
     def __init__(self, breakers: _Optional[_Iterable[_Union[_stats_pb2.BreakerStatus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ResetBreakerRequest(_message.Message):
-    __slots__ = ("breaker", "proxy", "reason", "actor", "request_id")
+    __slots__ = ("breaker", "proxy", "reason", "actor", "request_id", "validate_only")
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     breaker: str
     proxy: str
     reason: str
     actor: str
     request_id: str
-    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class ResetBreakerResponse(_message.Message):
     __slots__ = ("results",)
@@ -165,20 +167,22 @@ class ResetBreakerResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[ProxyCommandResult, _Mapping]]] = ...) -> None: ...
 
 class TripBreakerRequest(_message.Message):
-    __slots__ = ("breaker", "proxy", "duration", "reason", "actor", "request_id")
+    __slots__ = ("breaker", "proxy", "duration", "reason", "actor", "request_id", "validate_only")
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     breaker: str
     proxy: str
     duration: _duration_pb2.Duration
     reason: str
     actor: str
     request_id: str
-    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class TripBreakerResponse(_message.Message):
     __slots__ = ("results",)
@@ -187,7 +191,7 @@ class TripBreakerResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[ProxyCommandResult, _Mapping]]] = ...) -> None: ...
 
 class HoldBreakerRequest(_message.Message):
-    __slots__ = ("breaker", "proxy", "state", "duration", "reason", "actor", "request_id")
+    __slots__ = ("breaker", "proxy", "state", "duration", "reason", "actor", "request_id", "validate_only")
     BREAKER_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +199,7 @@ class HoldBreakerRequest(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     breaker: str
     proxy: str
     state: _stats_pb2.BreakerState
@@ -202,7 +207,8 @@ class HoldBreakerRequest(_message.Message):
     reason: str
     actor: str
     request_id: str
-    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., state: _Optional[_Union[_stats_pb2.BreakerState, str]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, breaker: _Optional[str] = ..., proxy: _Optional[str] = ..., state: _Optional[_Union[_stats_pb2.BreakerState, str]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class HoldBreakerResponse(_message.Message):
     __slots__ = ("results",)

@@ -202,7 +202,7 @@ class AlertAdministration:
         """Return silences, newest first."""
         at_us = self._clock.now_us()
         found = [s for s, _ in await self._records.silences() if include_ended or s.end_us > at_us]
-        return found[::-1][: checking.MAX_SILENCES]
+        return found[::-1]
 
     async def create_silence(self, silence: Silence, *, validate_only: bool, request_id: str = "") -> Silence:
         """Keep quiet; a repeated `request_id` is done once. Raise `InvalidRequest`."""

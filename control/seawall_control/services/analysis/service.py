@@ -138,8 +138,8 @@ class AnalysisService:
         found = Settings(**json.loads(document.body)) if document else Settings()
         return replace(found, **await self._shared.read())
 
-    async def update_settings(self, values: Mapping[str, float]) -> Settings:
-        """Change some of them. Raise `InvalidRequest`."""
+    async def update_settings(self, values: Mapping[str, float], *, validate_only: bool = False) -> Settings:
+        """Change some of them, or say what they would be. Raise `InvalidRequest`."""
         names = {field.name for field in fields(Settings)}
         if not values:
             raise InvalidRequest(f"nothing is to be changed: set one of {', '.join(sorted(names))}")
@@ -148,6 +148,8 @@ class AnalysisService:
         if found:
             wrong = [FieldProblem(f"settings.{name}", message) for name, message in found]
             raise InvalidRequest.of(wrong, "nothing was changed")
+        if validate_only:
+            return wanted
         given = {name: value for name, value in values.items() if name in SHARED}
         if given:
             await self._shared.write(given)

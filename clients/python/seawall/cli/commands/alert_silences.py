@@ -26,7 +26,13 @@ def list_(all_: bool, target: str, output: str) -> None:
     from seawall.v1 import admin_alerts_pb2 as pb
 
     request = pb.ListSilencesRequest(include_ended=all_)
-    found = send(target, "ListSilences", request, pb.ListSilencesResponse).silences
+    found: list[pb.Silence] = []
+    while True:
+        page = send(target, "ListSilences", request, pb.ListSilencesResponse)
+        found += page.silences
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
     now = datetime.now(UTC)
     rows: list[list[str | render.Cell]] = []
     for item in found:
