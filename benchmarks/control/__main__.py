@@ -90,7 +90,9 @@ async def measure(place: Place, options: argparse.Namespace) -> list[str]:
             await put_aside(held)
             store = await held.open()
             try:
-                rows.extend([effort_row(place, effort) async for effort in efforts(store, held.directory)])
+                async for effort in efforts(store, held.directory):
+                    rows.append(effort_row(place, effort))
+                    say(f"{place.name}: beside {effort.what}, done in {effort.took_s:.1f} s")
             finally:
                 await store.aclose()
                 await put_back(held)
@@ -108,6 +110,7 @@ async def _asked(place: Place, record: Record, options: argparse.Namespace) -> l
         bytes_each = await place.size() / record.count
         rows.append(f"| {place.name} | size | - | {bytes_each:,.0f} bytes an event, with all indexes | |")
         rows.append(f"| {place.name} | opening the store | - | {opened_s:.2f} s | |")
+        say(f"{place.name}: asking every question {options.times:,} times")
         asked = Asked(store)
         numbers = await statistics(asked, options.times)
         rows.extend(latency_row(place, found, STATISTICS_S, found.what) for found in numbers)
