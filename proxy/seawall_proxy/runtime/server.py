@@ -21,11 +21,9 @@ import sys
 import uuid
 from collections.abc import Coroutine
 from pathlib import Path
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Final
 
-import seawall
-from seawall.v1 import fleet_pb2, policy_pb2
 from seawall_policy.compile.listeners import listener_specs
 from seawall_policy.compile.process import worker_count
 from seawall_policy.transport import unix_path
@@ -43,7 +41,7 @@ from seawall_proxy.runtime.pages import make_pages
 from seawall_proxy.runtime.places import StartFailed, place_to_listen
 from seawall_proxy.runtime.plane import Plane
 from seawall_proxy.runtime.planes import cores, make_plane
-from seawall_proxy.runtime.policy_holder import FROM_CONTROL_PLANE, FROM_FILE, FROM_LAST_GOOD
+from seawall_proxy.runtime.policy_holder import FROM_FILE, FROM_LAST_GOOD
 from seawall_proxy.runtime.settings import DEFAULT_ADMIN_ADDRESS, ProxySettings
 from seawall_proxy.runtime.sockets import Place, bind, bind_one
 from seawall_proxy.runtime.tls import TlsMistake
@@ -114,7 +112,7 @@ class ProxyServer:
             None if self.admin_tls is None else self.admin_tls.context,
         )
         self.last_good: LastGood = LastGood(self.state_dir)
-        self.link: ControlLink | None = self._make_link() if self.control_target else None
+        self.link: ControlLink | None = _make_link(self) if self.control_target else None
         self.file: FollowedFile = FollowedFile(
             settings.config_path,
             self.report,
@@ -251,61 +249,6 @@ class ProxyServer:
                 f"cannot listen on {address} for admin HTTP: {error.strerror or error}; "
                 "choose another with --admin or `admin:`"
             ) from error
-
-    def _make_link(self) -> ControlLink:
-        # Not above: it brings grpcio, nine megabytes that a proxy on its own spares.
-        from seawall_proxy.runtime.control.link import ControlLink, LinkIdentity  # noqa: PLC0415
-        from seawall_proxy.runtime.control.pushes import AppliedPolicy  # noqa: PLC0415
-        from seawall_proxy.runtime.control.security import link_security  # noqa: PLC0415
-
-        control = self.report.document.control
-        identity = LinkIdentity(
-            node=self.node,
-            boot_id=self.boot_id,
-            version=seawall.__version__,
-            start_s=self.started_at,
-            labels=dict(control.labels),
-            policy_set=control.policy_set,
-            admin_address=self.settings.admin_address or self.report.document.admin.address,
-        )
-        policy = self.plane.policy
-        return ControlLink(
-            self.control_target,
-            identity,
-            self.pump,
-            apply=self._apply_push,
-            applied=lambda: AppliedPolicy(policy.revision, policy.digest, policy.source),
-            stats=self.plane.stats,
-            command=self._run_command,
-            draw=self.dice.random,
-            refused_path=self.state_dir / "refused_events.jsonl",
-            security=link_security(
-                control, self.control_target, self.settings.config_path.parent, self.state_dir
-            ),
-        )
-
-    async def _apply_push(self, document: policy_pb2.PolicyDocument, revision: int, digest: str) -> list[str]:
-        refused = await self.plane.apply(
-            document, revision=revision, source=FROM_CONTROL_PLANE, patient=False
-        )
-        if refused:
-            return refused
-        log.info("revision %d is in force (%s)", revision, digest[:12])
-        try:
-            await asyncio.to_thread(self.last_good.save, document, revision, digest, time())
-        except OSError as error:
-            log.warning("revision %d is in force, but cannot be kept for the next start: %s", revision, error)
-        return []
-
-    async def _run_command(self, command: fleet_pb2.Command) -> tuple[bool, str]:
-        kind = command.WhichOneof("action")
-        done, why = await self.plane.command(command)
-        log.info("command %s: %s", kind, "done" if done else why)
-        if done and kind == "drain" and not command.drain.cluster:
-            self.parked_until = monotonic() + command.drain.duration.ToTimedelta().total_seconds()
-        elif done and kind == "undrain" and not command.undrain.cluster:
-            self.parked_until = 0.0
-        return done, why
 
     def _start_background(self) -> None:
         self._spawn(self.plane.run())
@@ -447,3 +390,10 @@ class ProxyServer:
         if self._successor is None:
             unlink_unix(unix_path(self._admin_wanted), self._admin_file)
         await self.admin.stop()
+
+
+def _make_link(server: ProxyServer) -> ControlLink:
+    # Not above: it brings grpcio, nine megabytes that a proxy on its own spares.
+    from seawall_proxy.runtime.control.orders import make_link  # noqa: PLC0415
+
+    return make_link(server)
