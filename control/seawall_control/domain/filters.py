@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
@@ -62,7 +62,7 @@ class Field:
 
     name: str
     kind: Kind
-    names: Mapping[str, int] | None = None
+    names: Mapping[str, int] | None = field(default=None, hash=False)
     """For enumerations: the number of every name."""
 
 
@@ -304,7 +304,7 @@ def parse(text: str, fields: Mapping[str, Field] = FIELDS) -> Node:
     return _Parser(text, fields).parse()
 
 
-_VALUES: Final[Mapping[str, Callable[[Event], str | int]]] = {
+VALUES: Final[Mapping[str, Callable[[Event], str | int]]] = {
     "component": lambda e: e.component,
     "error_type": lambda e: e.error_type,
     "message": lambda e: e.message,
@@ -334,7 +334,8 @@ def folded(text: str) -> str:
     return text.translate(_LOWER)
 
 
-def _compare(found: str | int, node: Compare) -> bool:
+def compared(found: str | int, node: Compare) -> bool:
+    """Tell whether a value satisfies one comparison."""
     op, wanted = node.op, node.value
     if op is Op.SET:
         return node.field.kind is Kind.FLAG or found not in ("", 0)
@@ -365,14 +366,14 @@ def _ordered(found: bytes | int, wanted: bytes | int, op: Op) -> bool:
 
 def matches(node: Node, event: Event) -> bool:
     """Tell whether an event satisfies a filter."""
-    return holds(node, lambda name: _VALUES[name](event))
+    return holds(node, lambda name: VALUES[name](event))
 
 
 def holds(node: Node, value_of: Callable[[str], str | int]) -> bool:
     """Tell whether a filter is satisfied by something that has these values of its fields."""
     match node:
         case Compare():
-            return _compare(value_of(node.field.name), node)
+            return compared(value_of(node.field.name), node)
         case Not(item):
             return not holds(item, value_of)
         case And(items):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.filters import FIELDS, Compare, Node, Op, matches
+from seawall_control.domain.matching import question
 from seawall_control.store.filter_sql import to_sql
 from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_of, event_row
 from seawall_control.store.sqlite.opening import migrations
@@ -54,3 +55,11 @@ def test_sql_selects_what_matches(world: list[Event], tree: Node) -> None:
     finally:
         DB.execute("ROLLBACK")
     assert found == {event.id: event for event in world if matches(tree, event)}
+
+
+@given(WORLDS, trees() | st.sampled_from(sorted(FIELDS)).map(lambda name: Compare(FIELDS[name], Op.SET, 0)))
+@settings(max_examples=200, deadline=None)
+def test_the_question_of_a_filter_is_answered_alike(world: list[Event], tree: Node) -> None:
+    """The quick form for live readers and the reference agree."""
+    asked = question(tree)
+    assert [asked(event) for event in world] == [matches(tree, event) for event in world]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from seawall_control.domain.errors import ShuttingDown, TooManyStreams
@@ -49,3 +51,17 @@ async def test_followers_are_bounded_and_leave() -> None:
     hub.leave(followers[0])
     hub.follow(EVERYTHING)
     assert len(hub) == FOLLOWERS
+
+
+async def test_readers_of_one_view_cost_what_one_does() -> None:
+    """Whoever stores events waits for this: a filter is asked once for all that have it."""
+    hub = Hub()
+    view = 'severity = HIGH AND component = c AND NOT message:"refused"'
+    followers = [hub.follow(parse(view)) for _ in range(FOLLOWERS)]
+    began = time.process_time()
+    hub.publish([event(i, Severity.HIGH) for i in range(500)] + [event(-1)])
+    assert time.process_time() - began < 0.3
+    for follower in followers:
+        assert await follower.next() == (event(0, Severity.HIGH), 0)
+        hub.leave(follower)
+    assert len(hub) == 0 and not hub._questions
