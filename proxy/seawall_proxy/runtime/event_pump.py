@@ -37,7 +37,7 @@ from seawall_proxy.telemetry.spool import (
     SpoolLimits,
     SpoolStatus,
 )
-from seawall_proxy.telemetry.spool.opening import declare_left_behind, open_spool
+from seawall_proxy.telemetry.spool.opening import LeftBehind, open_spool
 from seawall_proxy.telemetry.spool.waiting import WaitingMark
 
 log = logging.getLogger("seawall.events")
@@ -91,6 +91,9 @@ class EventPump:
         self._gone: bool = False
         """The spool's directory was deleted under it."""
         self._tick_at: float = 0.0
+        self._left_behind: LeftBehind | None = (
+            None if spool_directory is None else LeftBehind(spool_directory)
+        )
         self._look_at: float = 0.0
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
@@ -282,8 +285,8 @@ class EventPump:
         if payloads:
             spool.append(payloads, now_s)
         spool.tick(now_s)
-        if self._directory is not None and monotonic() >= self._look_at:
-            declare_left_behind(spool, self._directory, now_s)
+        if self._left_behind is not None and monotonic() >= self._look_at:
+            self._left_behind.declare(spool, now_s)
             self._look_at = monotonic() + LOOK_S
         self._status = spool.status()
         self._tick_at = monotonic() + (TICK_S if self._status.unsynced else IDLE_TICK_S)

@@ -23,7 +23,7 @@ BOOT = b"b" * 16
 def collected(directory: Path, boot: bytes = BOOT) -> list[int]:
     """Return what is declared."""
     found: list[int] = []
-    collect(directory, boot, found.append)
+    collect(directory, boot, found.append, set())
     return found
 
 
@@ -56,6 +56,28 @@ def test_what_cannot_be_believed_is_removed(tmp_path: Path) -> None:
     mark.record(3)
     mark.close()
     assert collected(tmp_path, bytes(16)) == []
+
+
+def test_a_mark_that_cannot_be_removed_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that has become read-only; the others are looked at all the same."""
+    for count in (3, 4):
+        mark = WorkerMark.create(tmp_path, BOOT)
+        mark.record(count)
+        mark.close()
+    found: list[int] = []
+    done: set[str] = set()
+    with monkeypatch.context() as patch:
+
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(30, "Read-only file system")
+
+        patch.setattr(Path, "unlink", refused)
+        for _ in range(3):
+            with pytest.raises(OSError, match="Read-only"):
+                collect(tmp_path, BOOT, found.append, done)
+    assert sorted(found) == [3, 4] and len(done) == 2
+    collect(tmp_path, BOOT, found.append, done)
+    assert sorted(found) == [3, 4] and not done and not list(tmp_path.iterdir())
 
 
 def test_without_a_directory_the_page_outlives_the_worker_alone() -> None:

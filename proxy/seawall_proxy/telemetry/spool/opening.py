@@ -18,15 +18,36 @@ log = logging.getLogger("seawall.events")
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
+class LeftBehind:
+    """Declares what workers had that are gone together with the process in front of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory: Path = directory
+        self._boot: bytes = boot_digest(boot_id())
+        self._done: set[str] = set()
+        self._said: str = ""
+
+    def declare(self, spool: Spool, now_s: float) -> None:
+        """Look for such workers, at a wall-clock time; what cannot be looked at is said once."""
+        try:
+            collect(
+                self._directory, self._boot, lambda lost: spool.skip(lost, WORKER_DIED, now_s), self._done
+            )
+            self._said = ""
+        except OSError as error:
+            if str(error) != self._said:
+                log.warning("what workers that were killed had recorded cannot be counted: %s", error)
+            self._said = str(error)
+
+
 def open_spool(
     directory: Path, random_bytes: Callable[[int], bytes], limits: SpoolLimits, now_s: float
 ) -> tuple[Spool, WaitingMark | None]:
-    """Open the spool and declare what the processes before this one had recorded and not numbered when they
-    were killed. Raises SpoolBusy, and OSError when the directory cannot be used.
+    """Open the spool and declare what the process before this one had recorded and not numbered when it was
+    killed. Raises SpoolBusy, and OSError when the directory cannot be used.
     """
     boot = boot_id()
     spool = Spool.open(directory, now_s=now_s, boot=boot, random_bytes=random_bytes, limits=limits)
-    declare_left_behind(spool, directory, now_s)
     try:
         waiting, lost = WaitingMark.open(directory / "waiting", boot_digest(boot))
     except OSError as error:
@@ -35,14 +56,6 @@ def open_spool(
         return spool, None
     spool.skip(lost, LOST_IN_CRASH, now_s)
     return spool, waiting
-
-
-def declare_left_behind(spool: Spool, directory: Path, now_s: float) -> None:
-    """Declare what workers had that are gone together with the process in front of them."""
-    try:
-        collect(directory, boot_digest(boot_id()), lambda lost: spool.skip(lost, WORKER_DIED, now_s))
-    except OSError as error:
-        log.warning("what workers that were killed had recorded cannot be counted: %s", error)
 
 
 def boot_id() -> str:

@@ -114,24 +114,36 @@ class WorkerMark:
         self.close()
 
 
-def collect(directory: Path, boot: bytes, declare: Callable[[int], object]) -> None:
-    """Have declared what workers had whose pages nobody holds any more, and remove those. Raises OSError."""
+def collect(directory: Path, boot: bytes, declare: Callable[[int], object], done: set[str]) -> None:
+    """Have declared what workers had whose pages nobody holds any more, and remove those. `done` has the
+    names of those that were declared and could not be removed, and is kept up to date. Raises OSError after
+    all were looked at.
+    """
+    trouble: OSError | None = None
     for path in directory.glob(f"{PREFIX}*{SUFFIX}"):
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            _collect_one(path, boot, declare, done)
+        except (FileNotFoundError, BlockingIOError):
             continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left = _left(os.read(fd, _STATE.size), boot)
-            if left:
-                declare(left)
-            # Only then: when this process is killed in between, they count twice and not never.
-            path.unlink(missing_ok=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(fd)
+        except OSError as error:
+            trouble = error
+    if trouble is not None:
+        raise trouble
+
+
+def _collect_one(path: Path, boot: bytes, declare: Callable[[int], object], done: set[str]) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left = _left(os.read(fd, _STATE.size), boot)
+        if left and path.name not in done:
+            declare(left)
+            done.add(path.name)
+        # Only then: when this process is killed in between, they count twice and not never.
+        path.unlink(missing_ok=True)
+        done.discard(path.name)
+    finally:
+        os.close(fd)
 
 
 def _left(raw: bytes, boot: bytes) -> int:
