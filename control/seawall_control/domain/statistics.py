@@ -255,9 +255,7 @@ class History:
         newest = self.latest()
         if newest is None or now - newest.at_s > max(window_s, 5.0):
             return {}, window_s
-        samples = [
-            s for s in (*self._sparse, *self._dense) if s.at_s >= newest.at_s - window_s - MIN_GAP_S / 2
-        ]
+        samples = self._within(newest, window_s)
         before = samples[0]
         totals: dict[str, Counters] = {}
         for sample in samples[1:]:
@@ -269,6 +267,22 @@ class History:
         for route, counters in newest.routes.items():
             totals.setdefault(route, Counters(in_flight=counters.in_flight))
         return totals, max(newest.at_s - samples[0].at_s, MIN_GAP_S)
+
+    def grown_over(self, window_s: float) -> tuple[Mapping[str, Counters], float]:
+        """Return the same of numbers that only grow, as of one run: then the ends of the window tell all."""
+        newest = self.latest()
+        if newest is None:
+            return {}, window_s
+        first = self._within(newest, window_s)[0]
+        grown = {
+            route: difference(counters, first.routes.get(route, ZERO))
+            for route, counters in newest.routes.items()
+        }
+        return grown, max(newest.at_s - first.at_s, MIN_GAP_S)
+
+    def _within(self, newest: Sample, window_s: float) -> list[Sample]:
+        oldest_s = newest.at_s - window_s - MIN_GAP_S / 2
+        return [sample for sample in (*self._sparse, *self._dense) if sample.at_s >= oldest_s]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

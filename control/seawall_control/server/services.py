@@ -62,6 +62,8 @@ class Services:
         self.events = EventService(
             store, clock, ids, self.hub, self.notices, self.grouping, self.gates, pressure
         )
+        if store.is_shared:
+            self.events.tail_from(self.feed)
         self.event_views = EventViews(store, clock)
         run_id = ids.new()
         name = _name(settings, run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,6 +13,7 @@ from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.events import Event, EventChange, EventCounts
 from seawall_control.domain.redaction import redact_text
 from seawall_control.services.event_intake import EventIntake
+from seawall_control.services.feed import Feed
 from seawall_control.services.scanning import scanned
 from seawall_control.store.port import EventQuery
 
@@ -48,6 +50,12 @@ def _within(events: Sequence[Event], most: int) -> Sequence[Event]:
 
 class EventService(EventIntake):
     """The use cases of error events."""
+
+    _feed: Feed | None = None
+
+    def tail_from(self, feed: Feed) -> None:
+        """Let `tail` follow what any control plane on the store keeps, and not only this one."""
+        self._feed = feed
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -101,22 +109,44 @@ class EventService(EventIntake):
         wanted = filters.parse(filter_text)
         # Followed before the backlog is read: what is stored in between comes twice and is sent once, rather
         # than never.
-        follower = self._hub.follow(wanted)
-        try:
+        follow = self._stored(self._feed, wanted) if self._feed is not None else self._live(wanted)
+        async with aclosing(follow) as new:
+            await anext(new)
             seen: set[str] = set()
             if backlog:
                 newest = await self._newest(wanted, backlog)
                 seen = {event.id for event in newest}
                 for event in newest:
                     yield event, 0
+            async for found, missed in new:
+                if found is not None and found.id not in seen:
+                    yield found, missed
+                elif found is not None:
+                    seen.discard(found.id)
+
+    async def _live(self, wanted: filters.Node) -> AsyncGenerator[tuple[Event | None, int], None]:
+        """Yield None once it follows, then what is stored here and how much of it was left out before."""
+        follower = self._hub.follow(wanted)
+        try:
+            yield None, 0
             while True:
-                event, missed = await follower.next()
-                if event.id in seen:
-                    seen.discard(event.id)
-                    continue
-                yield event, missed
+                yield await follower.next()
         finally:
             self._hub.leave(follower)
+
+    async def _stored(
+        self, feed: Feed, wanted: filters.Node
+    ) -> AsyncGenerator[tuple[Event | None, int], None]:
+        """Yield the same of what is stored anywhere; where the store cannot say how much was left out, 1."""
+        async with aclosing(feed.follow(wanted)) as steps:
+            missed = 0
+            async for step in steps:
+                missed += step.lost is not None
+                if not step.events:
+                    yield None, 0
+                for _, event in step.events:
+                    yield event, missed
+                    missed = 0
 
     # ----------------------------------------------------------------------------------------------- changing
 

@@ -105,7 +105,7 @@ class FleetStats:
     def window(self, window_s: float) -> Window:
         """Return what happened in a window that ends now, at all proxies that were connected here in it."""
         self.look()
-        return self._history.over(window_s, now=self._clock.monotonic_s())
+        return self._history.grown_over(window_s)
 
     def window_of(self, node: str, window_s: float) -> Window:
         """Return what happened at a proxy in a window that ends now, wherever it was connected."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import admin_fleet_pb2 as fleet_pb
-from seawall.v1 import fleet_pb2, stats_pb2
+from seawall.v1 import event_pb2, fleet_pb2, stats_pb2
 from seawall_control.domain.alerts.rules import Trigger, TriggerKind
 from seawall_control.domain.alerts.watch_levels import AbsenceWatch
 from seawall_control.domain.healing.conditions import Condition
@@ -20,6 +21,7 @@ from seawall_control.services import fleet as fleet_service
 from seawall_control.services import fleet_beyond, fleet_sharing
 from seawall_control.services.alerting.signals import Signals
 from tests.integration.control.kit import Proxy, Stubs, until
+from tests.integration.control.test_alerts import breaker_event
 from tests.integration.control.test_planes import both
 from tests.integration.control.test_postgres import planes, url  # noqa: F401 - fixtures
 from tests.integration.control.web import ask
@@ -182,6 +184,32 @@ async def sides_proxy(stubs: Stubs, node: str) -> fleet_pb.Proxy:
     found: Any = (await stubs.operations.GetProxy(fleet_pb.GetProxyRequest(node=node))).proxy
     assert isinstance(found, fleet_pb.Proxy)
     return found
+
+
+async def test_live_views_show_what_happens_at_the_other(planes: list[ControlPlane]) -> None:  # noqa: F811
+    """A breaker that opens and closes at its proxy, after what there was before; each once."""
+    async with both(planes) as (here, there):
+        proxy = Proxy(there, "edge-1")
+        await proxy.hello()
+        await proxy.send("s", (1, breaker_event(1, opened=True)))
+        await until_stored(here, 1)
+        tail = here.events.TailEvents(events_pb.TailEventsRequest(backlog=10))
+        async with asyncio.timeout(15):
+            assert (await tail.read()).event.kind == event_pb2.EVENT_KIND_BREAKER_OPENED
+            await proxy.send("s", (2, breaker_event(2, opened=False)))
+            found = await tail.read()
+        assert (found.event.kind, found.skipped) == (event_pb2.EVENT_KIND_BREAKER_CLOSED, 0)
+        tail.cancel()
+
+
+async def until_stored(stubs: Stubs, number: int) -> None:
+    """Wait until so many events are stored."""
+
+    async def are_stored() -> bool:
+        answer = await stubs.events.ListEvents(events_pb.ListEventsRequest())
+        return len(answer.events) == number
+
+    await until(are_stored, what=f"{number} events")
 
 
 async def test_breakers_that_close_elsewhere_are_closed(planes: list[ControlPlane]) -> None:  # noqa: F811

@@ -74,6 +74,18 @@ def test_window_adds_up_over_a_restart() -> None:
     assert found["r"].calls == 10 + 200
 
 
+def test_the_ends_of_a_window_tell_all_of_what_only_grows() -> None:
+    """The same as all samples between them, at a tenth of the work; a route that came in it is all new."""
+    history = History()
+    for second in range(301):
+        routes = {"r": calls(100 * second, second)} | ({"s": calls(second)} if second > 290 else {})
+        history.add(Sample(float(second), routes, epoch=0))
+    for window_s in (1.0, 10.0, 60.0, 200.0, 600.0):
+        assert history.grown_over(window_s) == history.over(window_s, now=300.0)
+    assert history.grown_over(60.0)[0]["s"].calls == 300
+    assert History().grown_over(10.0) == ({}, 10.0)
+
+
 def test_silent_proxy_had_no_calls() -> None:
     """An old last report is no traffic of now."""
     history = History()
