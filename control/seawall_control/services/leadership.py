@@ -30,7 +30,12 @@ class Leadership:
 
     async def look(self) -> None:
         """Ask the store now."""
-        leads = await self._store.leads()
+        try:
+            leads = await self._store.leads()
+        except BaseException:
+            # Another one may lead by now, and this loop may rest for a minute before it asks again.
+            self._leads = False
+            raise
         if leads != self._leads:
             _log.info(
                 "this control plane does the periodic work from now on"

@@ -66,8 +66,6 @@ class Watch:
                             timeout=REPLY_S,
                         )
                     )
-                    if self._leading:
-                        _log.info("this control plane does the periodic work from now on")
             except Exception as error:  # noqa: BLE001 - whoever cannot ask does not lead
                 self._give_up(error)
                 return False
