@@ -144,7 +144,7 @@ class ArchiveServicer(admin_archives_pb2_grpc.ArchiveServiceServicer):
 
         async def work() -> pb.RestoreArchiveResponse:
             archive, matched, restored = await self._archives.restore(
-                request.name, filter_text=request.filter
+                request.name, filter_text=request.filter, validate_only=request.validate_only
             )
             return pb.RestoreArchiveResponse(
                 archive=self._message(archive), matched=matched, restored=restored

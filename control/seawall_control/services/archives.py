@@ -261,9 +261,12 @@ class Archives:
             with suppress(ValueError):
                 parts.close()
 
-    async def restore(self, name: str, *, filter_text: str = "") -> tuple[Archive, int, int]:
+    async def restore(
+        self, name: str, *, filter_text: str = "", validate_only: bool = False
+    ) -> tuple[Archive, int, int]:
         """Put the events of an archive that match back into the record, as they were, each once; return the
-        archive, how many match, and how many of them were not there. The archive stays. Raise `NotFound`,
+        archive, how many match, and how many of them were not there (0 where they are only counted). The
+        archive stays. Raise `NotFound`,
         `InvalidFilter`, or `PreconditionFailed` for one that is damaged or whose events are still in the
         record.
         """
@@ -282,7 +285,8 @@ class Archives:
             matched = restored = 0
             async for part in self._events(name, wanted):
                 matched += len(part)
-                restored += await self._store.restore_events(part)
+                if not validate_only:
+                    restored += await self._store.restore_events(part)
                 await asyncio.sleep(PAUSE_S)
         _log.info("events put back", extra={"fields": {"archive": name, "events": restored}})
         return archive, matched, restored

@@ -165,6 +165,7 @@ async def test_what_was_archived_is_put_back(archives: Archives, store: Store) -
     before = {event.id: event for event in store._events.values()}
     done = await archives.archive(before_us=NOW - 14 * DAY, actor="ann", reason="room")
     (archive,) = done.archives
+    assert await archives.restore(archive.name, validate_only=True) == (archive, 5, 0), "only counted"
     assert await archives.restore(archive.name, filter_text='message = "event 3"') == (archive, 1, 1)
     assert await left(store) == 6
     assert await archives.restore(archive.name) == (archive, 5, 4)

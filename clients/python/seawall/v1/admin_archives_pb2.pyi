@@ -129,14 +129,16 @@ class VerifyArchiveResponse(_message.Message):
     def __init__(self, archive: _Optional[_Union[EventArchive, _Mapping]] = ..., fault: _Optional[str] = ...) -> None: ...
 
 class RestoreArchiveRequest(_message.Message):
-    __slots__ = ("name", "filter", "request_id")
+    __slots__ = ("name", "filter", "request_id", "validate_only")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     name: str
     filter: str
     request_id: str
-    def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RestoreArchiveResponse(_message.Message):
     __slots__ = ("archive", "matched", "restored")
