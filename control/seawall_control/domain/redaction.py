@@ -15,7 +15,7 @@ from typing import Final
 
 from seawall_control.domain.events import Json
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 
 _SECRET_KEYS: Final = (
     "password", "passwd", "secret", "apikey", "auth", "credential", "mysqlpwd", "privatekey", "token",
@@ -38,6 +38,14 @@ _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,8192}(?:\.[A-Za-z0-9_-]{0,8192})?")),
     ("bearer", re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}[A-Za-z0-9._~+/=-]{6,8192}")),
     ("userinfo", re.compile(r"(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
+    (
+        "email",
+        re.compile(
+            r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,7}\.[A-Za-z]{2,24}\b",
+            re.ASCII,
+        ),
+    ),
+    ("phone", re.compile(r"(?<![\w.])\+\d(?:[ ()/-]{0,2}\d){6,14}(?!\w)", re.ASCII)),
     ("aws", re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b")),
     ("google", re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
     ("github", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})")),
@@ -58,6 +66,8 @@ _MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "jwt": ("eyj",),
     "bearer": ("bearer", "basic"),
     "userinfo": ("://",),
+    "email": ("@",),
+    "phone": ("+",),
     "aws": ("akia", "asia", "aroa", "aida"),
     "google": ("aiza",),
     "github": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),

@@ -13,7 +13,7 @@ PARTS = st.sampled_from(
         ".sig", "Bearer ", "bAsIc ", "basıc ", "://", "user:pw", "@host", "AKIA", "ABCDEFGH12345678", "AIza",
         "a" * 35, "ghp_", "github_pat_", "b" * 24, "swe_", "sw_", "xoxb-", "rk_live_", "sk_test_", "Password",
         "passwd", "secret", "api_key", "API-KEY", "ApıKey", "access token", "access_token", "private_key",
-        "=", ": ", '"', " ", "\n",
+        "=", ": ", '"', " ", "\n", "ada@mail.example", ".com", "+44 20 7946 0958", "+", "(0)",
         "4111 1111 1111 1111", "4111-1111-1111-1111", "4111111111111111", "1234567890123", "411111 1", "-",
         "7", "é", "word",
     ]

@@ -141,6 +141,9 @@ def test_causes_group_whatever_varies_in_their_messages() -> None:
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC\n-----END RSA PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKC and cut off",
         "postgres://bob:hunter2@db:5432/x",
+        "ada.lovelace+x@mail.example.com",
+        "+44 20 7946 0958",
+        "+49(89)1234-567",
         "AKIAIOSFODNN7EXAMPLE",
         "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
         "xoxb-1234567890-abcdefghijkl",
@@ -166,6 +169,9 @@ def test_secret_values_are_recognised_by_their_shape(secret: str) -> None:
         "ghp_",
         "4111",
         "5500005",
+        "lovelace",
+        "7946",
+        "1234-567",
     ):
         assert part not in found
 
@@ -179,6 +185,8 @@ def test_secret_values_are_recognised_by_their_shape(secret: str) -> None:
         "2026-11-22T03:15:25.123456Z",
         "http://example.com/a:b@c",
         "basic retry",
+        "at 2026-11-22T03:15:25+0000 or 12+3456789",
+        "pkg@1.2.3, root@vm and x @ y.z",
     ],
 )
 def test_harmless_text_stays(harmless: str) -> None:
