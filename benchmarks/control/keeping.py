@@ -38,7 +38,7 @@ _WITH_DELETED: Final = (
 )
 _UNRESOLVED: Final = (
     "UPDATE events SET resolved = 0, resolved_at_us = 0, resolution = '' "  # noqa: S608 - our own names
-    f"WHERE component = 'route/{ROUTE}' AND resolved = 1 AND resolution = '{RESOLUTION}'"
+    f"WHERE component = 'route/{ROUTE}' AND +resolved = 1 AND resolution = '{RESOLUTION}'"
 )
 _BACK: Final = (_NOTHING, _WITHOUT_PROBES, _WITH_DELETED, _UNRESOLVED, "DROP TABLE bench_aside")
 

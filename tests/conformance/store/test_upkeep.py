@@ -12,9 +12,12 @@ import pytest
 
 from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.retention import FOREVER_US, Prune
+from seawall_control.store import postgres
 from seawall_control.store.port import EventQuery
+from seawall_control.store.postgres import adapter
 from seawall_control.store.sqlite import SqliteStore, open_store, thread
 from tests.conformance.store.test_port import event
+from tests.kit.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -88,3 +91,18 @@ async def test_file_gets_smaller_but_keeps_some_room(store: SqliteStore) -> None
     assert report.size_bytes < full * 0.6
     assert 0 < report.free_bytes <= report.size_bytes // 32
     assert await store.findings() == []
+
+
+@pytest.mark.slow
+async def test_piece_of_clean_up_ends_in_a_database_too(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty rows at once, where a hundred take too long."""
+    found = await postgres.open_store(postgres_server.url_of(await postgres_server.new_database()))
+    await found.report([_resolved(n) for n in range(200)])
+    before = found._writer.commits
+    monkeypatch.setattr(adapter, "UPKEEP_S", 0.0)
+    assert await found.prune_events(Prune(FOREVER_US, limit=150)) == 150
+    assert found._writer.commits - before == 8
+    assert (await found.counts(at_us=0)).total == 50
+    await found.aclose()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from time import monotonic
 from typing import Any, Final
 
 from seawall_control.store.filter_sql import numbered
@@ -20,8 +21,14 @@ from seawall_control.store.postgres.readers import Readers
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
 from seawall_control.store.rollup_sql import Rollups
-from seawall_control.store.statements import marks
+from seawall_control.store.statements import marks, slices
 
+UPKEEP_S: Final = 0.02
+"""For the statements of a piece of upkeep."""
+_TOGETHER: Final = 20
+"""Rows in one statement: each is in nine indexes, and where their pages have to be read first, twenty rows
+take longer than that.
+"""
 _TELL: Final = "SELECT pg_notify($1, $2)"
 
 
@@ -99,8 +106,15 @@ class PostgresStatements:
         return int(done.rpartition(" ")[2])
 
     async def some(self, sql: str, first: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
-        """See `Statements.some`. The server takes changes from others meanwhile, so all are done at once."""
-        return len(values), await self.change(f"{sql} ({marks(len(values))})", (*first, *values))
+        """See `Statements.some`. Others wait for the lock on their area meanwhile."""
+        until = monotonic() + UPKEEP_S
+        done = changed = 0
+        for part in slices(values, _TOGETHER):
+            changed += await self.change(f"{sql} ({marks(len(part))})", (*first, *part))
+            done += len(part)
+            if monotonic() > until:
+                break
+        return done, changed
 
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """See `Statements.many`."""
