@@ -13,6 +13,7 @@ from seawall_control.domain.errors import ControlError, RateLimited, StoreUnavai
 from seawall_control.services.audit import AuditLog
 from seawall_control.services.background import Background
 from seawall_control.services.edge import SystemClock
+from seawall_control.services.requests import Requests
 from seawall_control.services.tokens import TokenService
 from seawall_control.store.memory import MemoryStore
 
@@ -42,7 +43,15 @@ def gate_with(certificates: Certificates) -> Gate:
     store, clock, background = MemoryStore(), SystemClock(), Background()
     tokens = TokenService(store, clock, background)
     policy = GatePolicy(local_user=False)
-    return Gate(policy, tokens, AuditLog(store, clock), clock, background, certificates=certificates)
+    return Gate(
+        policy,
+        tokens,
+        AuditLog(store, clock),
+        clock,
+        background,
+        certificates=certificates,
+        requests=Requests(store, clock),
+    )
 
 
 async def test_a_stream_outlives_a_store_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
