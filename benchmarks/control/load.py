@@ -20,6 +20,7 @@ from benchmarks.control.bulk import Record
 from seawall_control.domain.rollups import KEY_FIELDS
 from seawall_control.store import rows as r
 from seawall_control.store.group_rows import GROUP_COLUMNS
+from seawall_control.store.postgres import rollup_keys
 from seawall_control.store.sqlite.opening import FILE_NAME, sync
 
 CHUNK: Final = 50_000
@@ -108,6 +109,8 @@ async def load_postgres(url: str, record: Record, say: Say) -> None:
             await db.copy_records_to_table("events", records=chunk, columns=_EVENT_COLUMNS, timeout=600)
             await asyncio.sleep(0)
         for table, columns, rows in _beside(record):
+            if table == "event_rollups":
+                columns, rows = (*columns, "key"), map(rollup_keys.numbered, rows)
             await db.copy_records_to_table(table, records=rows, columns=columns, timeout=600)
         for number, row in enumerate(kept, 1):
             started = perf_counter()

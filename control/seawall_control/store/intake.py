@@ -46,7 +46,7 @@ INSERTED: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
 """The columns of a new event's row."""
 
 _KEYS: Final = ", ".join(KEY_FIELDS)
-_PUT_ROLLUP: Final = (
+PUT_COUNT: Final = (
     f"INSERT INTO event_rollups (width, start, {_KEYS}, events) VALUES ({marks(len(KEY_FIELDS) + 3)}) "
     f"ON CONFLICT (width, start, {_KEYS}) DO UPDATE SET events = event_rollups.events + excluded.events"
 )
@@ -81,6 +81,12 @@ class Receiving(Statements, Protocol):
 
     async def insert_events(self, new: Sequence[New]) -> None:
         """Insert events as rows of `INSERTED`. Their ids are new."""
+        ...
+
+    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add to counts. A row is that of `PUT_COUNT`: width and start of a bucket, a key, and a number of
+        events.
+        """
         ...
 
 
@@ -301,7 +307,7 @@ class Intake:
                     )
                     self._bound.learn(width, start, map(tuple, keys))
 
-    async def _roll_up(self, db: Statements, minutes: Counts) -> None:
+    async def _roll_up(self, db: Receiving, minutes: Counts) -> None:
         rows: list[Sequence[Any]] = []
         sums: list[Sequence[Any]] = []
         for width, buckets in by_width(minutes):
@@ -310,7 +316,7 @@ class Intake:
                 rows.extend((int(width), start, *key, number) for key, number in bounded.items())
                 sums.append((int(width), start, getrandbits(62), sum(counts.values())))
         self._bound.trim()
-        await db.many(_PUT_ROLLUP, rows)
+        await db.add_counts(rows)
         # What tells readers that a bucket has changed (domain/bucket_memory.py).
         await db.many(_PUT_BUCKET, sums)
 

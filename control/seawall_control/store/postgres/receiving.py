@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.events import Event
 from seawall_control.store.intake import INSERTED, New
+from seawall_control.store.postgres import rollup_keys
 from seawall_control.store.postgres.adapter import PostgresStatements, array_text, kinds_of, unnested
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Open
@@ -88,6 +89,10 @@ class PostgresReceiving(PostgresStatements):
         self._copying = asyncio.get_running_loop().create_task(copy, name="seawall-store-copy")
         # Its first step writes all of it to the connection, without waiting for an answer.
         await asyncio.sleep(0)
+
+    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
+        """See `Receiving.add_counts`."""
+        await self.many(rollup_keys.PUT_COUNT, list(map(rollup_keys.numbered, rows)))
 
     def _row(self, event: Event) -> tuple[Any, ...]:
         found = self._made.get(event.id)

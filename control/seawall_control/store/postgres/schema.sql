@@ -256,8 +256,9 @@ CREATE TABLE event_rollups (
   kind bigint NOT NULL,
   outcome bigint NOT NULL,
   events bigint NOT NULL,
-  PRIMARY KEY (width, start, route, method, code, category, severity, kind, outcome)
-);
+  key bigint NOT NULL,
+  PRIMARY KEY (width, start, key)
+) WITH (fillfactor = 70);
 
 -- How many events each bucket has, and a number that it was given when it was made: they tell whether its counts have
 -- changed since they were read, and are the answer where nothing is told apart.

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from seawall_control.store.intake import INSERTED, New
+from seawall_control.store.intake import INSERTED, PUT_COUNT, New
 from seawall_control.store.rows import event_row
 from seawall_control.store.statements import marks, slices
 
@@ -107,3 +107,7 @@ class SqliteStatements:
     async def insert_events(self, new: Sequence[New]) -> None:
         """See `Receiving.insert_events`."""
         self._db.executemany(_INSERT, [(*event_row(one[0]), one[1], one[2]) for one in new])
+
+    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
+        """See `Receiving.add_counts`."""
+        self._db.executemany(PUT_COUNT, rows)
