@@ -4,7 +4,7 @@ A copy is made by SQLite's backup within one read transaction: a consistent snap
 goes on writing. It is checked before it gets its name, so a file that has the name is a good one. Two checks
 are to be had. The quick one reads every page and finds what copying and disks do to a file: pages that are
 missing, twice there, or not what they were. The full one also looks every row up in every index, which takes
-twenty times as long (half an hour and more for ten gigabytes) and finds what only a defect of the database
+ten times as long for half a gigabyte, more for larger files, and finds what only a defect of the database
 could do. A copy that is put back takes the directory's lock, so it never meets a running control plane; what
 was there before is kept beside it, not deleted.
 """

@@ -32,8 +32,8 @@ _verify = click.option(
     type=click.Choice(["quick", "full"]),
     default="quick",
     show_default=True,
-    help="How the copy is checked: every page of it, or every row in every index as well, which takes half "
-    "an hour and more for ten gigabytes.",
+    help="How the copy is checked: every page of it, or every row in every index as well, which takes ten "
+    "times as long and more.",
 )
 
 
