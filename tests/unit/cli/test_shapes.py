@@ -112,6 +112,7 @@ KEYS: dict[str, tuple[Any, Message, set[str]]] = {
             *(
                 "policy_source",
                 "drifted",
+                "stale",
                 "connections",
                 "events_produced",
                 "events_dropped",
