@@ -73,7 +73,8 @@ class Problem:
     @property
     def key(self) -> Key:
         """What its events are counted by."""
-        return (self.route, self.method, self.code, self.category, self.severity, self.kind, self.outcome)
+        names = (self.component, self.route, self.method, self.code)
+        return (*names, self.category, self.severity, self.kind, self.outcome)
 
 
 def _severity(dice: random.Random) -> int:

@@ -119,6 +119,7 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
                 by_category=_shares(found.by_category, found.total),
                 by_severity=_shares(found.by_severity, found.total),
                 by_code=_shares(found.by_code, found.total),
+                top_components=_shares(found.top_components, found.total),
                 top_routes=_shares(found.top_routes, found.total),
                 top_methods=_shares(found.top_methods, found.total),
                 trend=[

@@ -1,7 +1,7 @@
 """Counts of events by minute, hour and day: exact also for what a flood left unstored, and kept for longer.
 
-A bucket holds at most `MAX_KEYS` different keys; what comes beyond is counted under the route and method
-`_other`, so that no caller can make the tables grow.
+A bucket holds at most `MAX_KEYS` different keys; what comes beyond is counted under the component, route and
+method `_other`, so that no caller can make the tables grow.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ KEPT_S: Final[Mapping[Width, int]] = {
 """How long buckets are kept unless the operator says otherwise."""
 
 
-KEY_FIELDS: Final = ("route", "method", "code", "category", "severity", "kind", "outcome")
+KEY_FIELDS: Final = ("component", "route", "method", "code", "category", "severity", "kind", "outcome")
 """What events are counted by."""
-Key: TypeAlias = tuple[str, str, str, int, int, int, int]
+Key: TypeAlias = tuple[str, str, str, str, int, int, int, int]
 """Values of `KEY_FIELDS`. Enumerations are plain numbers, which are quicker to hash."""
 Counts: TypeAlias = Mapping[int, Mapping[Key, int]]
 """Events by start of the bucket, in seconds since the epoch, and key."""
@@ -48,8 +48,8 @@ Counts: TypeAlias = Mapping[int, Mapping[Key, int]]
 
 def coarse(key: Key) -> Key:
     """Return the key under which one is counted when its bucket is full."""
-    code = key[2]
-    return (OTHER, OTHER, code if code in _CODES else OTHER, *key[3:])
+    code = key[3]
+    return (OTHER, OTHER, OTHER, code if code in _CODES else OTHER, *key[4:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ def counted(events: Iterable[Event]) -> Counts:
         if counts is None:
             counts = found[start] = {}
         key = (
+            event.component,
             event.route,
             event.method,
             event.code,

@@ -27,17 +27,19 @@ SERVICE = "/seawall.v1.AnalysisService"
 MINUTE = 60
 
 
-def failed(number: int, at_s: int, *, code: str = "UNAVAILABLE", route: str = "all") -> event_pb2.ErrorEvent:
-    """Return an event of a call that failed."""
+def failed(
+    number: int, at_s: int, *, code: str = "UNAVAILABLE", route: str = "all", component: str = ""
+) -> event_pb2.ErrorEvent:
+    """Return an event of a call that failed, or of a component."""
     found = event_pb2.ErrorEvent(
         id=f"00000000-0000-4000-8000-{number:012d}",
         severity=event_pb2.SEVERITY_MEDIUM,
-        component=f"route/{route}",
+        component=component or f"route/{route}",
         error_type=code,
         message="it failed",
         kind=event_pb2.EVENT_KIND_CALL_FAILED,
         route=route,
-        method="shop.v1.Catalog/Get",
+        method="shop.v1.Catalog/Get" if route else "",
         code=code,
     )
     found.timestamp.FromSeconds(at_s)
@@ -79,6 +81,20 @@ async def test_a_window(plane: ControlPlane, stubs: Stubs) -> None:
     assert {("burst", ""), ("burst", "route/all"), ("frequent_error", "route/all")} <= kinds
     assert found.resolution_rate == 0.0
     assert not found.HasField("recovery_rate")
+
+
+async def test_what_is_not_about_a_route_is_told_by_its_component(plane: ControlPlane, stubs: Stubs) -> None:
+    """Applications report what has neither route nor code."""
+    await report(stubs, *[1] * 20, 60, component="billing", route="", code="")
+    await report(stubs, 0, 4, 0)
+    window = Duration(seconds=30 * MINUTE)
+    found = await send(plane, "GetAnalysis", pb.GetAnalysisRequest(window=window), pb.GetAnalysisResponse)
+    assert [(s.name, s.events) for s in found.top_components] == [("billing", 80), ("route/all", 4)]
+    kinds = {(a.kind, a.subject) for a in found.anomalies}
+    assert {("burst", "billing"), ("frequent_error", "billing")} <= kinds
+    ask = pb.GetTrendRequest(window=window, by="component")
+    trend = await send(plane, "GetTrend", ask, pb.GetTrendResponse)
+    assert [(line.name, sum(line.events)) for line in trend.series] == [("billing", 80), ("route/all", 4)]
 
 
 async def test_a_revision_that_is_followed_by_failures(plane: ControlPlane, stubs: Stubs) -> None:

@@ -14,7 +14,7 @@ from seawall_control.domain.rollups import KEY_FIELDS, Bucket, Key, RollupRow, W
 
 STARTS = st.integers(0, 4).map(lambda n: n * 3600)
 KEYS: st.SearchStrategy[Key] = st.builds(
-    lambda route, code, severity, kind: (route, "m", code, 1, severity, kind, 0),
+    lambda route, code, severity, kind: (f"route/{route}", route, "m", code, 1, severity, kind, 0),
     st.sampled_from("ab"),
     st.sampled_from("XY"),
     st.integers(1, 2),
@@ -29,7 +29,7 @@ def summed(start: int, counts: dict[Key, int], by: tuple[str, ...], only: object
     """Return the sums of a bucket, by their definition."""
     sums: dict[tuple[str | int, ...], int] = {}
     for key, number in counts.items():
-        if only is None or key[0] == only[1]:  # type: ignore[index]
+        if only is None or key[1] == only[1]:  # type: ignore[index]
             values = tuple(key[KEY_FIELDS.index(field)] for field in by)
             sums[values] = sums.get(values, 0) + number
     return [RollupRow(start, values, sums[values]) for values in sorted(sums)]

@@ -7,7 +7,7 @@ from seawall_control.domain.rollups import MAX_KEYS, OTHER, Bound, Key, Width
 
 def key(number: int) -> Key:
     """Return one of many keys."""
-    return ("route", f"/m/{number}", "UNAVAILABLE", 1, 2, 3, 4)
+    return ("route/r", "r", f"/m/{number}", "UNAVAILABLE", 1, 2, 3, 4)
 
 
 def test_full_bucket_counts_the_rest_as_others() -> None:
@@ -16,7 +16,7 @@ def test_full_bucket_counts_the_rest_as_others() -> None:
     bound.learn(Width.MINUTE, 0, [])
     counts = bound.bounded(Width.MINUTE, 0, {key(n): 1 for n in range(MAX_KEYS + 100)})
     assert sum(counts.values()) == MAX_KEYS + 100
-    assert counts[OTHER, OTHER, "UNAVAILABLE", 1, 2, 3, 4] == 100
+    assert counts[OTHER, OTHER, OTHER, "UNAVAILABLE", 1, 2, 3, 4] == 100
 
 
 def test_what_is_learned_is_known_until_it_is_counted() -> None:
@@ -27,6 +27,6 @@ def test_what_is_learned_is_known_until_it_is_counted() -> None:
     for start in range(many):
         bound.learn(Width.MINUTE, start, full)
     for start in range(many):
-        assert [k[1] for k in bound.bounded(Width.MINUTE, start, {key(-1): 1})] == [OTHER]
+        assert [k[2] for k in bound.bounded(Width.MINUTE, start, {key(-1): 1})] == [OTHER]
     bound.trim()
     assert [bound.knows(Width.MINUTE, start) for start in (49, 50, many - 1)] == [False, True, True]

@@ -62,6 +62,7 @@ def analysis(item: pb.GetAnalysisResponse) -> Shape:
         "by_category": shares(item.by_category),
         "by_severity": shares(item.by_severity),
         "by_code": shares(item.by_code),
+        "top_components": shares(item.top_components),
         "top_routes": shares(item.top_routes),
         "top_methods": shares(item.top_methods),
         "bucket_s": seconds(item.bucket),

@@ -305,8 +305,8 @@ class Events:
         group_by: Sequence[str] = (),
         route: str = "",
     ) -> GetEventTimelineResponse:
-        """Return exact counts over time, told apart by fields of `group_by` (route, method, code, category,
-        severity, kind, outcome); `step` is a minute, an hour or a day.
+        """Return exact counts over time, told apart by fields of `group_by` (component, route, method, code,
+        category, severity, kind, outcome); `step` is a minute, an hour or a day.
         """
         return self._run.unary(calls.event_timeline(window, step, group_by, route))
 

@@ -51,6 +51,7 @@ def analysis_json(found: admin_analysis_pb2.GetAnalysisResponse) -> dict[str, Js
         "error_rate": found.error_rate if found.HasField("error_rate") else None,
         "error_distribution": {share.name.lower(): share.events for share in found.by_category},
         "by_severity": {share.name: share.events for share in found.by_severity},
+        "top_components": {share.name: share.events for share in found.top_components},
         "top_routes": {share.name: share.events for share in found.top_routes},
         "resolution_rate": found.resolution_rate if found.HasField("resolution_rate") else None,
         "anomalies": [_anomaly(anomaly) for anomaly in found.anomalies],

@@ -36,9 +36,9 @@ class Material:
     width: int
     total: Mapping[int, int] = field(default_factory=dict)
     """Events by bucket."""
-    by_route: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    by_subject: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     by_error: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Events in the window by route and code."""
+    """Events in the window by subject and code."""
     critical: int = 0
     calls: Sequence[RouteCalls] = ()
     revisions: Sequence[tuple[int, str]] = ()
@@ -46,9 +46,9 @@ class Material:
 
     @cached_property
     def lines(self) -> list[tuple[str, list[int]]]:
-        """The counts of every bucket, of everything and of each route."""
+        """The counts of every bucket, of everything and of each route and component."""
         found = [("", self.total)] if self.total else []
-        found += [(f"route/{route}", counts) for route, counts in sorted(self.by_route.items()) if route]
+        found += [(subject, counts) for subject, counts in sorted(self.by_subject.items()) if subject]
         return [
             (subject, series.dense(counts, start=self.start, end=self.end, width=self.width))
             for subject, counts in found
@@ -62,7 +62,7 @@ class Anomaly:
     kind: str
     """Name of the detector."""
     subject: str
-    """`route/NAME`, or empty for all."""
+    """`route/NAME`, the component of what has no route, or empty for all."""
     severity: Severity
     value: float
     threshold: float
@@ -95,7 +95,7 @@ def frequent_error(material: Material, settings: Settings) -> list[Anomaly]:
     return [
         Anomaly(
             "frequent_error",
-            f"route/{route}" if route else "",
+            subject,
             Severity.LOW if code == "OK" else Severity.MEDIUM,
             float(count),
             settings.specific_error_count,
@@ -103,7 +103,7 @@ def frequent_error(material: Material, settings: Settings) -> list[Anomaly]:
             if code == "OK"
             else f"{count} events with {code or 'no code'}",
         )
-        for (route, code), count in sorted(material.by_error.items(), key=lambda item: -item[1])
+        for (subject, code), count in sorted(material.by_error.items(), key=lambda item: -item[1])
         if count >= settings.specific_error_count
     ]
 

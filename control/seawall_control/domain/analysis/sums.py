@@ -13,6 +13,13 @@ from seawall_control.domain.events import EventKind
 from seawall_control.domain.rollups import Bucket, Key, difference
 
 
+def subject_of(component: str, route: str) -> str:
+    """Return what events of a component and a route are about: `route/NAME`, or the component of what is not
+    about a route.
+    """
+    return f"route/{route}" if route else component
+
+
 @dataclass(slots=True)
 class Sums:
     """Events by what they have in common; what there is none of is left out."""
@@ -20,10 +27,11 @@ class Sums:
     by_category: dict[int, int] = field(default_factory=dict)
     by_severity: dict[int, int] = field(default_factory=dict)
     by_code: dict[str, int] = field(default_factory=dict)
+    by_component: dict[str, int] = field(default_factory=dict)
     by_route: dict[str, int] = field(default_factory=dict)
     by_method: dict[str, int] = field(default_factory=dict)
     errors: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By route and code."""
+    """By subject and code."""
     failed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Failed calls by route and code."""
     opened: dict[str, int] = field(default_factory=dict)
@@ -32,15 +40,17 @@ class Sums:
     def add(self, counts: Iterable[tuple[Key, int]]) -> None:
         """Put counts on; those below 0 are taken off, and were put on before."""
         takes = False
-        for (route, method, code, category, severity, kind, _), number in counts:
+        for (component, route, method, code, category, severity, kind, _), number in counts:
             self.by_category[category] = self.by_category.get(category, 0) + number
             self.by_severity[severity] = self.by_severity.get(severity, 0) + number
             self.by_code[code] = self.by_code.get(code, 0) + number
+            self.by_component[component] = self.by_component.get(component, 0) + number
             self.by_route[route] = self.by_route.get(route, 0) + number
             self.by_method[method] = self.by_method.get(method, 0) + number
-            pair = (route, code)
-            self.errors[pair] = self.errors.get(pair, 0) + number
+            error = (subject_of(component, route), code)
+            self.errors[error] = self.errors.get(error, 0) + number
             if kind == EventKind.CALL_FAILED:
+                pair = (route, code)
                 self.failed[pair] = self.failed.get(pair, 0) + number
             elif kind == EventKind.BREAKER_OPENED:
                 self.opened[route] = self.opened.get(route, 0) + number

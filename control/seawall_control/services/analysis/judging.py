@@ -16,8 +16,8 @@ from seawall_control.domain.statistics import Counters
 from seawall_control.services.analysis.summaries import REMEMBERED, Summary
 from seawall_control.services.analysis.windows import Window
 
-MOST_ROUTES: Final = 50
-"""Routes whose counts are looked at one by one, those with most events."""
+MOST_SUBJECTS: Final = 50
+"""Routes and components whose counts are looked at one by one, those with most events."""
 
 
 class Judge:
@@ -47,14 +47,14 @@ def material_of(
     window: Window, summary: Summary, calls: Mapping[str, Counters], revisions: Sequence[Revision]
 ) -> Material:
     """Return what detectors look at."""
-    routes = summary.routes
-    most = sorted(routes, key=lambda route: -sum(routes[route].values()))[:MOST_ROUTES]
+    lines = summary.subjects
+    most = sorted(lines, key=lambda subject: -sum(lines[subject].values()))[:MOST_SUBJECTS]
     return Material(
         start=window.start,
         end=window.end,
         width=int(window.width),
         total=summary.total,
-        by_route={route: routes[route] for route in most},
+        by_subject={subject: lines[subject] for subject in most},
         by_error=summary.errors,
         critical=dict(summary.by_severity).get(Severity.CRITICAL.name, 0),
         calls=[

@@ -16,7 +16,7 @@ from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import Put
-from seawall_control.domain.rollups import OTHER
+from seawall_control.domain.rollups import KEY_FIELDS, OTHER
 from seawall_control.services.analysis.counting import counted
 from seawall_control.services.analysis.filling import Exhaustion, Filling, budgets
 from seawall_control.services.analysis.judging import Judge, material_of
@@ -39,7 +39,6 @@ from seawall_control.store.port import Store
 
 TOP: Final = 20
 KIND: Final = "analysis"
-_FIELDS: Final = frozenset({"route", "method", "code", "category", "severity", "kind", "outcome"})
 _CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
 _REVISIONS: Final = 20
 SHARED: Final = frozenset({"error_rate", "specific_error_count", "recovery_failure_rate"})
@@ -55,6 +54,7 @@ class Analysis:
     by_category: Counted
     by_severity: Counted
     by_code: Counted
+    top_components: Counted
     top_routes: Counted
     top_methods: Counted
     trend: list[int]
@@ -161,8 +161,8 @@ class AnalysisService:
 
     async def trend(self, length_s: float, *, by: str = "", route: str = "") -> Trend:
         """Return counts over time. Raise `InvalidRequest`."""
-        if by and by not in _FIELDS:
-            raise InvalidRequest(f"by must be one of {', '.join(sorted(_FIELDS))}, not {by[:64]!r}")
+        if by and by not in KEY_FIELDS:
+            raise InvalidRequest(f"by must be one of {', '.join(KEY_FIELDS)}, not {by[:64]!r}")
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=730 * 86400)
         found: dict[tuple[str | int, ...], list[int]] = {}
         for start, values, events in await counted(self._store, window, (by,) if by else (), route=route):
@@ -211,6 +211,7 @@ class AnalysisService:
             by_category=summary.by_category,
             by_severity=summary.by_severity,
             by_code=summary.by_code[:TOP],
+            top_components=summary.by_component[:TOP],
             top_routes=summary.by_route[:TOP],
             top_methods=summary.by_method[:TOP],
             trend=trend,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from seawall_control.domain.analysis.sums import WindowSums
+from seawall_control.domain.analysis.sums import WindowSums, subject_of
 from seawall_control.domain.events import Category, EventKind, Severity
 from seawall_control.domain.rollups import RollupQuery
 from seawall_control.services.analysis.windows import Window
@@ -36,12 +36,13 @@ class Summary:
     by_category: Counted
     by_severity: Counted
     by_code: Counted
+    by_component: Counted
     by_route: Counted
     by_method: Counted
-    routes: Mapping[str, Mapping[int, int]]
-    """By route and start."""
+    subjects: Mapping[str, Mapping[int, int]]
+    """By subject and start."""
     errors: Mapping[tuple[str, str], int]
-    """By route and code."""
+    """By subject and code."""
     failed: Mapping[str, Mapping[str, int]]
     """Failed calls by route and code."""
     opened: Mapping[str, int]
@@ -108,10 +109,11 @@ class Summaries:
 
 def _summary(sums: WindowSums, before: int) -> Summary:
     """Return a summary that later changes leave alone."""
-    routes: dict[str, dict[int, int]] = {route: {} for route in sums.total.by_route}
+    subjects: dict[str, dict[int, int]] = {}
     for start, bucket in sums.buckets.items():
-        for row in bucket.sums(("route",)):
-            routes[str(row.values[0])][start] = row.events
+        for row in bucket.sums(("component", "route")):
+            line = subjects.setdefault(subject_of(*map(str, row.values)), {})
+            line[start] = line.get(start, 0) + row.events
     failed: dict[str, dict[str, int]] = {}
     for (route, code), events in sums.total.failed.items():
         failed.setdefault(route, {})[code] = events
@@ -121,9 +123,10 @@ def _summary(sums: WindowSums, before: int) -> Summary:
         by_category=_most_first("category", sums.total.by_category),
         by_severity=_most_first("severity", sums.total.by_severity),
         by_code=_most_first("code", sums.total.by_code),
+        by_component=_most_first("component", sums.total.by_component),
         by_route=_most_first("route", sums.total.by_route),
         by_method=_most_first("method", sums.total.by_method),
-        routes=routes,
+        subjects=subjects,
         errors=dict(sums.total.errors),
         failed=failed,
         opened=dict(sums.total.opened),

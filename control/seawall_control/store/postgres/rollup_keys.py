@@ -23,9 +23,10 @@ PUT_COUNT: Final = (
 
 @lru_cache(4096)
 def number_of(key: Key) -> int:
-    """Return the number of a key, from all that 64 bits hold. Migration 0008 has the same rule in SQL."""
-    route, method, code, *numbers = key
-    text = f"{','.join(map(str, numbers))},{len(route)},{len(method)},{route}{method}{code}"
+    """Return the number of a key, from all that 64 bits hold. Migration 0009 has the same rule in SQL."""
+    component, route, method, code, *numbers = key
+    lengths = (len(component), len(route), len(method))
+    text = f"{','.join(map(str, (*numbers, *lengths)))},{component}{route}{method}{code}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 

@@ -257,6 +257,7 @@ CREATE TABLE event_rollups (
   outcome bigint NOT NULL,
   events bigint NOT NULL,
   key bigint NOT NULL,
+  component text COLLATE "C" NOT NULL,
   PRIMARY KEY (width, start, key)
 ) WITH (fillfactor = 70);
 

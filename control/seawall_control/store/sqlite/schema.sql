@@ -223,6 +223,7 @@ CREATE INDEX group_hours_by_hour ON group_hours (hour);
 CREATE TABLE event_rollups (
   width INTEGER NOT NULL,
   start INTEGER NOT NULL,
+  component TEXT NOT NULL,
   route TEXT NOT NULL,
   method TEXT NOT NULL,
   code TEXT NOT NULL,
@@ -231,7 +232,7 @@ CREATE TABLE event_rollups (
   kind INTEGER NOT NULL,
   outcome INTEGER NOT NULL,
   events INTEGER NOT NULL,
-  PRIMARY KEY (width, start, route, method, code, category, severity, kind, outcome)
+  PRIMARY KEY (width, start, component, route, method, code, category, severity, kind, outcome)
 ) STRICT, WITHOUT ROWID;
 
 -- How many events each bucket has, and a number that it was given when it was made: they tell whether its counts have

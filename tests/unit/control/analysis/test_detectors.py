@@ -21,8 +21,8 @@ SETTINGS = Settings()
 def material(*values: int, route: str = "") -> Material:
     """Return a window of minutes."""
     counts = {1200 + 60 * at: value for at, value in enumerate(values)}
-    routes: Mapping[str, Mapping[int, int]] = {route: counts} if route else {}
-    return Material(start=1200, end=1200 + 60 * len(values), width=60, total=counts, by_route=routes)
+    routes: Mapping[str, Mapping[int, int]] = {f"route/{route}": counts} if route else {}
+    return Material(start=1200, end=1200 + 60 * len(values), width=60, total=counts, by_subject=routes)
 
 
 def kinds(found: Material) -> list[str]:
@@ -44,13 +44,13 @@ def test_high_rate() -> None:
 
 def test_frequent_error_and_critical() -> None:
     """Counts at the threshold count."""
-    errors = {("a", "UNAVAILABLE"): 20, ("a", "INTERNAL"): 19, ("", ""): 21}
+    errors = {("route/a", "UNAVAILABLE"): 20, ("route/a", "INTERNAL"): 19, ("billing", ""): 21}
     found = detectors.frequent_error(replace(material(0), by_error=errors), SETTINGS)
     assert [(one.subject, one.text) for one in found] == [
-        ("", "21 events with no code"),
+        ("billing", "21 events with no code"),
         ("route/a", "20 events with UNAVAILABLE"),
     ]
-    (saved,) = detectors.frequent_error(replace(material(0), by_error={("a", "OK"): 30}), SETTINGS)
+    (saved,) = detectors.frequent_error(replace(material(0), by_error={("route/a", "OK"): 30}), SETTINGS)
     assert (saved.severity, saved.text) == (Severity.LOW, "30 calls were saved: something failed first")
     assert detectors.critical(replace(material(0), critical=0), SETTINGS) == []
     assert detectors.critical(replace(material(0), critical=1), SETTINGS)[0].severity is Severity.CRITICAL

@@ -64,8 +64,12 @@ async def test_nothing_is_read_again_while_the_sums_are_the_same() -> None:
     assert dict(first.total) == {START_S: 1, START_S + 5 * 3600: 2}
     assert (first.before, first.by_route, first.by_code) == (1, [("a", 2), ("b", 1)], [("INTERNAL", 3)])
     assert (first.by_severity, first.by_category) == ([("HIGH", 3)], [("UNSPECIFIED", 3)])
-    assert first.routes == {"a": {START_S: 1, START_S + 5 * 3600: 1}, "b": {START_S + 5 * 3600: 1}}
-    assert first.errors == {("a", "INTERNAL"): 2, ("b", "INTERNAL"): 1}
+    assert first.by_component == [("route/a", 2), ("route/b", 1)]
+    assert first.subjects == {
+        "route/a": {START_S: 1, START_S + 5 * 3600: 1},
+        "route/b": {START_S + 5 * 3600: 1},
+    }
+    assert first.errors == {("route/a", "INTERNAL"): 2, ("route/b", "INTERNAL"): 1}
     assert (first.failed, first.opened) == ({"a": {"INTERNAL": 1}, "b": {"INTERNAL": 1}}, {"a": 1})
     store.questions.clear()
     read = store.read
@@ -97,7 +101,7 @@ async def test_only_the_bucket_that_changed_is_added_up_again() -> None:
     assert store.read == 25
     assert (first.by_route, first.opened, sum(first.total.values())) == ([("a", 24), ("b", 24)], {}, 48)
     assert (second.by_route, second.opened) == ([("b", 25), ("a", 24)], {"b": 1})
-    assert second.routes["b"][START_S + 3 * 3600] == 2
+    assert second.subjects["route/b"][START_S + 3 * 3600] == 2
     assert second == await Summaries(store).of(DAY)
 
 
@@ -109,7 +113,7 @@ async def test_buckets_that_are_gone_are_taken_off() -> None:
     await summaries.of(DAY)
     await store.prune_counts({Width.HOUR: 3600}, at_us=(START_S + 12 * 3600) * MICROS)
     left = await summaries.of(DAY)
-    assert (left.by_route, left.errors) == ([("a", 1)], {("a", "INTERNAL"): 1})
+    assert (left.by_route, left.errors) == ([("a", 1)], {("route/a", "INTERNAL"): 1})
 
 
 async def test_few_windows_are_remembered() -> None:

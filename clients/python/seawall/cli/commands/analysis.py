@@ -95,6 +95,7 @@ def show(window: float | None, target: str, output: str) -> None:
         for title, shares in (
             ("CATEGORY", found.by_category),
             ("CODE", found.by_code),
+            ("COMPONENT", found.top_components),
             ("ROUTE", found.top_routes),
         ):
             if shares:
@@ -127,7 +128,9 @@ def show(window: float | None, target: str, output: str) -> None:
 
 @analysis.command()
 @_window_option
-@click.option("--by", default="", help="Field: route, method, code, category, severity, kind or outcome.")
+@click.option(
+    "--by", default="", help="Field: component, route, method, code, category, severity, kind or outcome."
+)
 @click.option("--route", default="", help="Only this route.")
 @control_option
 @output_option
