@@ -56,7 +56,7 @@ async def test_f16_workers_killed_at_random_moments(trial: Trial) -> None:
     dice = random.Random(2)
     proxy, _, _ = await begin(trial)
     async with trial.callers(rate=300) as callers:
-        for _ in range(times(4, 100)):
+        for _ in range(times(4, 30)):
             await asyncio.sleep(dice.uniform(0.1, 1.0))
             trial.fault("worker killed")
             os.kill(dice.choice(await asyncio.to_thread(pids, proxy)), signal.SIGKILL)
@@ -74,7 +74,7 @@ async def test_f1_a_proxy_with_workers_killed_at_random_moments(trial: Trial) ->
     """
     dice = random.Random(3)
     proxy, config, link = await begin(trial)
-    rounds = times(4, 100)
+    rounds = times(4, 30)
     async with trial.callers(rate=300) as callers:
         for round_ in range(rounds):
             await asyncio.sleep(dice.uniform(0.1, 1.0))
