@@ -235,7 +235,8 @@ async def test_the_writer_does_not_search(tmp_path: Path, monkeypatch: pytest.Mo
     told = set(said)
     assert [one for one in told if re.search(r"SELECT .* FROM events\b", one)] == []
     changes = [one for one in told if one.startswith(("DELETE FROM events WHERE", "UPDATE events SET"))]
-    assert len(changes) == 7 + 1 + 12
+    # As many in one statement as there is time for, and each once.
+    assert sum(one.count(",", one.rindex(" IN (")) + 1 for one in changes) == 700 + 100 + 600
     for one in changes:
         plan = [row[3] for row in await store._db.execute_fetchall(f"EXPLAIN QUERY PLAN {one}")]
         # By row numbers or by ids, never through all events of a state.

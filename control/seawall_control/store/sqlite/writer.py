@@ -37,6 +37,8 @@ cheaper than to make the file smaller and larger again.
 _SPARE_PAGES: Final = 4096
 _CHECK_WAL_EVERY: Final = 256
 """Commits between two looks at the size of the write-ahead log."""
+_FINAL: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
+"""Errors of a file that nothing more may be written to."""
 
 _log = logging.getLogger("seawall.control.store")
 
@@ -163,12 +165,7 @@ class Writer(GroupCommit[SqliteStatements]):
         else:
             self.state, self.detail = "failed", str(error)[:300]
             told = StoreUnavailable(f"the store failed: {str(error)[:300]}")
-            if isinstance(error, Misplaced) or code in (
-                sqlite3.SQLITE_IOERR,
-                sqlite3.SQLITE_CORRUPT,
-                sqlite3.SQLITE_NOTADB,
-                sqlite3.SQLITE_READONLY,
-            ):
+            if isinstance(error, Misplaced) or code in _FINAL:
                 self.failed.set()
         _log.error(
             "a commit failed",
@@ -188,7 +185,14 @@ class Writer(GroupCommit[SqliteStatements]):
             self._reclaim = await self._db.within(self._given_back)
         except sqlite3.Error as error:
             self._reclaim = False
-            _log.warning("freed pages could not be given back", extra={"fields": {"error": str(error)}})
+            fields = {"fields": {"error": str(error)}}
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _FINAL:
+                _log.warning("freed pages could not be given back", extra=fields)
+                return
+            # What a sync that failed has left of the log is not known, whatever it was for.
+            self.state, self.detail = "failed", str(error)[:300]
+            self.failed.set()
+            _log.error("giving freed pages back failed", extra=fields)
 
     def _given_back(self, db: sqlite3.Connection) -> bool:
         """Cut free pages off the file, as many as there is time for; tell whether there are more."""
