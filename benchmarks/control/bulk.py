@@ -24,7 +24,7 @@ from seawall_control.domain.retention import GROUP_HOURS_DAYS
 from seawall_control.domain.rollups import KEPT_S, Bound, Key, Width
 from seawall_control.store.group_rows import group_row
 
-FORM: Final = 1
+FORM: Final = 2
 """Of the rows; another one with every change to them, so that a record that was kept is not taken for one."""
 PROBLEMS: Final = 1000
 ROUTES: Final = 100
