@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from seawall_control.domain.errors import ChangedElsewhere, ControlError, NotFound
+from seawall_control.domain.errors import ChangedElsewhere, ControlError, EtagMismatch, NotFound
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet_share import Judged
 from seawall_control.domain.revisions import Draft, policy_set_name
@@ -278,8 +278,9 @@ class Rollouts:
                         await self._publishing.bring_back(run, after, actor=actor or "operator")
                     else:
                         await self._runs.changed(run, after, what, actor=actor or "operator")
-                except ChangedElsewhere:
-                    # It is said to the rollout as it is, not as it was known here.
+                except (ChangedElsewhere, EtagMismatch):
+                    # It is said to the rollout as it is, not as it was known here: another control plane has
+                    # written it, or has brought a revision in its place.
                     if tried == TRIES - 1:
                         raise
                     await self._refresh()
