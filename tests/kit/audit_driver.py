@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seawall_control.domain.events import EventChange
-from seawall_control.domain.records import Append, Put, Touched
+from seawall_control.domain.records import Append, Change, DocumentConflict, Put, Touched
 from seawall_control.domain.revisions import Draft
 from seawall_control.store.sqlite import open_store
 from seawall_control.store.witness import witnessed
@@ -31,11 +31,15 @@ class Witness:
         """Return a time."""
         return 1
 
-    def entry(self, touched: Sequence[Touched]) -> Append:
+    def records(self, touched: Sequence[Touched]) -> Sequence[Change]:
         """Return the entry."""
-        return Append(TOPIC, "\n".join(f"{one.what} {one.after}".strip() for one in touched))
+        return [Append(TOPIC, "\n".join(f"{one.what} {one.after}".strip() for one in touched))]
 
-    def durable(self) -> None:
+    def refused(self, conflict: DocumentConflict) -> Exception:
+        """Return the conflict: an entry has none."""
+        return conflict
+
+    def durable(self, touched: Sequence[Touched]) -> None:
         """Do nothing."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def changes(directory: Path) -> set[str]:
     found |= {f"event/{row[0]}" for row in db.execute("SELECT id FROM events WHERE resolution = 'seen'")}
     db.close()
     return found
+
+
+def test_not_killed_it_comes_to_its_end(tmp_path: Path) -> None:
+    """So that what is killed below is killed at its work, and not while it dies of something else."""
+    command = [sys.executable, "-m", "tests.kit.audit_driver", str(tmp_path / "store"), str(ROUNDS)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["done"]), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
