@@ -14,7 +14,7 @@ from seawall_control.domain.filters import EVERYTHING
 from seawall_control.domain.retention import FOREVER_US, Prune
 from seawall_control.store import postgres
 from seawall_control.store.port import EventQuery
-from seawall_control.store.postgres import adapter
+from seawall_control.store.postgres import statements
 from seawall_control.store.sqlite import SqliteStore, open_store, thread
 from tests.conformance.store.test_port import event
 from tests.kit.postgres import PostgresServer
@@ -101,7 +101,7 @@ async def test_piece_of_clean_up_ends_in_a_database_too(
     found = await postgres.open_store(postgres_server.url_of(await postgres_server.new_database()))
     await found.report([_resolved(n) for n in range(200)])
     before = found._writer.commits
-    monkeypatch.setattr(adapter, "UPKEEP_S", 0.0)
+    monkeypatch.setattr(statements, "UPKEEP_S", 0.0)
     assert await found.prune_events(Prune(FOREVER_US, limit=150)) == 150
     assert found._writer.commits - before == 8
     assert (await found.counts(at_us=0)).total == 50

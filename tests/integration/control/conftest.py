@@ -10,8 +10,9 @@ import pytest
 
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.alerting.channels.addresses import parse_networks
-from seawall_control.store.sqlite import open_store
+from seawall_control.store.opening import open_store
 from tests.integration.control.kit import Stubs
+from tests.kit.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
         grace_s=1.0,
         alert_networks=parse_networks(["127.0.0.0/8"]),
     )
-    store = await open_store(settings.data_dir)
+    store = await open_store(settings.data_dir, settings.store_url)
     control = ControlPlane(settings, store)
     await control.start()
     yield control
@@ -37,3 +38,30 @@ async def stubs(plane: ControlPlane) -> AsyncIterator[Stubs]:
     """Stubs on a channel to it."""
     async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
         yield Stubs(channel)
+
+
+@pytest.fixture
+async def url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty database."""
+    return postgres_server.url_of(await postgres_server.new_database())
+
+
+@pytest.fixture
+async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
+    """Two running control planes on one database."""
+    found = []
+    for _ in range(2):
+        settings = ControlSettings(
+            data_dir=tmp_path,
+            store_url=url,
+            grpc_address="127.0.0.1:0",
+            http_address="127.0.0.1:0",
+            grace_s=1.0,
+        )
+        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
+        await plane.start()
+        found.append(plane)
+    yield found
+    for plane in found:
+        await plane.stop()
+        await plane.store.aclose()

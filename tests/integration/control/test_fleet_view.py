@@ -23,7 +23,6 @@ from seawall_control.services.alerting.signals import Signals
 from tests.integration.control.kit import Proxy, Stubs, until
 from tests.integration.control.test_alerts import breaker_event
 from tests.integration.control.test_planes import both
-from tests.integration.control.test_postgres import planes, url  # noqa: F401 - fixtures
 from tests.integration.control.web import ask
 
 pytestmark = pytest.mark.integration
@@ -58,7 +57,7 @@ def report(calls: int, failed: int = 0, *, state: int = CLOSED, ejected: str = "
     )
 
 
-def ordered(planes: list[ControlPlane]) -> tuple[ControlPlane, ControlPlane]:  # noqa: F811
+def ordered(planes: list[ControlPlane]) -> tuple[ControlPlane, ControlPlane]:
     """Return the one that leads, then the other."""
     first, second = sorted(planes, key=lambda plane: not plane.leads())
     return first, second
@@ -95,7 +94,7 @@ async def settled(plane: ControlPlane) -> None:
     await until(is_settled, what="all gaps are closed")
 
 
-async def test_a_proxy_that_goes_and_comes_back_is_counted_once(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_a_proxy_that_goes_and_comes_back_is_counted_once(planes: list[ControlPlane]) -> None:
     """To the other control plane, and back, with calls on the way: nothing twice, nothing missed."""
     async with both(planes) as sides:
         leader, other = ordered(planes)
@@ -129,7 +128,7 @@ async def test_a_proxy_that_goes_and_comes_back_is_counted_once(planes: list[Con
         assert [counted(leader), counted(other)] == [75, 75]
 
 
-async def test_what_judges_sees_the_proxies_of_the_other(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_what_judges_sees_the_proxies_of_the_other(planes: list[ControlPlane]) -> None:
     """Alert facts, breakers over HTTP, recovery, healing, filling, old metrics: of a proxy that is connected
     to the one that does not lead.
     """
@@ -186,7 +185,7 @@ async def sides_proxy(stubs: Stubs, node: str) -> fleet_pb.Proxy:
     return found
 
 
-async def test_live_views_show_what_happens_at_the_other(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_live_views_show_what_happens_at_the_other(planes: list[ControlPlane]) -> None:
     """A breaker that opens and closes at its proxy, after what there was before; each once."""
     async with both(planes) as (here, there):
         proxy = Proxy(there, "edge-1")
@@ -212,7 +211,7 @@ async def until_stored(stubs: Stubs, number: int) -> None:
     await until(are_stored, what=f"{number} events")
 
 
-async def test_breakers_that_close_elsewhere_are_closed(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_breakers_that_close_elsewhere_are_closed(planes: list[ControlPlane]) -> None:
     """The leader's alert ends by what the proxy reports, also when no event of it came."""
     async with both(planes) as (_, there):
         leader, _ = ordered(planes)
@@ -230,7 +229,7 @@ async def test_breakers_that_close_elsewhere_are_closed(planes: list[ControlPlan
 
 
 async def test_one_that_dies_with_its_proxies(
-    planes: list[ControlPlane],  # noqa: F811
+    planes: list[ControlPlane],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without a word: until it is taken for gone its proxies are there, then they have been away since they
@@ -283,7 +282,7 @@ async def test_one_that_dies_with_its_proxies(
         await until(goes_on, what="it goes on")
 
 
-async def test_no_storm_when_one_is_stopped(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_no_storm_when_one_is_stopped(planes: list[ControlPlane]) -> None:
     """It says that it goes: its proxies are away at once, and back when they have come here. No proxy is told
     of as absent, and its calls are those that it had.
     """
@@ -319,7 +318,7 @@ async def test_no_storm_when_one_is_stopped(planes: list[ControlPlane]) -> None:
         assert await missing(leader, watch) == []
 
 
-async def test_clocks_that_differ_hide_nobody(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_clocks_that_differ_hide_nobody(planes: list[ControlPlane]) -> None:
     """The other's clock is ten minutes ahead, or behind: its proxies are there all the same."""
     async with both(planes) as (_, there):
         leader, other = ordered(planes)

@@ -22,7 +22,7 @@ from seawall_control.server import ControlPlane
 from seawall_control.services import fleet as fleet_service
 from seawall_control.services import fleet_beyond, fleet_sharing
 from tests.integration.control.kit import Proxy, Stubs, until
-from tests.integration.control.test_postgres import listening, planes, url  # noqa: F401 - fixtures
+from tests.integration.control.test_postgres import listening
 from tests.integration.control.test_rollouts import all_have, apply, fleet, plan
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def both(planes: list[ControlPlane]) -> AsyncIterator[tuple[Stubs, Stubs]]:  # noqa: F811
+async def both(planes: list[ControlPlane]) -> AsyncIterator[tuple[Stubs, Stubs]]:
     """Stubs of both, the one that leads first."""
     await listening(planes)
     ordered = sorted(planes, key=lambda plane: not plane.leads())
@@ -59,7 +59,7 @@ def report(calls: int, state: int) -> fleet_pb2.StatsReport:
     )
 
 
-async def test_each_sees_the_whole_fleet(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_each_sees_the_whole_fleet(planes: list[ControlPlane]) -> None:
     """Proxies, statistics of routes and clusters, breakers; what only the other knows is said to be there."""
     async with both(planes) as sides:
         proxies = [Proxy(side, f"edge-{n}") for n, side in enumerate(sides)]
@@ -94,7 +94,7 @@ async def test_each_sees_the_whole_fleet(planes: list[ControlPlane]) -> None:  #
             assert "is connected to control plane" in answer.results[0].message
 
 
-async def test_rates_of_the_others_are_added(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_rates_of_the_others_are_added(planes: list[ControlPlane]) -> None:
     """Calls through a proxy of the other control plane are counted per second here too."""
     async with both(planes) as (here, there):
         proxy = Proxy(there, "edge-1")
@@ -113,7 +113,7 @@ async def test_rates_of_the_others_are_added(planes: list[ControlPlane]) -> None
 
 
 async def test_a_control_plane_that_is_gone_takes_its_proxies_along(
-    planes: list[ControlPlane],  # noqa: F811
+    planes: list[ControlPlane],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One that says nothing more is not believed for long."""
@@ -136,7 +136,7 @@ async def test_a_control_plane_that_is_gone_takes_its_proxies_along(
         await until(is_gone, what="the proxy is taken for gone")
 
 
-async def test_the_one_that_leads_judges_the_calls_at_the_other(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_the_one_that_leads_judges_the_calls_at_the_other(planes: list[ControlPlane]) -> None:
     """All proxies are connected to the control plane that does not lead: a revision that breaks calls is
     taken back, and a good one becomes everybody's.
     """
@@ -175,7 +175,7 @@ async def ends(stubs: Stubs, wanted: int) -> Any:
     return (await stubs.rollouts.GetStagedRollout(pb.GetStagedRolloutRequest())).rollout
 
 
-async def test_verbs_at_both_at_once_are_said_one_after_the_other(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_verbs_at_both_at_once_are_said_one_after_the_other(planes: list[ControlPlane]) -> None:
     """Whatever is said to either, both come to the same state, and nobody is told of a conflict that only
     asking again would solve.
     """
@@ -205,6 +205,30 @@ async def test_verbs_at_both_at_once_are_said_one_after_the_other(planes: list[C
         assert (newest.revision.revision, newest.revision.rollback_of) == (3, 1)
 
 
+async def test_a_rollout_that_is_over_elsewhere_is_not_undone(planes: list[ControlPlane]) -> None:
+    """A control plane that has not heard of its end yet looks again when it meets another revision."""
+    async with both(planes) as (here, there):
+        await apply(here, 1)
+        await apply(here, 2, rollout=plan(bake_s=60))
+
+        async def known() -> bool:
+            return bool(planes[1].rollouts.active)
+
+        async def forgotten() -> bool:
+            return not planes[1].rollouts.active
+
+        await until(known, what="the other knows the rollout")
+        runs = planes[1].rollouts._runs
+        as_it_was = dict(runs.all)
+        await apply(here, 3, supersede=True)
+        await until(forgotten, what="the other knows that it is over")
+        runs.all.update(as_it_was)
+        undo = there.rollouts.UndoRollout(pb.UndoRolloutRequest(actor="a", reason="r"))
+        assert await _result(undo) == grpc.StatusCode.NOT_FOUND
+        newest = await there.policies.GetRevision(policies_pb.GetRevisionRequest())
+        assert newest.revision.revision == 3
+
+
 async def _result(call: Any) -> grpc.StatusCode:
     try:
         await call
@@ -213,7 +237,7 @@ async def _result(call: Any) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-async def test_one_request_at_both_begins_one_operation(planes: list[ControlPlane]) -> None:  # noqa: F811
+async def test_one_request_at_both_begins_one_operation(planes: list[ControlPlane]) -> None:
     """The same id is the same operation wherever it is asked for, and what proxies said to it stays; another
     operation with the id is refused.
     """

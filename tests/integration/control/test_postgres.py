@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -16,42 +15,14 @@ from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import admin_rollouts_pb2 as rollouts_pb
 from seawall.v1 import admin_rollouts_pb2_grpc, fleet_pb2
 from seawall_control.domain.fleet import ProxyRecord
-from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.server import ControlPlane
 from seawall_control.services import fleet, fleet_roster
-from seawall_control.store.opening import open_store
 from seawall_control.store.postgres import PostgresStore
 from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, document, event
 from tests.integration.control.test_process import Process
 from tests.kit.postgres import PASSWORD, PostgresServer
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def url(postgres_server: PostgresServer) -> str:
-    """The URL of an empty database."""
-    return postgres_server.url_of(await postgres_server.new_database())
-
-
-@pytest.fixture
-async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
-    """Two running control planes on one database."""
-    found = []
-    for _ in range(2):
-        settings = ControlSettings(
-            data_dir=tmp_path,
-            store_url=url,
-            grpc_address="127.0.0.1:0",
-            http_address="127.0.0.1:0",
-            grace_s=1.0,
-        )
-        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
-        await plane.start()
-        found.append(plane)
-    yield found
-    for plane in found:
-        await plane.stop()
-        await plane.store.aclose()
 
 
 async def listening(planes: list[ControlPlane]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,12 +21,10 @@ from seawall_control.domain.access import Role
 from seawall_control.domain.audit import BEGUN, TOPIC, AuditRecord, decoded
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.requests import DAY_US, KIND, RUNNING_US
-from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.store.opening import open_store
+from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Stubs
 from tests.integration.control.test_events import refused
 from tests.integration.control.web import ask
-from tests.kit.postgres import PostgresServer
 
 pytestmark = pytest.mark.integration
 
@@ -229,28 +226,6 @@ class _At:
     def now_us(self) -> int:
         """Return the time."""
         return self._now_us
-
-
-@pytest.fixture
-async def planes(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
-    """Two control planes on one database."""
-    url = postgres_server.url_of(await postgres_server.new_database())
-    found = []
-    for _ in range(2):
-        settings = ControlSettings(
-            data_dir=tmp_path,
-            store_url=url,
-            grpc_address="127.0.0.1:0",
-            http_address="127.0.0.1:0",
-            grace_s=1.0,
-        )
-        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
-        await plane.start()
-        found.append(plane)
-    yield found
-    for plane in found:
-        await plane.stop()
-        await plane.store.aclose()
 
 
 async def test_two_control_planes_carry_it_out_once(planes: list[ControlPlane]) -> None:

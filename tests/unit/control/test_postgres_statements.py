@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall_control.store.postgres.adapter import _any_of, array_text, kinds_of, unnested
 from seawall_control.store.postgres.receiving import as_one
+from seawall_control.store.postgres.statements import _any_of, array_text, kinds_of, unnested
 
 
 def test_rows_are_sent_as_one_array_for_each_column() -> None:

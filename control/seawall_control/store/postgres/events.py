@@ -15,8 +15,9 @@ from seawall_control.store import witness
 from seawall_control.store.event_pages import SqlEventPages
 from seawall_control.store.event_walks import POSTGRES, Dialect
 from seawall_control.store.filter_sql import numbered
-from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
+from seawall_control.store.postgres.adapter import Adapter
 from seawall_control.store.postgres.receiving import Made, made, receiving
+from seawall_control.store.postgres.statements import PostgresQuestions, PostgresStatements
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.rows import int64
 from seawall_control.store.statements import Questions, Statements

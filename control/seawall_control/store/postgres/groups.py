@@ -8,7 +8,8 @@ from typing import ClassVar, TypeVar
 from seawall_control.domain.records import Touched
 from seawall_control.store import witness
 from seawall_control.store.group_store import SqlGroups
-from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
+from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.statements import PostgresQuestions, PostgresStatements
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.statements import Questions, Statements
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from seawall_control.domain.revisions import Applied, Draft, Revision
 from seawall_control.store import policy_sql, witness
-from seawall_control.store.postgres.adapter import Adapter, PostgresQuestions, PostgresStatements
+from seawall_control.store.postgres.adapter import Adapter
+from seawall_control.store.postgres.statements import PostgresQuestions, PostgresStatements
 from seawall_control.store.postgres.target import Connection
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from seawall_control.domain.events import Event
 from seawall_control.store.intake import INSERTED, New
 from seawall_control.store.postgres import rollup_keys
-from seawall_control.store.postgres.adapter import PostgresStatements, array_text, kinds_of, unnested
+from seawall_control.store.postgres.statements import PostgresStatements, array_text, kinds_of, unnested
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Open
 from seawall_control.store.rows import event_row

@@ -28,8 +28,9 @@ from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreRefused, StoreUnavailable
 from seawall_control.domain.records import Change, DocumentConflict
+from seawall_control.store import record_sql
 from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
-from seawall_control.store.postgres import errors, journal
+from seawall_control.store.postgres import errors
 from seawall_control.store.postgres.opening import (
     AREAS,
     Server,
@@ -38,6 +39,7 @@ from seawall_control.store.postgres.opening import (
     migrations,
     schema_number,
 )
+from seawall_control.store.postgres.statements import PostgresStatements
 from seawall_control.store.postgres.target import Connection, Target
 
 PROBE_S: Final = 5.0
@@ -90,7 +92,7 @@ class Writer(GroupCommit[Connection]):
             self._db = None
 
     async def _record(self, db: Connection, changes: Sequence[Change], at_us: int) -> None:
-        await journal.write(db, changes, at_us)
+        await record_sql.write(PostgresStatements(db), changes, at_us)
 
     def _probe_in_s(self) -> float:
         if self._db is not None and not self._db.is_closed():

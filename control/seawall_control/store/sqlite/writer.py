@@ -23,8 +23,8 @@ from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.errors import ControlError, StoreFull, StoreUnavailable
 from seawall_control.domain.records import Change, DocumentConflict
+from seawall_control.store import record_sql
 from seawall_control.store.group_commit import GroupCommit, Job, Outcome, kinds, made
-from seawall_control.store.sqlite import journal
 from seawall_control.store.sqlite.opening import WAL_LIMIT_BYTES
 from seawall_control.store.sqlite.thread import UPKEEP_S, SqliteStatements, WritingConnection, finished
 
@@ -72,7 +72,7 @@ class Writer(GroupCommit[SqliteStatements]):
             return 0
 
     async def _record(self, db: SqliteStatements, changes: Sequence[Change], at_us: int) -> None:
-        await journal.write(db, changes, at_us)
+        await record_sql.write(db, changes, at_us)
 
     def _probe_in_s(self) -> float:
         return PROBE_S

@@ -46,7 +46,6 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 PATH: Final = "/api/v1/{service}/{method}"
 NDJSON: Final = "application/x-ndjson"
 SSE: Final = "text/event-stream"
-_LINES: Final = (NDJSON, "application/json", "application/*", "*/*")
 
 
 def changes_nothing(method: MethodDescriptor) -> bool:
