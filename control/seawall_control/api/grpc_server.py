@@ -4,7 +4,7 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import grpc
@@ -30,6 +30,24 @@ _OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_concurrent_streams", 1000),
 )
+
+
+class _Health(health.aio.HealthServicer):  # type: ignore[misc] # the package has no types
+    """Standard health with `List`, which the package's asyncio servicer leaves out."""
+
+    def __init__(self, services: Iterable[str]) -> None:
+        super().__init__()
+        self._names = ("", *services)
+
+    async def List(
+        self, request: health_pb2.HealthListRequest, context: Any
+    ) -> health_pb2.HealthListResponse:
+        """Return the state of the server and of each service."""
+        found = {
+            name: await self.Check(health_pb2.HealthCheckRequest(service=name), context)
+            for name in self._names
+        }
+        return health_pb2.HealthListResponse(statuses=found)
 
 
 class GrpcServer:
@@ -61,7 +79,7 @@ class GrpcServer:
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(name, dict(handlers)),)
             )
-        self._health = health.aio.HealthServicer()
+        self._health = _Health(self._services)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if reflects:
             self._add_reflection()

@@ -114,18 +114,27 @@ async def test_reflection_lists_and_describes_our_services(stubs: Stubs, version
 
 async def test_standard_health_serves_every_service_and_drains(stubs: Stubs, plane: ControlPlane) -> None:
     """grpc.health.v1 says SERVING for the server and each service, NOT_FOUND for others, NOT_SERVING while
-    draining.
+    draining; whoever watches hears of it.
     """
     health = health_pb2_grpc.HealthStub(stubs.channel)
+    watched = health.Watch(health_pb2.HealthCheckRequest())
+    assert (await watched.read()).status == health_pb2.HealthCheckResponse.SERVING
     for name in ("", "seawall.v1.EventService"):
         answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    listed = (await health.List(health_pb2.HealthListRequest())).statuses
+    assert {"", "seawall.v1.EventService", "seawall.v1.FleetService"} <= set(listed)
+    assert {answer.status for answer in listed.values()} == {health_pb2.HealthCheckResponse.SERVING}
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await health.Check(health_pb2.HealthCheckRequest(service="nobody"))
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
     await plane.listeners.drain()
     answer = await health.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert (await watched.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    listed = (await health.List(health_pb2.HealthListRequest())).statuses
+    assert {answer.status for answer in listed.values()} == {health_pb2.HealthCheckResponse.NOT_SERVING}
+    watched.cancel()
 
 
 async def test_system_health_follows_the_rule(stubs: Stubs, plane: ControlPlane) -> None:
