@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from seawall_control.domain.errors import ShuttingDown
+from seawall_control.domain.events import Severity
 from seawall_control.server.beside import loops
 from seawall_control.server.listeners import Listeners
 from seawall_control.server.services import Services
@@ -42,12 +43,25 @@ class ControlPlane(Services):
         self._started = True
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(kept_going(name, run), name=f"seawall-{name}")
+            loop.create_task(kept_going(name, run, told=self._loop_failed), name=f"seawall-{name}")
             for name, run in loops(self).items()
         ]
         for task in (*self._tasks, await self.listeners.start()):
             task.add_done_callback(self._ended)
         self.access.announce(self.addresses.grpc, self.addresses.http)
+
+    def _loop_failed(self, name: str, why: str) -> None:
+        """Record it: a log is read by few, and what the loop does has stood still meanwhile."""
+        self.background.start(
+            self.events.report_own(
+                component="control",
+                error_type="loop_failed",
+                message=f"The loop {name} of the control plane ended by our fault and began anew: {why}",
+                severity=Severity.HIGH,
+                details={"loop": name},
+            ),
+            "seawall-event-loop",
+        )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A control plane that no longer answers on one of its ports, or watches no longer, looks well to

@@ -23,12 +23,13 @@ async def kept_going(
     name: str,
     loop: Callable[[], Coroutine[Any, Any, None]],
     *,
+    told: Callable[[str, str], None] = lambda _name, _why: None,
     again_s: float = AGAIN_S,
     longest_s: float = LONGEST_S,
 ) -> None:
     """Run a loop until it is cancelled. One that has ended otherwise (by an error, by a cancellation that was
-    none of ours, or by returning) is logged and begun anew after a pause, which is short again once it has
-    run for longer than the longest pause.
+    none of ours, or by returning) is logged, told with why, and begun anew after a pause, which is short
+    again once it has run for longer than the longest pause.
     """
     task = asyncio.current_task()
     now = asyncio.get_running_loop().time
@@ -52,5 +53,6 @@ async def kept_going(
             exc_info=error,
             extra={"fields": {"loop": name, "in_s": wait_s}},
         )
+        told(name, "it returned" if error is None else f"{type(error).__name__}: {error}")
         await asyncio.sleep(wait_s)
         wait_s = min(longest_s, 2 * wait_s)

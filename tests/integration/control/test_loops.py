@@ -6,15 +6,19 @@ import asyncio
 
 import pytest
 
+from seawall.v1 import admin_events_pb2, event_pb2
 from seawall_control.server import ControlPlane
+from tests.integration.control.kit import Stubs, until
 
 pytestmark = pytest.mark.integration
 
 
 async def test_an_unexpected_error_ends_no_loop(
-    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The store answers in a way that no part foresees, and well again afterwards."""
+    """The store answers in a way that no part foresees, and well again afterwards; each failure is an event
+    that says which loop and why.
+    """
     asked = 0
 
     async def fails() -> bool:
@@ -37,3 +41,18 @@ async def test_an_unexpected_error_ends_no_loop(
     async with asyncio.timeout(10):
         while not plane.leads():  # noqa: ASYNC110 - the loop asks again by itself
             await asyncio.sleep(0.05)
+    request = admin_events_pb2.ListEventsRequest(filter="error_type = loop_failed")
+    found: dict[object, event_pb2.ErrorEvent] = {}
+
+    async def recorded() -> bool:
+        events = (await stubs.events.ListEvents(request)).events
+        found.update({event.details["loop"]: event for event in events})
+        return {"leadership", "store-watch"} <= set(found)
+
+    await until(recorded, what="both failures are recorded")
+    event = found["leadership"]
+    assert (event.severity, event.component) == (event_pb2.SEVERITY_HIGH, "control")
+    assert event.message == (
+        "The loop leadership of the control plane ended by our fault and began anew: "
+        "ZeroDivisionError: nobody expected this"
+    )

@@ -54,7 +54,7 @@ async def test_a_loop_that_cannot_be_kept_going_ends_the_process(
 ) -> None:
     """What keeps loops going may itself be at fault."""
 
-    async def lost(name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def lost(name: str, loop: Callable[[], Coroutine[Any, Any, None]], **_: object) -> None:
         if name == "alert-rules":
             raise RuntimeError("lost")
         await loop()
