@@ -4,66 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import pytest
 
 from seawall_control.domain.alerts import builtin, codec
-from seawall_control.domain.alerts.engine import GRACE_US, MAX_ACTIVE_PER_RULE, Engine, News, Outcome
+from seawall_control.domain.alerts.engine import GRACE_US, MAX_ACTIVE_PER_RULE, News
 from seawall_control.domain.alerts.facts import BreakerFact, Facts, GroupNotice, ProxyFact, failures_of
-from seawall_control.domain.alerts.lifecycle import Alert, Phase
+from seawall_control.domain.alerts.lifecycle import Phase
 from seawall_control.domain.alerts.messages import body_of, headline, text_of
-from seawall_control.domain.alerts.rules import BurnWindow, Filters, Rule, Trigger, TriggerKind
+from seawall_control.domain.alerts.rules import BurnWindow, Filters, Trigger, TriggerKind
 from seawall_control.domain.alerts.silences import Silence
-from seawall_control.domain.events import MICROS, AttemptSummary, Event, EventKind, Severity
-
-START_US = 1_800_000_000 * MICROS
-
-
-class Bench:
-    """An engine, its time, and what it has said."""
-
-    def __init__(
-        self, *rules: Rule, alerts: tuple[Alert, ...] = (), silences: tuple[Silence, ...] = ()
-    ) -> None:
-        numbers = count(1)
-        self.at_us = START_US
-        self.engine = Engine(
-            rules, new_id=lambda: f"a{next(numbers)}", at_us=self.at_us, alerts=alerts, silences=silences
-        )
-        self.facts = Facts()
-        self.told: list[tuple[News, str]] = []
-        self.alerts: dict[str, Alert] = {}
-
-    def event(self, **fields: Any) -> None:
-        """Give it an event."""
-        values: dict[str, Any] = {
-            "id": "e1", "timestamp_us": self.at_us, "severity": Severity.MEDIUM, "component": "app", **fields
-        }  # fmt: skip
-        self.engine.event(Event(**values), self.at_us)
-
-    def tick(self, after_s: float = 1.0) -> Outcome:
-        """Let time pass and ask."""
-        self.at_us += int(after_s * MICROS)
-        outcome = self.engine.tick(self.facts, at_us=self.at_us)
-        for alert in outcome.changed:
-            self.alerts[alert.id] = alert
-        for name in outcome.removed:
-            self.alerts.pop(name, None)
-        self.told += [(n.news, n.alert.subject.key) for n in outcome.notifications]
-        return outcome
-
-    def phases(self) -> list[str]:
-        """Return the phases of the alerts it has made, the oldest first."""
-        return [self.alerts[key].phase.value for key in sorted(self.alerts, key=lambda k: int(k[1:]))]
-
-
-def rule(*triggers: Trigger, **fields: Any) -> Rule:
-    """Return a rule that tells at once."""
-    values: dict[str, Any] = {"name": "r", "when": triggers, "interval_s": 0.0, **fields}
-    return Rule(**values)
-
+from seawall_control.domain.events import MICROS, AttemptSummary, EventKind, Severity
+from tests.unit.control.alert_bench import START_US, Bench, rule
 
 OCCURRENCE = Trigger(kind=TriggerKind.EVENT, severity=Severity.HIGH, window_s=60.0)
 
@@ -552,17 +505,6 @@ def test_alerts_of_a_rule_are_bounded() -> None:
     bench.tick()
     assert len(bench.engine.active()) == MAX_ACTIVE_PER_RULE
     assert bench.engine.overflow() == 5
-
-
-def test_built_in_rules_are_quiet_in_peace() -> None:
-    """Nothing fires for an hour of a healthy fleet."""
-    bench = Bench(*builtin.RULES)
-    for number in range(60):
-        proxy = ProxyFact("p", True, bench.at_us, 0, "b")
-        bench.facts = Facts(proxies=(proxy,), disk_used=0.5, queues={"ingest": 1})
-        bench.engine.calls("r", number % 3, 100, bench.at_us)
-        bench.tick(60)
-    assert bench.alerts == {}
 
 
 def personal() -> Iterator[str]:

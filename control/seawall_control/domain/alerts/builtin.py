@@ -120,8 +120,17 @@ RULES: Final = (
         keep_firing_s=30.0,
     ),
     Rule(
-        name=f"{BUILTIN}disk",
+        name=f"{BUILTIN}disk-warning",
         title="The disk of the store fills up",
+        severity=Severity.MEDIUM,
+        when=(Trigger(kind=TriggerKind.DISK, threshold=0.8),),
+        inhibited_by=(f"{BUILTIN}disk",),
+        keep_firing_s=60.0,
+        interval_s=3600.0,
+    ),
+    Rule(
+        name=f"{BUILTIN}disk",
+        title="The disk of the store is nearly full",
         severity=Severity.HIGH,
         when=(Trigger(kind=TriggerKind.DISK, threshold=0.9),),
         keep_firing_s=60.0,
