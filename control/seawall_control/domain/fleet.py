@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from seawall_control.domain.errors import InvalidRequest, NotFound
+from seawall_policy.names import NODE_RULE, is_node_name
 
-_NODE: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
-_PARTS: Final = frozenset({"", ".", ".."})
-"""No part of a name, which is also that of a folder."""
 MAX_LABELS: Final = 32
 MAX_LABEL: Final = 128
 MAX_REASONS: Final = 32
@@ -70,11 +67,8 @@ class RolloutRow:
 
 def checked_node(node: str) -> str:
     """Return the node name. Raise `InvalidRequest` when it is none."""
-    if not _NODE.fullmatch(node) or not _PARTS.isdisjoint(node.split("/")):
-        raise InvalidRequest(
-            f"node {node[:64]!r} is not a name: 1 to 128 of letters, digits, `_`, `-`, `.` and `/`, with "
-            "something else than dots between slashes"
-        )
+    if not is_node_name(node):
+        raise InvalidRequest(f"node {node[:64]!r} is not a name: {NODE_RULE}")
     return node
 
 

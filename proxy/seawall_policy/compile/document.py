@@ -44,6 +44,7 @@ from seawall_policy.compile.routes import Place, read_routes
 from seawall_policy.compile.scope import Scope
 from seawall_policy.descriptors import DescriptorSource
 from seawall_policy.model import ClusterSpec, Policy, Snapshot
+from seawall_policy.names import NODE_RULE, is_node_name
 from seawall_policy.suggest import quoted
 
 VERSION: Final = "v1"
@@ -166,11 +167,13 @@ def _check_control(scope: Scope, control: policy_pb2.ControlLink) -> None:
         (scope / "enrol_token_file").error(
             codes.EXCLUSIVE, "the proxy has a certificate already, in `tls`; remove one of the two"
         )
-    for field, name in (("node", control.node), ("policy_set", control.policy_set)):
-        if name and not _is_name(name):
-            (scope / field).error(
-                codes.BAD_NAME, f"{quoted(name)} is no name; use letters, digits, `_`, `-`, `.` and `/`"
-            )
+    if control.node and not is_node_name(control.node):
+        (scope / "node").error(codes.BAD_NAME, f"{quoted(control.node)} is no node name; use {NODE_RULE}")
+    if control.policy_set and not _is_name(control.policy_set):
+        (scope / "policy_set").error(
+            codes.BAD_NAME,
+            f"{quoted(control.policy_set)} is no name; use letters, digits, `_`, `-`, `.` and `/`",
+        )
 
 
 def _is_name(name: str) -> bool:

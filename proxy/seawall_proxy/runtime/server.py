@@ -38,7 +38,7 @@ from seawall_proxy.runtime.inherited import Inherited
 from seawall_proxy.runtime.last_good import LastGood
 from seawall_proxy.runtime.notify import notify
 from seawall_proxy.runtime.pages import make_pages
-from seawall_proxy.runtime.places import StartFailed, place_to_listen
+from seawall_proxy.runtime.places import StartFailed, node_named, place_to_listen
 from seawall_proxy.runtime.plane import Plane
 from seawall_proxy.runtime.planes import cores, make_plane
 from seawall_proxy.runtime.policy_holder import FROM_FILE, FROM_LAST_GOOD
@@ -85,7 +85,7 @@ class ProxyServer:
             bootstrap.listeners[0].address = settings.listen
         elif settings.listen is not None:
             bootstrap.listeners.add(name="main", address=settings.listen)
-        self.node: str = settings.node or bootstrap.control.node or socket.gethostname()
+        self.node: str = node_named(settings.node or bootstrap.control.node, socket.gethostname())
         target = bootstrap.control.target if settings.control_target is None else settings.control_target
         self.control_target: str = target
         self.state_dir: Path = settings.data_dir / "proxies" / self.node

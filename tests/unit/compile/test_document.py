@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
 from seawall.v1 import policy_pb2
 from seawall_policy import status
 from seawall_policy.compile import compile_document, digest
@@ -216,3 +218,15 @@ def test_control_link_and_admin_are_checked() -> None:
         ("control.node", "SW0106"),
     ]
     assert errors(compiled(ROUTE + "\ncontrol: {node: n}")) == [("control.target", "SW0107")]
+
+
+@pytest.mark.parametrize("node", ["a/../../x", "../..", "/etc", "a//b", "a/", ".", "a\\nb", "n" * 129])
+def test_a_node_name_stays_in_its_folder(node: str) -> None:
+    """The name is also that of the folder of the proxy's state: one that leads elsewhere is a mistake."""
+    result = compiled(ROUTE + f'\ncontrol: {{target: "127.0.0.1:9090", node: "{node}"}}')
+    assert errors(result) == [("control.node", "SW0106")]
+
+
+def test_a_node_name_may_have_parts() -> None:
+    """Slashes and dots are for order among many proxies."""
+    assert not errors(compiled(ROUTE + '\ncontrol: {target: "127.0.0.1:9090", node: "eu/shop-1.b"}'))

@@ -142,7 +142,11 @@ def up(  # noqa: PLR0913, PLR0917 - one for each option
         click.echo(NO_CONFIG, err=True)
         ctx.exit(exits.USAGE)
     from seawall.cli import policy_file
+    from seawall_policy.names import NODE_RULE, is_node_name
+    from seawall_policy.suggest import quoted
 
+    if not is_node_name(node):
+        raise click.BadParameter(f"{quoted(node)} is no node name: {NODE_RULE}", param_hint="--node")
     document = policy_file.load_or_exit(ctx, config, done="nothing was started")
     setup = Setup(
         config=config,
