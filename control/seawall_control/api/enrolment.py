@@ -8,7 +8,7 @@ from seawall_control.api import codec
 from seawall_control.api.caller import current
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.access import Caller
-from seawall_control.domain.errors import Unauthenticated
+from seawall_control.domain.errors import PreconditionFailed, Unauthenticated
 from seawall_control.services.enrolment import EnrolmentService
 
 
@@ -42,11 +42,25 @@ class EnrolmentServicer(enrolment_pb2_grpc.EnrolmentServiceServicer):
         """Issue the next certificate."""
 
         async def work() -> pb.RenewResponse:
-            found = await self._enrolment.renew(_caller(), request.csr)
+            found = await self._enrolment.renew(_caller(), request.csr, confirms=request.confirms)
             return pb.RenewResponse(
                 certificate=found.issued.pem,
                 authority=found.authority,
                 expire_time=codec.optional_time(found.issued.expires_us),
             )
+
+        return await answered(context, work())
+
+    async def ConfirmCertificate(
+        self, request: pb.ConfirmCertificateRequest, context: Context
+    ) -> pb.ConfirmCertificateResponse:
+        """Note that the certificate that is shown is kept."""
+
+        async def work() -> pb.ConfirmCertificateResponse:
+            caller = _caller()
+            if caller.kind != "certificate":
+                raise PreconditionFailed("a certificate is confirmed on a connection that shows it")
+            await self._enrolment.confirm(caller.node, caller.credential)
+            return pb.ConfirmCertificateResponse()
 
         return await answered(context, work())

@@ -48,6 +48,8 @@ class NodeCertificate:
     """0: it is good."""
     authority: str = ""
     """Fingerprint of the authority that issued it; empty: that of the time before this was kept."""
+    confirmed: bool = True
+    """Whether the node has it: it has shown it, or has never said that it would."""
 
     @property
     def name(self) -> str:
@@ -105,15 +107,15 @@ def decoded_token(digest: str, body: str) -> EnrolmentToken:
 
 def encoded_certificate(certificate: NodeCertificate) -> str:
     """Return the body of a certificate's document."""
-    return json.dumps(
-        {
-            "created_us": certificate.created_us,
-            "expires_us": certificate.expires_us,
-            "revoked_us": certificate.revoked_us,
-            "authority": certificate.authority,
-        },
-        separators=(",", ":"),
-    )
+    value: dict[str, object] = {
+        "created_us": certificate.created_us,
+        "expires_us": certificate.expires_us,
+        "revoked_us": certificate.revoked_us,
+        "authority": certificate.authority,
+    }
+    if not certificate.confirmed:
+        value["confirmed"] = False
+    return json.dumps(value, separators=(",", ":"))
 
 
 def decoded_certificate(name: str, body: str) -> NodeCertificate:
@@ -127,4 +129,5 @@ def decoded_certificate(name: str, body: str) -> NodeCertificate:
         expires_us=int(value["expires_us"]),
         revoked_us=int(value["revoked_us"]),
         authority=str(value.get("authority", "")),
+        confirmed=bool(value.get("confirmed", True)),
     )

@@ -36,9 +36,9 @@ class RotationStatus:
     fingerprint: str
     next_fingerprint: str
     behind: tuple[NodeCertificate, ...]
-    """Newest good certificates of nodes, where they are not of the next authority, by node."""
+    """Newest certificates that nodes are known to have, where they are not of the next authority, by node."""
     renewed: int
-    """Nodes that have one of the next authority."""
+    """Nodes that are known to have one of the next authority."""
 
 
 class AuthorityRotation:
@@ -75,7 +75,7 @@ class AuthorityRotation:
         )
 
     async def _newest(self) -> list[NodeCertificate]:
-        """Return the newest good certificate of each node, by node."""
+        """Return the newest good certificate that each node is known to have, by node."""
         now_us = self._clock.now_us()
         newest: dict[str, NodeCertificate] = {}
         after = ""
@@ -83,7 +83,7 @@ class AuthorityRotation:
             after = page[-1].name
             for document in page:
                 one = enrolment.decoded_certificate(document.name, document.body)
-                if one.revoked_us or one.expires_us <= now_us:
+                if one.revoked_us or one.expires_us <= now_us or not one.confirmed:
                     continue
                 if one.node not in newest or newest[one.node].created_us < one.created_us:
                     newest[one.node] = one

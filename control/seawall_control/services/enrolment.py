@@ -1,8 +1,9 @@
 """How proxies become known: one-time tokens, certificates, their renewal and revocation.
 
 Every certificate is registered before it is handed out, and one that is not registered is refused although
-the authority signed it. Revoked ones are held in memory and read again every two seconds, so that a
-revocation on another control plane with the same store is heard.
+the authority signed it. Whether a node has the one that it was sent is known when it shows it. Revoked ones
+are held in memory and read again every two seconds, so that a revocation on another control plane with the
+same store is heard.
 """
 
 from __future__ import annotations
@@ -115,13 +116,14 @@ class EnrolmentService:
             raise _used() from None
         return Welcome(issued, serving.pem)
 
-    async def renew(self, caller: Caller, csr_pem: str) -> Welcome:
-        """Issue the next certificate of a node. Raise `InvalidRequest` or `PreconditionFailed`, and
-        `Unauthenticated` when the one that was shown is revoked meanwhile.
+    async def renew(self, caller: Caller, csr_pem: str, *, confirms: bool = False) -> Welcome:
+        """Issue the next certificate of a node; `confirms`: it counts once the node has shown it. Raise
+        `InvalidRequest` or `PreconditionFailed`, and `Unauthenticated` when the one that was shown is revoked
+        meanwhile.
         """
         if caller.kind != "certificate":
             raise PreconditionFailed("a certificate is renewed on a connection that shows the one before it")
-        issued, put = self._issue(self.authorities.renewing, csr_pem, caller.node)
+        issued, put = self._issue(self.authorities.renewing, csr_pem, caller.node, confirmed=not confirms)
         shown = f"{caller.node}:{caller.credential}"
         for _ in range(RENEWALS_AT_ONCE):
             changes: list[Change] = [put]
@@ -141,7 +143,26 @@ class EnrolmentService:
             "share a folder of identity?"
         )
 
-    def _issue(self, authority: Authority, csr_pem: str, node: str) -> tuple[Issued, Put]:
+    async def confirm(self, node: str, serial: str) -> None:
+        """Note that a node has its certificate. Raise `ControlError` when that cannot be noted."""
+        name = f"{node}:{serial}"
+        while (document := await self._store.document(CERTIFICATE_KIND, name)) is not None:
+            record = enrolment.decoded_certificate(name, document.body)
+            if record.confirmed:
+                return
+            body = enrolment.encoded_certificate(replace(record, confirmed=True))
+            try:
+                await self._store.commit(
+                    [Put(CERTIFICATE_KIND, name, body, expected=document.version)], at_us=self._clock.now_us()
+                )
+            except DocumentConflict:
+                # It was revoked, renewed or confirmed at this moment: what it is now decides.
+                continue
+            return
+
+    def _issue(
+        self, authority: Authority, csr_pem: str, node: str, *, confirmed: bool = True
+    ) -> tuple[Issued, Put]:
         now_us = self._clock.now_us()
         issued = authority.issue_node(csr_pem, node, now=utc(now_us), life=self._life)
         record = NodeCertificate(
@@ -150,6 +171,7 @@ class EnrolmentService:
             created_us=now_us,
             expires_us=issued.expires_us,
             authority=authority.fingerprint,
+            confirmed=confirmed,
         )
         return issued, Put(CERTIFICATE_KIND, record.name, enrolment.encoded_certificate(record), expected=0)
 
@@ -314,11 +336,17 @@ class CertificateCredentials:
                 f"the certificate of node {node!r} was revoked; to enrol the proxy again, put a new token "
                 f"(seawall enrol token create --node {node}) into its control.enrol_token_file"
             )
-        if self._own and await self._service.registered(node, serial) is None:
-            raise Unauthenticated(
-                f"the certificate of node {node!r} is not registered here: it has expired, or the store was "
-                "restored from before it was issued; enrol the proxy again"
-            )
+        if self._own:
+            record = await self._service.registered(node, serial)
+            if record is None:
+                raise Unauthenticated(
+                    f"the certificate of node {node!r} is not registered here: it has expired, or the store "
+                    "was restored from before it was issued; enrol the proxy again"
+                )
+            if not record.confirmed:
+                # A full store is no reason to turn the proxy away; it is noted by a later call.
+                with contextlib.suppress(ControlError):
+                    await self._service.confirm(node, serial)
         return Caller(f"node/{node}", "certificate", frozenset({Role.PROXY}), address, node, serial)
 
     async def still_valid(self, caller: Caller) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -64,6 +65,30 @@ async def test_a_certificate_is_renewed_with_a_new_key(plane: ControlPlane) -> N
     assert {c.serial for c in await plane.access.enrolment.certificates(after="", limit=10)} == serials
     third = await enroller(plane).renew(credentials(second))
     assert third.not_after_s >= second.not_after_s
+
+
+async def test_a_rotation_waits_for_certificates_to_be_kept(plane: ControlPlane) -> None:
+    """What was sent and not shown is not known to have arrived; asked for by a token nothing is confirmed."""
+    rotation = plane.access.rotation
+    first = await enrolled(plane)
+    await rotation.rotate(prepare_only=False)
+    second = await enroller(plane).renew(credentials(first))
+    assert [one.node for one in (await rotation.status()).behind] == ["proxy-1"]
+    await enroller(plane).confirm(credentials(first))
+    assert [one.node for one in (await rotation.status()).behind] == ["proxy-1"]
+    for _ in range(200):
+        # The listener takes the next authority up within a second or two.
+        with contextlib.suppress(IdentityTrouble):
+            await enroller(plane).confirm(credentials(second))
+            break
+        await asyncio.sleep(0.1)
+    assert (await rotation.status()).behind == ()
+    ca = plane.access.enrolment.authorities.trusted_pem.encode()
+    async with grpc.aio.secure_channel(plane.addresses.grpc, grpc.ssl_channel_credentials(ca)) as channel:
+        stub = enrolment_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.ConfirmCertificate(enrolment_pb2.ConfirmCertificateRequest())
+        assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def test_a_revoked_certificate_renews_nothing(plane: ControlPlane) -> None:

@@ -16,6 +16,7 @@ from seawall_control.domain.enrolment import unpinned
 from seawall_control.domain.errors import InvalidRequest, NotFound, PreconditionFailed, Unauthenticated
 from seawall_control.services.authorities import Authorities
 from seawall_control.services.authority import utc
+from seawall_control.services.authority_rotation import AuthorityRotation
 from seawall_control.services.enrolment import (
     CertificateCredentials,
     EnrolmentCredentials,
@@ -146,6 +147,43 @@ async def test_renewal_takes_the_certificate_before_it(house: House) -> None:
     enrollee = await house.tokens.authenticate(await house.token(), "")
     with pytest.raises(PreconditionFailed):
         await house.service.renew(enrollee, csr())
+
+
+async def test_a_node_has_renewed_when_it_has_shown_the_new_certificate(house: House) -> None:
+    """One that was lost on its way must not let the authority of the one before be taken away."""
+    caller = await house.certificates.authenticate((await house.enrol(await house.token())).issued.pem, "")
+    rotation = AuthorityRotation(house.store, house.service.authorities, house.clock, lambda: None, own=True)
+    await rotation.rotate(prepare_only=False)
+    house.clock.now += 60
+    _lost, kept = [await house.service.renew(caller, csr(), confirms=True) for _ in range(2)]
+    assert [one.node for one in (await rotation.status()).behind] == ["proxy-1"]
+    with pytest.raises(PreconditionFailed, match="have not renewed yet"):
+        await rotation.finish(force=False)
+    await house.certificates.authenticate(kept.issued.pem, "")
+    status = await rotation.status()
+    assert (status.behind, status.renewed) == ((), 1)
+    await rotation.finish(force=False)
+
+
+async def test_a_proxy_of_before_has_renewed_when_it_is_answered(house: House) -> None:
+    """It does not say that it will show the certificate, and its stream stays open."""
+    caller = await house.certificates.authenticate((await house.enrol(await house.token())).issued.pem, "")
+    rotation = AuthorityRotation(house.store, house.service.authorities, house.clock, lambda: None, own=True)
+    await rotation.rotate(prepare_only=False)
+    house.clock.now += 60
+    await house.service.renew(caller, csr())
+    assert (await rotation.status()).behind == ()
+
+
+async def test_a_certificate_that_is_revoked_before_it_is_shown_stays_so(house: House) -> None:
+    """Confirming it brings nothing back."""
+    caller = await house.certificates.authenticate((await house.enrol(await house.token())).issued.pem, "")
+    renewed = await house.service.renew(caller, csr(), confirms=True)
+    await house.service.revoke("proxy-1")
+    await house.service.confirm("proxy-1", renewed.issued.serial)
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await house.certificates.authenticate(renewed.issued.pem, "")
+    await house.service.confirm("proxy-1", "none")
 
 
 async def test_revoked_is_revoked(house: House) -> None:

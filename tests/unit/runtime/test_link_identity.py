@@ -30,6 +30,9 @@ class Control:
         self.authority = Authority(folder)
         self.enrolled: list[str] = []
         self.renewed = 0
+        self.confirmed: list[Path] = []
+        self.unconfirmable = ""
+        self.folder = folder
         self.trouble = ""
         self.starts_in_days, self.ends_in_days = 0.0, 7.0
 
@@ -58,10 +61,19 @@ class Control:
         self.starts_in_days, self.ends_in_days = 0.0, 7.0
         return self.identity()
 
+    async def confirm(self, credentials: grpc.ChannelCredentials) -> None:
+        """See a certificate that is kept."""
+        if self.unconfirmable:
+            raise IdentityTrouble(self.unconfirmable)
+        found = IdentityFolder(self.folder / "identity").load()
+        assert found is not None
+        assert found.not_after_s > time.time() + 6 * 86400, "what is confirmed is in its file already"
+        self.confirmed.append(self.folder)
+
     def security(self, folder: Path, token: Path | None = None) -> LinkSecurity:
         """Return the credentials of a link, as after a start."""
         files = LinkFiles(identity=folder / "identity", enrol_token=token)
-        return LinkSecurity(files, self.enrol, self.renew)
+        return LinkSecurity(files, self.enrol, self.renew, self.confirm)
 
 
 def put(path: Path, text: str | None) -> None:
@@ -160,6 +172,27 @@ async def test_half_of_the_time_is_when_it_renews(control: Control, tmp_path: Pa
     found = IdentityFolder(tmp_path / "identity").load()
     assert found is not None
     assert found.not_after_s == security.expires_s
+
+
+async def test_a_renewed_certificate_is_shown_once_it_is_kept(
+    control: Control, tmp_path: Path, token: Path
+) -> None:
+    """Until the control plane has seen it, which is tried again; then never more."""
+    control.starts_in_days, control.ends_in_days = -4.0, 3.0
+    security = control.security(tmp_path, token)
+    await security.prepare()
+    assert control.confirmed == []
+    control.unconfirmable = "UNAVAILABLE"
+    await security.renew_if_due()
+    assert (control.renewed, len(control.confirmed)) == (1, 0)
+    assert security.trouble == "the new certificate is not confirmed: UNAVAILABLE"
+    control.unconfirmable = ""
+    await security.renew_if_due()
+    assert len(control.confirmed) == 0, "it waits before it tries again"
+    for _ in range(3):
+        security._retry_at = 0.0
+        await security.renew_if_due()
+    assert (control.renewed, len(control.confirmed), security.trouble) == (1, 1, "")
 
 
 async def test_an_identity_that_has_expired_takes_a_new_token(

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aseawall/v1/enrolment.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18seawall/v1/options.proto\"\x1b\n\x0c\x45nrolRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\t\"h\n\rEnrolResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1b\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\t\"h\n\rRenewResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9a\x01\n\x10\x45nrolmentService\x12\x42\n\x05\x45nrol\x12\x18.seawall.v1.EnrolRequest\x1a\x19.seawall.v1.EnrolResponse\"\x04\x88\xb5\x18\x06\x12\x42\n\x05Renew\x12\x18.seawall.v1.RenewRequest\x1a\x19.seawall.v1.RenewResponse\"\x04\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aseawall/v1/enrolment.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18seawall/v1/options.proto\"\x1b\n\x0c\x45nrolRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\t\"h\n\rEnrolResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"-\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\t\x12\x10\n\x08\x63onfirms\x18\x02 \x01(\x08\"h\n\rRenewResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1b\n\x19\x43onfirmCertificateRequest\"\x1c\n\x1a\x43onfirmCertificateResponse2\x85\x02\n\x10\x45nrolmentService\x12\x42\n\x05\x45nrol\x12\x18.seawall.v1.EnrolRequest\x1a\x19.seawall.v1.EnrolResponse\"\x04\x88\xb5\x18\x06\x12\x42\n\x05Renew\x12\x18.seawall.v1.RenewRequest\x1a\x19.seawall.v1.RenewResponse\"\x04\x88\xb5\x18\x04\x12i\n\x12\x43onfirmCertificate\x12%.seawall.v1.ConfirmCertificateRequest\x1a&.seawall.v1.ConfirmCertificateResponse\"\x04\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,14 +37,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENROLMENTSERVICE'].methods_by_name['Enrol']._serialized_options = b'\210\265\030\006'
   _globals['_ENROLMENTSERVICE'].methods_by_name['Renew']._loaded_options = None
   _globals['_ENROLMENTSERVICE'].methods_by_name['Renew']._serialized_options = b'\210\265\030\004'
+  _globals['_ENROLMENTSERVICE'].methods_by_name['ConfirmCertificate']._loaded_options = None
+  _globals['_ENROLMENTSERVICE'].methods_by_name['ConfirmCertificate']._serialized_options = b'\210\265\030\004'
   _globals['_ENROLREQUEST']._serialized_start=101
   _globals['_ENROLREQUEST']._serialized_end=128
   _globals['_ENROLRESPONSE']._serialized_start=130
   _globals['_ENROLRESPONSE']._serialized_end=234
   _globals['_RENEWREQUEST']._serialized_start=236
-  _globals['_RENEWREQUEST']._serialized_end=263
-  _globals['_RENEWRESPONSE']._serialized_start=265
-  _globals['_RENEWRESPONSE']._serialized_end=369
-  _globals['_ENROLMENTSERVICE']._serialized_start=372
-  _globals['_ENROLMENTSERVICE']._serialized_end=526
+  _globals['_RENEWREQUEST']._serialized_end=281
+  _globals['_RENEWRESPONSE']._serialized_start=283
+  _globals['_RENEWRESPONSE']._serialized_end=387
+  _globals['_CONFIRMCERTIFICATEREQUEST']._serialized_start=389
+  _globals['_CONFIRMCERTIFICATEREQUEST']._serialized_end=416
+  _globals['_CONFIRMCERTIFICATERESPONSE']._serialized_start=418
+  _globals['_CONFIRMCERTIFICATERESPONSE']._serialized_end=446
+  _globals['_ENROLMENTSERVICE']._serialized_start=449
+  _globals['_ENROLMENTSERVICE']._serialized_end=710
 # @@protoc_insertion_point(module_scope)

@@ -26,10 +26,12 @@ class EnrolResponse(_message.Message):
     def __init__(self, certificate: _Optional[str] = ..., authority: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RenewRequest(_message.Message):
-    __slots__ = ("csr",)
+    __slots__ = ("csr", "confirms")
     CSR_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMS_FIELD_NUMBER: _ClassVar[int]
     csr: str
-    def __init__(self, csr: _Optional[str] = ...) -> None: ...
+    confirms: bool
+    def __init__(self, csr: _Optional[str] = ..., confirms: _Optional[bool] = ...) -> None: ...
 
 class RenewResponse(_message.Message):
     __slots__ = ("certificate", "authority", "expire_time")
@@ -40,3 +42,11 @@ class RenewResponse(_message.Message):
     authority: str
     expire_time: _timestamp_pb2.Timestamp
     def __init__(self, certificate: _Optional[str] = ..., authority: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ConfirmCertificateRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ConfirmCertificateResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

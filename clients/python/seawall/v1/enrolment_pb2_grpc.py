@@ -45,6 +45,11 @@ class EnrolmentServiceStub:
                 request_serializer=seawall_dot_v1_dot_enrolment__pb2.RenewRequest.SerializeToString,
                 response_deserializer=seawall_dot_v1_dot_enrolment__pb2.RenewResponse.FromString,
                 _registered_method=True)
+        self.ConfirmCertificate = channel.unary_unary(
+                '/seawall.v1.EnrolmentService/ConfirmCertificate',
+                request_serializer=seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateRequest.SerializeToString,
+                response_deserializer=seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateResponse.FromString,
+                _registered_method=True)
 
 
 class EnrolmentServiceServicer:
@@ -65,6 +70,14 @@ class EnrolmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfirmCertificate(self, request, context):
+        """Say that the certificate that is shown on the connection is kept and used. Every call that shows it says so; this one has
+        nothing else to say, and fails when it cannot be noted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnrolmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +90,11 @@ def add_EnrolmentServiceServicer_to_server(servicer, server):
                     servicer.Renew,
                     request_deserializer=seawall_dot_v1_dot_enrolment__pb2.RenewRequest.FromString,
                     response_serializer=seawall_dot_v1_dot_enrolment__pb2.RenewResponse.SerializeToString,
+            ),
+            'ConfirmCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmCertificate,
+                    request_deserializer=seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateRequest.FromString,
+                    response_serializer=seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +152,33 @@ class EnrolmentService:
             '/seawall.v1.EnrolmentService/Renew',
             seawall_dot_v1_dot_enrolment__pb2.RenewRequest.SerializeToString,
             seawall_dot_v1_dot_enrolment__pb2.RenewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seawall.v1.EnrolmentService/ConfirmCertificate',
+            seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateRequest.SerializeToString,
+            seawall_dot_v1_dot_enrolment__pb2.ConfirmCertificateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,15 +73,32 @@ class Enroller:
         key, csr = await asyncio.to_thread(_key_and_request)
         async with grpc.aio.secure_channel(self._target, credentials, options=self._options) as channel:
             stub: Any = enrolment_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
-            answer = await _answer(stub.Renew(pb.RenewRequest(csr=csr), timeout=LIMIT_S), self._target)
+            answer = await _answer(
+                stub.Renew(pb.RenewRequest(csr=csr, confirms=True), timeout=LIMIT_S), self._target
+            )
         return _checked(key, answer.certificate, answer.authority, "")
+
+    async def confirm(self, credentials: grpc.ChannelCredentials) -> None:
+        """Show the certificate that is kept now. Raise `IdentityTrouble`."""
+        async with grpc.aio.secure_channel(self._target, credentials, options=self._options) as channel:
+            stub: Any = enrolment_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
+            try:
+                await stub.ConfirmCertificate(pb.ConfirmCertificateRequest(), timeout=LIMIT_S)
+            except grpc.aio.AioRpcError as error:
+                # A control plane of before does not ask for it.
+                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                    raise _trouble(self._target, error) from error
 
 
 async def _answer(call: Any, target: str) -> Any:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise IdentityTrouble(f"{target} answers {error.code().name}: {error.details()}") from error
+        raise _trouble(target, error) from error
+
+
+def _trouble(target: str, error: grpc.aio.AioRpcError) -> IdentityTrouble:
+    return IdentityTrouble(f"{target} answers {error.code().name}: {error.details()}")
 
 
 def _checked(key: bytes, certificate: str, authority: str, pin: str) -> Identity:

@@ -25,6 +25,8 @@ log = logging.getLogger("seawall.control")
 
 RETRY_S: Final = 300.0
 """How long after a renewal that failed the next one is tried."""
+CONFIRM_RETRY_S: Final = 5.0
+"""How long after a new certificate could not be shown that is tried again."""
 MAX_FILE_BYTES: Final = 1 << 20
 _FILES: Final = ("node.key", "node.pem", "authority.pem")
 
@@ -119,20 +121,25 @@ Enrol = Callable[[str], Awaitable[Identity]]
 """Turns the text of an enrolment token into an identity. Raises `IdentityTrouble`."""
 Renew = Callable[[grpc.ChannelCredentials], Awaitable[Identity]]
 """Gets the next identity over a channel with these credentials. Raises `IdentityTrouble`."""
+Confirm = Callable[[grpc.ChannelCredentials], Awaitable[None]]
+"""Shows an identity that is kept, over a channel with these credentials. Raises `IdentityTrouble`."""
 
 
 class LinkSecurity:
     """Credentials of the link, kept fresh."""
 
-    def __init__(self, files: LinkFiles, enrol: Enrol, renew: Renew) -> None:
+    def __init__(self, files: LinkFiles, enrol: Enrol, renew: Renew, confirm: Confirm) -> None:
         self._files: LinkFiles = files
         self._folder: IdentityFolder = IdentityFolder(files.identity)
         self._enrol: Enrol = enrol
         self._renew: Renew = renew
+        self._confirm: Confirm = confirm
         self._identity: Identity | None = None
         self._retry_at: float = 0.0
+        self._unconfirmed: bool = False
+        """Whether the identity was renewed and nobody has been shown it."""
         self.trouble: str = ""
-        """Why the last renewal did not work; empty when it did."""
+        """Why the last renewal did not work, or was not confirmed; empty when it was."""
 
     @property
     def expires_s(self) -> float | None:
@@ -164,10 +171,16 @@ class LinkSecurity:
         await self.renew_if_due()
 
     async def renew_if_due(self) -> None:
-        """Renew the identity when half of its time is over; what goes wrong is said and tried again later."""
+        """Renew the identity when half of its time is over, and show the new one when it is kept, so that the
+        control plane knows that it has arrived; what goes wrong is said and tried again later.
+        """
         identity = self._identity
         now = time()
-        if identity is None or now < identity.due_s or now < self._retry_at:
+        if identity is None or now < self._retry_at:
+            return
+        if self._unconfirmed:
+            await self._show(identity)
+        if now < identity.due_s:
             return
         self._retry_at = now + RETRY_S
         try:
@@ -178,7 +191,22 @@ class LinkSecurity:
             log.warning("the certificate is not renewed, %.1f days before it ends: %s", days, error)
         else:
             self.trouble = ""
+            self._unconfirmed = True
             log.info("the certificate of this proxy is renewed")
+            if self._identity is not None:
+                await self._show(self._identity)
+
+    async def _show(self, identity: Identity) -> None:
+        try:
+            await self._confirm(self._channel_credentials(identity))
+        except IdentityTrouble as error:
+            self._retry_at = time() + CONFIRM_RETRY_S
+            self.trouble = f"the new certificate is not confirmed: {error}"
+            log.warning("%s", self.trouble)
+        else:
+            self._unconfirmed = False
+            self._retry_at = 0.0
+            self.trouble = ""
 
     async def _take(self, identity: Identity, token: str | None) -> None:
         try:

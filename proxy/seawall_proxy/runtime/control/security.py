@@ -37,7 +37,7 @@ def link_security(
     enroller = Enroller(
         control.enrol_target or target, target, ca_file=files.ca, server_name=files.server_name
     )
-    return LinkSecurity(files, enroller.enrol, enroller.renew)
+    return LinkSecurity(files, enroller.enrol, enroller.renew, enroller.confirm)
 
 
 def _is_local(target: str) -> bool:
