@@ -119,6 +119,7 @@ class Services:
         )
         self.healing = healing_service(
             store,
+            self.events,
             self.fleet,
             self.policies,
             self.archives,

@@ -300,28 +300,6 @@ async def test_a_damaged_store_is_found(plane: ControlPlane, tmp_path: Path) -> 
     assert list(await plane.store.findings())
 
 
-async def test_a_runbook_for_one_known_problem(plane: ControlPlane, stubs: Stubs) -> None:
-    """Its subject is the group, and the action is about the group's route."""
-    known = event(1)
-    known.route = "all"
-    await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[known]))
-    diagnosed = {d.observation.condition: d.observation for d in await plane.healing.diagnose()}
-    subject = diagnosed[Condition.GROUP_EVENTS].subject
-    await plane.healing.books.put(
-        Runbook(
-            name="known",
-            condition=Condition.GROUP_EVENTS,
-            threshold=1.0,
-            subject=subject,
-            action=Action.RESET_BREAKER,
-            lasting_s=0.0,
-            mode=Mode.AUTO,
-        )
-    )
-    await plane.healing.look()
-    assert "no proxy is connected" in (await states(plane, State.FAILED))[0]
-
-
 async def test_an_endpoint_is_drained_and_a_group_is_muted(
     plane: ControlPlane, stubs: Stubs, tmp_path: Path
 ) -> None:

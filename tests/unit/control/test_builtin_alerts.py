@@ -88,6 +88,10 @@ TROUBLE: dict[str, tuple[Severity, Callable[[Bench], None]]] = {
     "proxy-absent": (Severity.HIGH, _silent_proxy),
     "restart": (Severity.LOW, _started_again(1)),
     "restart-loop": (Severity.HIGH, _started_again(3)),
+    "healing": (
+        Severity.MEDIUM,
+        lambda bench: bench.event(error_type="healing_proposed", component="healing/b"),
+    ),
     "store": (Severity.CRITICAL, _is(store_state="failed", store_detail="no route to the database")),
     "disk-warning": (Severity.MEDIUM, _is(disk_used=0.8)),
     "disk": (Severity.HIGH, _is(disk_used=0.9)),

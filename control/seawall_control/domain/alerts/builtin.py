@@ -23,6 +23,7 @@ from seawall_control.domain.alerts.rules import (
     TriggerKind,
 )
 from seawall_control.domain.events import Severity
+from seawall_control.domain.healing.news import FOR_PEOPLE
 from seawall_control.domain.runs import RESTARTS
 
 ERROR_RATE: Final = f"{BUILTIN}error-rate"
@@ -111,6 +112,15 @@ RULES: Final = (
         severity=Severity.HIGH,
         when=(Trigger(kind=TriggerKind.EVENT_COUNT, threshold=3, window_s=900.0),),
         filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTS)),
+    ),
+    Rule(
+        name=f"{BUILTIN}healing",
+        title="A runbook waits for an answer, or did not help",
+        # That of the event. Told each time: the next proposal is about something else.
+        when=(Trigger(kind=TriggerKind.EVENT, window_s=10.0),),
+        filters=Filters(any=tuple(f"error_type = {word}" for word in FOR_PEOPLE)),
+        interval_s=0.0,
+        notify_resolved=False,
     ),
     Rule(
         name=f"{BUILTIN}store",

@@ -10,12 +10,14 @@ from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.archives import Archives
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
+from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.groups import GroupService
 from seawall_control.services.healing.actions.base import Reach
 from seawall_control.services.healing.actuators import Actuators
 from seawall_control.services.healing.service import HealingService
 from seawall_control.services.healing.signals import Signals
+from seawall_control.services.healing.telling import CaseTeller
 from seawall_control.services.machine import Machine
 from seawall_control.services.operations import FleetOperations
 from seawall_control.services.policies import PolicyService
@@ -25,6 +27,7 @@ from seawall_control.store.port import Store
 
 def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     store: Store,
+    events: EventService,
     fleet: Fleet,
     policies: PolicyService,
     archives: Archives,
@@ -65,4 +68,5 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
         background,
         may_act=may_act,
         needs_person=lambda action: policies.two_person and action is Action.TUNE,
+        tell=CaseTeller(events, clock, background),
     )

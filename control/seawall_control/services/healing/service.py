@@ -73,11 +73,14 @@ class HealingService:
         *,
         may_act: Callable[[], bool] = lambda: True,
         needs_person: Callable[[Action], bool] = lambda _: False,
+        tell: Callable[[Case], None] = lambda _: None,
     ) -> None:
         """`may_act` says whether this control plane is the one that acts; others only show. `needs_person`:
         whether an action is never done by itself here, so that a case that would be done waits for approval.
+        `tell` is called with each new state of a case that is on record.
         """
         self._needs_person = needs_person
+        self._tell = tell
         self.journal = CaseJournal(store, clock)
         self._clock = clock
         self.books = Runbooks(store, clock, changed=self._changed)
@@ -246,7 +249,10 @@ class HealingService:
 
     async def _record(self, case: Case) -> None:
         await self.journal.append(case)
+        before = self._recent.get(case.id)
         self._count(case)
+        if before is None or before.state is not case.state:
+            self._tell(case)
 
     def _count(self, case: Case) -> None:
         before = self._recent.get(case.id)

@@ -24,6 +24,7 @@ from seawall_control.domain.healing.conditions import (
     of_route,
     wants,
 )
+from seawall_control.domain.healing.news import COMPONENT
 from seawall_control.domain.machine import MIB, Usage
 from seawall_control.services.analysis.recommending import Recommender
 from seawall_control.services.edge import Clock
@@ -182,7 +183,10 @@ class Signals:
             since = datetime.fromtimestamp(hour * HOUR_US / MICROS, UTC).isoformat()
             query = GroupQuery(group_filters.parse(f'last_seen >= "{since}"'), MAX_GROUPS)
             found += [
-                _of_group(f"group/{group.id}", group, hour) for group in await self._store.groups(query)
+                _of_group(f"group/{group.id}", group, hour)
+                for group in await self._store.groups(query)
+                # What runbooks themselves tell of would call runbooks again.
+                if not group.component.startswith(COMPONENT)
             ]
         for subject in sorted(subjects or ()):
             try:
