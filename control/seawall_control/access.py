@@ -98,7 +98,7 @@ def check_listeners(settings: AccessSettings, grpc: str, http: str) -> None:
 class Access:
     """Credentials, gate and TLS. Raise `TlsMistake` or `AuthorityUnusable` for what cannot be."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who may call, by what, and what hangs on it
         self,
         settings: AccessSettings,
         store: RecordStore,
@@ -111,10 +111,12 @@ class Access:
         dismiss: Callable[[str], None],
         keys: StoreKeys,
         reseal: Reseal,
+        ages: Clock,
     ) -> None:
         """`grpc` and `http` are the listeners' addresses; `dismiss` ends the stream of a node; `reseal` seals
-        all secrets anew.
+        all secrets anew; `ages` is what time it is for what is deleted.
         """
+        self._ages = ages
         self.settings = settings
         self._clock = clock
         tls, proxies = settings.tls, settings.proxy_grpc_address
@@ -194,12 +196,12 @@ class Access:
         """Return what has to run beside, by name."""
         found: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "authority": lambda: self._authorities.run(self._clock, self._reissue),
-            "enrolment-tidy": lambda: run_tidy(self.enrolment),
+            "enrolment-tidy": lambda: run_tidy(self.enrolment, self._ages),
         }
-        found["requests-tidy"] = self.gate.requests.run_tidy
+        found["requests-tidy"] = lambda: self.gate.requests.run_tidy(self._ages)
         found["audit-tallies"] = self.audit.run_tallies
         if self.settings.audit_days > 0:
-            found["audit-trim"] = lambda: self.audit.run_trim(days=self.settings.audit_days)
+            found["audit-trim"] = lambda: self.audit.run_trim(self._ages, days=self.settings.audit_days)
         if self.audit.head is not None:
             found["audit-head"] = self.audit.head.run
         for number, followed in enumerate(self.protection.followed):

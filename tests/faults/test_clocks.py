@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import struct
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.faults.trial import Trial
-from tests.kit.processes import ROOT
+from tests.kit.offset_clock import OffsetClock, built
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -19,42 +16,19 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 
 
-class Clock:
-    """The wall clock of processes, off by as much as it is set to."""
-
-    def __init__(self, library: Path, path: Path) -> None:
-        self._path = path
-        path.write_bytes(bytes(8))
-        self.env = {"LD_PRELOAD": str(library), "OFFSET_CLOCK": str(path)}
-
-    def set(self, seconds: int) -> None:
-        """Let it jump."""
-        with self._path.open("r+b", buffering=0) as file:
-            file.write(struct.pack("<q", seconds))
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """The library that clocks are off with, compiled."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler to build the clock with")
-    built = tmp_path / "offset_clock.so"
-    source = ROOT / "tests" / "kit" / "offset_clock.c"
-    done = subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source)],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"the clock cannot be built here: {done.stderr[:200]}")
-    return built
+    return built(tmp_path)
 
 
 async def test_f20_clocks_jump(trial: Trial, library: Path) -> None:
     """Forward, back, by an hour, by more than a year, one side's, both sides': calls go on, policies arrive,
     what is acknowledged is stored once; and events from beyond tomorrow are refused by number, not lost.
     """
-    here, there = (Clock(library, trial.stand.folder / name) for name in ("proxy.clock", "control.clock"))
+    here, there = (
+        OffsetClock(library, trial.stand.folder / name) for name in ("proxy.clock", "control.clock")
+    )
     trial.proxy_env, trial.control_env = here.env, there.env
     proxy, _ = await trial.follow()
     timeout = 21

@@ -19,6 +19,7 @@ def loops(uses: Services) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         "feed": uses.feed.run,
         "healing": uses.healing.run,
         "operations": uses.operations.run,
+        "settled-clock": lambda: uses.ages.run(uses.store, uses.leads),
         "retention": lambda: uses.retention.run(uses.leads),
         "groups": lambda: group_watch.run(uses.store, uses.notices, uses.grouping, uses.clock, uses.leads),
         "store-watch": lambda: store_watch.run(uses.store, uses.notices, uses.clock),

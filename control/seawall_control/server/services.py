@@ -37,6 +37,7 @@ from seawall_control.services.proposals import ProposalService
 from seawall_control.services.retention import Retention
 from seawall_control.services.rollouts import Rollouts
 from seawall_control.services.runs import Runs
+from seawall_control.services.settled_clock import SettledClock
 from seawall_control.services.tail import Hub
 from seawall_control.services.vault import Vault
 from seawall_control.store.port import Store
@@ -49,6 +50,7 @@ class Services:
         self.settings = settings
         self.store = store
         self.clock = clock = SystemClock()
+        self.ages = SettledClock(clock)
         # A machine's own file and what depends on it; a shared database says nothing about this machine.
         self.machine = Machine(clock, None if settings.store_url else settings.data_dir)
         ids = TimeOrderedIds()
@@ -104,6 +106,7 @@ class Services:
             self.machine,
             vault=Vault(self.keys.keys),
             stored=self.feed if settings.store_url else None,
+            ages=self.ages,
         )
         self.groups = GroupService(store, clock)
         self.archives = Archives(settings.data_dir / "archives", store, clock)
@@ -133,6 +136,7 @@ class Services:
             machine=self.machine,
             hooks=settings.hooks,
             may_act=self.leads,
+            ages=self.ages,
         )
         neighbours = Neighbours(store, self.fleet, self.background)
         neighbours.follow(rollout_codec.KIND, self.rollouts.refresh)
@@ -150,12 +154,14 @@ class Services:
             dismiss=self.fleet.dismiss,
             keys=self.keys,
             reseal=self.alerting.reseal,
+            ages=self.ages,
         )
         self.recovery = RecoveryReports(store, self.fleet, clock, self.healing.journal.since)
-        self.retention = Retention(store, settings.keeping, clock, self.archives)
+        self.retention = Retention(store, settings.keeping, self.ages, self.archives)
 
     async def load(self) -> None:
         """Read from the store what is kept in memory, in the order in which one stands on the other."""
+        await self.ages.load(self.store)
         await self.keys.begin(self.alerting.reseal)
         await self.grouping.load()
         await self.fleet.load()

@@ -185,15 +185,14 @@ class AuditLog:
                 closed += 1
         return closed
 
-    async def run_trim(self, *, days: float) -> None:
+    async def run_trim(self, ages: Clock, *, days: float) -> None:
         """Delete old entries now and every day, until cancelled; `days` is more than 0."""
         while True:
             # The store may be full or busy; tomorrow is soon enough.
             with contextlib.suppress(ControlError):
-                await self.trim(older_than_us=int(days * DAY_S * MICROS))
+                await self.trim(before_us=ages.now_us() - int(days * DAY_S * MICROS))
             await asyncio.sleep(DAY_S)
 
-    async def trim(self, *, older_than_us: int) -> int:
-        """Delete old entries, but never the newest 10,000."""
-        before_us = self._clock.now_us() - older_than_us
+    async def trim(self, *, before_us: int) -> int:
+        """Delete entries of before a time, but never the newest 10,000."""
         return await self._store.trim(TOPIC, keep=KEPT_ENTRIES, before_us=before_us)

@@ -226,9 +226,8 @@ class EnrolmentService:
                     ]
         return changes
 
-    async def tidy(self) -> int:
-        """Forget what has expired; return how many documents that were."""
-        now_us = self._clock.now_us()
+    async def tidy(self, now_us: int) -> int:
+        """Forget what has expired by a time; return how many documents that were."""
         changes: list[Change] = []
         for kind in (CERTIFICATE_KIND, REVOKED_KIND):
             after = ""
@@ -245,7 +244,7 @@ class EnrolmentService:
             if enrolment.decoded_token(document.name, document.body).expires_us <= now_us
         ]
         for start in range(0, len(changes), PAGE):
-            await self._store.commit(changes[start : start + PAGE], at_us=now_us)
+            await self._store.commit(changes[start : start + PAGE], at_us=self._clock.now_us())
         return len(changes)
 
     # ----------------------------------------------------------------------------------------------- inside
@@ -366,10 +365,12 @@ def _used() -> Unauthenticated:
     )
 
 
-async def run_tidy(service: EnrolmentService) -> None:
-    """Forget what has expired, now and every hour, until cancelled."""
+async def run_tidy(service: EnrolmentService, ages: Clock) -> None:
+    """Forget what has expired, now and every hour, until cancelled. By a clock that does not leap: a proxy
+    whose certificate is forgotten while the wall clock is wrong has to be enrolled again by hand.
+    """
     while True:
         # The store may be full or busy; an hour later is soon enough.
         with contextlib.suppress(ControlError):
-            await service.tidy()
+            await service.tidy(ages.now_us())
         await asyncio.sleep(TIDY_EVERY_S)

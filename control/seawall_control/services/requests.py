@@ -93,20 +93,20 @@ class Requests:
                 extra={"fields": {"request_id": asked.request_id, "error": str(error)}},
             )
 
-    async def run_tidy(self) -> None:
+    async def run_tidy(self, ages: Clock) -> None:
         """Forget old requests now and every hour, until cancelled."""
         while True:
             # The store may be full or busy; the next hour is soon enough.
             with contextlib.suppress(ControlError):
-                await self.tidy()
+                await self.tidy(ages.now_us())
             await asyncio.sleep(TIDY_S)
 
-    async def tidy(self) -> int:
-        """Forget requests of before yesterday; return how many."""
+    async def tidy(self, now_us: int) -> int:
+        """Forget requests of before the day before a time; return how many."""
         total = 0
         while True:
             page = await self._store.documents(KIND, limit=PAGE)
-            old = [one for one in page if domain.is_forgotten(one.name, self.now_us())]
+            old = [one for one in page if domain.is_forgotten(one.name, now_us)]
             if not old:
                 return total
             with witnessed(None):

@@ -51,7 +51,9 @@ class Retention:
     def __init__(
         self, store: Store, keeping: Keeping, clock: Clock, archives: Archives | None = None
     ) -> None:
-        """`archives` is where events go that are over, if they are to be archived."""
+        """`clock` is the one that ages are by. `archives` is where events go that are over, if they are to be
+        archived.
+        """
         self._store = store
         self._archives = archives
         self._archive_next_us = 0

@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 from google.protobuf.json_format import MessageToDict
 
 from seawall.v1 import event_pb2
+from seawall_policy.settled_time import Kept, SettledTime
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.events import EventBuilder
@@ -91,6 +92,8 @@ class EventPump:
         self._gone: bool = False
         """The spool's directory was deleted under it."""
         self._tick_at: float = 0.0
+        self._ages: SettledTime = SettledTime()
+        """What time it is for events that are too old to be kept."""
         self._left_behind: LeftBehind | None = (
             None if spool_directory is None else LeftBehind(spool_directory)
         )
@@ -284,7 +287,7 @@ class EventPump:
         spool.skip(unbuilt, NOT_BUILT, now_s)
         if payloads:
             spool.append(payloads, now_s)
-        spool.tick(now_s)
+        spool.tick(self._ages.at(now_s, monotonic()))
         if self._left_behind is not None and monotonic() >= self._look_at:
             self._left_behind.declare(spool, now_s)
             self._look_at = monotonic() + LOOK_S
@@ -306,6 +309,8 @@ class EventPump:
                 open_spool, self._directory, self._random_bytes, self._limits, time()
             )
             self.spool, self._waiting = spool, waiting
+            # A start with a wrong clock must not cost what waits: the spool tells what time it was.
+            self._ages = SettledTime(Kept(spool.newest_s)) if spool.newest_s else SettledTime()
             self._recorder.tell(None if waiting is None else waiting.set)
             self._status = await self.on_disk(spool.status)
             self.problem = ""

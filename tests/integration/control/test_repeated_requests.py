@@ -210,10 +210,10 @@ async def test_old_requests_are_forgotten(
     await stub.SetRunbook(runbook(one))
     for at_us in (midnight - 1, midnight + 2 * DAY_US - 1):
         monkeypatch.setattr(requests, "_clock", _At(at_us))
-        assert await requests.tidy() == 0
+        assert await requests.tidy(requests.now_us()) == 0
         assert (await stub.SetRunbook(runbook(one))).runbook.etag == "1"
     monkeypatch.setattr(requests, "_clock", _At(midnight + 3 * DAY_US))
-    assert await requests.tidy() == 1
+    assert await requests.tidy(requests.now_us()) == 1
     assert await plane.store.documents(KIND) == []
 
 

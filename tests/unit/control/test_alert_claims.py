@@ -70,7 +70,7 @@ def delivery(name: str, **fields: Any) -> Delivery:
 
 def plane(store: MemoryStore, clock: Clock, sender: Sender, own: str) -> Deliverer:
     """Return the deliverer of a control plane."""
-    records = AlertRecords(store, Vault(Keyring(Path("/nonexistent"))))
+    records = AlertRecords(store, Vault(Keyring(Path("/nonexistent"))), clock)
     made = Deliverer(
         records,
         clock,
@@ -166,7 +166,7 @@ async def test_a_clock_that_is_set() -> None:
     sender.gate.set()
     clock = SteadyClock(wall)
     one = Deliverer(
-        AlertRecords(store, Vault(Keyring(Path("/nonexistent")))),
+        AlertRecords(store, Vault(Keyring(Path("/nonexistent"))), clock),
         clock,
         TimeOrderedIds(),
         {ChannelKind.WEBHOOK: sender},

@@ -23,6 +23,7 @@ from seawall_control.services.enrolment import (
     EnrolmentService,
     Welcome,
 )
+from seawall_control.services.settled_clock import SettledClock
 from seawall_control.store.memory import MemoryStore
 from tests.unit.control.test_authority import request_for
 
@@ -32,10 +33,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_790_000_000.0
+        self.off_s = 0.0
+        """By how much the wall clock is wrong."""
 
     def now_us(self) -> int:
         """Return microseconds."""
-        return int(self.now * 1e6)
+        return int((self.now + self.off_s) * 1e6)
 
     def monotonic_s(self) -> float:
         """Return seconds."""
@@ -289,8 +292,20 @@ async def test_what_has_expired_is_forgotten(house: House) -> None:
     await house.enrol(await house.token())
     await house.service.revoke("proxy-1")
     await house.token("proxy-2", ttl_s=60)
-    assert await house.service.tidy() == 0
+    assert await house.service.tidy(house.clock.now_us()) == 0
     house.clock.now += 8 * 86400
-    assert await house.service.tidy() == 3
+    assert await house.service.tidy(house.clock.now_us()) == 3
     for kind in ("access.certificate", "access.revoked", "access.enrolment"):
         assert not await house.store.documents(kind)
+
+
+async def test_a_proxy_is_not_forgotten_because_the_clock_was_wrong(house: House) -> None:
+    """A year ahead for a minute: its certificate, and what was revoked, are there when the clock is right."""
+    welcome = await house.enrol(await house.token())
+    await house.token("proxy-2", ttl_s=60)
+    ages = SettledClock(house.clock)
+    ages.now_us()
+    house.clock.off_s = 365 * 86400.0
+    assert await house.service.tidy(ages.now_us()) == 0
+    house.clock.off_s = 0.0
+    assert (await house.certificates.authenticate(welcome.issued.pem, "")).node == "proxy-1"

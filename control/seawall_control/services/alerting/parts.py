@@ -87,6 +87,7 @@ class Alerting:
         *,
         vault: Vault,
         stored: StoredEvents | None,
+        ages: Clock,
     ) -> None:
         def trouble(channel: Channel, error: str) -> None:
             background.start(
@@ -104,7 +105,7 @@ class Alerting:
         tls = ssl.create_default_context(cafile=settings.ca_file or None)
         poster = Poster(guard, tls)
         self._clock = clock
-        self._records = records = AlertRecords(store, vault)
+        self._records = records = AlertRecords(store, vault, ages)
         webhooks = WebhookSender(poster)
         self.asker = Asker(records, webhooks, clock)
         shared = stored is not None

@@ -24,6 +24,7 @@ from seawall_control.domain.events import MICROS, Json
 from seawall_control.domain.records import Append, Change, Delete, Document, DocumentConflict, Put
 from seawall_control.services.alerting import channel_store
 from seawall_control.services.alerting.channel_store import CHANNEL
+from seawall_control.services.edge import Clock
 from seawall_control.services.vault import Vault
 from seawall_control.store.port import RecordStore, Store
 
@@ -63,7 +64,9 @@ class AlertRecords:
     logged: one of them must not end the watch over everything else.
     """
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, vault: Vault, ages: Clock) -> None:
+        """`ages` is what time it is for what is deleted."""
+        self._ages = ages
         self.store = store
         self.vault = vault
 
@@ -149,12 +152,13 @@ class AlertRecords:
         """Delete what is over and not among the newest; return how many documents."""
         alerts = [a.id for a in await self.alerts() if a.phase is Phase.RESOLVED][:-KEPT]
         deliveries = [d.id for d in await self.deliveries() if d.state is not DeliveryState.PENDING][:-KEPT]
-        ended = [s.id for s, _ in await self.silences() if s.end_us < at_us - KEPT_US]
+        before_us = self._ages.now_us() - KEPT_US
+        ended = [s.id for s, _ in await self.silences() if s.end_us < before_us]
         changes: list[Change] = [Delete(ALERT, name) for name in alerts]
         changes += [Delete(DELIVERY, name) for name in deliveries]
         changes += [Delete(SILENCE, name) for name in ended]
         await in_parts(self.store, changes, at_us=at_us)
-        await self.store.trim(JOURNAL, keep=KEPT_ENTRIES, before_us=at_us - KEPT_US)
+        await self.store.trim(JOURNAL, keep=KEPT_ENTRIES, before_us=before_us)
         return len(changes)
 
 

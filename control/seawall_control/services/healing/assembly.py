@@ -42,8 +42,11 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
     machine: Machine,
     hooks: Mapping[str, str],
     may_act: Callable[[], bool],
+    ages: Clock,
 ) -> HealingService:
-    """Return the service; `may_act` says whether this control plane is the one that acts."""
+    """Return the service; `may_act` says whether this control plane is the one that acts, `ages` what time it
+    is for deletions.
+    """
     signals = Signals(store, fleet, clock, machine, recommender)
     reach = Reach(
         store=store,
@@ -57,6 +60,7 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
         asker=asker,
         signals=signals,
         clock=clock,
+        ages=ages,
         machine=machine,
         hooks=hooks,
     )
@@ -67,6 +71,7 @@ def healing_service(  # noqa: PLR0913 - what it sees and what it acts on
         Actuators(reach),
         background,
         may_act=may_act,
+        ages=ages,
         needs_person=lambda action: policies.two_person and action is Action.TUNE,
         tell=CaseTeller(events, clock, background),
     )

@@ -45,9 +45,9 @@ class CaseJournal:
         """Write down the state of a case."""
         await self._store.commit([Append(TOPIC, case_text(case))], at_us=self._clock.now_us())
 
-    async def trim(self) -> None:
-        """Drop what is older than ninety days, but never the newest 5000 entries."""
-        await self._store.trim(TOPIC, keep=KEEP_ENTRIES, before_us=self._clock.now_us() - _KEEP_US)
+    async def trim(self, now_us: int) -> None:
+        """Drop what is older than ninety days at a time, but never the newest 5000 entries."""
+        await self._store.trim(TOPIC, keep=KEEP_ENTRIES, before_us=now_us - _KEEP_US)
 
     async def newest(self) -> tuple[list[Case], int]:
         """Return the cases of the newest thousand entries, each as it is now and the oldest first, and a

@@ -72,13 +72,16 @@ class HealingService:
         background: Background,
         *,
         may_act: Callable[[], bool] = lambda: True,
+        ages: Clock,
         needs_person: Callable[[Action], bool] = lambda _: False,
         tell: Callable[[Case], None] = lambda _: None,
     ) -> None:
-        """`may_act` says whether this control plane is the one that acts; others only show. `needs_person`:
-        whether an action is never done by itself here, so that a case that would be done waits for approval.
-        `tell` is called with each new state of a case that is on record.
+        """`may_act` says whether this control plane is the one that acts; others only show. `ages` is what
+        time it is for what is dropped. `needs_person`: whether an action is never done by itself here, so
+        that a case that would be done waits for approval. `tell` is called with each new state of a case that
+        is on record.
         """
+        self._ages = ages
         self._needs_person = needs_person
         self._tell = tell
         self.journal = CaseJournal(store, clock)
@@ -130,7 +133,7 @@ class HealingService:
         now_s = self._clock.monotonic_s()
         if now_s - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = now_s
-            await self.journal.trim()
+            await self.journal.trim(self._ages.now_us())
 
     async def _takes_part(self) -> bool:
         """Whether this control plane acts; whoever begins to reads first what the one before has done."""

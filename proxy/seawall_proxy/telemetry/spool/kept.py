@@ -29,6 +29,11 @@ class Kept:
         return self._segments[0].first
 
     @property
+    def newest_s(self) -> float:
+        """When the newest one was begun; 0 when there is none."""
+        return self._segments[-1].begun_s(0.0) if self._segments else 0.0
+
+    @property
     def size(self) -> int:
         """Bytes in all of them."""
         return sum(segment.size for segment in self._segments)

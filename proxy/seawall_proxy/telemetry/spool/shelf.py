@@ -38,6 +38,11 @@ class Shelf:
         return min(first, self._numbers.acked + 1)
 
     @property
+    def newest_s(self) -> float:
+        """When the newest segment was begun; 0 when there is none, or its header does not say."""
+        return self.segments[-1].begun_s(0.0) if self.segments else self.kept.newest_s
+
+    @property
     def _cost(self) -> int:
         return sum(segment.cost for segment in self.segments) + self.kept.cost
 

@@ -175,8 +175,13 @@ class Spool:
         """Number `count` events that were dropped before they came here; return their numbers."""
         return self._writer.put([], reason, count, now_s) if count > 0 else range(0)
 
+    @property
+    def newest_s(self) -> float:
+        """When the newest segment was begun, in wall-clock seconds; 0 when there is none."""
+        return self._shelf.newest_s
+
     def tick(self, now_s: float) -> None:
-        """Do what is due: sync, and drop what is too old."""
+        """Do what is due: sync, and drop what is too old at a time, that of a clock that does not leap."""
         self._tail.sync_quietly()
         try:
             self._shelf.tick(now_s)

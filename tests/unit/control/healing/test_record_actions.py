@@ -114,6 +114,7 @@ def reach(store: Store, tmp_path: Path, *, directory: Path | None = None) -> Rea
         asker=nothing,
         signals=nothing,
         clock=clock,
+        ages=clock,
         machine=Machine(clock, directory, disk=store.disk),
         hooks={},
     )

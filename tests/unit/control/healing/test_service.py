@@ -94,6 +94,7 @@ class Plane:
             hands,
             self.background,
             may_act=lambda: self.leads,
+            ages=SystemClock(),
             needs_person=lambda action: action in needs_person,
         )
 

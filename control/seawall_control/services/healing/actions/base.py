@@ -51,6 +51,8 @@ class Reach:
     asker: Asker
     signals: Signals
     clock: Clock
+    ages: Clock
+    """The clock by which things are deleted."""
     machine: Machine
     hooks: Mapping[str, str]
     """Commands by the name that runbooks call them; only whoever starts the process can add one."""

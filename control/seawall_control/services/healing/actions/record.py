@@ -48,7 +48,7 @@ class ArchiveEvents(AtOnce):
     """Moves old resolved events to files."""
 
     def _before_us(self, case: Case) -> int:
-        return self._reach.clock.now_us() - int(number(case, "older_than_days") * _DAY_US)
+        return self._reach.ages.now_us() - int(number(case, "older_than_days") * _DAY_US)
 
     async def preview(self, case: Case) -> str:
         """See `Handler.preview`."""
@@ -88,7 +88,7 @@ class CleanDisk(AtOnce):
         return disk
 
     def _steps(self) -> Iterator[tuple[float, Severity, Prune]]:
-        now_us = self._reach.clock.now_us()
+        now_us = self._reach.ages.now_us()
         for days in CLEAN_DAYS:
             for severity in Severity:
                 yield days, severity, Prune(now_us - int(days * _DAY_US), severity, limit=BATCH)
@@ -100,7 +100,7 @@ class CleanDisk(AtOnce):
         if missing <= 0:
             return f"would delete nothing: {1 - disk.used_share:.0%} of the disk is free"
         each = await bytes_per_event(self._reach.store, self._reach.clock)
-        before_us = self._reach.clock.now_us()
+        before_us = self._reach.ages.now_us()
         events = 0
         for days in CLEAN_DAYS:
             events = await self._reach.store.delete_resolved(
