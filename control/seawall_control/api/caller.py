@@ -108,6 +108,12 @@ def author(claimed: str) -> str:
     return call.caller.name if call is not None and call.caller.proven else claimed
 
 
+def caller_name() -> str:
+    """Return who calls; unlike the author of a revision it is never what a request says."""
+    call = _current.get()
+    return call.caller.name if call is not None else ""
+
+
 def person() -> str:
     """Return the person that calls, whichever of its credentials it shows; see `Caller.person`."""
     call = _current.get()

@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from seawall.v1 import admin_healing_pb2 as pb
 from seawall.v1 import admin_healing_pb2_grpc
 from seawall_control.api import codec
-from seawall_control.api.caller import author
+from seawall_control.api.caller import author, caller_name, person
 from seawall_control.api.errors import Context, answered
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.healing import case_filters
@@ -116,6 +116,7 @@ def case_message(case: Case) -> pb.HealingCase:
         outcome=case.outcome,
         actor=case.actor,
         plan=case.plan,
+        asked_by=case.asked_by,
     )
 
 
@@ -214,7 +215,9 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Let a proposal run."""
 
         async def work() -> pb.ApproveHealingCaseResponse:
-            case = await self._healing.approve(request.id, actor=author(request.actor)[:_MAX_ACTOR])
+            case = await self._healing.approve(
+                request.id, actor=author(request.actor)[:_MAX_ACTOR], caller=caller_name(), person=person()
+            )
             return pb.ApproveHealingCaseResponse(case=case_message(case))
 
         return await answered(context, work())
@@ -240,6 +243,8 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
                 request.name,
                 subject=request.subject,
                 actor=author(request.actor)[:_MAX_ACTOR],
+                caller=caller_name(),
+                person=person(),
                 validate_only=request.validate_only,
             )
             return pb.RunRunbookResponse(case=case_message(case))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seawall.v1 import admin_policies_pb2, admin_proposals_pb2_grpc
 from seawall.v1 import admin_proposals_pb2 as pb
 from seawall_control.api import codec
-from seawall_control.api.caller import current, person
+from seawall_control.api.caller import caller_name, person
 from seawall_control.api.errors import Context, answered
 from seawall_control.api.policies import applied
 from seawall_control.domain.errors import InvalidRequest
@@ -29,12 +29,6 @@ def _message(proposal: Proposal) -> pb.Proposal:
     return found
 
 
-def _caller() -> str:
-    """Return who calls. Unlike the author of a revision it is never what a request says."""
-    call = current()
-    return call.caller.name if call is not None else ""
-
-
 class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
     """seawall.v1.ProposalService."""
 
@@ -54,12 +48,12 @@ class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
             change.CopyFrom(request.change)
             change.validate_only = True
             change.request_id = ""
-            would = await applied(self._policies, change, author=_caller())
+            would = await applied(self._policies, change, author=caller_name())
             made = await self._proposals.propose(
                 change.SerializeToString(),
                 policy_set=change.policy_set,
                 etag=change.etag,
-                author=_caller(),
+                author=caller_name(),
                 person=person(),
                 message=change.message,
             )
@@ -97,12 +91,12 @@ class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
             change.validate_only = False
             change.request_id = proposal.id
             change.etag = proposal.based_on
-            change.message = f"{change.message}\n\nApproved by {_caller()}".strip()
+            change.message = f"{change.message}\n\nApproved by {caller_name()}".strip()
             return await applied(self._policies, change, author=proposal.author, approved=True)
 
         async def work() -> pb.ApproveProposalResponse:
             return pb.ApproveProposalResponse(
-                applied=await self._proposals.approve(request.id, _caller(), person(), apply)
+                applied=await self._proposals.approve(request.id, caller_name(), person(), apply)
             )
 
         return await answered(context, work())

@@ -120,6 +120,12 @@ class PreconditionFailed(ControlError):
     reason = "PRECONDITION_FAILED"
 
 
+class NotKnownYet(PreconditionFailed):
+    """What it takes to decide has to be measured first, as after a start; ask again."""
+
+    reason = "NOT_KNOWN_YET"
+
+
 class RequestRunning(ControlError):
     """The same request is being carried out already; ask again for its answer."""
 

@@ -8,9 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from seawall_control.domain.analysis.promises import Share
 from seawall_control.domain.healing.actions import Action
-from seawall_control.domain.healing.engine import State
+from seawall_control.domain.healing.engine import Case, State
 from seawall_control.server import ControlPlane
+from seawall_control.services.edge import derived_id
+from seawall_control.services.healing.actions.base import ACTOR
+from seawall_control.services.healing.actions.tuning import Trial
+from tests.integration.control.kit import document
 from tests.integration.control.test_healing import ALWAYS, states
 from tests.integration.control.web import ask
 
@@ -56,3 +61,50 @@ async def test_memory_is_given_back(plane: ControlPlane) -> None:
     finally:
         gc.enable()
     assert "MiB before, " in said and said.endswith("MiB after")
+
+
+def ended(action: Action, undo: str) -> Case:
+    """Return a case that did not help."""
+    runbook = replace(ALWAYS, action=action)
+    return Case(
+        id="heal-7",
+        runbook=runbook,
+        subject="route/all",
+        state=State.NOT_HELPED,
+        started_us=1,
+        evidence="",
+        value=0.0,
+        changed_us=1,
+        undo=undo,
+    )
+
+
+async def test_a_trial_finds_the_revision_that_it_made(plane: ControlPlane) -> None:
+    """The control plane ended before it knew the number: the next revision of Seawall may be another one, and
+    was taken back in its place.
+    """
+    trial = Trial(policy_set="default", stable=2, made=0, kind="retry", before=Share(9, 99))
+    case = ended(Action.TUNE, trial.text)
+    await plane.policies.apply(document(1))
+    await plane.policies.apply(document(2))
+    await plane.policies.rollback(revision=1, author=ACTOR)
+    nothing = await plane.healing._actuators.undo(case)
+    assert (nothing.ok, nothing.text) == (True, "nothing had been changed")
+    request_id = derived_id("tune", case.id, str(case.started_us))
+    await plane.policies.apply(document(4), author=ACTOR, request_id=request_id)
+    back = await plane.healing._actuators.undo(case)
+    assert back.text == "back to the content of revision 2 as revision 5"
+    assert (await plane.policies.revision()).hash == (await plane.policies.revision(number=2)).hash
+
+
+async def test_a_policy_is_brought_back_once(plane: ControlPlane) -> None:
+    """Whoever ended in between finds that it was."""
+    for number in (1, 2):
+        await plane.policies.apply(document(number))
+    made = await plane.policies.rollback(revision=1, author=ACTOR)
+    case = ended(Action.ROLL_BACK_POLICY, f"default/2/{made.applied.revision.revision}")
+    first = await plane.healing._actuators.undo(case)
+    assert first.text == "back to the content of revision 2 as revision 4"
+    again = await plane.healing._actuators.undo(case)
+    assert (again.ok, again.text) == (True, "revision 4 has the content of revision 2 again")
+    assert (await plane.policies.revision()).revision == 4

@@ -83,6 +83,7 @@ def case(item: pb.HealingCase) -> Shape:
         "plan": item.plan,
         "outcome": item.outcome,
         "actor": item.actor,
+        "asked_by": item.asked_by,
     }
 
 

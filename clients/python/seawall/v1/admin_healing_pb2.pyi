@@ -61,7 +61,7 @@ class Runbook(_message.Message):
     def __init__(self, name: _Optional[str] = ..., condition: _Optional[str] = ..., threshold: _Optional[float] = ..., action: _Optional[str] = ..., parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., subject: _Optional[str] = ..., lasting: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., mode: _Optional[_Union[RunbookMode, str]] = ..., cooldown: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_per_hour: _Optional[int] = ..., verify_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., approval_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., description: _Optional[str] = ..., etag: _Optional[str] = ..., built_in: _Optional[bool] = ...) -> None: ...
 
 class HealingCase(_message.Message):
-    __slots__ = ("id", "runbook", "action", "subject", "state", "start_time", "change_time", "evidence", "value", "outcome", "actor", "plan")
+    __slots__ = ("id", "runbook", "action", "subject", "state", "start_time", "change_time", "evidence", "value", "outcome", "actor", "plan", "asked_by")
     ID_FIELD_NUMBER: _ClassVar[int]
     RUNBOOK_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +74,7 @@ class HealingCase(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    ASKED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
     runbook: str
     action: str
@@ -86,7 +87,8 @@ class HealingCase(_message.Message):
     outcome: str
     actor: str
     plan: str
-    def __init__(self, id: _Optional[str] = ..., runbook: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ..., state: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evidence: _Optional[str] = ..., value: _Optional[float] = ..., outcome: _Optional[str] = ..., actor: _Optional[str] = ..., plan: _Optional[str] = ...) -> None: ...
+    asked_by: str
+    def __init__(self, id: _Optional[str] = ..., runbook: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ..., state: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evidence: _Optional[str] = ..., value: _Optional[float] = ..., outcome: _Optional[str] = ..., actor: _Optional[str] = ..., plan: _Optional[str] = ..., asked_by: _Optional[str] = ...) -> None: ...
 
 class ListRunbooksRequest(_message.Message):
     __slots__ = ()

@@ -139,7 +139,8 @@ class HealingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveHealingCase(self, request, context):
-        """Let a proposed case run.
+        """Let a proposed case run. Where it would be another change than was proposed by now, since the policy was changed meanwhile,
+        it is refused once with FAILED_PRECONDITION, and waits with the new plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +155,7 @@ class HealingServiceServicer:
 
     def RunRunbook(self, request, context):
         """Do now what a runbook does, whatever its mode, threshold and rest; or only say what that would be. An action that does not
-        help is taken back as always.
+        help is taken back as always. What changes a policy is only proposed where policies take two people.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

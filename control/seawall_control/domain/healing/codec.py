@@ -24,6 +24,9 @@ def case_text(case: Case) -> str:
             "undo": case.undo,
             "actor": case.actor,
             "plan": case.plan,
+            "basis": case.basis,
+            "asked_by": case.asked_by,
+            "asked_person": case.asked_person,
         }
     )
 
@@ -47,8 +50,16 @@ def case_of(text: str) -> Case:
         outcome=data.text("outcome"),
         undo=data.text("undo"),
         actor=data.text("actor"),
-        plan=data.text("plan") if "plan" in data.data else "",
+        plan=_later(data, "plan"),
+        basis=_later(data, "basis"),
+        asked_by=_later(data, "asked_by"),
+        asked_person=_later(data, "asked_person"),
     )
+
+
+def _later(data: Fields, name: str) -> str:
+    """Return a text that older entries do not have."""
+    return data.text(name) if name in data.data else ""
 
 
 def _time(data: Fields, name: str) -> int:

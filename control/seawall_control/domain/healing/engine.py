@@ -78,6 +78,12 @@ class Case:
     """Who approved, rejected or began it; empty for what the runbook did by itself."""
     plan: str = ""
     """What the action would do, found out before anybody decides; empty where nobody is asked."""
+    basis: str = ""
+    """What the plan stands on, for actions that say so: with another one it is another plan."""
+    asked_by: str = ""
+    """Who asked for it, where that takes somebody else's approval."""
+    asked_person: str = ""
+    """Whose credential that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +116,15 @@ class Judge:
 
 Step: TypeAlias = Run | Undo | Told | Judge
 _Key: TypeAlias = tuple[str, str]
+LATE: Final = "nobody answered in time"
 
 
 def _us(seconds: float) -> int:
     return round(seconds * MICROS)
+
+
+def _is_late(case: Case, now_us: int) -> bool:
+    return now_us - case.changed_us >= _us(case.runbook.approval_ttl_s)
 
 
 class Engine:
@@ -271,8 +282,8 @@ class Engine:
             one = observations.get((case.runbook.condition, case.subject))
             if one is not None and not case.runbook.holds(one):
                 steps.append(Told(self._end(case, State.EXPIRED, f"it went away: {one.text}", now_us)))
-            elif now_us - case.changed_us >= _us(case.runbook.approval_ttl_s):
-                steps.append(Told(self._end(case, State.EXPIRED, "nobody answered in time", now_us)))
+            elif _is_late(case, now_us):
+                steps.append(Told(self._end(case, State.EXPIRED, LATE, now_us)))
         return steps
 
     def _end(self, case: Case, state: State, outcome: str, now_us: int, actor: str = "") -> Case:
@@ -289,17 +300,29 @@ class Engine:
                 return case
         raise KeyError(case_id)
 
-    def planned(self, case: Case, plan: str) -> Case:
-        """Note what the action of a case would do, and return the case."""
-        known = replace(case, plan=plan)
+    def planned(self, case: Case, plan: str, basis: str = "") -> Case:
+        """Note what the action of a case would do, and what that stands on; return the case."""
         key = (case.runbook.name, case.subject)
-        if key in self._cases and self._cases[key].id == case.id:
-            self._cases[key] = known
-        return known
+        known = self._cases.get(key)
+        # Whoever was quicker with an answer has changed it meanwhile.
+        if known is not None and known.id == case.id and known.state is case.state:
+            self._cases[key] = replace(known, plan=plan, basis=basis)
+        return replace(case, plan=plan, basis=basis)
 
-    def begin(self, runbook: Runbook, one: Observation, case_id: str, *, actor: str, now_us: int) -> Run:
+    def begin(
+        self,
+        runbook: Runbook,
+        one: Observation,
+        case_id: str,
+        *,
+        actor: str,
+        now_us: int,
+        person: str = "",
+        proposed: bool = False,
+    ) -> Run | Told:
         """Begin a case because somebody says so, whatever the runbook's mode, threshold and rest; it counts
-        toward the hourly limit. Raise ValueError with the reason when that cannot be.
+        toward the hourly limit. When only `proposed`, it waits for somebody else than this person. Raise
+        ValueError with the reason when that cannot be.
         """
         key = (runbook.name, one.subject)
         if key in self._cases:
@@ -309,21 +332,25 @@ class Engine:
         self._starts.setdefault(runbook.name, deque()).append(now_us)
         case = Case(
             id=case_id,
-            runbook=runbook,
+            runbook=replace(runbook, mode=Mode.APPROVE) if proposed else runbook,
             subject=one.subject,
-            state=State.RUNNING,
+            state=State.PROPOSED if proposed else State.RUNNING,
             started_us=now_us,
             evidence=one.text,
             value=one.value,
             changed_us=now_us,
             actor=actor,
+            asked_by=actor if proposed else "",
+            asked_person=person if proposed else "",
         )
         self._cases[key] = case
-        return Run(case)
+        return Told(case) if proposed else Run(case)
 
-    def approve(self, case_id: str, actor: str, now_us: int) -> Run:
-        """Let a proposal run. Raise KeyError when there is no such proposal."""
+    def approve(self, case_id: str, actor: str, now_us: int) -> Run | Told:
+        """Let a proposal run; one whose time is over ends. Raise KeyError when there is no such proposal."""
         case = self._open(case_id, State.PROPOSED)
+        if _is_late(case, now_us):
+            return Told(self._end(case, State.EXPIRED, LATE, now_us))
         case = replace(case, state=State.RUNNING, changed_us=now_us, actor=actor)
         self._cases[case.runbook.name, case.subject] = case
         return Run(case)
@@ -332,16 +359,25 @@ class Engine:
         """End a proposal. Raise KeyError when there is no such proposal."""
         return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_us, actor))
 
-    def put_off(self, case_id: str) -> None:
-        """Take it that the action of a running case was never begun. One that was proposed waits for an
-        answer again; any other is gone, and begins anew while its condition holds.
+    def withdraw(self, case_id: str, reason: str, now_us: int) -> Told:
+        """End a proposal that stands on nothing any more. Raise KeyError when there is no such proposal."""
+        return Told(self._end(self._open(case_id, State.PROPOSED), State.EXPIRED, reason, now_us))
+
+    def put_off(self, case: Case) -> None:
+        """Take it that a case was never begun, or its action was not. One that was approved waits again; any
+        other is gone, counts toward no limit, and begins anew while its condition holds.
         """
-        case = self._open(case_id, State.RUNNING)
         key = (case.runbook.name, case.subject)
-        if case.actor and case.runbook.mode is Mode.APPROVE and case.plan:
-            self._cases[key] = replace(case, state=State.PROPOSED, actor="")
-        else:
-            del self._cases[key]
+        known = self._cases.get(key)
+        if known is None or known.id != case.id:
+            return
+        if known.state is State.RUNNING and known.actor and known.runbook.mode is Mode.APPROVE and known.plan:
+            self._cases[key] = replace(known, state=State.PROPOSED, actor=known.asked_by)
+            return
+        del self._cases[key]
+        starts = self._starts.get(known.runbook.name)
+        if starts and known.started_us in starts:
+            starts.remove(known.started_us)
 
     def done(self, case_id: str, *, ok: bool, outcome: str, undo: str, now_us: int) -> Told:
         """Take the end of an action. Raise KeyError when no such case is running."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from seawall_control.domain.errors import ControlError, FieldProblem
+from seawall_control.domain.errors import ControlError, FieldProblem, StoreUnavailable
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.healing.runbooks import Runbook
@@ -65,6 +65,16 @@ class Actuators:
             return f"what would be done could not be found out within {PREVIEW_S:g} s"
         except Exception as error:  # noqa: BLE001 - a proposal is made all the same
             return f"would fail: {_said(error, case)}"
+
+    async def basis(self, case: Case) -> str:
+        """Return what a preview of the case's action stands on now. Raise `ControlError`."""
+        try:
+            async with asyncio.timeout(PREVIEW_S):
+                return await self._handlers[case.runbook.action].basis(case)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"what would be done could not be found out within {PREVIEW_S:g} s; try again"
+            ) from None
 
     async def do(self, case: Case, note: Note) -> Done:
         """Do the action of a case. Never raises but when cancelled: what went wrong is in the answer."""

@@ -1,36 +1,36 @@
 """Runbooks as their users meet them: written, watched, approved, judged, counted.
 
-Every change of a case is in the journal before anything else happens, so that a control plane that ends in
-the middle knows after its start what it was about. Runbooks are documents; built-in ones are there until a
-document of the same name takes their place.
+Runbooks are documents; built-in ones are there until a document of the same name takes their place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Final
 
 from seawall_control.domain.errors import (
     ControlError,
-    FieldProblem,
     InvalidRequest,
     NotFound,
+    NotKnownYet,
+    PermissionDenied,
     PreconditionFailed,
 )
 from seawall_control.domain.healing.actions import Action
-from seawall_control.domain.healing.conditions import Observation, Watched, by_subject
-from seawall_control.domain.healing.engine import ENDED, Case, Engine, Judge, Run, State, Step, Told, Undo
+from seawall_control.domain.healing.conditions import Observation, by_subject
+from seawall_control.domain.healing.engine import Case, Engine, Run, State, Step, Told
+from seawall_control.domain.healing.owed import owes_undo
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
 from seawall_control.services.healing.actuators import Actuators
-from seawall_control.services.healing.journal import REMEMBERED, CaseJournal
+from seawall_control.services.healing.carrying import Carrying
+from seawall_control.services.healing.journal import CaseJournal
 from seawall_control.services.healing.runbooks import Kept, Runbooks
+from seawall_control.services.healing.subjects import Observe, chosen
 from seawall_control.store.port import RecordStore
 
 EVERY_S: Final = 10.0
@@ -56,11 +56,7 @@ class Diagnosis:
     verdicts: tuple[Verdict, ...]
 
 
-Observe = Callable[[Watched], Awaitable[list[Observation]]]
-"""Returns what is observed now of conditions and subjects; of everything when told None."""
-
-
-class HealingService:
+class HealingService(Carrying):
     """The use cases of healing."""
 
     def __init__(
@@ -81,20 +77,13 @@ class HealingService:
         that a case that would be done waits for approval. `tell` is called with each new state of a case that
         is on record.
         """
+        super().__init__(CaseJournal(store, clock), clock, actuators, background, Engine(BUILT_IN), tell)
         self._ages = ages
         self._needs_person = needs_person
-        self._tell = tell
-        self.journal = CaseJournal(store, clock)
-        self._clock = clock
         self.books = Runbooks(store, clock, changed=self._changed)
         self._observe = observe
-        self._actuators = actuators
-        self._background = background
         self._may_act = may_act
-        self._engine = Engine(BUILT_IN)
         self._next_id = 1
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._recent: dict[str, Case] = {}
         self._acted = False
         """Whether this control plane was the one that acts when it last looked."""
         self._tidied_s = clock.monotonic_s()
@@ -113,7 +102,8 @@ class HealingService:
         cases, next_id = await self.journal.newest()
         self._next_id = max(self._next_id, next_id)
         for case in cases:
-            self._count(case)
+            self.count(case)
+        self._owed = [case for case in cases if owes_undo(case, self._clock.now_us())]
         self._engine = Engine(self._runbooks(), tuple(cases))
         self._acted = self._may_act()
 
@@ -157,13 +147,16 @@ class HealingService:
 
     async def look(self) -> None:
         """Look once, at what a runbook or a case is about, and begin what follows."""
+        owed, self._owed = self._owed, []
+        for case in owed:
+            self.begin_undo(case)
         watched = self._engine.watched
         seen = by_subject(await self._observe(watched)) if watched else {}
         steps = self._engine.look(seen, self._clock.now_us(), first_id=self._next_id)
         self._next_id += len(steps)
         for step in steps:
             try:
-                await self._take(await self._with_plan(step))
+                await self.take(await self._with_plan(step))
             except ControlError as error:
                 # The others of this look are as much under way as this one.
                 _log.warning(
@@ -175,95 +168,12 @@ class HealingService:
         """Return the step, with what would be done where somebody is to decide or to read about it."""
         if not isinstance(step, Told) or step.case.state not in (State.PROPOSED, State.DRY_RUN):
             return step
-        return Told(self._engine.planned(step.case, await self._actuators.preview(step.case)))
-
-    async def _take(self, step: Step) -> None:
-        """Record a step, then do it. What could not be recorded is not begun; but it is taken back."""
-        case = step.case
-        if isinstance(step, Judge):
-            self._background.start(self._judge(case), f"seawall-healing-judge-{case.id}")
-            return
         try:
-            await self._record(case)
+            # First, so that a plan that becomes another one in between is noticed by whoever approves it.
+            basis = await self._actuators.basis(step.case) if step.case.state is State.PROPOSED else ""
         except ControlError:
-            if isinstance(step, Run):
-                self._engine.put_off(case.id)
-            elif isinstance(step, Undo):
-                self._background.start(self._take_back(case), f"seawall-healing-undo-{case.id}")
-            raise
-        level = logging.INFO if case.state in (State.HELPED, State.VERIFYING) else logging.WARNING
-        _log.log(
-            level,
-            "healing",
-            extra={
-                "fields": {
-                    "case": case.id,
-                    "runbook": case.runbook.name,
-                    "subject": case.subject,
-                    "state": case.state.value,
-                    "evidence": case.evidence,
-                    "plan": case.plan,
-                    "outcome": case.outcome,
-                }
-            },
-        )
-        if isinstance(step, Run):
-            if not self._background.start(self._act(case), f"seawall-healing-{case.id}"):
-                self._engine.put_off(case.id)
-        elif isinstance(step, Undo):
-            self._background.start(self._take_back(case), f"seawall-healing-undo-{case.id}")
-
-    async def _act(self, case: Case) -> None:
-        async def note(outcome: str, undo: str) -> None:
-            try:
-                await self._record(self._engine.noted(case.id, outcome=outcome, undo=undo))
-            except KeyError:
-                raise PreconditionFailed("the case went on at another control plane") from None
-
-        done = await self._actuators.do(case, note)
-        try:
-            step = self._engine.done(
-                case.id, ok=done.ok, outcome=done.text, undo=done.undo, now_us=self._clock.now_us()
-            )
-        except KeyError:
-            # The cases were read anew meanwhile: another control plane acted in between, and judges this one.
-            _log.warning(
-                "a case went on elsewhere", extra={"fields": {"case": case.id, "outcome": done.text}}
-            )
-            return
-        await self._take(step)
-
-    async def _judge(self, case: Case) -> None:
-        verdict = await self._actuators.judge(case)
-        if verdict is None:
-            return
-        try:
-            step = self._engine.judged(
-                case.id, helped=verdict.helped, text=verdict.text, now_us=self._clock.now_us()
-            )
-        except KeyError:
-            return
-        await self._take(step)
-
-    async def _take_back(self, case: Case) -> None:
-        done = await self._actuators.undo(case)
-        said = f"taken back: {done.text}" if done.ok else f"could not be taken back: {done.text}"
-        await self._record(replace(case, outcome=f"{case.outcome}; {said}", changed_us=self._clock.now_us()))
-
-    async def _record(self, case: Case) -> None:
-        await self.journal.append(case)
-        before = self._recent.get(case.id)
-        self._count(case)
-        if before is None or before.state is not case.state:
-            self._tell(case)
-
-    def _count(self, case: Case) -> None:
-        before = self._recent.get(case.id)
-        if case.state in ENDED and (before is None or before.state not in ENDED):
-            self._counts[case.runbook.action.value, case.state.value] += 1
-        self._recent[case.id] = case
-        while len(self._recent) > REMEMBERED:
-            del self._recent[next(iter(self._recent))]
+            basis = ""  # the plan says why
+        return Told(self._engine.planned(step.case, await self._actuators.preview(step.case), basis))
 
     # ------------------------------------------------------------------------------------------------- cases
 
@@ -272,19 +182,56 @@ class HealingService:
         """Cases that have not ended."""
         return self._engine.open_cases
 
-    async def approve(self, case_id: str, *, actor: str) -> Case:
-        """Let a proposal run. Raise `PreconditionFailed`."""
+    async def approve(self, case_id: str, *, actor: str, caller: str = "", person: str = "") -> Case:
+        """Let a proposal run. Where that takes a person, the `caller` counts and not what it says of itself,
+        and the `person` must be another than who has asked for it. Raise `NotFound`, `PermissionDenied`, and
+        `PreconditionFailed`, also where there is another plan by now: that waits to be looked at.
+        """
         self._check_acts()
-        # What was true when it was proposed need not be now; the record says what was approved.
         waiting = next((case for case in self._engine.open_cases if case.id == case_id), None)
-        plan = await self._actuators.preview(waiting) if waiting is not None else ""
+        if waiting is None or waiting.state is not State.PROPOSED:
+            raise self._no_proposal(case_id)
+        if self._needs_person(waiting.runbook.action):
+            actor = caller or actor
+            _check_other(waiting, actor, person)
+        plan, basis = await self._approvable(waiting)
         try:
-            case = self._engine.approve(case_id, actor, self._clock.now_us()).case
+            step = self._engine.approve(case_id, actor, self._clock.now_us())
         except KeyError:
             raise self._no_proposal(case_id) from None
-        step = Run(self._engine.planned(case, plan))
-        await self._take(step)
+        if isinstance(step, Told):
+            await self.take(step)
+            raise self._no_proposal(case_id)
+        step = Run(self._engine.planned(step.case, plan, basis))
+        await self.take(step)
         return step.case
+
+    async def _approvable(self, case: Case) -> tuple[str, str]:
+        """Return what would be done now and what that stands on, if it is what was proposed. The numbers may
+        be others, and the record says which were approved; but no other thing is done than was looked at.
+        """
+        try:
+            basis = await self._actuators.basis(case)
+        except (NotFound, PreconditionFailed) as error:
+            if isinstance(error, NotKnownYet) or not case.basis:
+                raise  # the plan said so: it could not be done then, either
+            await self.take(self._withdrawn(case, f"it is not wanted any more: {error}"))
+            raise PreconditionFailed(f"{case.id} has ended: {error}") from None
+        plan = await self._actuators.preview(case)
+        if basis == case.basis:
+            return plan, basis
+        other = self._engine.planned(case, plan, basis)
+        await self.record(other)
+        raise PreconditionFailed(
+            f"{case.id} is another change by now, as the policy or what is recommended has changed: {plan}. "
+            f"If that is wanted, approve it again (seawall heal approve {case.id})"
+        )
+
+    def _withdrawn(self, case: Case, reason: str) -> Told:
+        try:
+            return self._engine.withdraw(case.id, reason, self._clock.now_us())
+        except KeyError:
+            raise self._no_proposal(case.id) from None
 
     async def reject(self, case_id: str, *, actor: str, reason: str) -> Case:
         """End a proposal. Raise `PreconditionFailed`."""
@@ -293,18 +240,25 @@ class HealingService:
             step = self._engine.reject(case_id, actor, reason, self._clock.now_us())
         except KeyError:
             raise self._no_proposal(case_id) from None
-        await self._take(step)
+        await self.take(step)
         return step.case
 
     async def run_now(
-        self, name: str, *, subject: str = "", actor: str = "", validate_only: bool = False
+        self,
+        name: str,
+        *,
+        subject: str = "",
+        actor: str = "",
+        caller: str = "",
+        person: str = "",
+        validate_only: bool = False,
     ) -> Case:
         """Do what a runbook does now, whatever its mode and threshold; or only say what that would be. The
-        subject may be left out where one is observed. Raise `NotFound`, `InvalidRequest`,
-        `PreconditionFailed`.
+        subject may be left out where one is observed. What takes a person is proposed to another one. Raise
+        `NotFound`, `InvalidRequest`, `PreconditionFailed`.
         """
         runbook = self.books.get(name).runbook
-        one = await self._chosen(runbook, subject)
+        one = await chosen(self._observe, runbook, subject)
         if validate_only:
             now_us = self._clock.now_us()
             case = Case(
@@ -320,43 +274,23 @@ class HealingService:
             )
             return replace(case, plan=await self._actuators.preview(case))
         self._check_acts()
+        proposed = self._needs_person(runbook.action)
         try:
-            step = self._engine.begin(
-                runbook, one, f"heal-{self._next_id}", actor=actor, now_us=self._clock.now_us()
+            begun = self._engine.begin(
+                runbook,
+                one,
+                f"heal-{self._next_id}",
+                actor=(caller or actor) if proposed else actor,
+                person=person,
+                proposed=proposed,
+                now_us=self._clock.now_us(),
             )
         except ValueError as error:
             raise PreconditionFailed(str(error)) from None
         self._next_id += 1
-        await self._take(step)
+        step = await self._with_plan(begun)
+        await self.take(step)
         return step.case
-
-    async def _chosen(self, runbook: Runbook, subject: str) -> Observation:
-        if subject and not fnmatchcase(subject, runbook.subject):
-            raise InvalidRequest(
-                f"{runbook.name} is for {runbook.subject}, not for {subject[:200]}",
-                (FieldProblem("subject", f"must match {runbook.subject}"),),
-            )
-        wanted = frozenset({subject or runbook.subject})
-        seen = [
-            one
-            for one in by_subject(await self._observe({runbook.condition: wanted})).values()
-            if runbook.matches(one) and subject in ("", one.subject)
-        ]
-        if len(seen) == 1:
-            return seen[0]
-        if subject:
-            return Observation(
-                runbook.condition, subject, 0.0, "begun by hand; nothing is measured of it now"
-            )
-        if not seen:
-            raise PreconditionFailed(
-                f"nothing is measured now that {runbook.name} is about; name the subject, such as route/NAME"
-            )
-        some = ", ".join(sorted(one.subject for one in seen)[:10])
-        raise InvalidRequest(
-            f"{runbook.name} is about {len(seen)} subjects now; name one of them: {some}",
-            (FieldProblem("subject", "must be given where there are several"),),
-        )
 
     def _check_acts(self) -> None:
         # What another one has proposed, begun or ended is not known here: an action might run twice.
@@ -387,6 +321,11 @@ class HealingService:
             for _, one in sorted(found.items())
         ]
 
-    def effect(self) -> Mapping[tuple[str, str], int]:
-        """Return how many cases ended, by action and state, among those that are remembered."""
-        return dict(self._counts)
+
+def _check_other(case: Case, actor: str, person: str) -> None:
+    """Raise `PermissionDenied` for who has asked for a case, whichever credential is shown."""
+    if case.asked_by and (actor == case.asked_by or person == case.asked_person):
+        raise PermissionDenied(
+            f"{case.asked_by} has asked for {case.id}; somebody else approves it (seawall heal approve "
+            f"{case.id})"
+        )

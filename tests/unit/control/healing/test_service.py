@@ -60,7 +60,9 @@ class Hands:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.undone: list[str] = []
         self.how = "would heal"
+        self.stands_on: str | Exception = ""
 
     async def preview(self, case: Case) -> str:
         """Say it."""
@@ -71,8 +73,15 @@ class Hands:
         self.done.append(case.id)
         return Done(ok=True, text="done")
 
+    async def basis(self, case: Case) -> str:
+        """Say it."""
+        if isinstance(self.stands_on, Exception):
+            raise self.stands_on
+        return self.stands_on
+
     async def undo(self, case: Case) -> Done:
-        """Nothing to take back."""
+        """Note it."""
+        self.undone.append(case.id)
         return Done(ok=True, text="undone")
 
 

@@ -193,12 +193,18 @@ def try_(name: str, subject: str, target: str, output: str) -> None:
 @control_option
 @output_option
 def run(name: str, subject: str, target: str, output: str) -> None:
-    """Do now what runbook NAME does, whatever its mode and threshold; it is judged as always."""
+    """Do now what runbook NAME does, whatever its mode and threshold; it is judged as always.
+
+    What changes a policy only proposes where policies take two people, and somebody else approves it.
+    """
     from seawall.cli import heal_shapes
 
     case = _run(target, name, subject, validate_only=False)
     emit(output, heal_shapes.case(case), lambda: "")
-    say(f"{case.id} runs: {case.action} for {case.subject}. See `seawall heal cases`.")
+    if case.state == "proposed":
+        say(f"{case.id} waits for somebody else: `seawall heal approve {case.id}`. {case.plan}")
+    else:
+        say(f"{case.id} runs: {case.action} for {case.subject}. See `seawall heal cases`.")
 
 
 COMMANDS: Final = (runbooks, show, set_, mode, delete, try_, run)

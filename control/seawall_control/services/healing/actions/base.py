@@ -82,6 +82,12 @@ class Handler(ABC):
     async def preview(self, case: Case) -> str:
         """Say what would be done now, without doing it: `would ...`. Raise what doing it would raise."""
 
+    async def basis(self, case: Case) -> str:
+        """Return what the preview stands on, for an action whose plan may become another one while somebody
+        thinks about it; empty: nothing. Raise what doing it would raise.
+        """
+        return ""
+
     @abstractmethod
     async def do_noting(self, case: Case, note: Note) -> Done:
         """Do it, writing down in between what must not be forgotten."""

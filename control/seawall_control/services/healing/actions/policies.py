@@ -14,6 +14,10 @@ class _Revisions(AtOnce):
         """See `Handler.undo`."""
         policy_set, revision, *made_then = case.undo.split("/")
         newest = await self._reach.policies.revision(policy_set=policy_set)
+        if made_then and newest.revision > int(made_then[0]) and newest.rollback_of == int(revision):
+            return Done(
+                ok=True, text=f"revision {newest.revision} has the content of revision {revision} again"
+            )
         if made_then and newest.revision != int(made_then[0]):
             raise PreconditionFailed(
                 f"revision {newest.revision} of {newest.author or 'nobody known'} was applied since; it stays"

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from seawall_control.domain.analysis.promises import PROMISES, Share, judged, measured
+from seawall_control.domain.analysis.promises import MIN_CALLS, PROMISES, Share, judged, measured
 from seawall_control.domain.analysis.recommend import Recommendation
-from seawall_control.domain.errors import ControlError, NotFound, PreconditionFailed
+from seawall_control.domain.errors import ControlError, NotKnownYet, PreconditionFailed
 from seawall_control.domain.events import MICROS, Json
 from seawall_control.domain.healing.engine import Case
+from seawall_control.domain.revisions import Revision
 from seawall_control.domain.rollout.machine import State
 from seawall_control.domain.rollout.strategy import Guards, Stage, Strategy
 from seawall_control.domain.statistics import Counters
@@ -120,11 +121,29 @@ class Tune(Handler):
             f"{one.recommendation.evidence}). Cost: {one.recommendation.cost}"
         )
 
+    async def basis(self, case: Case) -> str:
+        """See `Handler.basis`."""
+        route = subject_of(case, "route")
+        seen = self._reach.recommender.calls().get(route, Counters()).calls
+        if seen < MIN_CALLS:
+            raise NotKnownYet(
+                f"{seen} calls of route {route} are known, as after a start of the control plane, and it "
+                f"takes {MIN_CALLS} to tell what would help; try again"
+            )
+        newest = await self._reach.policies.revision(policy_set=text(case, "policy_set"))
+        return _basis(newest, (await self._chosen(case)).recommendation)
+
     async def do_noting(self, case: Case, note: Note) -> Done:
         """See `Handler.do_noting`."""
-        one = await self._chosen(case)
         policy_set = text(case, "policy_set")
+        # Read before it is chosen: whoever applies another one in between is noticed by its etag.
         newest = await self._reach.policies.revision(policy_set=policy_set)
+        one = await self._chosen(case)
+        if case.basis and case.basis != _basis(newest, one.recommendation):
+            raise PreconditionFailed(
+                f"it was approved on another state: now it would be {one.recommendation.title!r} on revision "
+                f"{newest.revision} of {newest.author or 'nobody known'}; nothing was changed"
+            )
         trial = Trial(
             policy_set=policy_set,
             stable=newest.revision,
@@ -138,21 +157,14 @@ class Tune(Handler):
             changed_document(document_of(newest), own_document_of(newest), one.recommendation),
             policy_set=policy_set,
             etag=newest.hash,
-            # The same for the same case: what was asked for twice is done once.
-            request_id=derived_id("tune", case.id, str(case.started_us)),
+            request_id=_request_id(case),
             author=ACTOR,
             message=f"{case.id}{_by(case)}: {message_of(one.recommendation)}"[:500],
             # Where policies take two, Seawall proposes and a person has approved.
             approved=bool(case.actor),
             plan=Plan(strategy=_strategy(trial.kind, number(case, "first_share"), bake_s)),
         )
-        trial = Trial(
-            policy_set=policy_set,
-            stable=newest.revision,
-            made=made.publication.applied.revision.revision,
-            kind=trial.kind,
-            before=trial.before,
-        )
+        trial = replace(trial, made=made.publication.applied.revision.revision)
         said = f"{one.recommendation.title}, as revision {trial.made}"
         # What was noted before is enough to find the revision again.
         with suppress(ControlError):
@@ -184,11 +196,17 @@ class Tune(Handler):
         """See `Handler.judge`."""
         if not case.undo:
             return Verdict(helped=False, text="it ended before anything was changed")
-        trial = await self._known(Trial.of(case.undo))
+        trial = await self._known(case)
         if not trial.made:
             return Verdict(helped=False, text="it ended before anything was changed")
         rollout = await self._reach.rollouts.get(trial.policy_set, trial.made)
         if not rollout.state.is_final:
+            patience_s = number(case, "bake_s") + PATIENCE_S
+            if self._reach.clock.now_us() - rollout.create_time_us >= patience_s * MICROS:
+                # Who waited for its end is gone.
+                await self._reach.rollouts.undo(
+                    trial.policy_set, actor=ACTOR, reason=f"no end within {patience_s:g} s"
+                )
             return None
         if rollout.state is not State.SUCCEEDED:
             return Verdict(helped=False, text=f"the rollout is {rollout.state}: {rollout.reason}")
@@ -201,28 +219,17 @@ class Tune(Handler):
         found = judged(trial.kind, trial.before, after, least=number(case, "least_gain"))
         return Verdict(found.kept, found.text)
 
-    async def _known(self, trial: Trial) -> Trial:
+    async def _known(self, case: Case) -> Trial:
         """Return the trial with the revision that it made, where it ended before that was written down."""
+        trial = Trial.of(case.undo)
         if trial.made:
             return trial
-        try:
-            next_one = await self._reach.policies.revision(
-                policy_set=trial.policy_set, number=trial.stable + 1
-            )
-        except NotFound:
-            return trial
-        made = next_one.revision if next_one.author == ACTOR else 0
-        return Trial(
-            policy_set=trial.policy_set,
-            stable=trial.stable,
-            made=made,
-            kind=trial.kind,
-            before=trial.before,
-        )
+        found = await self._reach.store.answered(_request_id(case))
+        return trial if found is None else replace(trial, made=found.revision.revision)
 
     async def undo(self, case: Case) -> Done:
         """See `Handler.undo`."""
-        trial = await self._known(Trial.of(case.undo))
+        trial = await self._known(case)
         return await self._back(trial, f"{case.id}: it did not do as promised")
 
     async def _back(self, trial: Trial, message: str) -> Done:
@@ -248,8 +255,18 @@ class Tune(Handler):
         return Done(ok=True, text=f"back to the content of revision {trial.stable} as revision {number_}")
 
 
+def _request_id(case: Case) -> str:
+    """Return the same for the same case: what is asked for twice is done once."""
+    return derived_id("tune", case.id, str(case.started_us))
+
+
+def _basis(newest: Revision, one: Recommendation) -> str:
+    return f"{newest.hash}/{one.id}"
+
+
 def _by(case: Case) -> str:
-    return f", approved by {case.actor}" if case.actor else ""
+    asked = f", asked for by {case.asked_by}" if case.asked_by else ""
+    return asked + (f", approved by {case.actor}" if case.actor else "")
 
 
 def _strategy(kind: str, first_share: float, bake_s: float) -> Strategy:
