@@ -84,7 +84,8 @@ class Authority:
             raise AuthorityUnusable(f"{key_path} is not the key of {path}; restore both from the same backup")
         if certificate.not_valid_after_utc <= now:
             raise AuthorityUnusable(
-                f"{path} has expired; remove it and {key_path.name}, and enrol every proxy again"
+                f"{path} has expired, unless this machine's clock ({now:%Y-%m-%d %H:%M} UTC) is wrong; if it "
+                f"is right, remove it and {key_path.name}, and enrol every proxy again"
             )
         return cls(loaded, certificate)
 
@@ -150,6 +151,11 @@ def node_and_serial(pem: str) -> tuple[str, str]:
     nodes = [node_of(uri) for uri in names.get_values_for_type(x509.UniformResourceIdentifier)]
     # A certificate of two nodes would be whichever it likes.
     return (nodes[0] if len(nodes) == 1 else "", f"{certificate.serial_number:x}")
+
+
+def begin_us(pem: bytes) -> int:
+    """Return when the first certificate of a file begins to be valid. Raise ValueError."""
+    return int(x509.load_pem_x509_certificate(pem).not_valid_before_utc.timestamp() * 1e6)
 
 
 def expiry_us(pem: bytes) -> int:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from seawall_control.services.authorities import Authorities
-from seawall_control.services.authority import SERVER_DAYS, expiry_us, is_issued_by, utc
+from seawall_control.services.authority import SERVER_DAYS, begin_us, expiry_us, is_issued_by, utc
 from seawall_control.services.durable_files import write_private
 from seawall_control.services.edge import Clock
 
-LOOK_EVERY_S: Final = 3600.0
+LOOK_EVERY_S: Final = 60.0
 RENEW_BEFORE_US: Final = int(timedelta(days=SERVER_DAYS / 2).total_seconds() * 1e6)
 
 _log = logging.getLogger("seawall.control.tls")
@@ -46,13 +46,14 @@ class ServerCertificate:
 
     def is_due(self) -> bool:
         """Tell whether half of the certificate's time has passed, its authority is no longer the serving one,
-        or it cannot be read.
+        it cannot be read, or it begins later: it was issued while this machine's clock was ahead.
         """
         try:
             pem = self.cert.read_bytes()
             if not is_issued_by(pem, self._authorities.serving.pem.encode()):
                 return True
-            return expiry_us(pem) - self._clock.now_us() < RENEW_BEFORE_US
+            now_us = self._clock.now_us()
+            return begin_us(pem) > now_us or expiry_us(pem) - now_us < RENEW_BEFORE_US
         except (OSError, ValueError):
             return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import grpc
 import pytest
 
 from seawall.v1 import policy_pb2
+from seawall_proxy.runtime.control import identity
 from seawall_proxy.runtime.control.identity import (
     Identity,
     IdentityFolder,
@@ -35,6 +37,8 @@ class Control:
         self.folder = folder
         self.trouble = ""
         self.starts_in_days, self.ends_in_days = 0.0, 7.0
+        self.off_days = 0.0
+        """By how much its clock is wrong when it renews."""
 
     def identity(self) -> Identity:
         """Issue one."""
@@ -58,7 +62,7 @@ class Control:
         if self.trouble:
             raise IdentityTrouble(self.trouble)
         self.renewed += 1
-        self.starts_in_days, self.ends_in_days = 0.0, 7.0
+        self.starts_in_days, self.ends_in_days = self.off_days, self.off_days + 7.0
         return self.identity()
 
     async def confirm(self, credentials: grpc.ChannelCredentials) -> None:
@@ -172,6 +176,61 @@ async def test_half_of_the_time_is_when_it_renews(control: Control, tmp_path: Pa
     found = IdentityFolder(tmp_path / "identity").load()
     assert found is not None
     assert found.not_after_s == security.expires_s
+
+
+@pytest.mark.parametrize(
+    ("off_days", "why"), [(400.0, r"begins in 400\.0 days"), (-400.0, "is over already")]
+)
+async def test_a_certificate_of_another_year_is_not_taken(
+    control: Control, tmp_path: Path, token: Path, off_days: float, why: str
+) -> None:
+    """The control plane's clock was wrong when it renewed: with that certificate the proxy would be refused
+    as soon as the clock is right, for a year. The one that is here stays; the next try brings a good one.
+    """
+    control.starts_in_days, control.ends_in_days = -4.0, 3.0
+    security = control.security(tmp_path, token)
+    await security.prepare()
+    before = security.expires_s
+    control.off_days = off_days
+    await security.renew_if_due()
+    assert re.search(why, security.trouble)
+    assert security.expires_s == before
+    found = IdentityFolder(tmp_path / "identity").load()
+    assert found is not None
+    assert found.not_after_s == before
+    control.off_days = 0.0
+    security._retry_at = 0.0
+    await security.renew_if_due()
+    assert (control.renewed, security.trouble) == (2, "")
+
+
+async def test_a_certificate_of_tomorrow_is_better_than_none(
+    control: Control, tmp_path: Path, token: Path
+) -> None:
+    """This machine's clock may be the one that is behind: the last day's try is taken as it is."""
+    control.starts_in_days, control.ends_in_days = -6.5, 0.5
+    security = control.security(tmp_path, token)
+    await security.prepare()
+    control.off_days = 2.0
+    await security.renew_if_due()
+    assert (control.renewed, security.trouble) == (1, "")
+    assert security.expires_s is not None
+    assert security.expires_s > time.time() + 8 * 86400
+
+
+async def test_a_clock_that_was_ahead_does_not_put_the_next_try_off(
+    control: Control, tmp_path: Path, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When to try again is no matter of the wall clock: ahead for a minute, it would be in a year."""
+    control.starts_in_days, control.ends_in_days = -4.0, 3.0
+    security = control.security(tmp_path, token)
+    await security.prepare()
+    control.trouble = "UNAVAILABLE"
+    with monkeypatch.context() as patched:
+        patched.setattr(identity, "time", lambda: time.time() + 365 * 86400)
+        await security.renew_if_due()
+    assert security.trouble == "UNAVAILABLE"
+    assert security._retry_at < time.monotonic() + 600
 
 
 async def test_a_renewed_certificate_is_shown_once_it_is_kept(

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Final
 
 import grpc
@@ -23,6 +23,8 @@ from seawall_proxy.runtime.certificate import NotACertificate, first_certificate
 
 log = logging.getLogger("seawall.control")
 
+TOMORROW_S: Final = 86_400.0
+"""Clocks of two machines may differ by less."""
 RETRY_S: Final = 300.0
 """How long after a renewal that failed the next one is tried."""
 CONFIRM_RETRY_S: Final = 5.0
@@ -56,6 +58,23 @@ def identity_of(key: bytes, certificate: bytes, authority: bytes) -> Identity:
     own = first_certificate(certificate.decode("ascii", "replace"))
     first_certificate(authority.decode("ascii", "replace"))
     return Identity(key, certificate, authority, own.not_before_s, own.not_after_s)
+
+
+def refuse_misdated(renewed: Identity, old: Identity, now_s: float) -> None:
+    """Raise `IdentityTrouble` for a certificate that would be of no use once the clocks are right: whoever
+    puts it in the place of one that is good is locked out, and has to be enrolled again by hand.
+    """
+    begins_in_s, lasts_s = renewed.not_before_s - now_s, old.not_after_s - now_s
+    if renewed.not_after_s <= now_s:
+        what = "is over already"
+    elif begins_in_s > TOMORROW_S and lasts_s > TOMORROW_S:
+        what = f"begins in {begins_in_s / 86400.0:.1f} days"
+    else:
+        return
+    raise IdentityTrouble(
+        f"the certificate that the control plane has issued {what}: its clock is wrong, or this machine's; "
+        "the certificate that is here stays"
+    )
 
 
 class IdentityFolder:
@@ -166,7 +185,8 @@ class LinkSecurity:
         if identity is not None and identity.not_after_s <= now:
             raise IdentityTrouble(
                 f"the certificate in {self._folder.folder} has expired; give the proxy a new enrolment token "
-                "(seawall enrol token create --node NAME, then control.enrol_token_file)"
+                "(seawall enrol token create --node NAME, then control.enrol_token_file), or set this "
+                "machine's clock if that is wrong"
             )
         await self.renew_if_due()
 
@@ -176,15 +196,17 @@ class LinkSecurity:
         """
         identity = self._identity
         now = time()
-        if identity is None or now < self._retry_at:
+        if identity is None or monotonic() < self._retry_at:
             return
         if self._unconfirmed:
             await self._show(identity)
         if now < identity.due_s:
             return
-        self._retry_at = now + RETRY_S
+        self._retry_at = monotonic() + RETRY_S
         try:
-            await self._take(await self._renew(self._channel_credentials(identity)), None)
+            renewed = await self._renew(self._channel_credentials(identity))
+            refuse_misdated(renewed, identity, now)
+            await self._take(renewed, None)
         except IdentityTrouble as error:
             days = (identity.not_after_s - now) / 86400.0
             self.trouble = str(error)
@@ -200,7 +222,7 @@ class LinkSecurity:
         try:
             await self._confirm(self._channel_credentials(identity))
         except IdentityTrouble as error:
-            self._retry_at = time() + CONFIRM_RETRY_S
+            self._retry_at = monotonic() + CONFIRM_RETRY_S
             self.trouble = f"the new certificate is not confirmed: {error}"
             log.warning("%s", self.trouble)
         else:
