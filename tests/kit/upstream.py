@@ -4,10 +4,10 @@ Run as `python -m tests.kit.upstream PORT NAME`; prints the port. Any service na
 says what it does: `Unary` echoes, `Count` sums the bytes of a client stream, `Repeat` streams the request
 five times, `Chat` echoes a stream, `Early` answers a client stream after its first message, `Silent` never
 answers, `Sink` reads slowly. What a call's metadata asks for: `fail: CODE` (status after the message was
-read), `late-fail: CODE` (status in the trailers, after a message), `sleep: SECONDS`, `fail-file: PATH` (fails
-with UNAVAILABLE while the file exists), `slow-file: PATH` (sleeps 0.3 s while it exists). Every answer
-carries the trailing metadata `served-by` and `attempt` (grpc-previous-rpc-attempts as received);
-`saw-traceparent` says which parent it was given.
+read), `fail-first: N` (UNAVAILABLE for the first N attempts), `late-fail: CODE` (status in the trailers,
+after a message), `sleep: SECONDS`, `fail-file: PATH` (fails with UNAVAILABLE while the file exists),
+`slow-file: PATH` (sleeps 0.3 s while it exists). Every answer carries the trailing metadata `served-by` and
+`attempt` (grpc-previous-rpc-attempts as received); `saw-traceparent` says which parent it was given.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Upstream(grpc.GenericRpcHandler):
             await asyncio.sleep(0.3)
         if "fail-file" in asked and is_there(asked["fail-file"]):
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{self._name} is told to fail")
+        if int(asked.get("grpc-previous-rpc-attempts", "0")) < int(asked.get("fail-first", "0")):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
         if "fail" in asked:
             await context.abort(_CODES[int(asked["fail"])], "asked to fail: \u00fcber")
         return asked
