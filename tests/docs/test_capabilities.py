@@ -22,10 +22,11 @@ GROUPS = {
     "J": 21,
     "K": 11,
     "L": 8,
+    "M": 11,
     "O": 8,
 }
 """Sections that are on the page as a whole, and how many numbers each has."""
-ALONE = ("M7", "M8", "X1", "X3", "X4", "X5", "X8", "X9", "X10", "X12", "X13", "X14", "X17")
+ALONE = ("X1", "X3", "X4", "X5", "X8", "X9", "X10", "X12", "X13", "X14", "X17")
 BUGS = 24
 
 

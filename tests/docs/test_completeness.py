@@ -315,3 +315,10 @@ def test_every_dependency() -> None:
     assert len(names) > 20
     assert not [name for name in names if f"`{name}`" not in page]
     assert not [extra for extra in project["project"]["optional-dependencies"] if f"`{extra}`" not in page]
+
+
+def test_every_variable_of_older_systems_is_told_of() -> None:
+    """environment.md says of each of the sixteen what does it here."""
+    section = read("reference/environment.md").partition("## Variables of older systems")[2]
+    named = re.findall(r"^\| `(CONTAINER_[A-Z_]+)` `[^`]+` \| [^|]+ \| [^|]+ \|$", section, re.MULTILINE)
+    assert len(named) == len(set(named)) == 16

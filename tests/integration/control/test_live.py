@@ -60,6 +60,26 @@ async def test_the_stream_tells_what_is_stored(plane: ControlPlane, stubs: Stubs
         assert said["id"].endswith(event(3).id)
 
 
+async def test_a_job_is_followed(plane: ControlPlane, stubs: Stubs) -> None:
+    """What happens to one job, and nothing of others, over both."""
+    mine, other = event(1), event(2)
+    mine.job_id, other.job_id = "nightly", "hourly"
+    at = plane.addresses.http
+    async with (
+        streaming(at, f"{STREAM}?job_id=nightly") as stream,
+        connect(f"ws://{at}{SOCKET}?job_id=nightly") as socket,
+    ):
+        await stream.block()
+
+        async def follows() -> bool:
+            return len(plane.hub) >= 1
+
+        await until(follows, what="the socket follows")
+        await report(stubs, other, event(3), mine)
+        for message in (json.loads((await stream.event())["data"]), await hear(socket)):
+            assert (message["id"], message["error"]["job_id"]) == (mine.id, "nightly")
+
+
 async def test_the_newest_first_when_asked(plane: ControlPlane, stubs: Stubs) -> None:
     """A backlog is the newest that are wanted, the oldest of them first, without places of their own."""
     await report(stubs, *(event(n) for n in range(1, 6)))

@@ -102,6 +102,8 @@ async def test_a_breaker_is_added_while_it_runs(stand: Stand) -> None:
         assert (opened.reason, opened.route, opened.policy_revision) == ("consecutive", "all", 2)
         assert (opened.details["from"], opened.details["to"]) == ("CLOSED", "OPEN")
         assert (opened.details["calls"], opened.details["failures"]) == (5, 5)
+    _, page = await asyncio.to_thread(http_get, proxy.admin, "/config")
+    assert json.loads(page)["policies"]["p"]["breaker"]["consecutive"] == 5, "what is in force"
 
 
 async def test_a_route_that_lives_on_fallbacks_and_comes_back(stand: Stand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,6 +83,32 @@ async def test_age_by_severity_and_muting() -> None:
     assert await left(store) == ["2", "3", "5", "6"]
     assert await Retention(store, replace(keeping, muted_days=90), Stopped()).once() == 1
     assert await left(store) == ["2", "3", "5"]
+
+
+async def test_the_one_that_leads_cleans_up_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the start and after each pause; the others only ask whether they have come to lead."""
+    monkeypatch.setattr(retention, "EVERY_S", 0.0)
+    store = MemoryStore()
+    await store.report([event(1, 40)])
+    asked: list[bool] = []
+
+    def leads() -> bool:
+        asked.append(len(asked) >= 3)
+        return asked[-1]
+
+    task = asyncio.create_task(Retention(store, Keeping(days=30), Stopped()).run(leads))
+    while not asked or not asked[-1]:
+        assert await left(store) == ["1"]
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while await left(store):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await store.report([event(2, 40)])
+        while await left(store):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_nothing_goes_when_days_are_zero() -> None:
