@@ -261,11 +261,16 @@ class AccessServicer(admin_access_pb2_grpc.AccessServiceServicer):
         """Return the keys of the store."""
 
         async def work() -> pb.ListKeysResponse:
+            known, next_token = paging.short_page(
+                await self._keys.known(),
+                lambda key: (key.name,),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("keys",),
+            )
             return pb.ListKeysResponse(
-                keys=[
-                    pb.Key(name=key.name, current=key.is_current, available=key.is_here)
-                    for key in await self._keys.known()
-                ],
+                keys=[pb.Key(name=key.name, current=key.is_current, available=key.is_here) for key in known],
+                next_page_token=next_token,
                 problem=self._keys.keys.problem,
                 file=str(self._keys.keys.path),
             )

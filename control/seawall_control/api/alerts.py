@@ -279,11 +279,19 @@ class AlertServicer(admin_alerts_pb2_grpc.AlertServiceServicer):
         """Return channels."""
 
         async def work() -> pb.ListChannelsResponse:
+            found, next_token = paging.short_page(
+                await self._admin.channels(),
+                lambda one: (one[0].name,),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("channels",),
+            )
             return pb.ListChannelsResponse(
                 channels=[
                     alert_codec.channel_message(channel, stored, resting=self._admin.is_resting(channel.name))
-                    for channel, stored in await self._admin.channels()
-                ]
+                    for channel, stored in found
+                ],
+                next_page_token=next_token,
             )
 
         return await answered(context, work())

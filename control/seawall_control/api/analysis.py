@@ -12,6 +12,7 @@ from seawall.v1 import admin_analysis_pb2 as pb
 from seawall.v1 import admin_analysis_pb2_grpc, admin_healing_pb2, admin_policies_pb2
 from seawall_control.api import codec
 from seawall_control.api.errors import Context, answered
+from seawall_control.domain import paging
 from seawall_control.domain.analysis.detectors import Anomaly
 from seawall_control.domain.analysis.recommend import Recommendation
 from seawall_control.domain.analysis.recovery import Recovered, RouteRecovery
@@ -216,13 +217,17 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
         """Return what could be changed."""
 
         async def work() -> pb.ListRecommendationsResponse:
-            found = await self._analysis.recommender.recommend(
-                _seconds(request.window), policy_set=request.policy_set
+            window_s, policy_set = _seconds(request.window), request.policy_set or "default"
+            found, next_token = paging.short_page(
+                await self._analysis.recommender.recommend(window_s, policy_set=policy_set),
+                lambda one: (one.route, one.kind, one.id),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("recommendations", policy_set, str(window_s)),
             )
             return pb.ListRecommendationsResponse(
-                recommendations=[
-                    recommendation_message(one, request.policy_set or "default") for one in found
-                ]
+                recommendations=[recommendation_message(one, policy_set) for one in found],
+                next_page_token=next_token,
             )
 
         return await answered(context, work())

@@ -13,6 +13,7 @@ from seawall.v1 import admin_healing_pb2_grpc
 from seawall_control.api import codec
 from seawall_control.api.caller import author, caller_name, person
 from seawall_control.api.errors import Context, answered
+from seawall_control.domain import paging
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 from seawall_control.domain.healing import case_filters
 from seawall_control.domain.healing.actions import CATALOGUE, Action
@@ -132,7 +133,16 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Return all runbooks."""
 
         async def work() -> pb.ListRunbooksResponse:
-            return pb.ListRunbooksResponse(runbooks=[runbook_message(k) for k in self._healing.books.all()])
+            found, next_token = paging.short_page(
+                self._healing.books.all(),
+                lambda kept: (kept.runbook.name,),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("runbooks",),
+            )
+            return pb.ListRunbooksResponse(
+                runbooks=[runbook_message(kept) for kept in found], next_page_token=next_token
+            )
 
         return await answered(context, work())
 
@@ -172,10 +182,17 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         """Return the vocabulary."""
 
         async def work() -> pb.ListHealingActionsResponse:
-            found = pb.ListHealingActionsResponse(
-                conditions=[pb.HealingCondition(name=c.value, unit=unit) for c, unit in UNITS.items()]
+            specs, next_token = paging.short_page(
+                CATALOGUE.values(),
+                lambda spec: (spec.action.value,),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("healing actions",),
             )
-            for spec in CATALOGUE.values():
+            found = pb.ListHealingActionsResponse(next_page_token=next_token)
+            if not request.page_token:
+                found.conditions.extend(pb.HealingCondition(name=c.value, unit=u) for c, u in UNITS.items())
+            for spec in specs:
                 action = found.actions.add(name=spec.action.value, help=spec.help, can_undo=spec.can_undo)
                 for parameter in spec.parameters:
                     added = action.parameters.add(name=parameter.name, help=parameter.help)
@@ -193,12 +210,15 @@ class HealingServicer(admin_healing_pb2_grpc.HealingServiceServicer):
         async def work() -> pb.ListHealingCasesResponse:
             if request.open:
                 wanted = case_filters.parse(request.filter)
+                cases, next_token = paging.short_page(
+                    [case for case in self._healing.open_cases if case_filters.matches(wanted, case)],
+                    lambda case: (case.started_us, case.id),
+                    size=request.page_size,
+                    token=request.page_token,
+                    scope=("open cases", request.filter),
+                )
                 return pb.ListHealingCasesResponse(
-                    cases=[
-                        case_message(case)
-                        for case in self._healing.open_cases
-                        if case_filters.matches(wanted, case)
-                    ]
+                    cases=[case_message(case) for case in cases], next_page_token=next_token
                 )
             page = await self._healing.journal.page(
                 filter_text=request.filter, size=request.page_size, token=request.page_token

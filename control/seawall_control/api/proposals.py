@@ -8,6 +8,7 @@ from seawall_control.api import codec
 from seawall_control.api.caller import caller_name, person
 from seawall_control.api.errors import Context, answered
 from seawall_control.api.policies import applied
+from seawall_control.domain import paging
 from seawall_control.domain.errors import InvalidRequest
 from seawall_control.domain.proposals import Proposal
 from seawall_control.services.policies import PolicyService
@@ -67,8 +68,15 @@ class ProposalServicer(admin_proposals_pb2_grpc.ProposalServiceServicer):
         """Return the proposals that wait."""
 
         async def work() -> pb.ListProposalsResponse:
+            found, next_token = paging.short_page(
+                await self._proposals.waiting(),
+                lambda one: (one.created_us, one.id),
+                size=request.page_size,
+                token=request.page_token,
+                scope=("proposals",),
+            )
             return pb.ListProposalsResponse(
-                proposals=[_message(one) for one in await self._proposals.waiting()]
+                proposals=[_message(one) for one in found], next_page_token=next_token
             )
 
         return await answered(context, work())

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from seawall_control.domain.errors import InvalidPageToken, InvalidRequest
@@ -19,6 +19,7 @@ from seawall_control.domain.errors import InvalidPageToken, InvalidRequest
 _VERSION: Final = 1
 _SUM_BYTES: Final = 9
 _MAX_LENGTH: Final = 2048
+SHORT_PAGE: Final = 1000
 
 Position = tuple[str | int, ...]
 T = TypeVar("T")
@@ -66,6 +67,16 @@ def page_size(asked: int, *, default: int, most: int) -> int:
     if asked < 0:
         raise InvalidRequest(f"page_size is {asked}; it must be 0 (the default, {default}) or more")
     return min(asked or default, most)
+
+
+def short_page(
+    items: Iterable[T], key: Callable[[T], Position], *, size: int, token: str, scope: Sequence[str]
+) -> tuple[Sequence[T], str]:
+    """Return a page of a list that is short as a rule: all of it where nothing else is asked for. Raise
+    `InvalidRequest` or `InvalidPageToken`.
+    """
+    limit = page_size(size, default=SHORT_PAGE, most=SHORT_PAGE)
+    return page_of(sorted(items, key=key), key, limit=limit, token=token, scope=scope)
 
 
 def page_of(

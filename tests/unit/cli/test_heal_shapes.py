@@ -29,7 +29,7 @@ KEYS: dict[str, tuple[Any, Message, str]] = {
     "case": (
         heal_shapes.case,
         healing.HealingCase(),
-        "id runbook action subject state start_time change_time evidence value plan outcome actor",
+        "id runbook action subject state start_time change_time evidence value plan outcome actor asked_by",
     ),
     "observation": (
         heal_shapes.observation,

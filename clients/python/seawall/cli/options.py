@@ -11,7 +11,11 @@ import click
 from seawall.cli.connecting import credential_options, credentials
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from seawall.client.sync import Seawall
+
+    R = TypeVar("R", bound=Message)
 
 DEFAULT_CONTROL: Final = "127.0.0.1:9090"
 DEFAULT_DATA_DIR: Final = ".seawall"
@@ -131,6 +135,15 @@ def connect(target: str, *, timeout_s: float = 10.0) -> Seawall:
     from seawall.client.sync import Seawall
 
     return Seawall(target, timeout_s=timeout_s, credentials=credentials())
+
+
+def whole(target: str, method: str, request: Message, response: type[R]) -> R:
+    """Send an RPC that lists (`/seawall.v1.Service/Method`) and return its pages as one."""
+    found = response()
+    with connect(target, timeout_s=30.0) as seawall:
+        for page in seawall.pages(method, request, response):
+            found.MergeFrom(page)
+    return found
 
 
 def emit(output: str, data: object, table: Callable[[], str]) -> None:

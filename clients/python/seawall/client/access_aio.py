@@ -127,7 +127,12 @@ class AsyncAccess:
 
     async def keys(self) -> ListKeysResponse:
         """Return the keys of the store, by name, without the keys themselves."""
-        return await self._run.unary(calls.list_keys())
+        found = await self._run.unary(calls.list_keys())
+        while found.next_page_token:
+            page = await self._run.unary(calls.list_keys(found.next_page_token))
+            found.keys.extend(page.keys)
+            found.next_page_token = page.next_page_token
+        return found
 
     async def rotate_key(self, *, prepare_only: bool = False, accept_loss: bool = False) -> RotateKeyResponse:
         """Make a new key of the store the current one and encrypt all secrets anew; or only add it to the

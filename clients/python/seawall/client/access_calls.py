@@ -96,9 +96,10 @@ def export_audit(after: int, page_token: str) -> Call[pb.ListAuditEntriesRespons
     return Call("/seawall.v1.AccessService/ListAuditEntries", request, pb.ListAuditEntriesResponse)
 
 
-def list_keys() -> Call[pb.ListKeysResponse]:
-    """The keys of the store."""
-    return Call("/seawall.v1.AccessService/ListKeys", pb.ListKeysRequest(), pb.ListKeysResponse)
+def list_keys(page_token: str = "") -> Call[pb.ListKeysResponse]:
+    """One page of the keys of the store."""
+    request = pb.ListKeysRequest(page_token=page_token)
+    return Call("/seawall.v1.AccessService/ListKeys", request, pb.ListKeysResponse)
 
 
 def rotate_key(*, prepare_only: bool, accept_loss: bool) -> Call[pb.RotateKeyResponse]:

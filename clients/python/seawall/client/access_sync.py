@@ -121,7 +121,12 @@ class Access:
 
     def keys(self) -> ListKeysResponse:
         """Return the keys of the store, by name, without the keys themselves."""
-        return self._run.unary(calls.list_keys())
+        found = self._run.unary(calls.list_keys())
+        while found.next_page_token:
+            page = self._run.unary(calls.list_keys(found.next_page_token))
+            found.keys.extend(page.keys)
+            found.next_page_token = page.next_page_token
+        return found
 
     def rotate_key(self, *, prepare_only: bool = False, accept_loss: bool = False) -> RotateKeyResponse:
         """Make a new key of the store the current one and encrypt all secrets anew; or only add it to the

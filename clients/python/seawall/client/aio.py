@@ -468,6 +468,16 @@ class AsyncSeawall:
         """
         return await self._run.unary(Call(method, request, response, timeout_s))
 
+    async def pages(
+        self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
+    ) -> AsyncIterator[R]:
+        """Send an RPC that lists, and yield its answers page by page; see `call`."""
+        call: Call[R] | None = Call(method, request, response, timeout_s)
+        while call is not None:
+            answer = await self._run.unary(call)
+            yield answer
+            call = calls.next_page(call, answer)
+
     def follow(
         self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
     ) -> AsyncIterator[R]:

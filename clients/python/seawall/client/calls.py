@@ -11,7 +11,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
@@ -56,6 +56,17 @@ class Call(Generic[R]):
     request: Message
     response: type[R]
     timeout_s: float | None = None
+
+
+def next_page(call: Call[R], answer: R) -> Call[R] | None:
+    """Return the call for the page after an answer of a list; None when that was the last."""
+    token: str = getattr(answer, "next_page_token", "")
+    if not token:
+        return None
+    request = type(call.request)()
+    request.CopyFrom(call.request)
+    request.page_token = token  # type: ignore[attr-defined]
+    return replace(call, request=request)
 
 
 def serialize(message: Message) -> bytes:

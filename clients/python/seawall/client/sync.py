@@ -456,6 +456,16 @@ class Seawall:
         """
         return self._run.unary(Call(method, request, response, timeout_s))
 
+    def pages(
+        self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
+    ) -> Iterator[R]:
+        """Send an RPC that lists, and yield its answers page by page; see `call`."""
+        call: Call[R] | None = Call(method, request, response, timeout_s)
+        while call is not None:
+            answer = self._run.unary(call)
+            yield answer
+            call = calls.next_page(call, answer)
+
     def follow(
         self, method: str, request: Message, response: type[R], *, timeout_s: float | None = None
     ) -> Iterator[R]:

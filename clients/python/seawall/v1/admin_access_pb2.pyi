@@ -34,18 +34,24 @@ class Key(_message.Message):
     def __init__(self, name: _Optional[str] = ..., current: _Optional[bool] = ..., available: _Optional[bool] = ...) -> None: ...
 
 class ListKeysRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListKeysResponse(_message.Message):
-    __slots__ = ("keys", "problem", "file")
+    __slots__ = ("keys", "problem", "file", "next_page_token")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[Key]
     problem: str
     file: str
-    def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ..., problem: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ..., problem: _Optional[str] = ..., file: _Optional[str] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RotateKeyRequest(_message.Message):
     __slots__ = ("prepare_only", "accept_loss", "request_id")

@@ -282,18 +282,24 @@ class Recommendation(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., route: _Optional[str] = ..., title: _Optional[str] = ..., evidence: _Optional[str] = ..., cost: _Optional[str] = ..., policy: _Optional[_Union[_policy_pb2.Policy, _Mapping]] = ..., policy_name: _Optional[str] = ..., policy_set: _Optional[str] = ...) -> None: ...
 
 class ListRecommendationsRequest(_message.Message):
-    __slots__ = ("policy_set", "window")
+    __slots__ = ("policy_set", "window", "page_size", "page_token")
     POLICY_SET_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     policy_set: str
     window: _duration_pb2.Duration
-    def __init__(self, policy_set: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, policy_set: _Optional[str] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListRecommendationsResponse(_message.Message):
-    __slots__ = ("recommendations",)
+    __slots__ = ("recommendations", "next_page_token")
     RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     recommendations: _containers.RepeatedCompositeFieldContainer[Recommendation]
-    def __init__(self, recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ApplyRecommendationRequest(_message.Message):
     __slots__ = ("id", "policy_set", "window", "validate_only", "author", "request_id")

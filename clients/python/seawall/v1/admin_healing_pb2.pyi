@@ -91,14 +91,20 @@ class HealingCase(_message.Message):
     def __init__(self, id: _Optional[str] = ..., runbook: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ..., state: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., change_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evidence: _Optional[str] = ..., value: _Optional[float] = ..., outcome: _Optional[str] = ..., actor: _Optional[str] = ..., plan: _Optional[str] = ..., asked_by: _Optional[str] = ...) -> None: ...
 
 class ListRunbooksRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListRunbooksResponse(_message.Message):
-    __slots__ = ("runbooks",)
+    __slots__ = ("runbooks", "next_page_token")
     RUNBOOKS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     runbooks: _containers.RepeatedCompositeFieldContainer[Runbook]
-    def __init__(self, runbooks: _Optional[_Iterable[_Union[Runbook, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, runbooks: _Optional[_Iterable[_Union[Runbook, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetRunbookRequest(_message.Message):
     __slots__ = ("name",)
@@ -143,8 +149,12 @@ class DeleteRunbookResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ListHealingActionsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class HealingCondition(_message.Message):
     __slots__ = ("name", "unit")
@@ -177,12 +187,14 @@ class HealingAction(_message.Message):
     def __init__(self, name: _Optional[str] = ..., help: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[HealingParameter, _Mapping]]] = ..., can_undo: _Optional[bool] = ...) -> None: ...
 
 class ListHealingActionsResponse(_message.Message):
-    __slots__ = ("conditions", "actions")
+    __slots__ = ("conditions", "actions", "next_page_token")
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     conditions: _containers.RepeatedCompositeFieldContainer[HealingCondition]
     actions: _containers.RepeatedCompositeFieldContainer[HealingAction]
-    def __init__(self, conditions: _Optional[_Iterable[_Union[HealingCondition, _Mapping]]] = ..., actions: _Optional[_Iterable[_Union[HealingAction, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, conditions: _Optional[_Iterable[_Union[HealingCondition, _Mapping]]] = ..., actions: _Optional[_Iterable[_Union[HealingAction, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListHealingCasesRequest(_message.Message):
     __slots__ = ("open", "page_size", "page_token", "filter")

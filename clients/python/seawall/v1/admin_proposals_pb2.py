@@ -27,7 +27,7 @@ from seawall.v1 import admin_policies_pb2 as seawall_dot_v1_dot_admin__policies_
 from seawall.v1 import options_pb2 as seawall_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n seawall/v1/admin_proposals.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseawall/v1/admin_policies.proto\x1a\x18seawall/v1/options.proto\"\xef\x01\n\x08Proposal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x62\x61sed_on\x18\x07 \x01(\t\x12.\n\x06\x63hange\x18\x08 \x01(\x0b\x32\x1e.seawall.v1.ApplyPolicyRequest\"Z\n\x14ProposePolicyRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x1e.seawall.v1.ApplyPolicyRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"o\n\x15ProposePolicyResponse\x12&\n\x08proposal\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Proposal\x12.\n\x05would\x18\x02 \x01(\x0b\x32\x1f.seawall.v1.ApplyPolicyResponse\"\x16\n\x14ListProposalsRequest\"@\n\x15ListProposalsResponse\x12\'\n\tproposals\x18\x01 \x03(\x0b\x32\x14.seawall.v1.Proposal\" \n\x12GetProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\"=\n\x13GetProposalResponse\x12&\n\x08proposal\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Proposal\"8\n\x16\x41pproveProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"K\n\x17\x41pproveProposalResponse\x12\x30\n\x07\x61pplied\x18\x01 \x01(\x0b\x32\x1f.seawall.v1.ApplyPolicyResponse\"7\n\x15RejectProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x18\n\x16RejectProposalResponse2\xe0\x03\n\x0fProposalService\x12Z\n\rProposePolicy\x12 .seawall.v1.ProposePolicyRequest\x1a!.seawall.v1.ProposePolicyResponse\"\x04\x88\xb5\x18\x07\x12Z\n\rListProposals\x12 .seawall.v1.ListProposalsRequest\x1a!.seawall.v1.ListProposalsResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetProposal\x12\x1e.seawall.v1.GetProposalRequest\x1a\x1f.seawall.v1.GetProposalResponse\"\x04\x88\xb5\x18\x01\x12`\n\x0f\x41pproveProposal\x12\".seawall.v1.ApproveProposalRequest\x1a#.seawall.v1.ApproveProposalResponse\"\x04\x88\xb5\x18\x07\x12]\n\x0eRejectProposal\x12!.seawall.v1.RejectProposalRequest\x1a\".seawall.v1.RejectProposalResponse\"\x04\x88\xb5\x18\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n seawall/v1/admin_proposals.proto\x12\nseawall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fseawall/v1/admin_policies.proto\x1a\x18seawall/v1/options.proto\"\xef\x01\n\x08Proposal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npolicy_set\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x62\x61sed_on\x18\x07 \x01(\t\x12.\n\x06\x63hange\x18\x08 \x01(\x0b\x32\x1e.seawall.v1.ApplyPolicyRequest\"Z\n\x14ProposePolicyRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x1e.seawall.v1.ApplyPolicyRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"o\n\x15ProposePolicyResponse\x12&\n\x08proposal\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Proposal\x12.\n\x05would\x18\x02 \x01(\x0b\x32\x1f.seawall.v1.ApplyPolicyResponse\"=\n\x14ListProposalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x15ListProposalsResponse\x12\'\n\tproposals\x18\x01 \x03(\x0b\x32\x14.seawall.v1.Proposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x12GetProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\"=\n\x13GetProposalResponse\x12&\n\x08proposal\x18\x01 \x01(\x0b\x32\x14.seawall.v1.Proposal\"8\n\x16\x41pproveProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"K\n\x17\x41pproveProposalResponse\x12\x30\n\x07\x61pplied\x18\x01 \x01(\x0b\x32\x1f.seawall.v1.ApplyPolicyResponse\"7\n\x15RejectProposalRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x18\n\x16RejectProposalResponse2\xe0\x03\n\x0fProposalService\x12Z\n\rProposePolicy\x12 .seawall.v1.ProposePolicyRequest\x1a!.seawall.v1.ProposePolicyResponse\"\x04\x88\xb5\x18\x07\x12Z\n\rListProposals\x12 .seawall.v1.ListProposalsRequest\x1a!.seawall.v1.ListProposalsResponse\"\x04\x88\xb5\x18\x01\x12T\n\x0bGetProposal\x12\x1e.seawall.v1.GetProposalRequest\x1a\x1f.seawall.v1.GetProposalResponse\"\x04\x88\xb5\x18\x01\x12`\n\x0f\x41pproveProposal\x12\".seawall.v1.ApproveProposalRequest\x1a#.seawall.v1.ApproveProposalResponse\"\x04\x88\xb5\x18\x07\x12]\n\x0eRejectProposal\x12!.seawall.v1.RejectProposalRequest\x1a\".seawall.v1.RejectProposalResponse\"\x04\x88\xb5\x18\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,21 +51,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROPOSEPOLICYRESPONSE']._serialized_start=474
   _globals['_PROPOSEPOLICYRESPONSE']._serialized_end=585
   _globals['_LISTPROPOSALSREQUEST']._serialized_start=587
-  _globals['_LISTPROPOSALSREQUEST']._serialized_end=609
-  _globals['_LISTPROPOSALSRESPONSE']._serialized_start=611
-  _globals['_LISTPROPOSALSRESPONSE']._serialized_end=675
-  _globals['_GETPROPOSALREQUEST']._serialized_start=677
-  _globals['_GETPROPOSALREQUEST']._serialized_end=709
-  _globals['_GETPROPOSALRESPONSE']._serialized_start=711
-  _globals['_GETPROPOSALRESPONSE']._serialized_end=772
-  _globals['_APPROVEPROPOSALREQUEST']._serialized_start=774
-  _globals['_APPROVEPROPOSALREQUEST']._serialized_end=830
-  _globals['_APPROVEPROPOSALRESPONSE']._serialized_start=832
-  _globals['_APPROVEPROPOSALRESPONSE']._serialized_end=907
-  _globals['_REJECTPROPOSALREQUEST']._serialized_start=909
-  _globals['_REJECTPROPOSALREQUEST']._serialized_end=964
-  _globals['_REJECTPROPOSALRESPONSE']._serialized_start=966
-  _globals['_REJECTPROPOSALRESPONSE']._serialized_end=990
-  _globals['_PROPOSALSERVICE']._serialized_start=993
-  _globals['_PROPOSALSERVICE']._serialized_end=1473
+  _globals['_LISTPROPOSALSREQUEST']._serialized_end=648
+  _globals['_LISTPROPOSALSRESPONSE']._serialized_start=650
+  _globals['_LISTPROPOSALSRESPONSE']._serialized_end=739
+  _globals['_GETPROPOSALREQUEST']._serialized_start=741
+  _globals['_GETPROPOSALREQUEST']._serialized_end=773
+  _globals['_GETPROPOSALRESPONSE']._serialized_start=775
+  _globals['_GETPROPOSALRESPONSE']._serialized_end=836
+  _globals['_APPROVEPROPOSALREQUEST']._serialized_start=838
+  _globals['_APPROVEPROPOSALREQUEST']._serialized_end=894
+  _globals['_APPROVEPROPOSALRESPONSE']._serialized_start=896
+  _globals['_APPROVEPROPOSALRESPONSE']._serialized_end=971
+  _globals['_REJECTPROPOSALREQUEST']._serialized_start=973
+  _globals['_REJECTPROPOSALREQUEST']._serialized_end=1028
+  _globals['_REJECTPROPOSALRESPONSE']._serialized_start=1030
+  _globals['_REJECTPROPOSALRESPONSE']._serialized_end=1054
+  _globals['_PROPOSALSERVICE']._serialized_start=1057
+  _globals['_PROPOSALSERVICE']._serialized_end=1537
 # @@protoc_insertion_point(module_scope)

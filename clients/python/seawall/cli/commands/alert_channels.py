@@ -8,7 +8,7 @@ import click
 
 from seawall.cli import exits, render
 from seawall.cli.alert_calls import author, read_file, send
-from seawall.cli.options import control_option, emit, output_option, say
+from seawall.cli.options import control_option, emit, output_option, say, whole
 
 if TYPE_CHECKING:
     from seawall.v1 import admin_alerts_pb2 as pb
@@ -41,7 +41,9 @@ def list_(target: str, output: str) -> None:
     from seawall.cli import alert_shapes
     from seawall.v1 import admin_alerts_pb2 as pb
 
-    found = send(target, "ListChannels", pb.ListChannelsRequest(), pb.ListChannelsResponse).channels
+    found = whole(
+        target, "/seawall.v1.AlertService/ListChannels", pb.ListChannelsRequest(), pb.ListChannelsResponse
+    ).channels
     rows: list[list[str | render.Cell]] = [
         [
             item.name,

@@ -9,7 +9,16 @@ import click
 
 from seawall.cli import exits, render
 from seawall.cli.commands.analysis_recovery import recovery
-from seawall.cli.options import DURATION, connect, control_option, emit, output_option, policy_set_option, say
+from seawall.cli.options import (
+    DURATION,
+    connect,
+    control_option,
+    emit,
+    output_option,
+    policy_set_option,
+    say,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,7 +242,9 @@ def recommend(window: float | None, policy_set: str, target: str, output: str) -
     from seawall.v1 import admin_analysis_pb2 as pb
 
     request = pb.ListRecommendationsRequest(policy_set=policy_set, window=_duration(window))
-    found = _send(target, "ListRecommendations", request, pb.ListRecommendationsResponse).recommendations
+    found = whole(
+        target, "/seawall.v1.AnalysisService/ListRecommendations", request, pb.ListRecommendationsResponse
+    ).recommendations
     emit(
         output,
         {"recommendations": [analysis_shapes.recommendation(r) for r in found]},

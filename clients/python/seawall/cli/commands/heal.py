@@ -11,7 +11,7 @@ import click
 from seawall.cli import render
 from seawall.cli.commands.heal_runbooks import COMMANDS
 from seawall.cli.heal_calls import send
-from seawall.cli.options import control_option, emit, output_option, say
+from seawall.cli.options import control_option, emit, output_option, say, whole
 
 if TYPE_CHECKING:
     from seawall.v1.admin_healing_pb2 import HealingCase
@@ -162,7 +162,12 @@ def actions(target: str, output: str) -> None:
     from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    found = send(target, "ListHealingActions", pb.ListHealingActionsRequest(), pb.ListHealingActionsResponse)
+    found = whole(
+        target,
+        "/seawall.v1.HealingService/ListHealingActions",
+        pb.ListHealingActionsRequest(),
+        pb.ListHealingActionsResponse,
+    )
 
     def table() -> str:
         seen = render.table(["CONDITION", "MEASURE"], [[c.name, c.unit] for c in found.conditions])

@@ -8,7 +8,7 @@ import click
 
 from seawall.cli import render
 from seawall.cli.heal_calls import send
-from seawall.cli.options import control_option, emit, output_option, say
+from seawall.cli.options import control_option, emit, output_option, say, whole
 
 if TYPE_CHECKING:
     from seawall.v1 import admin_healing_pb2 as pb
@@ -42,7 +42,9 @@ def runbooks(target: str, output: str) -> None:
     from seawall.cli import heal_shapes
     from seawall.v1 import admin_healing_pb2 as pb
 
-    found = send(target, "ListRunbooks", pb.ListRunbooksRequest(), pb.ListRunbooksResponse).runbooks
+    found = whole(
+        target, "/seawall.v1.HealingService/ListRunbooks", pb.ListRunbooksRequest(), pb.ListRunbooksResponse
+    ).runbooks
     rows: list[list[str | render.Cell]] = [
         [
             r.name,

@@ -15,6 +15,7 @@ from seawall.cli.options import (
     output_option,
     policy_set_option,
     say,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +90,12 @@ def list_(target: str, output: str) -> None:
     """List what waits, the oldest first."""
     from seawall.v1 import admin_proposals_pb2 as pb
 
-    found = send(target, "ListProposals", pb.ListProposalsRequest(), pb.ListProposalsResponse).proposals
+    found = whole(
+        target,
+        "/seawall.v1.ProposalService/ListProposals",
+        pb.ListProposalsRequest(),
+        pb.ListProposalsResponse,
+    ).proposals
     items = [shape(item) for item in found]
 
     def table() -> str:
