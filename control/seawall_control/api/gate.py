@@ -25,6 +25,7 @@ from seawall_control.domain.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.scopes import check_method
 from seawall_control.domain.tokens import API_PREFIX, ENROLMENT_PREFIX
 from seawall_control.services.audit import AuditLog
@@ -67,7 +68,7 @@ class Credentials(Protocol):
         ...
 
     async def still_valid(self, caller: Caller) -> bool:
-        """Tell whether it would be accepted now."""
+        """Tell whether it was not taken back since; when it expires is known."""
         ...
 
 
@@ -256,22 +257,31 @@ class Gate:
     async def while_valid(self, caller: Caller, work: Awaitable[T]) -> T:
         """Return what a long piece of work gives; end it when the caller's credential is no longer good.
 
-        Raise `Unauthenticated` then. While the store cannot say, the work goes on: whoever was let in stays,
-        or every proxy would lose its stream with the store.
+        Raise `Unauthenticated` then. While the store cannot say what was revoked, the work goes on: whoever
+        was let in stays, or every proxy would lose its stream with the store. What has expired is known.
         """
         checks = self._checks_of(caller)
         if checks is None:
             return await work
         task = asyncio.ensure_future(work)
         try:
-            while not (await asyncio.wait({task}, timeout=RECHECK_S))[0]:
+            while not (await asyncio.wait({task}, timeout=self._look_in_s(caller)))[0]:
+                if caller.expires_us and self._clock.now_us() >= caller.expires_us:
+                    raise Unauthenticated("the credential of this stream has expired")
                 if not await _stands(checks, caller):
-                    raise Unauthenticated("the credential of this stream was revoked or has expired")
+                    raise Unauthenticated("the credential of this stream was revoked")
             return task.result()
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def _look_in_s(self, caller: Caller) -> float:
+        """Return when to look at a credential again."""
+        if not caller.expires_us:
+            return RECHECK_S
+        # A wall clock may be set, so a long time is not waited for at once.
+        return max(0.0, min(RECHECK_S, (caller.expires_us - self._clock.now_us()) / MICROS))
 
     def _checks_of(self, caller: Caller) -> Credentials | None:
         found: Mapping[str, Credentials | None] = {

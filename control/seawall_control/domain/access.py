@@ -81,6 +81,8 @@ class Caller:
     """The person that the credential stands for; empty: nobody has said."""
     scope: frozenset[str] | None = None
     """The policy sets that it is limited to (domain/scopes.py); None: it is not."""
+    expires_us: int = 0
+    """When the credential is over, in microseconds since the epoch; 0: never."""
 
     @property
     def person(self) -> str:

@@ -30,7 +30,7 @@ from seawall_control.domain.events import MICROS
 from seawall_control.domain.fleet import checked_node
 from seawall_control.domain.records import Change, Delete, DocumentConflict, Put
 from seawall_control.services.authorities import Authorities
-from seawall_control.services.authority import Authority, Issued, node_and_serial, utc
+from seawall_control.services.authority import Authority, Issued, expiry_us, node_and_serial, utc
 from seawall_control.services.edge import Clock
 from seawall_control.store.port import RecordStore
 
@@ -346,16 +346,19 @@ class CertificateCredentials:
                 # A full store is no reason to turn the proxy away; it is noted by a later call.
                 with contextlib.suppress(ControlError):
                     await self._service.confirm(node, serial)
-        return Caller(f"node/{node}", "certificate", frozenset({Role.PROXY}), address, node, serial)
+        ends_us = expiry_us(shown.encode())
+        if ends_us <= self._clock.now_us():
+            # TLS has looked when the connection was made, which may be long ago.
+            raise Unauthenticated(
+                f"the certificate of node {node!r} has expired; connect anew with the next one, or enrol the "
+                "proxy again"
+            )
+        roles = frozenset({Role.PROXY})
+        return Caller(f"node/{node}", "certificate", roles, address, node, serial, expires_us=ends_us)
 
     async def still_valid(self, caller: Caller) -> bool:
-        """Tell whether the certificate was revoked or has expired since."""
-        if await self._service.is_revoked(caller.node, caller.credential):
-            return False
-        if not self._own:
-            return True
-        record = await self._service.registered(caller.node, caller.credential)
-        return record is not None and record.expires_us > self._clock.now_us()
+        """Tell whether the certificate was not revoked since."""
+        return not await self._service.is_revoked(caller.node, caller.credential)
 
 
 def _used() -> Unauthenticated:

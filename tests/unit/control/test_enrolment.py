@@ -273,6 +273,19 @@ async def test_a_revocation_elsewhere_is_heard(house: House) -> None:
     assert not await house.certificates.still_valid(caller)
 
 
+async def test_a_connection_that_outlives_its_certificate(house: House) -> None:
+    """TLS looks at the handshake only: a call on a connection of before is refused, whoever issued it."""
+    welcome = await house.enrol(await house.token())
+    caller = await house.certificates.authenticate(welcome.issued.pem, "")
+    assert caller.expires_us == welcome.issued.expires_us // 1_000_000 * 1_000_000
+    foreign = CertificateCredentials(house.service, house.clock, own=False)
+    await foreign.authenticate(welcome.issued.pem, "")
+    house.clock.now += 7 * 86400
+    for credentials in (house.certificates, foreign):
+        with pytest.raises(Unauthenticated, match="has expired"):
+            await credentials.authenticate(welcome.issued.pem, "")
+
+
 async def test_a_certificate_that_nobody_registered_is_refused(house: House) -> None:
     """Although the authority signed it: whoever stole only the key makes no proxy unnoticed."""
     issued = house.service.authorities.serving.issue_node(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,23 @@ async def test_a_stream_outlives_a_store_that_cannot_be_asked(monkeypatch: pytes
     assert await gate_with(certificates).while_valid(PROXY, asyncio.sleep(0.2, "done")) == "done"
     with pytest.raises(Unauthenticated):
         await gate_with(Certificates(away, False)).while_valid(PROXY, asyncio.sleep(5))
+
+
+async def test_a_stream_does_not_outlive_its_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends when that is over, not at the next look, and also while the store cannot be asked: when it ends
+    was known when it was let in.
+    """
+    away = StoreUnavailable("the database is starting up")
+    soon = replace(PROXY, expires_us=SystemClock().now_us() + 50_000)
+    with pytest.raises(Unauthenticated, match="has expired"):
+        await asyncio.wait_for(gate_with(Certificates()).while_valid(soon, asyncio.Event().wait()), 2.5)
+    monkeypatch.setattr(module, "RECHECK_S", 0.01)
+    soon = replace(PROXY, expires_us=SystemClock().now_us() + 50_000)
+    gate = gate_with(Certificates(*[away] * 50))
+    with pytest.raises(Unauthenticated, match="has expired"):
+        await asyncio.wait_for(gate.while_valid(soon, asyncio.Event().wait()), 2.5)
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await gate_with(Certificates(False)).while_valid(PROXY, asyncio.Event().wait())
 
 
 async def test_an_address_that_fails_too_often_waits_and_others_do_not() -> None:

@@ -131,7 +131,7 @@ class Live:
             await asyncio.gather(sending, leaving, return_exceptions=True)
 
     async def _send(self, socket: WebSocket, filter_text: str, backlog: int) -> None:
-        code = _INTERNAL
+        code: int | None = _INTERNAL
         try:
             async with aclosing(self._parts.events.tail(filter_text=filter_text, backlog=backlog)) as events:
                 waiting = asyncio.ensure_future(anext(events))
@@ -148,15 +148,20 @@ class Live:
                 finally:
                     waiting.cancel()
                     await asyncio.gather(waiting, return_exceptions=True)
+        except asyncio.CancelledError:
+            # The peer has gone, or its credential has ended, of which whoever cancels tells it.
+            code = None
+            raise
         except (WebSocketDisconnect, TimeoutError):
             return
         except ControlError as error:
             code = _SERVICE_RESTART
             await _say(socket, {"type": "end", **json.loads(bytes(error_response(error).body))})
         finally:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await socket.close(code)
+            if code is not None:
+                with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await socket.close(code)
 
 
 async def _say(socket: WebSocket, content: Mapping[str, Json]) -> None:
