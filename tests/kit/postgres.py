@@ -28,7 +28,7 @@ import pytest
 
 from tests.kit.processes import free_port
 
-START_LIMIT_S = 60.0
+START_LIMIT_S = 180.0
 USER = "seawall"
 PASSWORD = "not-a-secret-of-anybody"
 _numbers = itertools.count(1)
@@ -88,7 +88,7 @@ def find_binaries() -> Path | str:
                 _not_as_root([place / "postgres", "--version"]),
                 check=True,
                 capture_output=True,
-                timeout=20,
+                timeout=START_LIMIT_S,
                 cwd="/",
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -193,10 +193,10 @@ class PostgresServer:
         """End all its processes at once, as a crash does."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
+            self._process.wait(START_LIMIT_S)
             self._process = None
 
-    def stop(self, limit_s: float = 30.0) -> None:
+    def stop(self, limit_s: float = START_LIMIT_S) -> None:
         """Stop in good order; connections are closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.kit.processes import Child, end, free_port, http_get, start, wait_until
+from tests.kit.processes import PATIENCE_S, Child, end, free_port, http_get, start, wait_until
 
 
 class Stand:
@@ -17,9 +20,14 @@ class Stand:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.children: list[Child] = []
+        self.others: list[int] = []
+        """Processes that children of ours have started and left behind."""
 
     def close(self) -> None:
         """End every process that is still there."""
+        for number in self.others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         for child in reversed(self.children):
             end(child)
 
@@ -29,8 +37,8 @@ class Stand:
         return child
 
     def upstream(self, name: str = "a", port: int = 0) -> tuple[Child, str]:
-        """Start an upstream; return it and its address."""
-        child = self._start(f"upstream-{name}", ["-m", "tests.kit.upstream", str(port), name])
+        """Start an upstream; return it and its address, which is nobody else's also while it is away."""
+        child = self._start(f"upstream-{name}", ["-m", "tests.kit.upstream", str(port or free_port()), name])
         assert child.process.stdout is not None
         line = child.process.stdout.readline().strip()
         assert line, f"upstream {name} did not start:\n{child.log()}"
@@ -118,7 +126,7 @@ class Proxy:
         """Return what /status says of one route."""
         return next(dict(route) for route in self.status()["routes"] if route["name"] == name)
 
-    def wait_for_breaker(self, route: str, state: str, limit_s: float = 10.0) -> None:
+    def wait_for_breaker(self, route: str, state: str, limit_s: float = PATIENCE_S) -> None:
         """Wait until a route's breaker is in a state."""
         wait_until(
             lambda: self.route(route)["breaker"]["state"] == state, f"breaker of {route} is {state}", limit_s

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 
 LIMIT_S: Final = 120.0
 _CALLS: Final = "openat,pwrite64,write,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat,rename,linkat"
@@ -96,7 +96,7 @@ def attached(pid: int, inject: str) -> Iterator[None]:
             yield
         finally:
             tracer.terminate()
-            tracer.wait(10)
+            tracer.wait(PATIENCE_S)
 
 
 def _bytes(text: str) -> bytes:

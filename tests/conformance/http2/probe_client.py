@@ -21,7 +21,7 @@ from seawall_proxy.http2.headers import BlockCache, Field, HeaderBlock
 from seawall_proxy.http2.limits import Limits
 from seawall_proxy.http2.stream import Stream
 
-_LIMIT_S = 2.0
+_LIMIT_S = 20.0
 
 
 class Call(StreamHandler):

@@ -33,6 +33,7 @@ from seawall_control.store.postgres.opening import migrations
 from seawall_control.store.rows import EVENT_COLUMNS, EVENT_SELECT, event_row
 from tests.conformance.store.test_port import draft, event
 from tests.kit.postgres import PASSWORD, PostgresServer
+from tests.kit.processes import PATIENCE_S
 
 SCHEMA = Path(postgres.__file__).with_name("schema.sql")
 
@@ -108,7 +109,7 @@ async def test_long_migration_says_that_it_goes_on(
     """Indexes over millions of events take minutes."""
     monkeypatch.setattr(migrating, "PROGRESS_S", 0.05)
     monkeypatch.setattr(opening, "PROGRESS_S", 0.05)
-    slow = (len(migrations()) + 1, "9999_slow.sql", "SELECT pg_sleep(0.3)")
+    slow = (len(migrations()) + 1, "9999_slow.sql", "SELECT pg_sleep(1.5)")
     monkeypatch.setattr(opening, "migrations", lambda: [*migrations(), slow])
     with caplog.at_level("INFO"):
         await (await open_store(url)).aclose()
@@ -255,7 +256,7 @@ async def test_full_disk_refuses_changes_and_resumes(
     admin = await asyncpg.connect(store._target.url)
     await admin.execute("DROP TRIGGER a_full_disk ON events; DROP TRIGGER a_full_disk ON seawall_migrations")
     await admin.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await store.report_state()).state != "ok":  # noqa: ASYNC110 - nobody tells but the store itself
             await asyncio.sleep(0.01)
     assert len((await store.report([event(2)])).stored) == 1
@@ -317,10 +318,10 @@ async def test_text_that_the_database_cannot_hold(store: PostgresStore) -> None:
 
 async def test_slow_query_gives_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader does not keep the server busy for longer than the limit, and can be used again."""
-    monkeypatch.setitem(target.READER, "statement_timeout", "50")
+    monkeypatch.setitem(target.READER, "statement_timeout", "1000")
     store = await open_store(url)
     with pytest.raises(StoreBusy, match="narrow the filter"):
-        await store._readers.rows("SELECT pg_sleep(10)")
+        await store._readers.rows("SELECT pg_sleep(600)")
     assert await store._readers.rows("SELECT 1")
     await store.aclose()
 
@@ -335,6 +336,8 @@ async def test_lock_of_another_control_plane_is_not_waited_for_for_ever(
     await db.execute("SELECT pg_advisory_lock($1, 1)", store._writer.server.lock_class)
     with pytest.raises(StoreUnavailable, match="another control plane"):
         await store.report([event(1)])
+    # Before it goes: its server process may take its time to end.
+    await db.execute("SELECT pg_advisory_unlock_all()")
     await db.close()
     assert len((await store.report([event(1)])).stored) == 1
     await store.aclose()

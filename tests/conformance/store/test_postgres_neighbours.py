@@ -19,8 +19,7 @@ from seawall_control.store.port import Elsewhere, EventQuery, GroupQuery
 from seawall_control.store.postgres import PostgresStore, open_store, target
 from tests.conformance.store.test_port import HOUR_US, NOW_US, draft, event
 from tests.kit.postgres import PostgresServer
-
-PATIENCE_S = 20.0
+from tests.kit.processes import PATIENCE_S
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from seawall_control.store.postgres import PostgresStore, open_store, writer
 from tests.conformance.store.test_port import draft, event
 from tests.kit.cut import Wire
 from tests.kit.postgres import PostgresServer
+from tests.kit.processes import PATIENCE_S
 
-PATIENCE_S = 30.0
 CLIENTS = "datname = current_database() AND backend_type = 'client backend'"
 """Sessions that somebody has opened; the server's own, such as a vacuum's, come and go."""
 

@@ -17,6 +17,7 @@ from seawall_control.store.port import EventQuery
 from seawall_control.store.sqlite import copies, open_store
 from seawall_control.store.sqlite.opening import FILE_NAME
 from tests.conformance.store.test_port import draft, event
+from tests.kit.processes import PATIENCE_S
 
 
 def names(directory: Path) -> set[str]:
@@ -43,8 +44,14 @@ async def test_copy_under_writes_is_consistent_and_restores(tmp_path: Path) -> N
             sent += 10
 
     writing = asyncio.ensure_future(write())
-    await asyncio.sleep(0.2)
-    reports = [await asyncio.to_thread(copies.back_up, source, tmp_path / f"copy-{n}.db") for n in range(3)]
+    reports = []
+    for number in range(3):
+        before = sent
+        async with asyncio.timeout(PATIENCE_S):
+            while sent == before:  # noqa: ASYNC110 - the writer tells nobody
+                await asyncio.sleep(0.01)
+        copy = tmp_path / f"copy-{number}.db"
+        reports.append(await asyncio.to_thread(copies.back_up, source, copy))
     stop.set()
     await writing
     await store.aclose()

@@ -29,6 +29,7 @@ from seawall_control.store.sqlite import SqliteStore, checking, open_store, open
 from seawall_control.store.sqlite.opening import APPLICATION_ID, FILE_NAME, migrations
 from seawall_control.store.sqlite.thread import SqliteStatements
 from tests.conformance.store.test_port import draft, event
+from tests.kit.processes import PATIENCE_S
 
 SCHEMA = Path(readers.__file__).with_name("schema.sql")
 
@@ -318,7 +319,7 @@ async def test_full_store_finds_out_by_itself_that_there_is_room(
     with pytest.raises(StoreFull):
         await store.report([event(1000 + i, message="x" * 1000) for i in range(400)])
     await store._db.execute_fetchall("PRAGMA max_page_count = 1000000")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await store.report_state()).state != "ok":  # noqa: ASYNC110 - nobody tells but the store itself
             await asyncio.sleep(0.01)
 
