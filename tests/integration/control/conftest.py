@@ -8,11 +8,18 @@ from pathlib import Path
 import grpc
 import pytest
 
+from seawall_control.domain.flood import Pressure
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.alerting.channels.addresses import parse_networks
 from seawall_control.store.opening import open_store
 from tests.integration.control.kit import Stubs
 from tests.kit.postgres import PostgresServer
+
+
+@pytest.fixture(autouse=True)
+def quick_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the store for quick enough: a slow one keeps fewer events of a flood, and disks are shared."""
+    monkeypatch.setattr(Pressure, "TARGET_S", 60.0)
 
 
 @pytest.fixture

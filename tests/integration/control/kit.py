@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,7 @@ from seawall.v1 import (
     fleet_pb2_grpc,
     policy_pb2,
 )
-
-PATIENCE_S = 10.0
+from tests.kit.processes import PATIENCE_S
 
 
 def document(timeout_s: int = 1, *, cluster: str = "shop") -> policy_pb2.PolicyDocument:
@@ -46,6 +46,21 @@ def event(number: int, *, severity: int = 2, component: str = "route/all") -> ev
     )
     found.timestamp.GetCurrentTime()
     return found
+
+
+class Later:
+    """A clock that can be set forward."""
+
+    def __init__(self) -> None:
+        self.by_us = 0
+
+    def now_us(self) -> int:
+        """See `Clock.now_us`."""
+        return time.time_ns() // 1000 + self.by_us
+
+    def monotonic_s(self) -> float:
+        """See `Clock.monotonic_s`."""
+        return time.monotonic()
 
 
 @dataclass

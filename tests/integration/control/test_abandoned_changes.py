@@ -17,25 +17,39 @@ from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Stubs, document
 from tests.integration.control.web import ask
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
 
-def slow(monkeypatch: pytest.MonkeyPatch, plane: ControlPlane, name: str) -> None:
-    """Make the store answer half a second after the change is durable."""
-    true = getattr(plane.store, name)
+class Held:
+    """Holds back the answers of the store to a change that is durable."""
 
-    async def late(*given: Any, **named: Any) -> Any:
-        found = await true(*given, **named)
-        await asyncio.sleep(0.5)
-        return found
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, plane: ControlPlane, name: str) -> None:
+        self.made, self.go = asyncio.Event(), asyncio.Event()
+        true = getattr(plane.store, name)
 
-    monkeypatch.setattr(plane.store, name, late)
+        async def late(*given: Any, **named: Any) -> Any:
+            found = await true(*given, **named)
+            self.made.set()
+            await self.go.wait()
+            return found
+
+        monkeypatch.setattr(plane.store, name, late)
+
+    async def leave(self, call: Any) -> None:
+        """Leave a call when its change is durable, before it is answered."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.made.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        self.go.set()
 
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until it does."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - what goes on tells nobody
             await asyncio.sleep(0.02)
 
@@ -50,17 +64,14 @@ async def test_a_revision_is_handed_out_though_its_author_has_left(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was durable and reached no proxy: not then, and not when its author sent it again."""
-    slow(monkeypatch, plane, "apply_all")
-    with pytest.raises(grpc.aio.AioRpcError):
-        await stubs.policies.ApplyPolicy(
-            admin_policies_pb2.ApplyPolicyRequest(document=document(1)), timeout=0.2
-        )
+    held = Held(monkeypatch, plane, "apply_all")
+    await held.leave(stubs.policies.ApplyPolicy(admin_policies_pb2.ApplyPolicyRequest(document=document(1))))
     await until(lambda: handed_out(plane) == 1)
 
     async def recorded() -> list[str]:
         return [decoded(entry).outcome for entry in await plane.store.entries(TOPIC)]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not await recorded():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert await recorded() == ["OK"], "the audit says what came of it, not that its caller left"
@@ -68,15 +79,16 @@ async def test_a_revision_is_handed_out_though_its_author_has_left(
 
 async def test_over_http_too(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's deadline ends the answer and not the change."""
-    slow(monkeypatch, plane, "apply_all")
+    held = Held(monkeypatch, plane, "apply_all")
     answer = await ask(
         plane.addresses.http,
         "/api/v1/seawall.v1.PolicyService/ApplyPolicy",
         method="POST",
-        headers={"seawall-timeout": "200ms"},
+        headers={"seawall-timeout": "2s"},
         body={"document": MessageToDict(document(1))},
     )
-    assert answer.status == 504
+    assert (answer.status, held.made.is_set()) == (504, True)
+    held.go.set()
     await until(lambda: handed_out(plane) == 1)
 
 
@@ -84,12 +96,11 @@ async def test_an_operation_is_carried_out(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was stored and not known before the next start, which then began it out of nowhere."""
-    slow(monkeypatch, plane, "commit")
+    held = Held(monkeypatch, plane, "commit")
     request = admin_operations_pb2.StartOperationRequest(actor="ann", reason="test")
     request.action.drain.SetInParent()
     request.duration.seconds = 60
-    with pytest.raises(grpc.aio.AioRpcError):
-        await stubs.fleet_operations.StartOperation(request, timeout=0.2)
+    await held.leave(stubs.fleet_operations.StartOperation(request))
     await until(lambda: len(plane.operations.all()) == 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import breaker_event, webhook
 from tests.integration.control.test_process import Process
 from tests.kit.postgres import PostgresServer
+from tests.kit.processes import PATIENCE_S
 from tests.kit.receivers import WebReceiver
 
 pytestmark = pytest.mark.integration
@@ -80,7 +82,7 @@ async def test_one_of_them_tells(planes: list[ControlPlane]) -> None:
             return len(told()) >= 1
 
         await until(came, what="the message")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             seen = await watching.read()
         assert (seen.what, seen.alert.rule) == ("firing", "builtin/breaker-open")
         await there.alerts.AcknowledgeAlert(pb.AcknowledgeAlertRequest(id=seen.alert.id, actor="me"))
@@ -132,7 +134,7 @@ async def test_statistics_of_another(planes: list[ControlPlane]) -> None:
             return [a.subject.route for a in answer.alerts] == ["r"]
 
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(2 * PATIENCE_S):
                 while not await fires():
                     pass
         except TimeoutError:
@@ -150,7 +152,12 @@ async def test_a_silence_made_at_the_other(planes: list[ControlPlane]) -> None:
         silence.end_time.GetCurrentTime()
         silence.end_time.seconds += 600
         made = (await stubs.alerts.CreateSilence(pb.CreateSilenceRequest(silence=silence))).silence
-        await asyncio.sleep(1.5)
+
+        async def known() -> bool:
+            silences = planes[0].alerting.evaluator._engine._silencer._silences
+            return [silence.id for silence, _ in silences] == [made.id]
+
+        await until(known, what="the leading one knows the silence")
         report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=4, component="app")])
         await stubs.events.ReportEvents(report)
 
@@ -226,7 +233,12 @@ async def test_windows_of_the_one_before(planes: list[ControlPlane]) -> None:
         await proxy.hello()
         for fine in (0, 1900):
             await proxy.say(stats={"routes": [{"route": "r", "by_code": [fine, *([0] * 13), fine // 19]}]})
-            await asyncio.sleep(1.5)
+
+        async def counted() -> bool:
+            minutes = planes[0].alerting.evaluator._continuity._book._minutes.values()
+            return sum(total for minute in minutes for _, total in minute.values()) == 2000
+
+        await until(counted, what="the rules have heard of the calls")
         leader = planes.pop(0)
         await leader.stop()
         await leader.store.aclose()
@@ -259,16 +271,21 @@ async def test_the_leading_one_is_killed(postgres_server: PostgresServer, tmp_pa
     """Two processes: the other one goes on with the same alerts and tells nothing twice."""
     url = postgres_server.url_of(await postgres_server.new_database())
     options = ("--store", url, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-    both = [await Process(tmp_path, *options, "--alert-allow-net", "127.0.0.0/8").start() for _ in range(2)]
-    leader, other = both
+    both: list[Process] = []
+    spoken: list[Stubs] = []
     try:
-        async with (
-            WebReceiver() as receiver,
-            grpc.aio.insecure_channel(other.addresses["grpc"]) as channel,
-        ):
-            stubs = Stubs(channel)
-            await webhook(stubs, receiver.url, min_severity=4)
-            await asyncio.sleep(1.5)
+        async with WebReceiver() as receiver, AsyncExitStack() as stack:
+            for _ in range(2):
+                process = await Process(tmp_path, *options, "--alert-allow-net", "127.0.0.0/8").start()
+                both.append(process)
+                channel = await stack.enter_async_context(
+                    grpc.aio.insecure_channel(process.addresses["grpc"])
+                )
+                spoken.append(Stubs(channel))
+                if len(both) == 1:
+                    # The one that leads knows the channel since it made it.
+                    await webhook(spoken[0], receiver.url, min_severity=4)
+            (leader, other), stubs = both, spoken[1]
 
             async def told(number: int) -> bool:
                 return len(receiver.posts) >= number

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 
 from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import admin_events_pb2, admin_groups_pb2
+from seawall_control.domain.alerts.past import Bucket
 from seawall_control.domain.errors import StoreFull
 from seawall_control.domain.records import Change
 from seawall_control.server import ControlPlane
+from seawall_control.services.alerting.continuity import CALLS
 from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import webhook
 from tests.integration.control.test_process import Process
@@ -28,6 +32,14 @@ FREE = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--alert-allow-net", "
 def told(receiver: WebReceiver) -> list[tuple[str, str, str]]:
     """Return what arrived: rule, state and alert, each as often as it was said."""
     return [(a["rule"], a["state"], a["alert_id"]) for post in receiver.posts for a in post.json()["alerts"]]
+
+
+def stored_calls(path: Path) -> int:
+    """Return how many calls the store has counted for the windows of rules."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        bodies = db.execute("SELECT body FROM documents WHERE kind = ?", (CALLS,)).fetchall()
+    buckets = [Bucket.of_text(body) for (body,) in bodies]
+    return sum(total for bucket in buckets for _, total in bucket.calls.values())
 
 
 async def test_kill_9_loses_no_message_and_repeats_no_alert(tmp_path: Path) -> None:
@@ -161,7 +173,11 @@ async def test_windows_survive_kill_9(tmp_path: Path) -> None:
 
             await until(fires, what="the bad route fires")
             (alert,) = await firing(stubs)
-            await asyncio.sleep(12)  # counts are stored every ten seconds
+
+            async def kept() -> bool:
+                return await asyncio.to_thread(stored_calls, tmp_path / "data" / "control.db") == 2100
+
+            await until(kept, what="counts are stored, as they are every ten seconds")
     finally:
         await process.end(signal.SIGKILL)
     process = await Process(tmp_path / "data", *FREE).start()

@@ -12,6 +12,7 @@ from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.server import ControlPlane
 from seawall_control.services.alerting.records import ALERT
 from seawall_control.store.port import Elsewhere
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -62,7 +63,7 @@ async def test_events_are_followed_again_after_an_unexpected_error(plane: Contro
     feed: Any = Feed()
     following = asyncio.create_task(plane.alerting.evaluator._signals._follow(feed))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await begun.wait()
     finally:
         following.cancel()

@@ -13,6 +13,7 @@ from seawall.v1 import admin_alerts_pb2 as pb
 from seawall.v1 import admin_events_pb2, event_pb2, stats_pb2
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, event, until
+from tests.kit.processes import PATIENCE_S
 from tests.kit.receivers import WebReceiver
 
 pytestmark = pytest.mark.integration
@@ -76,10 +77,17 @@ async def test_a_breaker_opens_and_recovers(stubs: Stubs) -> None:
             return found == [("firing", True), ("resolved", True)]
 
         await until(noted, what="both are noted as sent")
-        history = await stubs.alerts.ListAlertHistory(pb.ListAlertHistoryRequest())
-        whats = [entry.what for entry in history.entries if entry.what != "channel_created"][::-1]
-        assert whats.count("firing") == whats.count("resolved") == 1
-        assert whats.count("sent") == 4  # to the webhook and to the log
+
+        async def whats() -> list[str]:
+            history = await stubs.alerts.ListAlertHistory(pb.ListAlertHistoryRequest())
+            return [entry.what for entry in history.entries]
+
+        async def all_sent() -> bool:
+            return (await whats()).count("sent") >= 4
+
+        await until(all_sent, what="both were sent to the webhook and to the log")
+        said = await whats()
+        assert (said.count("firing"), said.count("resolved"), said.count("sent")) == (1, 1, 4)
 
 
 async def test_statistics_close_a_breaker(stubs: Stubs) -> None:
@@ -93,13 +101,14 @@ async def test_statistics_close_a_breaker(stubs: Stubs) -> None:
         return [a.phase for a in answer.alerts] == [wanted]
 
     await until(lambda: phase(pb.ALERT_PHASE_FIRING), what="it fires")
-    for _ in range(40):
-        if await phase(pb.ALERT_PHASE_RESOLVED):
-            break
+
+    async def resolves() -> bool:
         closed = stats_pb2.BreakerStatus(name="all", route="all", state=stats_pb2.BREAKER_STATE_CLOSED)
         await proxy.say(stats={"breakers": [closed]})
         await asyncio.sleep(0.2)
-    assert await phase(pb.ALERT_PHASE_RESOLVED)
+        return await phase(pb.ALERT_PHASE_RESOLVED)
+
+    await until(resolves, what="it resolves by what the proxy reports")
 
 
 async def test_a_channel_that_is_down(stubs: Stubs) -> None:
@@ -217,7 +226,7 @@ async def test_following_and_acknowledging(stubs: Stubs) -> None:
     await asyncio.sleep(0.2)
     report = admin_events_pb2.ReportEventsRequest(events=[event(1, severity=4, component="app")])
     await stubs.events.ReportEvents(report)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         first = await call.read()
         assert (first.what, first.alert.rule) == ("firing", "builtin/critical-event")
         await stubs.alerts.AcknowledgeAlert(

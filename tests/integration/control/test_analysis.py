@@ -46,9 +46,22 @@ def failed(
     return found
 
 
+class Moment:
+    """When a test takes place."""
+
+    at_s = 0.0
+
+
+@pytest.fixture(autouse=True)
+def moment(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the time of analysis: a minute that ends in the middle of a test makes other windows."""
+    Moment.at_s = time.time()
+    monkeypatch.setattr(plane.analysis, "_now", lambda: Moment.at_s)
+
+
 async def report(stubs: Stubs, *per_minute: int, **more: Any) -> int:
     """Report so many events in each of the last whole minutes; return the start of the first."""
-    first = int(time.time()) // MINUTE * MINUTE - MINUTE * len(per_minute)
+    first = int(Moment.at_s) // MINUTE * MINUTE - MINUTE * len(per_minute)
     number = 1 + 100_000 * len(more)
     for place, count in enumerate(per_minute):
         events = [failed(number + n, first + place * MINUTE + n % MINUTE, **more) for n in range(count)]

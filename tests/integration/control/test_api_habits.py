@@ -22,6 +22,7 @@ from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, document, until
 from tests.integration.control.test_events import refused
 from tests.integration.control.web import ask
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +42,7 @@ async def called(plane: ControlPlane, method: MethodDescriptor, body: dict[str, 
     """Return status, reason and message of a call."""
     path = f"/api/v1/{method.containing_service.full_name}/{method.name}"
     # Most streams go on for ever when they are not refused; one that is refused has a whole answer.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         got = await ask(plane.addresses.http, path, method="POST", body=body)
     error = got.json.get("error", {})
     return got.status, error.get("reason", ""), error.get("message", "")

@@ -19,8 +19,9 @@ from seawall_control.services import audit as audit_service
 from seawall_control.services.audit_witness import CallWitness
 from seawall_control.store.sqlite import thread
 from tests.integration.control.kit import Stubs, document
-from tests.integration.control.test_abandoned_changes import until
+from tests.integration.control.test_abandoned_changes import Held, until
 from tests.integration.control.web import ask
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -227,29 +228,23 @@ async def test_a_path_written_by_hand_is_carried_to_its_end(
     plane: ControlPlane, stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thresholds that were stored and not in effect were what a caller who left made of them."""
-    true = plane.store.commit
-
-    async def late(*given: Any, **named: Any) -> Any:
-        found = await true(*given, **named)
-        await asyncio.sleep(0.5)
-        return found
-
     with monkeypatch.context() as patched:
-        patched.setattr(plane.store, "commit", late)
+        held = Held(patched, plane, "commit")
         answer = await ask(
             plane.addresses.http,
             THRESHOLDS,
             method="PUT",
             body={"error_rate": 0.42},
-            headers={"seawall-timeout": "100ms"},
+            headers={"seawall-timeout": "2s"},
         )
-        assert answer.status == 504
+        assert (answer.status, held.made.is_set()) == (504, True)
+        held.go.set()
         await until(
             lambda: any(r.when[0].threshold == 0.42 for r in plane.alerting.evaluator._rules.values())
         )
     got = await stubs.alerts.GetThresholds(admin_alerts_pb2.GetThresholdsRequest())
     assert got.thresholds.error_rate == pytest.approx(0.42)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not (found := await records(plane)):  # noqa: ASYNC110 - what goes on tells nobody
             await asyncio.sleep(0.02)
     assert [record.outcome for record in found] == ["OK"]

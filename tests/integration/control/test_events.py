@@ -12,7 +12,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 from seawall.v1 import admin_events_pb2 as pb
 from seawall.v1 import event_pb2
-from tests.integration.control.kit import PATIENCE_S, Stubs, event
+from tests.integration.control.kit import Stubs, event
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 

@@ -24,6 +24,7 @@ from tests.integration.control.kit import Proxy, Stubs, until
 from tests.integration.control.test_alerts import breaker_event
 from tests.integration.control.test_planes import both
 from tests.integration.control.web import ask
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 OPEN = stats_pb2.BREAKER_STATE_OPEN
@@ -193,7 +194,7 @@ async def test_live_views_show_what_happens_at_the_other(planes: list[ControlPla
         await proxy.send("s", (1, breaker_event(1, opened=True)))
         await until_stored(here, 1)
         tail = here.events.TailEvents(events_pb.TailEventsRequest(backlog=10))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await tail.read()).event.kind == event_pb2.EVENT_KIND_BREAKER_OPENED
             await proxy.send("s", (2, breaker_event(2, opened=False)))
             found = await tail.read()
@@ -271,9 +272,12 @@ async def test_one_that_dies_with_its_proxies(
 
         await until(is_missed, what="the proxy of the dead one is missed")
         facts = {p.node: p for p in (await signals(leader).facts(frozenset())).proxies}
-        assert abs(facts["edge-2"].last_seen_us - died_us) < 3_000_000
-        await settled(leader)
-        assert counted(leader) == 110
+        assert abs(facts["edge-2"].last_seen_us - died_us) < 60_000_000, "it is not an hour"
+
+        async def is_counted() -> bool:
+            return counted(leader) == 110
+
+        await until(is_counted, what="what it did meanwhile is counted")
         await moved.say(stats=report(65))
 
         async def goes_on() -> bool:
@@ -288,7 +292,7 @@ async def test_no_storm_when_one_is_stopped(planes: list[ControlPlane]) -> None:
     """
     async with both(planes) as (here, there):
         leader, other = ordered(planes)
-        watch = absence(leader, 5.0)
+        watch = absence(leader, PATIENCE_S)
         nodes = [f"edge-{n}" for n in range(5)]
         for node in nodes:
             proxy = Proxy(there, node, boot_id=node)
@@ -313,9 +317,13 @@ async def test_no_storm_when_one_is_stopped(planes: list[ControlPlane]) -> None:
             proxy = Proxy(here, node, boot_id=node)
             await proxy.hello()
             await proxy.say(stats=report(12))
+
+        async def are_counted() -> bool:
+            return counted(leader) == 60
+
+        await until(are_counted, what="the calls on the way are counted")
         await settled(leader)
-        assert counted(leader) == 60
-        assert await missing(leader, watch) == []
+        assert (counted(leader), await missing(leader, watch)) == (60, [])
 
 
 async def test_clocks_that_differ_hide_nobody(planes: list[ControlPlane]) -> None:

@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Stubs
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +51,7 @@ async def test_bytes_that_are_no_message(
 
     connected = both()
     await connected.write(data)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         for call in (unary(data), all_of(stream(data)), connected.read()):
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await call

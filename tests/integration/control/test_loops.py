@@ -9,6 +9,7 @@ import pytest
 from seawall.v1 import admin_events_pb2, event_pb2
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Stubs, until
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -33,12 +34,12 @@ async def test_an_unexpected_error_ends_no_loop(
     with monkeypatch.context() as patched:
         patched.setattr(plane.store, "leads", fails)
         patched.setattr(plane.store, "report_state", fails)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not {"leadership", "store-watch"} <= failed():  # noqa: ASYNC110 - loops write the log
                 await asyncio.sleep(0.05)
     running = {task.get_name() for task in plane._tasks if not task.done()}
     assert {"seawall-leadership", "seawall-store-watch", "seawall-alert-rules"} <= running
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not plane.leads():  # noqa: ASYNC110 - the loop asks again by itself
             await asyncio.sleep(0.05)
     request = admin_events_pb2.ListEventsRequest(filter="error_type = loop_failed")

@@ -288,7 +288,8 @@ async def test_one_operation_that_cannot_be_looked_after_holds_up_no_other(
 
     monkeypatch.setattr(plane.operations, "_carry_out", carry_out)
     await plane.operations._tick()
-    assert carried == [first.id, second.id]
+    # The operations' own look, once a second, may come in between.
+    assert list(dict.fromkeys(carried)) == [first.id, second.id]
 
 
 async def test_an_end_that_could_not_be_stored_is_stored_later(

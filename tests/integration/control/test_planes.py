@@ -69,9 +69,14 @@ async def test_each_sees_the_whole_fleet(planes: list[ControlPlane]) -> None:
         for number, side in enumerate(sides):
             other = f"edge-{1 - number}"
 
-            async def is_seen(side: Stubs = side, other: str = other) -> bool:
+            async def is_seen(side: Stubs = side) -> bool:
                 listed = (await side.operations.ListProxies(fleet_pb.ListProxiesRequest())).proxies
-                return all(p.connected for p in listed) and {p.node for p in listed} == {"edge-0", "edge-1"}
+                routes = (await side.operations.ListRouteStats(fleet_pb.ListRouteStatsRequest())).routes
+                return (
+                    all(p.connected and p.events_produced == 7 for p in listed)
+                    and {p.node for p in listed} == {"edge-0", "edge-1"}
+                    and [list(r.total.by_code) for r in routes] == [[201]]
+                )
 
             await until(is_seen, what=f"{other} is seen")
             shown = (await side.operations.GetProxy(fleet_pb.GetProxyRequest(node=other))).proxy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import urllib.request
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.server import ControlPlane
 from seawall_control.services import fleet, fleet_roster
 from seawall_control.store.postgres import PostgresStore
-from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, document, event
+from tests.integration.control.kit import Proxy, Stubs, document, event, until
 from tests.integration.control.test_process import Process
 from tests.kit.postgres import PASSWORD, PostgresServer
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +50,12 @@ async def test_policy_applied_at_one_reaches_the_proxies_of_another(planes: list
         push = (await proxy.hear("policy")).policy
         assert push.revision == 1
         await proxy.nack(push, "no")
-        await asyncio.sleep(0.2)
+
+        async def refused() -> bool:
+            rollout = await there.policies.GetRollout(policies_pb.GetRolloutRequest())
+            return [p.state for p in rollout.proxies] == [policies_pb.ROLLOUT_STATE_REJECTED]
+
+        await until(refused, what="the refusal has been heard")
         await here.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
         push = (await proxy.hear("policy")).policy
         assert push.revision == 1
@@ -161,17 +168,14 @@ async def test_process_on_postgresql(url: str, tmp_path: Path, monkeypatch: pyte
     base = f"http://{process.addresses['http']}"
 
     def get(path: str) -> str:
-        with urllib.request.urlopen(base + path, timeout=10) as answer:
+        with urllib.request.urlopen(base + path, timeout=30) as answer:
             return str(answer.read().decode())
 
     pages = [await asyncio.to_thread(get, path) for path in ("/status", "/health", "/metrics")]
     assert "postgresql" in pages[0] + pages[1]
     assert not any(PASSWORD in page for page in pages)
-    process.process.terminate()
-    assert await process.process.wait() == 0
-    assert process.process.stderr is not None
-    rest = (await process.process.stderr.read()).decode()
-    assert PASSWORD not in "".join(process.lines) + rest
+    assert await process.end(signal.SIGTERM) == 0
+    assert PASSWORD not in process.log
     assert not (tmp_path / "data" / "control.db").exists()
 
 

@@ -19,11 +19,14 @@ import pytest
 
 from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import fleet_pb2
-from tests.integration.control.kit import PATIENCE_S, Proxy, Stubs, event, until
+from tests.integration.control.kit import Proxy, Stubs, event, until
+from tests.kit.processes import PATIENCE_S, READY_LIMIT_S
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[3]
+KEEPS_ALL = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--group-rate", "0")
+"""On free ports, and of what is alike everything is stored, however quick the store is."""
 
 
 class Process:
@@ -52,7 +55,7 @@ class Process:
             *self._command, env=self._environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
         assert self.process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(READY_LIMIT_S):
             while line := (await self.process.stderr.readline()).decode():
                 self.lines.append(line)
                 said = json.loads(line) if line.startswith("{") else {}
@@ -75,7 +78,7 @@ class Process:
         """Send a signal, if any, and return the exit code."""
         if number is not None:
             self.process.send_signal(number)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             code = await self.process.wait()
             await self._drain
         return code
@@ -99,7 +102,7 @@ async def test_kill_9_loses_no_acknowledged_event_and_repeats_none(
     """
     next_seq, acked = 1, 0
     for round_number in range(4):
-        process = await Process(tmp_path / "data").start()
+        process = await Process(tmp_path / "data", *KEEPS_ALL).start()
         processes.append(process)
         async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
             stubs = Stubs(channel)
@@ -192,7 +195,7 @@ async def test_signals_that_mean_nothing_end_nothing(tmp_path: Path, processes: 
     processes.append(process)
     for number in (signal.SIGHUP, signal.SIGUSR2):
         process.process.send_signal(number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while process.log.count("nothing to read again") < 2:  # noqa: ASYNC110 - lines of a pipe
             await asyncio.sleep(0.02)
     async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
@@ -204,7 +207,7 @@ async def test_sigterm_drains_and_stores_what_was_sent(tmp_path: Path, processes
     """SIGTERM ends streams as UNAVAILABLE, leaves a checkpointed file without a log, private to its owner,
     exit code 0.
     """
-    process = await Process(tmp_path / "data").start()
+    process = await Process(tmp_path / "data", *KEEPS_ALL).start()
     processes.append(process)
     async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:
         stubs = Stubs(channel)
@@ -237,12 +240,12 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
             ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(target)],
             check=True,
             capture_output=True,
-            timeout=10,
+            timeout=30,
         )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"a tmpfs cannot be mounted here (needs root): {error}")
     yield target
-    subprocess.run(["umount", "-l", str(target)], check=True, timeout=10)
+    subprocess.run(["umount", "-l", str(target)], check=True, timeout=30)
 
 
 async def test_full_disk_stops_acknowledgements_and_resumes(
@@ -251,7 +254,7 @@ async def test_full_disk_stops_acknowledgements_and_resumes(
     """With a full disk nothing is acknowledged and callers are told; with room again everything waiting is
     stored, once.
     """
-    process = await Process(tiny_disk / "data").start()
+    process = await Process(tiny_disk / "data", *KEEPS_ALL).start()
     processes.append(process)
     ballast = tiny_disk / "ballast"
     async with grpc.aio.insecure_channel(process.addresses["grpc"]) as channel:

@@ -20,7 +20,7 @@ from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Proxy, Stubs, document, until
-from tests.kit.processes import http_get
+from tests.kit.processes import PATIENCE_S, http_get
 
 pytestmark = pytest.mark.integration
 
@@ -142,7 +142,7 @@ async def test_a_good_revision_reaches_one_then_everybody(stubs: Stubs) -> None:
     async with fleet(stubs, *NODES) as followers:
         await apply(stubs, 1)
         await all_have(followers, 1)
-        answer = await apply(stubs, 2, rollout=plan(bake_s=1.0))
+        answer = await apply(stubs, 2, rollout=plan(bake_s=6.0))
         assert (answer.changed, answer.revision.revision, len(answer.targets)) == (True, 2, 2)
         assert answer.rollout.state == pb.STAGED_ROLLOUT_STATE_RUNNING
         canaries = [f for f in followers if f.node in answer.targets]
@@ -251,7 +251,7 @@ async def test_operators_pause_resume_promote_and_undo(stubs: Stubs) -> None:
         await stubs.rollouts.PromoteRollout(pb.PromoteRolloutRequest(actor="bob", reason="looks fine"))
         await all_have(followers, 2)
         await ends(stubs, pb.STAGED_ROLLOUT_STATE_SUCCEEDED)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await watching
         assert seen[0].revision == 2
         assert seen[-1].state == pb.STAGED_ROLLOUT_STATE_SUCCEEDED

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from seawall_control.api.http import streaming as streaming_answers
 from seawall_control.api.http.rpc import methods
 from seawall_control.api.http.rpc.methods import as_json
 from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Stubs, document, event, until
 from tests.integration.control.test_events import report
 from tests.integration.control.web import ask, streaming
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -156,14 +158,17 @@ async def test_a_stream_that_fails_at_once_has_a_status(plane: ControlPlane) -> 
     assert (answer.status, answer.json["error"]["reason"]) == (400, "INVALID_FILTER")
 
 
-async def test_the_caller_s_deadline(plane: ControlPlane) -> None:
+async def test_the_caller_s_deadline(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both headers end a call in time, in the head or in the stream; a wrong one is refused."""
     at = plane.addresses.http
-    for name, value in (("grpc-timeout", "80m"), ("seawall-timeout", "0.08s")):
-        async with asyncio.timeout(5):
-            answer = await ask(at, f"{EVENTS}/TailEvents", headers={name: value})
-        assert (answer.status, answer.json["error"]["reason"]) == (504, "DEADLINE_EXCEEDED")
-    async with streaming(at, f"{EVENTS}/TailEvents", headers={"seawall-timeout": "300ms"}) as stream:
+    # Longer before the head of a stream is sent than the caller waits, then the other way round.
+    with monkeypatch.context() as patched:
+        patched.setattr(streaming_answers, "PATIENCE_S", 600.0)
+        for name, value in (("grpc-timeout", "80m"), ("seawall-timeout", "0.08s")):
+            async with asyncio.timeout(PATIENCE_S):
+                answer = await ask(at, f"{EVENTS}/TailEvents", headers={name: value})
+            assert (answer.status, answer.json["error"]["reason"]) == (504, "DEADLINE_EXCEEDED")
+    async with streaming(at, f"{EVENTS}/TailEvents", headers={"seawall-timeout": "3s"}) as stream:
         assert stream.status == 200
         assert (await stream.line())["error"]["status"] == "DEADLINE_EXCEEDED"
     answer = await ask(at, f"{EVENTS}/GetEventStats", headers={"grpc-timeout": "soon"})

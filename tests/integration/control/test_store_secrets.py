@@ -22,6 +22,7 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.alerting.channels.addresses import parse_networks
 from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Stubs
+from tests.kit.processes import PATIENCE_S
 from tests.kit.receivers import WebReceiver
 
 pytestmark = pytest.mark.integration
@@ -55,7 +56,7 @@ async def started(folder: Path, key_file: Path | None = None) -> AsyncIterator[t
 
 async def soon(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await holds():  # noqa: ASYNC110 - what goes on tells nobody
             await asyncio.sleep(0.05)
 

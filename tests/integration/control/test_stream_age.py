@@ -21,6 +21,7 @@ from seawall_proxy.runtime.control.pushes import AppliedPolicy
 from tests.integration.control.kit import Proxy, Stubs, document, event, until
 from tests.integration.telemetry.test_control_link import Proxy as RealLink
 from tests.integration.telemetry.test_control_link import running
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -70,7 +71,11 @@ async def test_events_and_policies_go_on_over_old_streams(
 
         await until(is_applied, what="the newest revision is in force")
         await until(is_acknowledged, what="all events are acknowledged")
-        assert int(str(link.link.status()["connects"])) >= 4
+
+        async def has_come_again() -> bool:
+            return int(str(link.link.status()["connects"])) >= 4
+
+        await until(has_come_again, what="the link has connected again and again")
         assert link.applies == sorted(set(link.applies)), "no revision twice, none after a newer one"
         produced = link.counters.events_produced
         assert produced == 200
@@ -91,7 +96,7 @@ async def test_a_stream_ends_only_when_nothing_is_under_way(plane: ControlPlane,
     await proxy.send("spool", (1, event(1)))
     assert (await proxy.hear("event_ack")).event_ack.through_seq == 1
     await proxy.ack(push)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await proxy.call.read() is grpc.aio.EOF
     assert await proxy.call.code() is grpc.StatusCode.OK
     assert plane.fleet.proxy("one").applied_revision == 1
@@ -113,7 +118,7 @@ async def test_too_many_at_once_are_told_when_to_come_again(
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         waits.add(int(dict(caught.value.trailing_metadata() or ())["grpc-retry-pushback-ms"]))
     low, high = fleet_door.AGAIN_S
-    assert len(waits) == 3
+    assert len(waits) > 1, "each has a pushback of its own; two of a few thousand may be alike"
     assert all(low * 1000 <= wait <= high * 1000 for wait in waits)
     assert plane.fleet._door.turned_away == 3
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from seawall_control.server import ControlSettings, plane, run_control
 from seawall_control.server.running import EXIT_OK, EXIT_PART_ENDED
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +45,7 @@ async def test_http_that_ends_ends_the_process(
             raise OSError("the listener is gone")
 
     monkeypatch.setattr(uvicorn.Server, "main_loop", main_loop)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await run_control(settings(tmp_path)) == EXIT_PART_ENDED
     assert ended_parts(caplog) == [("http", "the listener is gone" if how == "fails" else "")]
 
@@ -60,7 +61,7 @@ async def test_a_loop_that_cannot_be_kept_going_ends_the_process(
         await loop()
 
     monkeypatch.setattr(plane, "kept_going", lost)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await run_control(settings(tmp_path)) == EXIT_PART_ENDED
     assert ended_parts(caplog) == [("alert-rules", "lost")]
 
@@ -70,6 +71,6 @@ async def test_parts_that_end_since_they_are_stopped_are_no_fault(
 ) -> None:
     """The ordinary end says nothing."""
     stop = asyncio.Event()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await run_control(settings(tmp_path), ready=lambda _: stop.set(), stop=stop) == EXIT_OK
     assert ended_parts(caplog) == []

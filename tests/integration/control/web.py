@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-PATIENCE_S = 10.0
+from tests.kit.processes import PATIENCE_S
 
 
 @dataclass(frozen=True)
