@@ -16,9 +16,10 @@ from seawall.errors import SeawallError
 from seawall.v1 import admin_analysis_pb2 as pb
 from seawall.v1 import admin_events_pb2, event_pb2
 from seawall_control.domain.analysis.forecast import Forecast
+from seawall_control.domain.healing.conditions import Condition
 from seawall_control.server import ControlPlane
 from seawall_control.services.analysis.models import Models
-from tests.integration.control.kit import Stubs, document
+from tests.integration.control.kit import Proxy, Stubs, document, until
 from tests.kit.processes import http_get
 
 pytestmark = pytest.mark.integration
@@ -94,6 +95,28 @@ async def test_a_window(plane: ControlPlane, stubs: Stubs) -> None:
     assert {("burst", ""), ("burst", "route/all"), ("frequent_error", "route/all")} <= kinds
     assert found.resolution_rate == 0.0
     assert not found.HasField("recovery_rate")
+
+
+async def test_a_caller_s_mistakes_are_no_errors(plane: ControlPlane, stubs: Stubs) -> None:
+    """The threshold is that of the alert rule, and so is what is counted: NOT_FOUND is an answer."""
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    before = [100, *([0] * 16)]
+    after = [150, 0, 0, 0, 0, 40, *([0] * 8), 10, 0, 0]
+    await proxy.say(stats={"routes": [{"route": "all", "by_code": before}]})
+    await asyncio.sleep(1.2)
+    await proxy.say(stats={"routes": [{"route": "all", "by_code": after}]})
+    found = pb.GetAnalysisResponse()
+
+    async def counted() -> bool:
+        found.CopyFrom(await send(plane, "GetAnalysis", pb.GetAnalysisRequest(), pb.GetAnalysisResponse))
+        return found.HasField("error_rate")
+
+    await until(counted, what="the calls are counted")
+    assert found.error_rate == pytest.approx(10 / 100)
+    assert [one for one in found.anomalies if one.kind == "high_rate"] == []
+    diagnosed = {d.observation.condition: d.observation for d in await plane.healing.diagnose()}
+    assert diagnosed[Condition.ERROR_RATE].value == pytest.approx(10 / 100)
 
 
 async def test_what_is_not_about_a_route_is_told_by_its_component(plane: ControlPlane, stubs: Stubs) -> None:

@@ -19,7 +19,7 @@ class RouteCalls:
     route: str
     calls: int
     failed: int
-    """Calls that did not end with OK."""
+    """Calls that failed by the server's fault, as the alert rule on error rates counts them."""
     tried_again: int
     """Calls that failed once and were tried again."""
     recovered: int

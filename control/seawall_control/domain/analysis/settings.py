@@ -12,7 +12,7 @@ class Settings:
     """Thresholds of the detectors. The first three are those of the built-in alert rules, too."""
 
     error_rate: float = 0.15
-    """`high_rate`: share of a route's calls that did not end with OK, 0 to 1."""
+    """`high_rate`: share of a route's calls that failed by the server's fault, 0 to 1."""
     specific_error_count: float = 20.0
     """`frequent_error`: events of one route and code in the window."""
     recovery_failure_rate: float = 0.25

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from seawall_control.domain.fitting import fitted
 from seawall_control.domain.machine import GIB, MIB, Disk
+from seawall_control.domain.rollout.guards import ERRORS
 
 
 class Condition(StrEnum):
@@ -22,7 +23,7 @@ class Condition(StrEnum):
     UPSTREAM_UNRESPONSIVE = "upstream_unresponsive"
     """Share of a route's calls, 0 to 1, that ended without an answer: UNAVAILABLE or DEADLINE_EXCEEDED."""
     ERROR_RATE = "error_rate"
-    """Share of a route's calls, 0 to 1, that did not end with OK."""
+    """Share of a route's calls, 0 to 1, that failed by the fault of a server or of Seawall."""
     BACKLOG = "backlog"
     """Changes that wait for the store, or events that a proxy has recorded and not delivered."""
     MEMORY_GROWTH = "memory_growth"
@@ -89,7 +90,7 @@ def of_route(route: str, by_code: Sequence[int], *, window_s: float) -> tuple[Ob
     calls = sum(by_code)
     if calls < MIN_CALLS:
         return ()
-    failed = calls - by_code[0]
+    failed = sum(count for code, count in enumerate(by_code) if code in ERRORS)
     unanswered = sum(by_code[code] for code in _UNANSWERED if code < len(by_code))
     subject = f"route/{route}"
     return (
@@ -97,7 +98,7 @@ def of_route(route: str, by_code: Sequence[int], *, window_s: float) -> tuple[Ob
             Condition.ERROR_RATE,
             subject,
             failed / calls,
-            f"{failed} of {calls} calls in {window_s:.0f} s did not end with OK",
+            f"{failed} of {calls} calls in {window_s:.0f} s failed",
         ),
         Observation(
             Condition.UPSTREAM_UNRESPONSIVE,

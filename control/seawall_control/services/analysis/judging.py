@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from seawall_control.domain.alerts.facts import failures_of
 from seawall_control.domain.analysis.detectors import OF_EVENTS, Anomaly, Material, RouteCalls, found_by
 from seawall_control.domain.analysis.settings import Settings
 from seawall_control.domain.events import MICROS, Severity
@@ -61,7 +62,7 @@ def material_of(
             RouteCalls(
                 route,
                 counters.calls,
-                counters.calls - (counters.by_code[0] if counters.by_code else 0),
+                failures_of(counters.by_code)[0],
                 min(counters.retries, counters.calls),
                 counters.recovered,
             )

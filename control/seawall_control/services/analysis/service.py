@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Final, Protocol
 
 from seawall.v1 import stats_pb2
+from seawall_control.domain.alerts.facts import failures_of
 from seawall_control.domain.analysis.detectors import OF_CALLS, Anomaly, found_by, worst_first
 from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.domain.analysis.recommend import Recommendation
@@ -203,7 +204,7 @@ class AnalysisService:
         calls_of_all = sum(c.calls for c in calls.values())
         tried = sum(min(c.retries, c.calls) for c in calls.values())
         recovered = sum(c.recovered for c in calls.values())
-        good = sum(c.by_code[0] for c in calls.values() if c.by_code)
+        failed = sum(failures_of(c.by_code)[0] for c in calls.values())
         return Analysis(
             window=window,
             total=sum(trend),
@@ -220,7 +221,7 @@ class AnalysisService:
             open_breakers=self._open_breakers(),
             resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
             recovery_rate=min(1.0, recovered / tried) if tried else None,
-            error_rate=(calls_of_all - good) / calls_of_all if calls_of_all else None,
+            error_rate=failed / calls_of_all if calls_of_all else None,
         )
 
     def _open_breakers(self) -> list[tuple[str, str, str]]:

@@ -32,6 +32,14 @@ def test_routes() -> None:
     assert of_route("a", [20], window_s=60)[1].value == 0.0
 
 
+def test_a_caller_s_mistakes_are_no_failures_of_the_route() -> None:
+    """Half of the calls ask for what is not there; a runbook that takes policies back has nothing to do."""
+    codes = [0] * 17
+    codes[0], codes[3], codes[5], codes[7] = 40, 25, 25, 10
+    rate, _ = of_route("a", codes, window_s=60)
+    assert (rate.value, rate.text) == (0.1, "10 of 100 calls in 60 s failed")
+
+
 def test_disk() -> None:
     """What it says is what is left for us."""
     found = of_disk("/data", Disk(9 * GIB, GIB))
