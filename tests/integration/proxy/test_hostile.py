@@ -193,7 +193,9 @@ def test_a_flood_of_rejected_requests_starves_nobody(stand: Stand) -> None:
         raw.sendall(b"".join(frame(HEADERS, 5, 2 * n + 1, head) for n in range(100_000)))
         before = good.calls
         wait_until(lambda: good.calls >= before + 20, "the good client is served meanwhile")
-        raw.shutdown(socket.SHUT_RDWR)
+        # The proxy may have ended the connection, and the reader closed it.
+        with suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
         reader.join(5)
     assert good.failures == []
     assert good.longest_s < 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
 
 from seawall.cli import render
@@ -27,6 +28,16 @@ def test_table_has_no_trailing_spaces_and_survives_no_rows() -> None:
     text = render.table(["A", "B"], [["x", ""], ["longer", "y"]])
     assert all(line == line.rstrip() for line in text.splitlines())
     assert render.table(["A"], []).strip() != ""
+
+
+def test_a_row_is_one_line() -> None:
+    """Whoever writes a line end into a name adds no row that nobody reported."""
+    text = render.table(["NAME", "STATE"], [["a\nb  live", "away"], [Cell("c\td", fg="red"), "away"]])
+    assert [click.unstyle(line) for line in text.splitlines()] == [
+        "NAME        STATE",
+        r"a\nb  live  away",
+        r"c\td        away",
+    ]
 
 
 def test_colour_does_not_move_columns() -> None:

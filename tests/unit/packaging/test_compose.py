@@ -48,3 +48,13 @@ def test_it_runs_commands_and_options_that_there_are(name: str) -> None:
         options = [word for word in words if re.match(r"--", word)]
         assert [option for option in options if option not in section] == []
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_every_name_of_the_proxies_policy_is_known_in_a_container() -> None:
+    """Docker knows services by their names; on Linux it knows the host only where it is told."""
+    policy = yaml.safe_load((ROOT / "deploy" / "proxy.yaml").read_text(encoding="utf-8"))
+    wanted = {address.partition(":")[0] for one in policy["clusters"] for address in one["endpoints"]}
+    wanted.add(policy["control"]["target"].partition(":")[0])
+    for name in ("proxy-1", "proxy-2"):
+        hosts = {entry.partition(":")[0] for entry in SERVICES[name].get("extra_hosts", [])}
+        assert wanted <= set(SERVICES) | hosts

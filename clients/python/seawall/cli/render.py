@@ -67,9 +67,10 @@ def clip(text: str, limit: int) -> str:
 def table(headers: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right: str = "") -> str:
     """Return an aligned table; `right` lists the headers of right-aligned columns, separated by spaces.
 
-    Without rows there are only headers.
+    Without rows there are only headers. A row is one line: line ends in a text, by which its writer could add
+    rows, are spelled out.
     """
-    cells = [[_shown(cell) for cell in row] for row in rows]
+    cells = [[_in_one_line(_shown(cell)) for cell in row] for row in rows]
     widths = [
         max([width(header), *(width(row[index].text) for row in cells)])
         for index, header in enumerate(headers)
@@ -85,6 +86,12 @@ def _shown(cell: str | Cell) -> Cell:
         return Cell(visible(cell))
     text = visible(cell.text)
     return cell if text == cell.text else replace(cell, text=text)
+
+
+def _in_one_line(cell: Cell) -> Cell:
+    if "\n" not in cell.text and "\t" not in cell.text:
+        return cell
+    return replace(cell, text=cell.text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def _line(row: Sequence[Cell], widths: Sequence[int], to_right: set[int]) -> str:
