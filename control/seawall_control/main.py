@@ -22,6 +22,7 @@ from seawall_control import access_options
 from seawall_control.api.tls import TlsMistake
 from seawall_control.domain.events import Severity
 from seawall_control.domain.flood import FloodLimits
+from seawall_control.domain.health import EventLimits
 from seawall_control.domain.retention import Keeping
 from seawall_control.listening import ListenRefused
 from seawall_control.logs import set_up
@@ -44,6 +45,7 @@ NOTHING_TO_READ: Final = (
     "the start"
 )
 _FLOOD: Final = FloodLimits()
+_WELL: Final = EventLimits()
 
 _log = logging.getLogger("seawall.control")
 
@@ -195,6 +197,18 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--group-burst", type=_count, default=_FLOOD.burst, help="events of a group that are stored at once"
     )
+    found.add_argument(
+        "--health-unresolved",
+        type=_count,
+        default=_WELL.unresolved,
+        help="health is degraded while more events are unresolved; 0: however many",
+    )
+    found.add_argument(
+        "--health-recent",
+        type=_count,
+        default=_WELL.recent_24h,
+        help="health is degraded when more events came within 24 hours; 0: however many",
+    )
     found.add_argument("--log", choices=("text", "json"), default="text", help="style of the log on stderr")
     found.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return found
@@ -303,6 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_bytes=options.max_store_mb * 1024 * 1024,
         ),
         flood=FloodLimits(rate=options.group_rate, burst=max(1, options.group_burst)),
+        event_limits=EventLimits(options.health_unresolved, options.health_recent),
         access=access_options.settings_of(options),
     )
     try:

@@ -1,8 +1,8 @@
 """Health of the control plane and of what it knows of, by part and as a whole.
 
 The rule about events comes from the requirements (row 0.21): degraded while a critical event is open, more
-than 10 events are unresolved, or more than 20 came in the last 24 hours. `degraded` means that people should
-look, not that traffic should go elsewhere.
+than 10 events are unresolved, or more than 20 came in the last 24 hours; both numbers are the operator's to
+change. `degraded` means that people should look, not that traffic should go elsewhere.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
 
 from seawall_control.domain.events import EventCounts, Severity
 
-MAX_UNRESOLVED: Final = 10
-MAX_RECENT: Final = 20
+
+@dataclass(frozen=True, slots=True)
+class EventLimits:
+    """More events than this are for people to look at; 0: any number is well."""
+
+    unresolved: int = 10
+    recent_24h: int = 20
 
 
 class Status(IntEnum):
@@ -40,16 +44,16 @@ class Component:
     message: str
 
 
-def of_events(counts: EventCounts) -> Component:
+def of_events(counts: EventCounts, limits: EventLimits) -> Component:
     """Apply the rule about events."""
     reasons: list[str] = []
     critical = counts.unresolved_by_severity.get(Severity.CRITICAL, 0)
     if critical > 0:
         reasons.append(f"{critical} critical unresolved")
-    if counts.unresolved > MAX_UNRESOLVED:
-        reasons.append(f"{counts.unresolved} unresolved, more than {MAX_UNRESOLVED}")
-    if counts.recent_24h > MAX_RECENT:
-        reasons.append(f"{counts.recent_24h} in the last 24 h, more than {MAX_RECENT}")
+    if 0 < limits.unresolved < counts.unresolved:
+        reasons.append(f"{counts.unresolved} unresolved, more than {limits.unresolved}")
+    if 0 < limits.recent_24h < counts.recent_24h:
+        reasons.append(f"{counts.recent_24h} in the last 24 h, more than {limits.recent_24h}")
     if reasons:
         return Component("events", Status.DEGRADED, "; ".join(reasons))
     return Component(

@@ -86,7 +86,7 @@ class Services:
         self.operations = FleetOperations(store, self.fleet, clock, ids, is_leader=self.leads)
         self.policies = PolicyService(store, clock, self.rollouts, two_person=settings.access.two_person)
         self.proposals = ProposalService(store, store, clock, ids)
-        self.health = HealthService(store, self.events, self.fleet, clock)
+        self.health = HealthService(store, self.events, self.fleet, clock, settings.event_limits)
         self.keys = store_keys(settings.access, store, clock, settings.data_dir)
         self.alerting = Alerting(
             store,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seawall_control.access import AccessSettings
 from seawall_control.domain.flood import FloodLimits
+from seawall_control.domain.health import EventLimits
 from seawall_control.domain.retention import Keeping
 from seawall_control.services.alerting.channels.addresses import Network
 
@@ -44,6 +45,8 @@ class ControlSettings:
     """How long things are kept."""
     flood: FloodLimits = field(default_factory=FloodLimits)
     """How much of a group of events is stored."""
+    event_limits: EventLimits = field(default_factory=EventLimits)
+    """How many events are well."""
     stats_interval_s: float = 1.0
     """How often proxies report statistics."""
     stream_age_s: float = 1800.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seawall_control.domain import health
 from seawall_control.domain.errors import ControlError
 from seawall_control.domain.events import EventCounts
-from seawall_control.domain.health import Component, Status
+from seawall_control.domain.health import Component, EventLimits, Status
 from seawall_control.services.edge import Clock
 from seawall_control.services.events import EventService
 from seawall_control.services.fleet import Fleet
@@ -28,11 +28,14 @@ class Report:
 class HealthService:
     """Judges the parts."""
 
-    def __init__(self, store: Store, events: EventService, fleet: Fleet, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, events: EventService, fleet: Fleet, clock: Clock, limits: EventLimits
+    ) -> None:
         self._store = store
         self._events = events
         self._fleet = fleet
         self._clock = clock
+        self._limits = limits
         self._started_s = clock.monotonic_s()
         self.draining = False
 
@@ -42,7 +45,7 @@ class HealthService:
         counts: EventCounts | None = None
         try:
             counts = await self._events.counts()
-            events = health.of_events(counts)
+            events = health.of_events(counts, self._limits)
         except ControlError as error:
             events = Component("events", Status.UNHEALTHY, f"cannot be counted: {error}")
         healthy = store.state == "ok"

@@ -86,9 +86,11 @@ def test_the_control_plane_has_the_same_options_either_way(told: list[list[str]]
     there = {name for action in parser()._actions for name in action.option_strings if name.startswith("--")}
     assert there - {"--help"} <= here
     given = ["--retention=low=7", "--retention=high=90", "--retention-muted-days=3", "--max-store-mb=512"]
+    given += ["--health-unresolved=200", "--health-recent=0"]
     given += ["--group-rate=2.5", "--group-burst=50", "--log-level=debug"]
     assert run({}, *given).exit_code == 0
     options = parser().parse_args(told[0])
     assert sorted(days for _, days in options.retention) == [7.0, 90.0]
     assert (options.retention_muted_days, options.max_store_mb) == (3.0, 512)
+    assert (options.health_unresolved, options.health_recent) == (200, 0)
     assert (options.group_rate, options.group_burst, options.log_level) == (2.5, 50, "debug")

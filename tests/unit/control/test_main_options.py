@@ -19,6 +19,8 @@ from seawall_control.main import EXIT_USAGE, parser
         "--max-store-mb=1.5",
         "--group-rate=inf",
         "--group-burst=-1",
+        "--health-unresolved=-1",
+        "--health-recent=many",
         "--hook=foo",
     ],
 )

@@ -55,6 +55,16 @@ _VALUES: Final[tuple[tuple[str, str, str], ...]] = (
         "Events a second stored of one group in the long run, default 1; others are counted; 0 stores all.",
     ),
     ("--group-burst", "NUMBER", "Events of a group that are stored at once, default 200."),
+    (
+        "--health-unresolved",
+        "NUMBER",
+        "Health is degraded while more events are unresolved, default 10; 0: however many.",
+    ),
+    (
+        "--health-recent",
+        "NUMBER",
+        "Health is degraded when more events came within 24 hours, default 20; 0: however many.",
+    ),
     ("--log-level", "LEVEL", "debug, info, warning or error; default info."),
 )
 
