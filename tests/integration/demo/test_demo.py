@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.processes import ROOT, environment, wait_until
+from tests.kit.processes import PATIENCE_S, ROOT, environment, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def test_every_promise_holds(tmp_path: Path) -> None:
     begun = time.monotonic()
     demo = _start(tmp_path)
     try:
-        output, _ = demo.communicate(timeout=180)
+        output, _ = demo.communicate(timeout=600)
     finally:
         demo.kill()
     assert demo.returncode == 0, output
@@ -57,8 +57,8 @@ def test_every_promise_holds(tmp_path: Path) -> None:
     assert held.group(1) == held.group(2)
     assert int(held.group(1)) >= 12
     assert len(re.findall(r"^ +\d+s +\d+ calls", output, re.MULTILINE)) > 30, output
-    assert time.monotonic() - begun < 120
-    assert _left_over(tmp_path) == []
+    assert time.monotonic() - begun < 400
+    wait_until(lambda: not _left_over(tmp_path), "everything has ended")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,11 +71,11 @@ def test_it_can_be_ended_at_any_time(tmp_path: Path) -> None:
             if re.match(r" +\d+s +\d+ calls", line):
                 break
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=60)
+        demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
     assert demo.returncode == 130
-    assert _left_over(tmp_path) == []
+    wait_until(lambda: not _left_over(tmp_path), "everything has ended")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends orphans on Linux only")
@@ -90,4 +90,4 @@ def test_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         demo.kill()
         demo.communicate()
-    wait_until(lambda: not _left_over(tmp_path), "everything has ended", 60)
+    wait_until(lambda: not _left_over(tmp_path), "everything has ended")

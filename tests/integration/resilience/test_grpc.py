@@ -25,7 +25,7 @@ CHAT = "/t.v1.T/Chat"
 def make(**parts: Any) -> Policy:
     """Return a policy that retries at once, with a breaker of three."""
     defaults: dict[str, Any] = {
-        "timeout": 5,
+        "timeout": 60,
         "retry": retry(on="UNAVAILABLE", attempts=3, backoff=Backoff.constant(0), budget=None),
         "breaker": CircuitBreaker("stub", classic(threshold=4)),
     }
@@ -42,7 +42,7 @@ def test_calls_with_one_response(stand: Stand) -> None:
         unary = channel.unary_unary(UNARY)
         answer, call = unary.with_call(b"hello")
         assert answer == b"hello"
-        assert 0 < int(dict(call.trailing_metadata())["left-ms"]) <= 5000
+        assert 0 < int(dict(call.trailing_metadata())["left-ms"]) <= 60_000
         with pytest.raises(grpc.RpcError) as caught:
             unary(b"x", metadata=fail)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -98,7 +98,7 @@ def test_the_deadline_of_a_policy(stand: Stand) -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 method(b"x", metadata=[("sleep", "20")])
             assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 19
         with pytest.raises(grpc.RpcError):
             channel.unary_unary(UNARY)(b"x", timeout=0.05, metadata=[("sleep", "20")])
 
@@ -114,7 +114,7 @@ async def test_asynchronous_stubs(stand: Stand) -> None:
         unary: Any = channel.unary_unary(UNARY)
         call = unary(b"hello")
         assert await call == b"hello"
-        assert 0 < int(dict(await call.trailing_metadata())["left-ms"]) <= 5000
+        assert 0 < int(dict(await call.trailing_metadata())["left-ms"]) <= 60_000
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unary(b"x", metadata=(("fail", "14"),))
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

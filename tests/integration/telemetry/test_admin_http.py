@@ -18,6 +18,7 @@ from seawall_proxy.runtime.admin_http import MAX_CONNECTIONS, AdminHttp, json_pa
 from seawall_proxy.runtime.admin_tls import AdminTls
 from seawall_proxy.runtime.tls import TlsMistake
 from tests.kit.certificates import Authority, Pair
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +55,7 @@ async def ask(admin: AdminHttp, request: bytes) -> bytes:
     reader, writer = await connect(admin)
     writer.write(request)
     try:
-        async with asyncio.timeout(15.0):
+        async with asyncio.timeout(PATIENCE_S):
             return await reader.read()
     except ConnectionResetError:
         return b""
@@ -125,11 +126,10 @@ async def test_one_connection_too_many_is_closed_at_once() -> None:
         held[0][1].close()
         await held[0][1].wait_closed()
         answer = b""
-        for _ in range(100):
-            answer = await ask(admin, get("/health"))
-            if answer:
-                break
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            while not answer:
+                await asyncio.sleep(0.01)
+                answer = await ask(admin, get("/health"))
         assert answer.startswith(b"HTTP/1.1 200")
         for _, writer in held[1:]:
             writer.close()
@@ -137,10 +137,11 @@ async def test_one_connection_too_many_is_closed_at_once() -> None:
 
 async def test_slow_asker_and_idle_connection_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody holds a place by saying nothing, before a request or after one."""
-    monkeypatch.setattr(admin_http, "REQUEST_LIMIT_S", 0.05)
-    monkeypatch.setattr(admin_http, "IDLE_LIMIT_S", 0.05)
     async with serving() as admin:
-        assert await ask(admin, b"GET /hea") == b""
+        with monkeypatch.context() as patched:
+            patched.setattr(admin_http, "REQUEST_LIMIT_S", 0.05)
+            assert await ask(admin, b"GET /hea") == b""
+        monkeypatch.setattr(admin_http, "IDLE_LIMIT_S", 0.05)
         answer = await ask(admin, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer.count(b"HTTP/1.1 200") == 1
 
@@ -152,7 +153,7 @@ async def test_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPa
     async with serving() as admin:
         reader, writer = await connect(admin)
         writer.write(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             await reader.readexactly(12)
             await admin.stop()
         assert not admin._connections
@@ -195,7 +196,7 @@ def https(admin: AdminHttp, ca: Path, pair: Pair | None = None) -> tuple[int, by
         context.load_cert_chain(pair.cert, pair.key)
     context.check_hostname = False
     port = int(admin.address.rpartition(":")[2])
-    connection = HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
     try:
         connection.request("GET", "/health")
         sock: Any = connection.sock
@@ -222,7 +223,7 @@ async def test_pages_over_tls_follow_their_certificate(tmp_path: Path) -> None:
         assert (await asyncio.to_thread(https, admin, authority.path))[1] == first
         renewed = authority.issue("renewed")
         pair.replace_by(renewed)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (await asyncio.to_thread(https, admin, authority.path))[1] == first:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
     finally:

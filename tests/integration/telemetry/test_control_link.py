@@ -24,11 +24,12 @@ from seawall_proxy.runtime.event_pump import EventPump
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import SpoolLimits, SpoolStatus
+from tests.kit.processes import PATIENCE_S, free_port
 
 pytestmark = pytest.mark.integration
 
 Context: TypeAlias = "grpc.aio.ServicerContext[fleet_pb2.ConnectRequest, fleet_pb2.ConnectResponse]"
-LIMIT_S = 15.0
+LIMIT_S = PATIENCE_S
 NO_SPOOL = SpoolStatus(
     spool_id="",
     last=-1,
@@ -45,7 +46,7 @@ NO_SPOOL = SpoolStatus(
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, at most 15 s."""
+    """Wait for a condition."""
     end = monotonic() + LIMIT_S
     while not condition():
         assert monotonic() < end, f"waited {LIMIT_S} s for: {what}"
@@ -71,7 +72,7 @@ class ControlPlane(fleet_pb2_grpc.FleetServiceServicer):
         self.refuse: Callable[[event_pb2.ErrorEvent], str] = lambda _event: ""
         self.pushes: list[fleet_pb2.PolicyPush] = []
         """Sent after the welcome of each stream."""
-        self.port = 0
+        self.port = free_port()
         self._server: grpc.aio.Server | None = None
         self._streams: list[Context] = []
 

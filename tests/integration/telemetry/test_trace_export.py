@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from seawall_proxy.call.ports import OUTCOME_OK, AttemptRecord, CallRecord
 from seawall_proxy.telemetry.clock import ClockAnchor
 from seawall_proxy.telemetry.traces import OtelTraceSink, make_trace_sink
+from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -106,5 +107,5 @@ async def test_without_tracing_the_sdk_is_not_imported() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, env={**os.environ, "PYTHONPATH": paths}
     )
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(PATIENCE_S):
         assert await process.wait() == 0

@@ -22,7 +22,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @dataclass
 class SecureProxy:
-    """A proxy with a plaintext, a TLS, an mTLS and an SNI listener, in front of an upstream with mTLS."""
+    """A proxy with a plaintext, a TLS, an mTLS and an SNI listener, and one that is impatient, in front of an
+    upstream with mTLS.
+    """
 
     proxy: Proxy
     authority: Authority
@@ -31,6 +33,7 @@ class SecureProxy:
     tls: str
     mtls: str
     sni: str
+    impatient: str
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +51,9 @@ def secure(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> It
         endpoint = secure_upstream(
             stand, str(upstream_pair.cert), str(upstream_pair.key), str(authority.path)
         )
-        limits = {"handshake_timeout": "1s"}
         listeners: list[dict[str, Any]] = [
             {"name": "plain", "address": "127.0.0.1:0"},
-            {"name": "tls", "address": "127.0.0.1:0", "tls": {**server.settings(), **limits}},
+            {"name": "tls", "address": "127.0.0.1:0", "tls": server.settings()},
             {
                 "name": "mtls",
                 "address": "127.0.0.1:0",
@@ -67,6 +69,11 @@ def secure(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> It
                         {**bank.settings(), "server_names": ["bank.example"]},
                     ],
                 },
+            },
+            {
+                "name": "impatient",
+                "address": "127.0.0.1:0",
+                "tls": {**server.settings(), "handshake_timeout": "1s"},
             },
         ]
         tls = {"ca_file": str(authority.path), "server_name": "upstream.example", **proxy_pair.settings()}

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from tests.kit.certificates import Authority, Pair
-from tests.kit.processes import http_get
+from tests.kit.processes import PATIENCE_S, http_get
 from tests.kit.stand import Proxy, Stand
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -68,10 +68,10 @@ def client_context(authority: Authority | None, *alpn: str, pair: Pair | None = 
 
 
 def connect(address: str) -> socket.socket:
-    """Open a plain connection, TCP or Unix, with a time limit of 5 s on each step."""
+    """Open a plain connection, TCP or Unix, with a time limit on each step."""
     if address.startswith("unix://"):
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE_S)
         try:
             sock.connect(address.removeprefix("unix://"))
         except OSError:
@@ -79,7 +79,7 @@ def connect(address: str) -> socket.socket:
             raise
         return sock
     host, _, port = address.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=5)
+    return socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE_S)
 
 
 def handshake(address: str, context: ssl.SSLContext, name: str | None = None) -> ssl.SSLSocket:
@@ -88,7 +88,7 @@ def handshake(address: str, context: ssl.SSLContext, name: str | None = None) ->
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """Return everything until the peer closes; fail when it does not within 5 s of its last byte."""
+    """Return everything until the peer closes; fail when it does not in time."""
     data = b""
     while True:
         try:

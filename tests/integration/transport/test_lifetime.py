@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from tests.integration.transport.kit import document, metric, plain_channel
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import stream_stream, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -29,7 +29,8 @@ def start(
 
 async def test_old_connections_are_replaced(stand: Stand) -> None:
     """Past max_age a client is moved to another connection: every call succeeds, a stream that is open then
-    too. One call may meet C-core in the act of leaving, which it then fails by itself ("Stream removed").
+    too. One call for each connection may meet C-core in the act of leaving, which it then fails by itself
+    ("Stream removed").
     """
     proxy, _ = start(stand, {"max_age": "1s", "max_age_jitter": 0.1})
     async with plain_channel(proxy.address) as client:
@@ -39,34 +40,34 @@ async def test_old_connections_are_replaced(stand: Stand) -> None:
         until = time.monotonic() + 3.5
         calls = 0
         removed: list[str] = []
-        while time.monotonic() < until:
+        while time.monotonic() < until or calls <= 50:
             try:
-                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=5) == b"x"
+                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
             except grpc.aio.AioRpcError as error:
                 removed.append(error.details() or "")
             calls += 1
             await asyncio.sleep(0.005)
-        assert len(removed) <= 1 and all(said.startswith("Stream removed (GOAWAY") for said in removed)
+        left = await asyncio.to_thread(metric, proxy, "seawall_connections_total") - 1
+        assert len(removed) <= left and all(said.startswith("Stream removed (GOAWAY") for said in removed)
         await chat.write(b"last")
         assert await chat.read() == b"last"
         await chat.done_writing()
         assert await chat.read() is grpc.aio.EOF
-    assert calls > 50
     assert metric(proxy, "seawall_connections_total") >= 2
 
 
 async def test_the_grace_is_the_end(stand: Stand) -> None:
     """A call that outlasts max_age and max_age_grace is cut off with UNAVAILABLE."""
     proxy, _ = start(stand, {"max_age": "1s", "max_age_grace": "1s"})
+    began = time.monotonic()
     async with plain_channel(proxy.address) as client:
         chat = stream_stream(client, "/a.S/Chat")()
         await chat.write(b"first")
         assert await chat.read() == b"first"
-        began = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await chat.read()
         assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
-        assert 1.0 < time.monotonic() - began < 8.0
+        assert 2.0 <= time.monotonic() - began < PATIENCE_S
 
 
 async def test_connections_end_after_so_many_calls(stand: Stand) -> None:
@@ -74,8 +75,10 @@ async def test_connections_end_after_so_many_calls(stand: Stand) -> None:
     proxy, _ = start(stand, {"max_requests": 10})
     async with plain_channel(proxy.address) as client:
         until = time.monotonic() + 3.5
-        while time.monotonic() < until:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=5) == b"x"
+        calls = 0
+        while time.monotonic() < until or calls < 50:
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+            calls += 1
             await asyncio.sleep(0.01)
     assert metric(proxy, "seawall_connections_total") >= 2
 
@@ -91,7 +94,7 @@ async def test_idle_connections_end_on_both_sides(stand: Stand) -> None:
             return endpoint["state"] == "idle" and metric(proxy, "seawall_connections") == 0
 
         await asyncio.to_thread(wait_until, gone, "both connections are closed")
-        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=5) == b"x"
+        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
 
 
 async def test_old_connections_to_endpoints_are_replaced(stand: Stand) -> None:
@@ -104,7 +107,7 @@ async def test_old_connections_to_endpoints_are_replaced(stand: Stand) -> None:
         until = time.monotonic() + 3.5
         seen = 0
         while time.monotonic() < until:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=5) == b"x"
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
             (endpoint,) = (await asyncio.to_thread(proxy.status))["clusters"]["up"]["endpoints"]
             seen = max(seen, endpoint["connections"])
             await asyncio.sleep(0.02)

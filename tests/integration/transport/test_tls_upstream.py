@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.transport.kit import document, plain_channel, secure_upstream
 from tests.kit.certificates import Authority, Pair
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -79,11 +79,11 @@ async def test_what_is_verified(
     async with plain_channel(proxy.address) as client:
         for name in good:
             proxy.wait_for_endpoints(name, 1)
-            assert await unary_unary(client, f"/a.{name}/Unary")(b"x", timeout=5) == b"x"
+            assert await unary_unary(client, f"/a.{name}/Unary")(b"x", timeout=30) == b"x"
         for name, (_, part) in bad.items():
             assert part in last_error(proxy, name), name
             with pytest.raises(grpc.aio.AioRpcError) as failure:
-                await unary_unary(client, f"/a.{name.replace('-', '_')}/Unary")(b"x", timeout=5)
+                await unary_unary(client, f"/a.{name.replace('-', '_')}/Unary")(b"x", timeout=30)
             assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
@@ -93,7 +93,7 @@ def test_an_endpoint_without_http2_is_refused(stand: Stand, authority: Authority
     context.load_cert_chain(server.cert, server.key)
     context.set_alpn_protocols(["http/1.1"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(2 * PATIENCE_S)
 
         def serve() -> None:
             raw, _ = listener.accept()
@@ -108,7 +108,7 @@ def test_an_endpoint_without_http2_is_refused(stand: Stand, authority: Authority
         endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
         proxy = stand.proxy(stand.policy(document(endpoint, LISTENERS, tls={"ca_file": str(authority.path)})))
         assert "ALPN" in last_error(proxy, "up")
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,10 @@ def test_files_that_cannot_be_used_end_the_start(
     (stand.folder / "secret.key").write_bytes(pem_key(local.key, b"password"))
     (stand.folder / "empty.pem").write_text("nothing\n")
     config = stand.policy(document("127.0.0.1:1", LISTENERS, tls=tls))
-    child = stand._start("proxy", ["-m", "seawall_proxy", "--config", str(config), "--data-dir", "data"])
-    assert child.process.wait(20) == 1
+    child = stand._start(
+        "proxy", ["-m", "seawall_proxy", "--config", str(config), "--data-dir", str(stand.folder / "data")]
+    )
+    assert child.process.wait(PATIENCE_S) == 1
     assert said in child.log()
     assert "clusters[up].tls" in child.log()
     assert str(stand.folder) in child.log()

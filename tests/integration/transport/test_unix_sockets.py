@@ -22,6 +22,7 @@ from tests.integration.transport.kit import (
     speaks_http2,
 )
 from tests.kit.certificates import Authority
+from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import trailing, unary_unary
 from tests.kit.stand import Stand
 
@@ -75,7 +76,7 @@ async def test_tls_to_a_unix_socket(stand: Stand, authority: Authority) -> None:
     tls = {"ca_file": str(authority.path)}
     proxy = stand.proxy(stand.policy(document(endpoint, [{"name": "m", "address": "127.0.0.1:0"}], tls=tls)))
     async with plain_channel(proxy.address) as client:
-        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=10, wait_for_ready=True) == b"x"
+        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30, wait_for_ready=True) == b"x"
 
 
 def test_the_admin_pages(stand: Stand) -> None:
@@ -120,8 +121,10 @@ def test_what_is_in_use_is_left_alone(stand: Stand, occupant: str) -> None:
         else:
             path.write_text("precious")
         config = stand.policy(document("127.0.0.1:1", [{"name": "m", "address": f"unix://{path}"}]))
-        child = stand._start("proxy", ["-m", "seawall_proxy", "--config", str(config), "--data-dir", "d"])
-        assert child.process.wait(20) == 1
+        child = stand._start(
+            "proxy", ["-m", "seawall_proxy", "--config", str(config), "--data-dir", str(stand.folder / "d")]
+        )
+        assert child.process.wait(PATIENCE_S) == 1
         assert f"cannot listen on unix://{path}: " in child.log()
         assert ("another process listens" if occupant == "socket" else "no socket") in child.log()
         assert path.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.kit.processes import Child
+from tests.kit.processes import Child, free_port
 from tests.kit.rpc import trailing, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -19,7 +19,7 @@ class Checked:
 
     def __init__(self, stand: Stand, name: str, port: int = 0) -> None:
         self.switch: Path = stand.folder / f"health-{name}"
-        arguments = ["-m", "tests.kit.health_upstream", str(port), name, str(self.switch)]
+        arguments = ["-m", "tests.kit.health_upstream", str(port or free_port()), name, str(self.switch)]
         self.child: Child = stand._start(f"upstream-{name}", arguments)
         assert self.child.process.stdout is not None
         line = self.child.process.stdout.readline().strip()
@@ -70,7 +70,7 @@ async def _served_by(proxy: Proxy, calls: int) -> dict[str, int]:
     served: dict[str, int] = {}
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(calls):
-            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=5)
+            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
             await call
             name = str((await trailing(call))["served-by"])
             served[name] = served.get(name, 0) + 1
