@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.kit.processes import wait_until
 from tests.kit.rpc import stream_stream, stream_unary, trailing, trailing_of, unary_stream, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -35,7 +36,7 @@ async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand)
     proxy = simple(stand, address)
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         call = unary_unary(channel, "/any.Service/Unary")(
-            b"hello", timeout=5, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
+            b"hello", timeout=30, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
         )
         assert await call == b"hello"
         found = await trailing(call)
@@ -48,12 +49,12 @@ async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand)
             for _ in range(50):
                 yield b"z" * 20_000
 
-        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=10) == b"1000000"
+        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=30) == b"1000000"
         replies = [
-            len(reply) async for reply in unary_stream(channel, "/any.Service/Repeat")(b"abc", timeout=5)
+            len(reply) async for reply in unary_stream(channel, "/any.Service/Repeat")(b"abc", timeout=30)
         ]
         assert replies == [3] * 5
-        chat = stream_stream(channel, "/any.Service/Chat")(timeout=5)
+        chat = stream_stream(channel, "/any.Service/Chat")(timeout=30)
         for number in range(3):
             await chat.write(b"m%d" % number)
             assert await chat.read() == b"m%d" % number
@@ -78,7 +79,7 @@ async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.Sta
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unary_unary(channel, "/any.Service/Unary")(
-                b"", timeout=5, metadata=(("fail", str(code.value[0])),)
+                b"", timeout=30, metadata=(("fail", str(code.value[0])),)
             )
         assert caught.value.code() is code
         assert caught.value.details() == "asked to fail: \u00fcber"
@@ -88,7 +89,7 @@ async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.Sta
 async def test_status_in_the_trailers_of_a_stream_passes(shared_proxy: Proxy) -> None:
     """A stream that delivers messages and then fails delivers both."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
-        call = unary_stream(channel, "/any.Service/Repeat")(b"x", timeout=5, metadata=(("late-fail", "14"),))
+        call = unary_stream(channel, "/any.Service/Repeat")(b"x", timeout=30, metadata=(("late-fail", "14"),))
         got = [await call.read() for _ in range(5)]
         assert got == [b"x"] * 5
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -100,7 +101,7 @@ async def test_unknown_method_is_the_servers_answer(shared_proxy: Proxy) -> None
     """A method that the server does not have is refused by the server, not by the proxy."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/any.Service/Nothing")(b"", timeout=5)
+            await unary_unary(channel, "/any.Service/Nothing")(b"", timeout=30)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert "seawall-reason" not in trailing_of(caught.value)
 
@@ -114,9 +115,9 @@ async def test_no_route_says_so(stand: Stand) -> None:
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await unary_unary(channel, "/known.Service/Unary")(b"k", timeout=5) == b"k"
+        assert await unary_unary(channel, "/known.Service/Unary")(b"k", timeout=30) == b"k"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/other.Service/Unary")(b"", timeout=5)
+            await unary_unary(channel, "/other.Service/Unary")(b"", timeout=30)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert trailing_of(caught.value)["seawall-reason"] == "NO_ROUTE"
 
@@ -145,14 +146,14 @@ async def test_routes_by_service_method_and_metadata(stand: Stand) -> None:
     async with grpc.aio.insecure_channel(proxy.address) as channel:
 
         async def served(path: str, *metadata: tuple[str, str]) -> str:
-            call = unary_unary(channel, path)(b"", timeout=5, metadata=metadata)
+            call = unary_unary(channel, path)(b"", timeout=30, metadata=metadata)
             await call
             return str((await trailing(call))["served-by"])
 
         assert await served("/a.S/Unary", ("x-tier", "gold")) == "gold"
         assert await served("/a.S/Unary", ("x-tier", "lead")) == "method"
         assert await served("/b.S/Unary", ("x-tier", "gold")) == "rest"
-        call = unary_stream(channel, "/a.S/Repeat")(b"", timeout=5)
+        call = unary_stream(channel, "/a.S/Repeat")(b"", timeout=30)
         assert len([reply async for reply in call]) == 5
         assert (await trailing(call))["served-by"] == "service"
 
@@ -162,25 +163,25 @@ async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
     DEADLINE_EXCEEDED.
     """
     _, address = stand.upstream()
-    proxy = simple(stand, address, timeout="600ms")
+    proxy = simple(stand, address, timeout="3s")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         unary = unary_unary(channel, "/any.Service/Unary")
         call = unary(b"", timeout=30)
         await call
-        assert 300 <= int((await trailing(call))["left-ms"]) <= 600
+        assert 500 <= int((await trailing(call))["left-ms"]) <= 3000
         began = asyncio.get_running_loop().time()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary(b"", metadata=(("sleep", "5"),))
+            await unary(b"", metadata=(("sleep", "60"),))
         took = asyncio.get_running_loop().time() - began
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert 0.55 <= took <= 2.0
+        assert 2.9 <= took <= 30.0
 
 
 async def test_thousand_calls_at_once(shared_proxy: Proxy) -> None:
     """More concurrent calls than one connection may carry all succeed."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         unary = unary_unary(channel, "/any.Service/Unary")
-        replies = await asyncio.gather(*(unary(b"%d" % number, timeout=30) for number in range(1000)))
+        replies = await asyncio.gather(*(unary(b"%d" % number, timeout=120) for number in range(1000)))
         assert replies == [b"%d" % number for number in range(1000)]
 
 
@@ -193,7 +194,7 @@ async def test_early_answer_to_a_client_stream(shared_proxy: Proxy) -> None:
                 yield b"piece"
                 await asyncio.sleep(0.01)
 
-        assert await stream_unary(channel, "/any.Service/Early")(endless(), timeout=5) == b"piece"
+        assert await stream_unary(channel, "/any.Service/Early")(endless(), timeout=30) == b"piece"
 
 
 async def test_slow_reader_holds_the_sender_back(stand: Stand) -> None:
@@ -228,11 +229,12 @@ async def test_cancel_ends_the_call_upstream(stand: Stand) -> None:
     _, address = stand.upstream()
     proxy = simple(stand, address, timeout="30s")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = unary_unary(channel, "/any.Service/Silent")(b"", timeout=20)
-        await asyncio.sleep(0.3)
-        assert proxy.status()["calls_in_flight"] == 1
+        call = unary_unary(channel, "/any.Service/Silent")(b"", timeout=600)
+
+        def in_flight() -> tuple[int, int]:
+            status = proxy.status()
+            return status["calls_in_flight"], status["clusters"]["up"]["in_flight"]
+
+        await asyncio.to_thread(wait_until, lambda: in_flight() == (1, 1), "it is under way")
         call.cancel()
-        await asyncio.sleep(0.3)
-        status = proxy.status()
-        assert status["calls_in_flight"] == 0
-        assert status["clusters"]["up"]["in_flight"] == 0
+        await asyncio.to_thread(wait_until, lambda: in_flight() == (0, 0), "nothing is in flight")

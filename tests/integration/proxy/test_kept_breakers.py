@@ -15,7 +15,7 @@ import pytest
 from seawall.client import AsyncSeawall
 from seawall.v1 import stats_pb2
 from seawall_proxy.runtime.breaker_file import MAGIC
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -41,7 +41,7 @@ async def fail(proxy: Proxy, times: int = 1, method: str = "Unary") -> list[dict
         for _ in range(times):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await unary_unary(channel, f"/any.Service/{method}")(
-                    b"x", timeout=5, metadata=(("fail", "14"),)
+                    b"x", timeout=30, metadata=(("fail", "14"),)
                 )
             answers.append({key: str(value) for key, value in caught.value.trailing_metadata() or ()})
     return answers
@@ -78,7 +78,7 @@ async def test_a_killed_proxy_comes_back_with_its_breaker_open(stand: Stand) -> 
     assert again.route("all")["breaker"]["state"] == "open"
     (answer,) = await fail(again)
     assert answer["seawall-reason"] == "BREAKER_OPEN"
-    assert 30_000 < int(answer["grpc-retry-pushback-ms"]) < 59_500, "what is left, not all of it again"
+    assert 5_000 < int(answer["grpc-retry-pushback-ms"]) < 59_500, "what is left, not all of it again"
     # Kept once more by the second process, for the third.
     await asyncio.to_thread(again.child.terminate)
     third = stand.proxy(config)
@@ -127,7 +127,7 @@ async def test_what_an_operator_holds_survives_and_ends_by_itself(stand: Stand) 
     async with AsyncSeawall(control.grpc) as seawall:
 
         async def breaker() -> stats_pb2.BreakerStatus:
-            for _ in range(200):
+            for _ in range(1200):
                 found = await seawall.operations.breakers()
                 if found:
                     return found[0]
@@ -135,7 +135,7 @@ async def test_what_an_operator_holds_survives_and_ends_by_itself(stand: Stand) 
             raise AssertionError("no breaker is reported")
 
         await breaker()
-        results = await seawall.operations.trip_breaker("all", duration=6, reason="drill", actor="ada")
+        results = await seawall.operations.trip_breaker("all", duration=25, reason="drill", actor="ada")
         assert [result.ok for result in results] == [True]
         before = await breaker()
         assert before.state == stats_pb2.BREAKER_STATE_FORCED_OPEN
@@ -148,13 +148,13 @@ async def test_what_an_operator_holds_survives_and_ends_by_itself(stand: Stand) 
         again = stand.proxy(config, *arguments)
         (answer,) = await fail(again)
         assert answer["seawall-reason"] == "BREAKER_OPEN"
-        assert 0 < int(answer["grpc-retry-pushback-ms"]) < 6_000
-        await asyncio.to_thread(again.wait_for_breaker, "all", "half_open", 8.0)
-        results = await seawall.operations.hold_breaker("all", "disabled", duration=2, actor="ada")
+        assert 0 < int(answer["grpc-retry-pushback-ms"]) < 25_000
+        await asyncio.to_thread(again.wait_for_breaker, "all", "half_open")
+        results = await seawall.operations.hold_breaker("all", "disabled", duration=8, actor="ada")
         assert [result.ok for result in results] == [True]
         assert again.route("all")["breaker"]["state"] == "disabled"
         await fail(again, 3)
-        await asyncio.to_thread(again.wait_for_breaker, "all", "closed", 5.0)
+        await asyncio.to_thread(again.wait_for_breaker, "all", "closed")
         results = await seawall.operations.hold_breaker("all", "metrics_only", duration=60)
         await fail(again, 4)
         line = again.route("all")["breaker"]
@@ -171,7 +171,7 @@ async def test_a_successor_takes_the_breakers_over(stand: Stand) -> None:
     proxy.child.process.send_signal(signal.SIGUSR2)
     successor = 0
     try:
-        await asyncio.to_thread(proxy.child.process.wait, 30)
+        await asyncio.to_thread(proxy.child.process.wait, 2 * PATIENCE_S)
         lines = [line for line in proxy.child.log().splitlines() if '"event": "ready"' in line]
         successor = int(json.loads(lines[-1])["pid"])
         assert len(lines) == 2

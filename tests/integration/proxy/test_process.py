@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import grpc
 import pytest
 import yaml
 
-from tests.kit.processes import ROOT, environment, http_get, wait_until
+from tests.kit.processes import PATIENCE_S, ROOT, environment, http_get, wait_until
 from tests.kit.rpc import stream_stream, unary_unary
 from tests.kit.stand import Stand
 
@@ -101,23 +100,23 @@ async def test_reload_on_change_and_last_good_on_mistakes(stand: Stand) -> None:
     proxy = stand.proxy(config)
     before = proxy.status()["policy"]["hash"]
     document = yaml.safe_load(config.read_text())
-    document["policies"]["p"]["timeout"] = "200ms"
+    document["policies"]["p"]["timeout"] = "2s"
     config.write_text(yaml.safe_dump(document))
     wait_until(lambda: proxy.status()["policy"]["hash"] != before, "the change is noticed")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/any.Service/Unary")(b"", metadata=(("sleep", "3"),))
+            await unary_unary(channel, "/any.Service/Unary")(b"", metadata=(("sleep", "60"),))
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         good = proxy.status()["policy"]["hash"]
-        config.write_text(config.read_text().replace("200ms", "soon"))
+        config.write_text(config.read_text().replace("2s", "soon"))
         proxy.child.process.send_signal(signal.SIGHUP)
         wait_until(lambda: proxy.status()["policy"]["refused"], "the refusal is reported")
         assert proxy.status()["policy"]["hash"] == good
-        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5) == b"x"
+        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30) == b"x"
     document["listeners"] = [{"name": "elsewhere", "address": "127.0.0.1:1"}]
     config.write_text(yaml.safe_dump(document))
     proxy.child.process.send_signal(signal.SIGHUP)
-    proxy.child.wait_for_log("listeners changed in the file; that takes effect at the next start", 10)
+    proxy.child.wait_for_log("listeners changed in the file; that takes effect at the next start")
 
 
 async def test_sigterm_lets_calls_finish(stand: Stand) -> None:
@@ -125,21 +124,23 @@ async def test_sigterm_lets_calls_finish(stand: Stand) -> None:
     _, address = stand.upstream()
     proxy = stand.proxy(stand.policy(one_route(address, "20s")), "--drain-grace", "1")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        slow = unary_unary(channel, "/any.Service/Unary")(b"slow", metadata=(("sleep", "2"),))
+        slow = unary_unary(channel, "/any.Service/Unary")(b"slow", metadata=(("sleep", "5"),))
         chat = stream_stream(channel, "/any.Service/Chat")()
         await chat.write(b"one")
         assert await chat.read() == b"one"
-        await asyncio.sleep(0.3)
+        await asyncio.to_thread(
+            wait_until, lambda: proxy.status()["clusters"]["up"]["in_flight"] == 2, "both are under way"
+        )
         proxy.child.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.3)
-        code, _ = await asyncio.to_thread(http_get, proxy.admin, "/ready")
-        assert code == 503
+        await asyncio.to_thread(
+            wait_until, lambda: http_get(proxy.admin, "/ready")[0] == 503, "readiness goes first"
+        )
         assert await slow == b"slow"
         await chat.write(b"two")
         assert await chat.read() == b"two"
         await chat.done_writing()
         assert await chat.code() == grpc.StatusCode.OK
-    assert await asyncio.to_thread(proxy.child.process.wait, 15) == 0
+    assert await asyncio.to_thread(proxy.child.process.wait, PATIENCE_S) == 0
 
 
 async def test_restart_under_load_fails_no_call(stand: Stand) -> None:
@@ -153,19 +154,19 @@ async def test_restart_under_load_fails_no_call(stand: Stand) -> None:
     done = 0
     async with grpc.aio.insecure_channel(target) as channel:
         unary = unary_unary(channel, "/any.Service/Unary")
-        until = time.monotonic() + 4
-        stopped = False
-        while time.monotonic() < until:
+        stopped, left = False, 600
+        while left:
             try:
-                await unary(b"x", timeout=5)
+                await unary(b"x", timeout=30)
                 done += 1
             except grpc.aio.AioRpcError as error:
                 failures.append(f"{error.code().name}: {error.details()}")
             if not stopped and done > 200:
                 first.child.process.send_signal(signal.SIGTERM)
                 stopped = True
+            # On for some time after it has gone.
+            left -= stopped and first.child.process.poll() is not None
             await asyncio.sleep(0.002)
-    assert stopped
     assert failures == []
 
 
@@ -186,11 +187,11 @@ async def test_a_malformed_connection_disturbs_nobody(stand: Stand) -> None:
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(payload)
             await writer.drain()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while await reader.read(65536):
                     pass
             writer.close()
-            assert await unary(b"fine", timeout=5) == b"fine"
+            assert await unary(b"fine", timeout=30) == b"fine"
 
 
 async def test_admin_pages(stand: Stand) -> None:
@@ -199,9 +200,9 @@ async def test_admin_pages(stand: Stand) -> None:
     proxy = stand.proxy(stand.policy(one_route(address)))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(3):
-            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=5)
+            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
         with pytest.raises(grpc.aio.AioRpcError):
-            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=5, metadata=(("fail", "13"),))
+            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=30, metadata=(("fail", "13"),))
     assert http_get(proxy.admin, "/health")[0] == 200
     assert http_get(proxy.admin, "/ready")[0] == 200
     assert http_get(proxy.admin, "/nothing")[0] == 404

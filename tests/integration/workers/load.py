@@ -8,6 +8,7 @@ from typing import Self
 
 import grpc
 
+from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 
 
@@ -32,7 +33,7 @@ class Load:
         self._stop = True
         await asyncio.gather(*self._tasks)
 
-    async def calls(self, more: int, limit_s: float = 30.0) -> None:
+    async def calls(self, more: int, limit_s: float = 2 * PATIENCE_S) -> None:
         """Wait until so many further calls have ended."""
         until = time.monotonic() + limit_s
         wanted = self.done + more
@@ -49,7 +50,7 @@ class Load:
                 # Some calls are under way while generations change.
                 metadata = (("sleep", "0.2"),) if index % 4 == 0 else ()
                 try:
-                    assert await call(sent, timeout=20, metadata=metadata) == sent
+                    assert await call(sent, timeout=60, metadata=metadata) == sent
                 except grpc.aio.AioRpcError as error:
                     self.failures.append(f"{error.code().name}: {error.details()}")
                 self.done += 1

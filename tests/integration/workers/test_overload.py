@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.kit.processes import http_get, wait_until
+from tests.kit.processes import PATIENCE_S, http_get, wait_until
 from tests.kit.rpc import trailing_of, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -55,7 +55,7 @@ def events(proxy: Proxy) -> list[str]:
     return [event["error_type"] for event in found]
 
 
-async def call(channel: grpc.aio.Channel, timeout: float = 5) -> bytes:
+async def call(channel: grpc.aio.Channel, timeout: float = 30) -> bytes:
     """Make one call."""
     return bytes(await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=timeout))
 
@@ -77,10 +77,11 @@ async def test_out_of_descriptors_it_accepts_later_and_serves_on(stand: Stand) -
             assert sock.connect_ex((host, int(port))) in (0, 115)
             crowd.append(sock)
         began = time.monotonic()
-        worst = 0
-        while time.monotonic() - began < 4.0:
+        worst = closed = 0
+        while time.monotonic() - began < 4.0 or (not closed and time.monotonic() - began < PATIENCE_S):
             assert await call(channel) == b"x"
-            worst = max(worst, (await asyncio.to_thread(overload, proxy))["descriptors"])
+            said = await asyncio.to_thread(overload, proxy)
+            worst, closed = max(worst, said["descriptors"]), said["idle_connections_closed"]
             await asyncio.sleep(0.1)
         assert worst <= 64
         now = await asyncio.to_thread(overload, proxy)
@@ -89,7 +90,7 @@ async def test_out_of_descriptors_it_accepts_later_and_serves_on(stand: Stand) -
         await asyncio.to_thread(wait_until, lambda: "overload_shed" in events(proxy), "it is an event")
         for sock in crowd:
             sock.close()
-        await asyncio.to_thread(wait_until, lambda: overload(proxy)["accepting"], "it accepts again", 20)
+        await asyncio.to_thread(wait_until, lambda: overload(proxy)["accepting"], "it accepts again")
         assert await call(channel) == b"x"
     async with grpc.aio.insecure_channel(proxy.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
         assert await call(channel) == b"x"
@@ -121,9 +122,9 @@ async def test_out_of_memory_new_calls_are_refused_and_open_ones_kept(stand: Sta
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         method = unary_unary(channel, "/any.Service/Unary")
         assert await refused(channel) is None
-        big = [method(body, metadata=(("sleep", "4"),), timeout=20) for _ in range(40)]
+        big = [method(body, metadata=(("sleep", "8"),), timeout=120) for _ in range(40)]
         await asyncio.to_thread(
-            wait_until, lambda: overload(proxy)["levels"]["memory"] == "refuse", "memory is full", 10
+            wait_until, lambda: overload(proxy)["levels"]["memory"] == "refuse", "memory is full"
         )
         trailers = await refused(channel)
         assert trailers is not None
@@ -144,22 +145,24 @@ async def test_an_event_loop_that_stays_late_refuses_until_it_is_in_time(stand: 
     when it is left alone. A status page is served all the while.
     """
     _, address = stand.upstream()
-    proxy = stand.proxy(stand.policy(document(address, event_loop_lag="100ms")))
+    proxy = stand.proxy(stand.policy(document(address, event_loop_lag="300ms")))
     pid = proxy.child.process.pid
     stop = asyncio.Event()
 
     async def disturb() -> None:
         while not stop.is_set():
             os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.8)
             os.kill(pid, signal.SIGCONT)
             await asyncio.sleep(0.1)
 
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await call(channel) == b"x"
+        began = time.monotonic()
+        while await refused(channel) is not None:
+            assert time.monotonic() - began < PATIENCE_S, "it is late by itself"
         disturbing = asyncio.create_task(disturb())
         trailers: dict[str, Any] | None = None
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE_S
         while trailers is None and time.monotonic() < until:
             trailers = await refused(channel)
             await asyncio.sleep(0.05)
@@ -168,7 +171,7 @@ async def test_an_event_loop_that_stays_late_refuses_until_it_is_in_time(stand: 
         assert trailers is not None
         assert trailers["seawall-reason"] == "OVERLOADED"
         while await refused(channel) is not None:
-            assert time.monotonic() < until + 15
+            assert time.monotonic() < until + PATIENCE_S
             await asyncio.sleep(0.1)
     kinds = {"overload_refuse", "overload_ended"}
     await asyncio.to_thread(wait_until, lambda: kinds <= set(events(proxy)), "both are events")

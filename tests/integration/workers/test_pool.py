@@ -22,7 +22,7 @@ from seawall_proxy.runtime.sockets import bind
 from seawall_proxy.runtime.workers.pool import WorkerPool
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
-from tests.kit.processes import ROOT, environment
+from tests.kit.processes import PATIENCE_S, ROOT, environment
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +55,7 @@ class Bench:
         self.pool = WorkerPool(bootstrap, settings, self.pump, self.counters, self.recorder, command)
         self.place = bind("127.0.0.1:0", 2)
 
-    async def wait(self, done: Callable[[], bool], what: str, limit_s: float = 15.0) -> None:
+    async def wait(self, done: Callable[[], bool], what: str, limit_s: float = PATIENCE_S) -> None:
         """Wait until `done`."""
         until = time.monotonic() + limit_s
         while not done():
@@ -139,12 +139,12 @@ async def test_a_worker_that_does_not_come_back_is_tried_again_and_missed_by_nob
         for _ in range(16):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await reader.readexactly(9)
             writer.close()
         assert await made.pool.apply(document(7), revision=7, source="live", patient=False) == []
         made.switch.unlink()
-        await made.wait(lambda: [w.ready for w in made.pool.alive()] == [True, True], "it is back", 20)
+        await made.wait(lambda: [w.ready for w in made.pool.alive()] == [True, True], "it is back")
         assert await made.hashes() == [made.pool.policy.digest] * 2
 
 
@@ -170,11 +170,9 @@ async def test_a_worker_that_starts_while_others_compile_is_not_told_to_follow(
     async with bench(tmp_path, "dies-while-another-compiles", monkeypatch) as made:
         await start(made)
         made.switch.touch()
-        began = time.monotonic()
         assert await made.pool.apply(document(2), revision=2, source="live", patient=False) == []
-        assert time.monotonic() - began < 9.0, "a commit that nobody answers takes ten seconds"
         await made.wait(lambda: [w.ready for w in made.pool.alive()] == [True, True], "it is back")
-        assert made.pool.restarts == 1
+        assert made.pool.restarts == 1, "a commit that nobody answers ends the worker"
         assert await made.hashes() == [made.pool.policy.digest] * 2
 
 
@@ -205,5 +203,5 @@ async def test_no_worker_outlives_its_parent(tmp_path: Path, monkeypatch: pytest
         made.pool._ending = True
         second.channel.close()
         first.channel.close()
-        assert await asyncio.to_thread(second.process.wait, 10) == 0
-        assert await asyncio.to_thread(first.process.wait, 10) == 0
+        assert await asyncio.to_thread(second.process.wait, PATIENCE_S) == 0
+        assert await asyncio.to_thread(first.process.wait, PATIENCE_S) == 0

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.workers.load import Load
-from tests.kit.processes import ROOT, environment, http_get, wait_until
+from tests.kit.processes import PATIENCE_S, ROOT, environment, http_get, wait_until
 from tests.kit.stand import Proxy, Stand
 
 pytestmark = pytest.mark.integration
@@ -44,12 +44,12 @@ def alive(pid: int) -> bool:
 
 def wait_for_generations(proxy: Proxy, count: int) -> None:
     """Wait until so many generations have been ready."""
-    wait_until(lambda: len(generations(proxy)) == count, f"generation {count} is ready", 40)
+    wait_until(lambda: len(generations(proxy)) == count, f"generation {count} is ready", 2 * PATIENCE_S)
 
 
 def wait_for_end(pid: int) -> None:
     """Wait until a process has ended."""
-    wait_until(lambda: not alive(pid), f"process {pid} ends", 20)
+    wait_until(lambda: not alive(pid), f"process {pid} ends")
 
 
 def end_all(proxy: Proxy) -> None:
@@ -95,11 +95,11 @@ async def test_a_stop_during_a_handover_stops_both(stand: Stand) -> None:
     proxy = stand.proxy(stand.policy(one_route(address)), "--drain-grace", "0.1")
     old = proxy.child.process
     os.kill(old.pid, signal.SIGUSR2)
-    await asyncio.to_thread(proxy.child.wait_for_log, "is to take over", 20)
+    await asyncio.to_thread(proxy.child.wait_for_log, "is to take over")
     (successor,) = psutil.Process(old.pid).children()
     os.kill(old.pid, signal.SIGTERM)
     try:
-        assert await asyncio.to_thread(old.wait, 20) == 0
+        assert await asyncio.to_thread(old.wait, PATIENCE_S) == 0
         await asyncio.to_thread(wait_for_end, successor.pid)
         assert generations(proxy) == [old.pid]
     finally:
@@ -118,12 +118,12 @@ async def test_a_new_process_that_does_not_start_changes_nothing(stand: Stand) -
     os.kill(proxy.child.process.pid, signal.SIGUSR2)
     try:
         async with Load(proxy.address, 4) as load:
-            await asyncio.to_thread(proxy.child.wait_for_log, "this one serves on", 30)
+            await asyncio.to_thread(proxy.child.wait_for_log, "this one serves on")
             assert (await asyncio.to_thread(http_get, proxy.admin, "/ready"))[0] == 200
             await load.calls(8)
             config.write_text(good)
             os.kill(proxy.child.process.pid, signal.SIGUSR2)
-            assert await asyncio.to_thread(proxy.child.process.wait, 40) == 0
+            assert await asyncio.to_thread(proxy.child.process.wait, 2 * PATIENCE_S) == 0
             await load.calls(8)
         assert load.failures == []
         assert len(generations(proxy)) == 2
@@ -155,7 +155,7 @@ async def test_systemd_hands_in_the_socket_and_is_told(stand: Stand, workers: st
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         manager.bind(str(said))
-        manager.settimeout(30)
+        manager.settimeout(2 * PATIENCE_S)
         early.connect(listening.getsockname())
         early.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
         command = [
@@ -180,7 +180,7 @@ async def test_systemd_hands_in_the_socket_and_is_told(stand: Stand, workers: st
             ready = (await asyncio.to_thread(manager.recv, 4096)).decode()
             assert "READY=1" in ready.splitlines()
             assert f"MAINPID={child.pid}" in ready
-            early.settimeout(10)
+            early.settimeout(PATIENCE_S)
             assert len(await asyncio.to_thread(early.recv, 9)) == 9
             async with Load(f"127.0.0.1:{listening.getsockname()[1]}", 2) as load:
                 child.send_signal(signal.SIGHUP)
@@ -191,7 +191,7 @@ async def test_systemd_hands_in_the_socket_and_is_told(stand: Stand, workers: st
             assert load.failures == []
             child.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(manager.recv, 4096) == b"STOPPING=1"
-            assert await asyncio.to_thread(child.wait, 20) == 0
+            assert await asyncio.to_thread(child.wait, PATIENCE_S) == 0
         finally:
             child.kill()
             child.wait()
