@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.integration.hardening.wire import ACK, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame
+from tests.kit.processes import PATIENCE_S
 
 
 class EvilUpstream:
@@ -30,7 +31,7 @@ class EvilUpstream:
         """End it with its connections."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._accepts.join(5)
+        self._accepts.join(PATIENCE_S)
         for raw in [self._listener, *self._open]:
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.integration.hardening.ground import ROWS, Ground
 from tests.integration.hardening.test_floods import FLOODS
 from tests.integration.hardening.wire import Attacker
+from tests.kit.processes import PATIENCE_S
 
 CONNECTIONS = 4
 MAX_LEFT_BYTES = 8 << 20
@@ -32,7 +33,7 @@ def one_round(ground: Ground, number: int) -> None:
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(10)
+                thread.join(PATIENCE_S)
         ground.assert_calm()
 
 

@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from tests.integration.hardening.wire import Attacker
-from tests.kit.processes import ROOT, environment, http_get, wait_until
+from tests.kit.processes import PATIENCE_S, ROOT, environment, http_get, wait_until
 from tests.kit.stand import Proxy, Stand
 
 MAX_AMPLIFICATION = 100
@@ -44,11 +44,11 @@ LISTENERS = [
         "name": "brisk",
         "address": "127.0.0.1:0",
         "limits": {
-            "preface_timeout": "300ms",
-            "settings_timeout": "300ms",
-            "settings_ack_timeout": "500ms",
-            "header_block_timeout": "300ms",
-            "frame_timeout": "1s",
+            "preface_timeout": "1s",
+            "settings_timeout": "1s",
+            "settings_ack_timeout": "1500ms",
+            "header_block_timeout": "1s",
+            "frame_timeout": "2s",
             "flush_timeout": "1s",
             "response_timeout": "1s",
         },
@@ -119,7 +119,7 @@ class Tally:
     def finish(self) -> None:
         """Stop watching, close attackers."""
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         for made in self._attackers:
             self.sent_bytes += made.sent
             made.close()
@@ -179,7 +179,7 @@ class Ground:
         good = getattr(self, "_good", None)
         if good is not None:
             good.kill()
-            good.wait(5)
+            good.wait(PATIENCE_S)
             good.stdin.close()
         self.stand.close()
 
@@ -205,9 +205,7 @@ class Ground:
     def _wait_for_the_end(self) -> None:
         """Wait until the good client has stopped and all its calls have ended."""
         self._stops += 1
-        wait_until(
-            lambda: self._calls.read_text().count("stopped\n") == self._stops, "the good client stops", 15.0
-        )
+        wait_until(lambda: self._calls.read_text().count("stopped\n") == self._stops, "the good client stops")
 
     def _measure_baseline(self) -> float:
         begin = self._tell("go")

@@ -111,14 +111,12 @@ FLOODS: list[tuple[str, tuple[str, ...], Callable[[], bytes]]] = [
 def test_a_flood_ends_its_connection(
     ground: Ground, name: str, limits: tuple[str, ...], flood: Callable[[], bytes]
 ) -> None:
-    """The connection ends with ENHANCE_YOUR_CALM within a second, and the limit that did it is counted."""
+    """The connection ends with ENHANCE_YOUR_CALM, and the limit that did it is counted."""
     data = flood()
     with ground.attack(name) as tally, ground.tripping(*limits):
         attacker = tally.note(Attacker(ground.main))
         attacker.send(data)
-        said = attacker.read(2.0)
-        assert attacker.closed
-        assert goaway_code(said) in (ENHANCE_YOUR_CALM, -1)
+        assert goaway_code(attacker.read_to_the_end()) in (ENHANCE_YOUR_CALM, -1)
     ground.assert_calm()
 
 
@@ -149,8 +147,7 @@ def test_answers_that_nobody_reads(ground: Ground, name: str, flood: bytes) -> N
         attacker.raw.settimeout(2)
         with ground.tripping(*limits):
             attacker.send(flood)
-        attacker.read(5.0)
-        assert attacker.closed
+        attacker.read_to_the_end()
     ground.assert_calm()
 
 
@@ -184,7 +181,7 @@ def test_t16_window_beyond_its_end(ground: Ground) -> None:
         attacker = tally.note(Attacker(ground.main))
         attacker.send(frame(HEADERS, END_HEADERS, 1, CHAT) + window(1, 2**31 - 1 - 65535))
         attacker.send(frame(SETTINGS, 0, 0, setting(4, 70_000)))
-        assert goaway_code(attacker.read(2.0)) == FLOW_CONTROL_ERROR
+        assert goaway_code(attacker.read_to_the_end()) == FLOW_CONTROL_ERROR
 
 
 def test_t17_stream_ids(ground: Ground) -> None:
@@ -200,7 +197,7 @@ def test_t17_stream_ids(ground: Ground) -> None:
         for case, data in cases.items():
             attacker = tally.note(Attacker(ground.main))
             attacker.send(data)
-            assert goaway_code(attacker.read(2.0)) == PROTOCOL_ERROR, case
+            assert goaway_code(attacker.read_to_the_end()) == PROTOCOL_ERROR, case
         last = tally.note(Attacker(ground.main))
         last.send(frame(HEADERS, END_HEADERS, 2**31 - 1, HEAD) + frame(DATA, END_STREAM, 2**31 - 1, MESSAGE))
         flags, stream_id, _ = last.read_until(HEADERS)

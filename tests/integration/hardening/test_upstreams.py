@@ -28,7 +28,7 @@ from tests.integration.hardening.wire import (
     setting,
     window,
 )
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import unary_unary
 
 pytestmark = pytest.mark.integration
@@ -122,7 +122,7 @@ class Den:
             },
         )
 
-    def call(self, name: str, timeout: float = 5.0) -> str:
+    def call(self, name: str, timeout: float = PATIENCE_S) -> str:
         """Return the name of the status of one call."""
         with grpc.insecure_channel(self.ground.main) as channel:
             try:
@@ -187,7 +187,7 @@ def test_our_own_storm_of_resets(den: Den) -> None:
     async def scenario() -> None:
         channel = grpc.aio.insecure_channel(den.ground.main)
         call = unary_unary(channel, "/mute/Unary")
-        calls = [call(b"x", timeout=20) for _ in range(80)]
+        calls = [call(b"x", timeout=600) for _ in range(80)]
         await asyncio.to_thread(wait_until, lambda: mute.requests == 80, "all are there")
         await channel.close()
         await asyncio.gather(*calls, return_exceptions=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 
 import hpack
 
+from tests.kit.processes import PATIENCE_S
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
     range(10)
@@ -136,9 +138,15 @@ class Attacker:
             self.said += piece
         return self.said
 
+    def read_to_the_end(self) -> bytes:
+        """Return everything that the proxy says until it closes, which it must."""
+        said = self.read(PATIENCE_S)
+        assert self.closed, "the connection is still open"
+        return said
+
     closed = False
 
-    def read_until(self, kind: int, limit_s: float = 5.0) -> tuple[int, int, bytes]:
+    def read_until(self, kind: int, limit_s: float = PATIENCE_S) -> tuple[int, int, bytes]:
         """Return flags, stream and payload of the next frame of a kind; raises AssertionError without one."""
         end = time.monotonic() + limit_s
         while True:

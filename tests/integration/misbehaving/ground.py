@@ -20,13 +20,13 @@ from typing import Any
 import grpc
 
 from tests.integration.misbehaving.wire import Rude, Script
-from tests.kit.processes import http_get, wait_until
+from tests.kit.processes import PATIENCE_S, http_get, wait_until
 from tests.kit.stand import Stand
 
 POLICIES: dict[str, Any] = {
-    "plain": {"timeout": "6s", "breaker": {"mode": "off"}},
+    "plain": {"timeout": "60s", "breaker": {"mode": "off"}},
     "retrying": {
-        "timeout": "6s",
+        "timeout": "60s",
         "breaker": {"mode": "off"},
         "retry": {
             "max_attempts": 3,
@@ -36,7 +36,7 @@ POLICIES: dict[str, Any] = {
         },
     },
     "breaking": {
-        "timeout": "6s",
+        "timeout": "60s",
         "breaker": {
             "window": {"kind": "count", "size": 10},
             "min_calls": 10,
@@ -45,7 +45,7 @@ POLICIES: dict[str, Any] = {
         },
     },
 }
-CALL_LIMIT_S = 5.0
+CALL_LIMIT_S = 50.0
 _COUNT = re.compile(r'seawall_calls_total\{route="([^"]*)",rpc_status_code="([A-Z_]+)"\} (\d+)')
 
 
@@ -109,14 +109,14 @@ class GoodClient:
             yield
         finally:
             self._stop.set()
-            self._thread.join(15)
+            self._thread.join(PATIENCE_S)
 
     def _run(self) -> None:
         with grpc.insecure_channel(self._address) as channel:
             unary: Callable[..., bytes] = channel.unary_unary("/good.Good/Unary")
             while not self._stop.wait(0.01):
                 try:
-                    assert unary(b"hello", timeout=10) == b"hello"
+                    assert unary(b"hello", timeout=30) == b"hello"
                 except (grpc.RpcError, AssertionError) as error:
                     self.failures.append(repr(error))
                 self.calls += 1

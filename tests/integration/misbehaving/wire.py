@@ -19,6 +19,8 @@ from typing import Final
 
 import hpack
 
+from tests.kit.processes import PATIENCE_S
+
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
     range(10)
@@ -251,7 +253,7 @@ class Rude:
         with suppress(OSError):
             # Wakes `accept`, which a mere close would not.
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._accepts.join(5)
+        self._accepts.join(PATIENCE_S)
         self._listener.close()
         for conn in self.conns:
             conn.close()
