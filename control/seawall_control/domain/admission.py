@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from seawall_control.domain.errors import FieldProblem
@@ -41,7 +40,7 @@ of every list.
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CUT: Final = "…[cut]"
-_UNSAFE: Final = re.compile("[\x00\ud800-\udfff]")
+_UNSAFE: Final = re.compile(r"[\x00\ud800-\udfff]")
 _HARMLESS_ID: Final = re.compile(r"(?:v\d{1,3}:)?[0-9a-f]{32}|")
 """A trace's id, or a fingerprint of ours, or none: what these fields nearly always hold."""
 _WORDS: Final = re.compile(r"(\s)")
@@ -87,6 +86,8 @@ def _bounded(value: Json, depth: int, budget: _Budget) -> Json:
             if len(value) * 4 <= MAX_VALUE_BYTES
             else _text(value, MAX_VALUE_BYTES)
         )
+    if value is None or isinstance(value, bool | int):
+        return value
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
         return str(value)
     if isinstance(value, Mapping):
@@ -125,22 +126,30 @@ def _text(text: str, most_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return cut("".join(whole), most_bytes - len(_CUT.encode())).removesuffix(_CUT) + _CUT
 
 
-@lru_cache(maxsize=4096)
-def _short_name(text: str) -> str:
-    return _text(text, MAX_NAME_BYTES)
+class _Names(dict[str, str]):
+    """Names as they are kept. The same few come again and again: a look costs a third of a call."""
+
+    MOST: Final = 4096
+
+    def __missing__(self, text: str) -> str:
+        kept = _text(text, MAX_NAME_BYTES)
+        # Only short ones are remembered, which bounds what that takes.
+        if len(text) <= MAX_NAME_BYTES:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[text] = kept
+        return kept
 
 
-def _name(text: str) -> str:
-    # The same few names come again and again; only short ones are remembered, which bounds what that takes.
-    return _short_name(text) if len(text) <= MAX_NAME_BYTES else _text(text, MAX_NAME_BYTES)
+_NAMES: Final = _Names()
 
 
 def _stays(attempt: AttemptSummary) -> bool:
     return (
         attempt.latency_us >= 0
-        and _name(attempt.endpoint) == attempt.endpoint
-        and _name(attempt.code) == attempt.code
-        and _name(attempt.reason) == attempt.reason
+        and _NAMES[attempt.endpoint] == attempt.endpoint
+        and _NAMES[attempt.code] == attempt.code
+        and _NAMES[attempt.reason] == attempt.reason
     )
 
 
@@ -151,10 +160,10 @@ def _attempts(attempts: tuple[AttemptSummary, ...]) -> tuple[AttemptSummary, ...
         [
             AttemptSummary(
                 number=attempt.number,
-                endpoint=_name(attempt.endpoint),
-                code=_name(attempt.code),
+                endpoint=_NAMES[attempt.endpoint],
+                code=_NAMES[attempt.code],
                 latency_us=max(0, attempt.latency_us),
-                reason=_name(attempt.reason),
+                reason=_NAMES[attempt.reason],
             )
             for attempt in attempts[:MAX_ATTEMPTS]
         ]
@@ -197,31 +206,31 @@ def admitted(event: Event, *, proxy: str | None = None) -> Event:
         id=event.id,
         timestamp_us=event.timestamp_us,
         severity=event.severity,
-        component=_name(event.component),
-        error_type=_name(event.error_type),
+        component=_NAMES[event.component],
+        error_type=_NAMES[event.error_type],
         message=_text(event.message) if event.message else "",
         details=None if event.details is None else bounded_details(with_status(event.details)),
-        job_id=_name(event.job_id) if event.job_id else "",
-        job_name=_name(event.job_name) if event.job_name else "",
+        job_id=_NAMES[event.job_id] if event.job_id else "",
+        job_name=_NAMES[event.job_name] if event.job_name else "",
         stack_trace=_text(_stack(event.stack_trace), MAX_STACK_BYTES) if event.stack_trace else "",
         resolved=event.resolved,
         resolved_at_us=event.resolved_at_us if event.resolved else 0,
         kind=event.kind,
-        route=_name(event.route),
-        method=_name(event.method),
-        code=_name(event.code),
+        route=_NAMES[event.route],
+        method=_NAMES[event.method],
+        code=_NAMES[event.code],
         category=event.category,
         attempts=_attempts(event.attempts),
-        endpoint=_name(event.endpoint),
+        endpoint=_NAMES[event.endpoint],
         latency_us=max(0, event.latency_us),
         outcome=event.outcome,
-        reason=_name(event.reason),
+        reason=_NAMES[event.reason],
         trace_id=event.trace_id if _HARMLESS_ID.fullmatch(event.trace_id) else _text(event.trace_id, 64),
         fingerprint=(
             event.fingerprint if _HARMLESS_ID.fullmatch(event.fingerprint) else _text(event.fingerprint, 128)
         ),
         policy_revision=event.policy_revision,
-        proxy=_name(event.proxy if proxy is None else proxy),
+        proxy=_NAMES[event.proxy if proxy is None else proxy],
         resolution=_text(event.resolution) if event.resolution else "",
     )
     return kept if kept.fingerprint else replace(kept, fingerprint=_fingerprint(kept))

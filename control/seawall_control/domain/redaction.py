@@ -27,6 +27,9 @@ _HARMLESS_KEYS: Final = frozenset({"author", "authority", "authors"})
 
 _STRIP: Final = str.maketrans("", "", "-_. ")
 
+_LOCAL_CHARS: Final = 64
+"""What an address may have before its @."""
+_HOST: Final = r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,7}\.[A-Za-z]{2,24}\b"
 _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "pem",
@@ -38,13 +41,7 @@ _VALUE_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{2,8192}(?:\.[A-Za-z0-9_-]{0,8192})?")),
     ("bearer", re.compile(r"(?i)\b(?:bearer|basic)[ \t]{1,4}[A-Za-z0-9._~+/=-]{6,8192}")),
     ("userinfo", re.compile(r"(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
-    (
-        "email",
-        re.compile(
-            r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,7}\.[A-Za-z]{2,24}\b",
-            re.ASCII,
-        ),
-    ),
+    ("email", re.compile(rf"(?<![\w.+-])[\w.+-]{{1,{_LOCAL_CHARS}}}{_HOST}", re.ASCII)),
     ("phone", re.compile(r"(?<![\w.])\+\d(?:[ ()/-]{0,2}\d){6,14}(?!\w)", re.ASCII)),
     ("aws", re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b")),
     ("google", re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
@@ -79,10 +76,24 @@ _MARKS: Final[Mapping[str, tuple[str, ...]]] = {
 """What a text must contain, in lower case, for its rule to match: most texts contain none, and looking for a
 word is much cheaper than searching for a shape.
 """
-_SEARCHED: Final = tuple((f"[redacted:{rule}]", pattern, _MARKS[rule]) for rule, pattern in _VALUE_RULES)
+_GUARDS: Final[Mapping[str, str]] = {
+    "aws": "A",
+    "google": "AIza",
+    "github": "_",
+    "jwt": "eyJ",
+    "seawall": "sw",
+    "stripe": "k_",
+}
+"""Of rules that mind the case: what a text must contain as it is, before it is asked for several marks."""
+_SEARCHED: Final = tuple(
+    [(f"[redacted:{rule}]", pattern, _GUARDS.get(rule, ""), _MARKS[rule]) for rule, pattern in _VALUE_RULES]
+)
+_EMAIL: Final = "[redacted:email]"
 _CARD: Final = re.compile(r"\d(?<![\w.-].)(?:[ -]?\d){12,18}(?![\w.-])")
 _CARD_DIGITS: Final = 13
 """A card number has at least so many."""
+_LOCAL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-"
+_AT_HOST: Final = re.compile(_HOST, re.ASCII)
 _ANY_DIGIT: Final = bytes(ord("0") if chr(byte).isdigit() else byte for byte in range(128)) + bytes(128)
 _MANY_DIGITS: Final = b"0" * _CARD_DIGITS
 
@@ -113,17 +124,38 @@ def redact_text(text: str) -> str:
     if not text:
         return text
     # Some letters beyond ASCII match ASCII ones without regard to case: there every shape is looked for.
-    lower = text.lower() if text.isascii() else ""
-    for replacement, pattern, marks in _SEARCHED:
+    came, lower = text, text.lower() if text.isascii() else ""
+    for replacement, pattern, guard, marks in _SEARCHED:
         if not lower:
             text = pattern.sub(replacement, text)
+            continue
+        if guard and guard not in came:
             continue
         # A loop: a generator for `any` costs more than what it asks.
         for mark in marks:
             if mark in lower:
-                text = pattern.sub(replacement, text)
+                text = _without_addresses(text) if replacement == _EMAIL else pattern.sub(replacement, text)
                 break
     return _CARD.sub(_card, text) if _may_have_card(text) else text
+
+
+def _without_addresses(text: str) -> str:
+    """Return what the rule `email` makes of a text. It is looked for by the @: to try every place of a text
+    as its beginning costs as much as all other rules.
+    """
+    parts: list[str] = []
+    done = 0
+    at = text.find("@")
+    while at >= 0:
+        # All before the @ that can belong to it does, since nothing that can may stand before its beginning.
+        before = text[max(0, at - _LOCAL_CHARS - 1) : at]
+        size = len(before) - len(before.rstrip(_LOCAL))
+        found = _AT_HOST.match(text, at) if 0 < size <= _LOCAL_CHARS and at - size >= done else None
+        if found is not None:
+            parts += (text[done : at - size], _EMAIL)
+            done = found.end()
+        at = text.find("@", max(at + 1, done))
+    return "".join((*parts, text[done:])) if parts else text
 
 
 def _may_have_card(text: str) -> bool:

@@ -118,6 +118,14 @@ def by_width(minutes: Counts) -> Iterator[tuple[Width, Counts]]:
         yield width, counts
 
 
+def buckets_of(events: Iterable[Event]) -> list[tuple[Width, int]]:
+    """Return width and start of every bucket that events are counted in."""
+    minutes = {event.timestamp_us // (60 * MICROS) * 60 for event in events}
+    return [
+        (width, start) for width in Width for start in sorted({start - start % width for start in minutes})
+    ]
+
+
 class Bucket:
     """The counts of one bucket at one moment. Two are equal when they are the same object, so whoever has
     worked something out from one need not do so again for as long as it is given the same.

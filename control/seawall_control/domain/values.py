@@ -9,18 +9,21 @@ T = TypeVar("T")
 
 
 def quickly_made(cls: type[T]) -> type[T]:
-    """Give a frozen dataclass with slots and without positional fields an `__init__` that writes through the
-    slots themselves.
+    """Give a frozen dataclass with slots, without positional fields, an `__init__` that is about as quick as
+    that of a class which is not frozen.
 
     The one that a frozen dataclass has goes by the name of each field, which for the 27 fields of an event
-    takes two thirds longer. It stays as frozen as before, and arguments, defaults and errors are the same.
+    takes three times as long. This one lets the value be of a twin class while it is made, which has the same
+    slots and nothing that refuses. It is as frozen as before once it is made, and arguments, defaults and
+    errors are the same.
     """
+    twin = type(cls.__name__, (), {"__slots__": getattr(cls, "__slots__"), "__module__": cls.__module__})  # noqa: B009
+    become = object.__dict__["__class__"].__set__
+    known: dict[str, object] = {"_become": become, "_twin": twin, "_frozen": cls}
     parameters: list[str] = []
-    lines: list[str] = []
-    known: dict[str, object] = {}
+    lines: list[str] = ["    _become(self, _twin)"]
     for field in fields(cls):  # type: ignore[arg-type]
         name = field.name
-        known[f"_set_{name}"] = getattr(cls, name).__set__
         value = name
         if field.default_factory is not MISSING:
             known[f"_default_{name}"], known["_missing"] = field.default_factory, MISSING
@@ -31,7 +34,8 @@ def quickly_made(cls: type[T]) -> type[T]:
             parameters.append(f"{name}=_default_{name}")
         else:
             parameters.append(name)
-        lines.append(f"    _set_{name}(self, {value})")
+        lines.append(f"    self.{name} = {value}")
+    lines.append("    self.__class__ = _frozen")
     source = f"def __init__(self, *, {', '.join(parameters)}):\n" + "\n".join(lines)
     exec(source, known)  # noqa: S102 - our own text, as `dataclass` does it
     made = known["__init__"]

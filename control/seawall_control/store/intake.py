@@ -7,7 +7,7 @@ spool are new (ingest.py), which group an event belongs to, what of it is stored
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import getrandbits
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -18,7 +18,7 @@ from seawall_control.domain.events import Batch, Event
 from seawall_control.domain.groups import Arrival, Change
 from seawall_control.domain.ingest import Intake as Numbers
 from seawall_control.domain.ingest import take_in
-from seawall_control.domain.rollups import KEY_FIELDS, Bound, Counts, by_width, counted
+from seawall_control.domain.rollups import KEY_FIELDS, Bound, Counts, Width, buckets_of, by_width, counted
 from seawall_control.domain.sequences import TooManyIslands
 from seawall_control.domain.taking import (
     Ingested,
@@ -75,8 +75,8 @@ class Receiving(Statements, Protocol):
         """What rows that this transaction writes are known by."""
         ...
 
-    async def changed(self, stamps: Mapping[str, int]) -> Collection[str]:
-        """Return those groups whose rows have been written since they were given these stamps."""
+    async def before(self, wanted: sql.Wanted) -> sql.Before:
+        """Return what has to be known. Called before anything is written for these events."""
         ...
 
     async def insert_events(self, new: Sequence[New]) -> None:
@@ -111,8 +111,10 @@ class Intake:
         """Store or count the new part of each batch. One whose numbers have too many holes is refused and
         changes nothing.
         """
-        seen = await sql.arrivals_of_spools(db, [batch for batch, _ in sent])
-        before = dict(seen)
+        spools = dict.fromkeys((batch.proxy, batch.spool_id) for batch, _ in sent)
+        events = [event for batch, _ in sent for _, event in batch.events]
+        asked = await db.before(self._wanted(events, reported=False, spools=list(spools)))
+        seen = dict(asked.arrivals)
         numbers: list[Numbers | ControlError] = []
         for batch, _ in sent:
             try:
@@ -144,10 +146,13 @@ class Intake:
                     if not isinstance(found, ControlError)
                 ],
                 reported=False,
+                asked=asked,
             )
         )
         await sql.note(db, taken)
-        arrived = [(*spool, *r.arrivals_row(now)) for spool, now in seen.items() if now != before.get(spool)]
+        arrived = [
+            (*spool, *r.arrivals_row(now)) for spool, now in seen.items() if now != asked.arrivals.get(spool)
+        ]
         await db.many(_PUT_SPOOL, arrived)
         forks = iter(forked)
         return [
@@ -163,9 +168,17 @@ class Intake:
         return await self._received(db, new, [how for _, how in sent], reported=True)
 
     async def _received(
-        self, db: Receiving, sent: Sequence[Sequence[New]], hows: Sequence[Reception], *, reported: bool
+        self,
+        db: Receiving,
+        sent: Sequence[Sequence[New]],
+        hows: Sequence[Reception],
+        *,
+        reported: bool,
+        asked: sql.Before | None = None,
     ) -> list[Received]:
-        """Receive what several callers sent, as one wherever they want it received the same way."""
+        """Receive what several callers sent, as one wherever they want it received the same way. What was
+        `asked` before counts for the first of them only, since it changes the store.
+        """
         found: list[Received] = []
         start = 0
         for end in range(1, len(sent) + 1):
@@ -174,14 +187,36 @@ class Intake:
             together = hows[start:end]
             at_us = max(how.at_us for how in together)
             how = Reception(at_us, together[0].sieve, together[0].why)
-            found.extend(await self._receive(db, sent[start:end], how, reported=reported))
-            start = end
+            found.extend(await self._receive(db, sent[start:end], how, reported=reported, asked=asked))
+            start, asked = end, None
         return found
+
+    def _wanted(
+        self, events: Sequence[Event], *, reported: bool, spools: Sequence[tuple[str, str]] = ()
+    ) -> sql.Wanted:
+        groups: dict[str, None] = {}
+        for fingerprint in prints_of(events):
+            one = self.known.of(fingerprint)
+            if one is not None:
+                groups[one[0]] = None
+        return sql.Wanted(
+            ids=list(dict.fromkeys([event.id for event in events])),
+            reported=reported,
+            spools=spools,
+            groups=list(groups),
+            buckets=[bucket for bucket in buckets_of(events) if not self._bound.knows(*bucket)],
+        )
 
     # ------------------------------------------------------------------------------------------------ events
 
     async def _receive(
-        self, db: Receiving, sent: Sequence[Sequence[New]], how: Reception, *, reported: bool
+        self,
+        db: Receiving,
+        sent: Sequence[Sequence[New]],
+        how: Reception,
+        *,
+        reported: bool,
+        asked: sql.Before | None,
     ) -> list[Received]:
         first: dict[str, New] = {}
         caller: dict[str, int] = {}
@@ -191,17 +226,19 @@ class Intake:
                 if event_id not in first:
                     first[event_id] = new
                     caller[event_id] = number
-        old = await sql.known_ids(db, list(first), reported=reported)
-        events = [new[0] for event_id, new in first.items() if event_id not in old]
+        if asked is None:
+            asked = await db.before(self._wanted([new[0] for new in first.values()], reported=reported))
+        events = [new[0] for event_id, new in first.items() if event_id not in asked.ids]
         if not events:
             return [Received()] * len(sent)
+        for (width, start), keys in asked.keys.items():
+            self._bound.learn(Width(width), start, keys)
         at_us = how.at_us or max(event.timestamp_us for event in events)
-        before, pairs = await self._assigned(db, events)
+        before, pairs = await self._assigned(db, events, asked.stamps)
         sifted = how.sieve.sift(pairs)
         kept = sifted.stored
         stored = [event for _, event in pairs if event.id in kept]
-        minutes = counted([event for _, event in pairs])
-        await self._learn(db, minutes)
+        # First of all: what the database does with these goes on beside what is worked out here.
         if stored:
             await db.insert_events([(event, *first[event.id][1:]) for event in stored])
         # Only now: SQLite gives the number of the newest row again once that is gone, and readers go by it.
@@ -210,21 +247,22 @@ class Intake:
         if reported and (left or gone):
             await sql.remember_counted(db, [*(event.id for event in left), *gone])
         changes = await self._advance(db, before, arrivals_of(pairs, sifted, gone), how, at_us)
-        await self._roll_up(db, minutes)
+        await self._roll_up(db, counted([event for _, event in pairs]))
         return _shared_out(len(sent), caller, pairs, stored, left, changes)
 
     async def _assigned(
-        self, db: Receiving, events: Sequence[Event]
+        self, db: Receiving, events: Sequence[Event], stamps: Mapping[str, int] | None
     ) -> tuple[dict[str, Known], list[tuple[str, Event]]]:
-        """Return the groups that exist of those that the events belong to, and each event with its group."""
+        """Return the groups that exist of those that the events belong to, and each event with its group. One
+        that is remembered counts while the stamp on its row is the one that it was remembered with.
+        """
         prints = prints_of(events)
         found = {one: self.known.of(one) for one in prints}
-        changed = await db.changed({one[0]: one[1].stamp for one in found.values() if one is not None})
         aliases: dict[str, str] = {}
         before: dict[str, Known] = {}
         unknown: list[str] = []
         for fingerprint, one in found.items():
-            if one is not None and one[0] not in changed:
+            if one is not None and (stamps is None or stamps.get(one[0]) == one[1].stamp):
                 aliases[fingerprint], before[one[0]] = one
                 continue
             self.known.drop(fingerprint)
@@ -293,19 +331,6 @@ class Intake:
         for one in after:
             self.known.wrote(one)
         return tuple(changes)
-
-    async def _learn(self, db: Statements, minutes: Counts) -> None:
-        """Read which keys those buckets have that are not known. Before anything is written: what is asked
-        later is answered later, where writing goes on beside this.
-        """
-        for width, buckets in by_width(minutes):
-            for start in buckets:
-                if not self._bound.knows(width, start):
-                    keys = await db.rows(
-                        f"SELECT {_KEYS} FROM event_rollups WHERE width = ? AND start = ?",
-                        (int(width), start),
-                    )
-                    self._bound.learn(width, start, map(tuple, keys))
 
     async def _roll_up(self, db: Receiving, minutes: Counts) -> None:
         rows: list[Sequence[Any]] = []

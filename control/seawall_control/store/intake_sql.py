@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from seawall_control.domain.escalation import WEEK_HOURS, History
 from seawall_control.domain.events import Batch
 from seawall_control.domain.ingest import Intake as Numbers
 from seawall_control.domain.ingest import is_forked as proves_fork
+from seawall_control.domain.rollups import KEY_FIELDS, Key
 from seawall_control.domain.sequences import Arrivals
 from seawall_control.store import rows as r
 from seawall_control.store.statements import Questions, Statements, marks, slices
@@ -17,6 +18,55 @@ MAX_NOTES: Final = 10_000
 """Remembered gaps and refusals; the oldest go first. They are for people, the marks do not need them."""
 MAX_COUNTED_IDS: Final = 100_000
 """Ids of reported events that are remembered though the events are only counted; the oldest go first."""
+
+
+_KEYS: Final = f"SELECT {', '.join(KEY_FIELDS)} FROM event_rollups WHERE width = ? AND start = ?"
+
+
+class Wanted(NamedTuple):
+    """What has to be known before events are taken in."""
+
+    ids: Sequence[str]
+    """Of the events. No id is there twice."""
+    reported: bool
+    """Whether they came without numbers."""
+    spools: Sequence[tuple[str, str]] = ()
+    groups: Sequence[str] = ()
+    """Ids of groups that are remembered."""
+    buckets: Sequence[tuple[int, int]] = ()
+    """Width and start of buckets whose keys are not known."""
+
+
+class Before(NamedTuple):
+    """What the store said."""
+
+    arrivals: Mapping[tuple[str, str], Arrivals]
+    """Of those spools that are not new."""
+    ids: Collection[str]
+    """Those of events that are stored or, for reports, were only counted lately."""
+    stamps: Mapping[str, int] | None
+    """Of those groups that are there; None where nobody else writes."""
+    keys: Mapping[tuple[int, int], Collection[Key]]
+    """Of the buckets."""
+
+
+async def before(db: Questions, wanted: Wanted) -> Before:
+    """Return what is wanted, with a question for each table."""
+    keys: dict[tuple[int, int], list[Key]] = {}
+    for bucket in wanted.buckets:
+        keys[bucket] = [key_of(row) for row in await db.rows(_KEYS, [int(one) for one in bucket])]
+    return Before(
+        await arrivals_of_spools(db, wanted.spools),
+        await known_ids(db, wanted.ids, reported=wanted.reported),
+        None,
+        keys,
+    )
+
+
+def key_of(row: Sequence[Any]) -> Key:
+    """Return the key of a row that is one of its fields."""
+    component, route, method, code, category, severity, kind, outcome = row
+    return component, route, method, code, category, severity, kind, outcome
 
 
 async def known_ids(db: Questions, ids: Sequence[str], *, reported: bool) -> set[str]:
@@ -62,9 +112,12 @@ async def histories_of(db: Questions, ids: Sequence[str], hour: int) -> dict[str
     return {group_id: sorted(hours) for group_id, hours in found.items()}
 
 
-async def arrivals_of_spools(db: Questions, batches: Sequence[Batch]) -> dict[tuple[str, str], Arrivals]:
-    """Return what has arrived of the spools of these batches; nothing of those that are new."""
-    spools = list(dict.fromkeys((batch.proxy, batch.spool_id) for batch in batches))
+async def arrivals_of_spools(
+    db: Questions, spools: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Arrivals]:
+    """Return what has arrived of spools; nothing of those that are new."""
+    if not spools:
+        return {}
     rows = await db.rows(
         "SELECT proxy, spool_id, seen, assumed_through FROM spools WHERE "
         + " OR ".join(["proxy = ? AND spool_id = ?"] * len(spools)),

@@ -2,7 +2,7 @@
 
 What a transaction wrote counts once the transaction is committed; when it is not, everything is forgotten and
 read again. Whoever changes groups in another way says so with `forget`. Where other processes change groups,
-too, a group counts only while the stamp on its row is still ours (`Receiving.changed`): all that is done to a
+too, a group counts only while the stamp on its row is still ours (`Before.stamps`): all that is done to a
 group or to the fingerprints that lead to it writes its row.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,26 @@ async def test_groups_are_worked_out_while_events_are_copied(postgres_server: Po
         assert len((await store.ingest(batch(300), Reception(NOW_US, why=why))).stored) == 300
         assert seen == [True, True]
         assert not copying()
+    finally:
+        await store.aclose()
+
+
+async def test_commit_of_what_is_known_goes_to_the_server_five_times(postgres_server: PostgresServer) -> None:
+    """Each question more waits for others' slices, and the server for it."""
+    store = await open_store(postgres_server.url_of(await postgres_server.new_database()))
+    asked: list[str] = []
+
+    def logged(query: Any) -> None:
+        asked.append(query.query.split()[0].rstrip(";"))
+
+    try:
+        await store.ingest(batch(300), Reception(NOW_US))
+        assert store._writer._db is not None
+        store._writer._db.add_query_logger(logged)
+        later = Batch("p", "s", tuple((n, event(n, fingerprint=f"v1:{n % 2}")) for n in range(301, 401)))
+        assert len((await store.ingest(later, Reception(NOW_US))).stored) == 100
+        # COPY, which is the third of them, is not told of.
+        assert asked == ["BEGIN", "SELECT", "WITH", "COMMIT"]
     finally:
         await store.aclose()
 

@@ -93,6 +93,20 @@ async def test_two_ways_of_receiving_in_one_commit(store: Store) -> None:
     assert (await store.group("v1:a")).events == 60
 
 
+async def test_second_way_of_receiving_knows_what_the_first_has_written(store: Store) -> None:
+    """What is asked once for a whole commit is not taken for what is there after its first half."""
+    await store.ingest(batch("before", range(2), "v1:a"), Reception(NOW_US))
+    _, *taken = await asyncio.gather(
+        store.apply(draft("x")),  # they gather behind this one
+        store.ingest(batch("one", range(10, 16), "v1:a"), Reception(NOW_US)),
+        store.ingest(batch("two", range(13, 20), "v1:a"), Reception(0)),
+        store.ingest(batch("three", range(15, 23), "v1:a"), Reception(NOW_US)),
+    )
+    assert sum(len(one.stored) for one in taken) == 13
+    assert await everything(store) == (15, 15)
+    assert (await store.group("v1:a")).events == 15
+
+
 async def test_same_event_from_two_proxies_is_the_first_ones(store: Store) -> None:
     """Two say different things under one id, in one commit: one of the two is stored, whole."""
     one = [said(n, "v1:a", message="one") for n in range(20)]

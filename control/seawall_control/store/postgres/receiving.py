@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from seawall_control.domain.events import Event
+from seawall_control.domain.rollups import KEY_FIELDS, Key
+from seawall_control.domain.sequences import Arrivals
 from seawall_control.store.intake import INSERTED, New
+from seawall_control.store.intake_sql import Before, Wanted, key_of
 from seawall_control.store.postgres import rollup_keys
 from seawall_control.store.postgres.statements import PostgresStatements, array_text, kinds_of, unnested
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Open
-from seawall_control.store.rows import event_row
+from seawall_control.store.rows import arrivals_of, event_row
 
 _SMALL: Final = frozenset({"severity", "resolved", "kind", "category", "outcome"})
 _WIDE: Final = frozenset({"timestamp_us", "resolved_at_us", "latency_us", "policy_revision", "seq"})
@@ -35,6 +38,29 @@ _INSERT: Final = (
     f"INSERT INTO events ({', '.join(INSERTED)}) SELECT * FROM "
     f"unnest({', '.join(f'${i}::{_type(column)}[]' for i, column in enumerate(INSERTED, start=1))}) "
     "ON CONFLICT DO NOTHING"
+)
+
+_NUMBER, _SPOOL, _EVENT, _GROUP, _KEY = range(5)
+_NO_KEY: Final = ", ".join(["NULL"] * len(KEY_FIELDS))
+_BEFORE: Final = (
+    f"SELECT {_NUMBER} AS what, NULL AS one, NULL AS two, NULL AS three, "
+    "pg_current_xact_id()::text::bigint AS number, NULL::bigint AS other, "
+    f"{', '.join(f'NULL::{_type(field)}' for field in KEY_FIELDS)} "
+    f"UNION ALL SELECT {_SPOOL}, s.proxy, s.spool_id, s.seen, s.assumed_through, NULL, {_NO_KEY} "
+    "FROM unnest($1::text::text[], $2::text::text[]) AS asked (proxy, spool_id) "
+    "JOIN spools AS s USING (proxy, spool_id) "
+    f"UNION ALL SELECT {_EVENT}, id, NULL, NULL, NULL, NULL, {_NO_KEY} FROM events "
+    "WHERE id = ANY($3::text::text[]) "
+    f"UNION ALL SELECT {_GROUP}, id, NULL, NULL, xmin::text::bigint, NULL, {_NO_KEY} FROM event_groups "
+    "WHERE id = ANY($4::text::text[]) "
+    f"UNION ALL SELECT {_KEY}, NULL, NULL, NULL, width, start, {', '.join(KEY_FIELDS)} "
+    "FROM unnest($5::text::bigint[], $6::text::bigint[]) AS asked (width, start) "
+    "JOIN event_rollups USING (width, start)"
+)
+"""All that has to be known, in one question; and the number of the transaction, which is asked for anyway."""
+_BEFORE_REPORTS: Final = (
+    f"{_BEFORE} UNION ALL SELECT {_EVENT}, id, NULL, NULL, NULL, NULL, {_NO_KEY} FROM counted_ids "
+    "WHERE id = ANY($3::text::text[])"
 )
 
 Made: TypeAlias = Mapping[str, tuple[Event, tuple[Any, ...]]]
@@ -66,13 +92,35 @@ class PostgresReceiving(PostgresStatements):
         """
         return self._transaction.number % _STAMPS
 
-    async def changed(self, stamps: Mapping[str, int]) -> Collection[str]:
-        """See `Receiving.changed`."""
-        if not stamps:
-            return ()
-        rows = await self.among("SELECT id, xmin::text FROM event_groups WHERE id IN", list(stamps))
-        now = {row[0]: int(row[1]) for row in rows}
-        return {one for one, stamp in stamps.items() if now.get(one) != stamp}
+    async def before(self, wanted: Wanted) -> Before:
+        """See `Receiving.before`."""
+        await self.settled()
+        rows = await self._db.fetch(
+            _BEFORE_REPORTS if wanted.reported else _BEFORE,
+            array_text([proxy for proxy, _ in wanted.spools]),
+            array_text([spool_id for _, spool_id in wanted.spools]),
+            array_text(wanted.ids),
+            array_text(wanted.groups),
+            array_text([int(width) for width, _ in wanted.buckets]),
+            array_text([start for _, start in wanted.buckets]),
+        )
+        arrivals: dict[tuple[str, str], Arrivals] = {}
+        ids: set[str] = set()
+        stamps: dict[str, int] = {}
+        keys: dict[tuple[int, int], list[Key]] = {bucket: [] for bucket in wanted.buckets}
+        for row in rows:
+            what = row[0]
+            if what == _GROUP:
+                stamps[row[1]] = row[4]
+            elif what == _KEY:
+                keys[row[4], row[5]].append(key_of(row[6:]))
+            elif what == _EVENT:
+                ids.add(row[1])
+            elif what == _SPOOL:
+                arrivals[row[1], row[2]] = arrivals_of(row[3:5])
+            else:
+                self._transaction.number = row[4]
+        return Before(arrivals, ids, stamps, keys)
 
     async def insert_events(self, new: Sequence[New]) -> None:
         """See `Receiving.insert_events`. COPY is the quickest way in and knows no exceptions: when a row is
@@ -119,11 +167,13 @@ class PostgresReceiving(PostgresStatements):
     async def settled(self) -> None:
         """Wait until everything so far is done. Raises what became of it."""
         copying, self._copying = self._copying, None
+        waiting, self._waiting = self._waiting, {}
+        # Before anything is waited for: the server is to find its next statement ready.
+        one = as_one(waiting) if waiting else None
         if copying is not None:
             await copying
-        if self._waiting:
-            statement, columns = as_one(self._waiting)
-            self._waiting = {}
+        if one is not None:
+            statement, columns = one
             await self._db.execute(statement, *columns)
 
     async def given_up(self) -> None:

@@ -49,10 +49,7 @@ BACKOFF_S: Final = (0.2, 5.0)
 OUTCOME_LIMIT_S: Final = 15.0
 """How long the fate of a transaction is looked for whose COMMIT was not answered."""
 _ATTEMPTS: Final = 3
-_BEGIN: Final = (
-    "SELECT pg_current_xact_id()::text FROM "
-    "(SELECT count(pg_advisory_xact_lock($1, area)) FROM unnest($2::int[]) AS area) AS locked"
-)
+_NUMBER: Final = "SELECT pg_current_xact_id()::text"
 _FATE: Final = "SELECT pg_xact_status($1::text::xid8)"
 
 _Job: TypeAlias = Job[Connection, Any]
@@ -61,11 +58,12 @@ _Outcome: TypeAlias = Outcome[Connection]
 _log = logging.getLogger("seawall.control.store")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Open:
     """The transaction that is open."""
 
-    number: int
+    number: int = 0
+    """Not known before somebody has asked: the writer does so before COMMIT at the latest."""
     with_care: bool = False
     """One of its changes failed before, and all are run again, each by itself."""
 
@@ -78,7 +76,7 @@ class Writer(GroupCommit[Connection]):
         self._target = target
         self._db: Connection | None = db
         self.server = server
-        self.open = Open(0)
+        self.open = Open()
         self._newest = len(migrations())
         self._wait_s = 0.0
         self._not_before_s = 0.0
@@ -179,6 +177,11 @@ class Writer(GroupCommit[Connection]):
             await self._roll_back(db, error)
             raise
         try:
+            await self._numbered(db)
+        except BaseException as error:
+            await self._roll_back(db, error)
+            raise
+        try:
             done = await db.execute("COMMIT")
         except Exception as error:
             self._drop()
@@ -193,14 +196,21 @@ class Writer(GroupCommit[Connection]):
 
     async def _begin(self, db: Connection, group: list[_Job], *, with_care: bool) -> None:
         """Begin a transaction that nobody comes between."""
-        await db.execute("BEGIN")
+        areas = sorted({AREAS[area] for job in group for area in job.areas})
+        locks = [f"SELECT pg_advisory_xact_lock({self.server.lock_class}, {area})" for area in areas]
+        self.open = Open(with_care=with_care)
         try:
-            areas = sorted({AREAS[area] for job in group for area in job.areas})
-            number = await db.fetchval(_BEGIN, self.server.lock_class, areas)
+            # One trip to the server. Each statement has a snapshot of its own, so the next one sees what was
+            # committed while these waited.
+            await db.execute("; ".join(["BEGIN", *locks]))
         except BaseException as error:
             await self._roll_back(db, error)
             raise
-        self.open = Open(int(number), with_care)
+
+    async def _numbered(self, db: Connection) -> None:
+        """See to it that the transaction's number is known, by which its fate can be asked for."""
+        if not self.open.number:
+            self.open.number = int(await db.fetchval(_NUMBER))
 
     async def _one_by_one(self, db: Connection, group: list[_Job]) -> list[_Outcome]:
         """Run the changes of a group of which one is refused, so that it leaves the others alone."""

@@ -8,7 +8,7 @@ run to its end by one step.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import aiosqlite
 
 from seawall_control.store.intake import INSERTED, PUT_COUNT, New
+from seawall_control.store.intake_sql import Before, Wanted, before
 from seawall_control.store.rows import event_row
 from seawall_control.store.statements import marks, slices
 
@@ -100,9 +101,9 @@ class SqliteStatements:
         """See `Receiving.stamp`: nobody else writes."""
         return 0
 
-    async def changed(self, stamps: Mapping[str, int]) -> Collection[str]:
-        """See `Receiving.changed`."""
-        return ()
+    async def before(self, wanted: Wanted) -> Before:
+        """See `Receiving.before`."""
+        return await before(self, wanted)
 
     async def insert_events(self, new: Sequence[New]) -> None:
         """See `Receiving.insert_events`."""
