@@ -273,7 +273,7 @@ PROXY: Final[dict[str, tuple[str, str]]] = {
 
 def control_families() -> list[tuple[str, str, str, str]]:
     """Return name, kind, labels and text of everything that the control plane serves."""
-    from seawall_control.api import access_metrics, alert_metrics, change_metrics, metrics
+    from seawall_control.api import access_metrics, alert_metrics, change_metrics, metrics, recovery_metrics
     from seawall_control.api.gate import GateNumbers
     from seawall_control.domain.events import EventCounts, Severity
     from seawall_control.domain.health import Component, Status
@@ -315,6 +315,7 @@ def control_families() -> list[tuple[str, str, str, str]]:
     events = SimpleNamespace(numbers=EventNumbers())
     text = metrics.render(report, events, fleet, _Hub(), "v", firing={}, feed_readers=0)  # type: ignore[arg-type]
     changes = change_metrics.render([], {}, 0) + alert_metrics.render(AlertNumbers())
+    changes += recovery_metrics.render({}, {}, 0)
     return families(text + access_metrics.render(GateNumbers(), AuditNumbers(), 0) + changes)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from typing import Final
 
-from seawall_control.api import alert_metrics, change_metrics
+from seawall_control.api import alert_metrics, change_metrics, recovery_metrics
 from seawall_control.api.grpc_server import GrpcServer
 from seawall_control.api.http import HttpParts, HttpServer, bind
 from seawall_control.server.registration import register
@@ -119,7 +119,11 @@ def _bound(address: str) -> socket.socket:
 
 
 def _changes(uses: Services) -> str:
-    """Return the page of metrics about rollouts, operations and the telling of alerts."""
-    return change_metrics.render(
+    """Return the page of metrics about rollouts, operations, the telling of alerts, breakers and healing."""
+    changes = change_metrics.render(
         uses.rollouts.active, uses.rollouts.ended, len(uses.operations.all(active_only=True))
-    ) + alert_metrics.render(uses.alerting.numbers())
+    )
+    recovery = recovery_metrics.render(
+        uses.fleet.view.breaker_states(), uses.healing.effect(), len(uses.healing.open_cases)
+    )
+    return changes + alert_metrics.render(uses.alerting.numbers()) + recovery

@@ -8,6 +8,7 @@ five seconds older than what is known of proxies that are connected here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -166,6 +167,16 @@ class FleetView:
         found = self._stats.breakers(self._roster.chosen(proxy))
         found += () if proxy else self._beyond.breakers()
         return sorted(found, key=lambda b: (b.name, b.proxy))
+
+    def breaker_states(self) -> Counter[int]:
+        """Count the breakers of the proxies that are connected here, by state: scrapes of several control
+        planes add up.
+        """
+        return Counter(
+            status.state
+            for node in self._roster.chosen("")
+            for status in self._stats.report_of(node).breakers
+        )
 
     def breakers_seen(self, watched: Collection[str], named: Callable[[str], str]) -> Iterator[BreakerSight]:
         """Yield the breakers that are open, and of those that are not the ones whose name, as `named` writes

@@ -16,6 +16,7 @@ from seawall_control.server import ControlPlane
 from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import SECRET, webhook
 from tests.integration.control.test_healing import ALWAYS, states
+from tests.integration.control.web import ask
 from tests.kit.receivers import WebReceiver
 
 pytestmark = pytest.mark.integration
@@ -33,6 +34,17 @@ async def told(stubs: Stubs, error_type: str) -> event_pb2.ErrorEvent:
     await until(there, what=f"{error_type} is told")
     (one,) = found
     return one
+
+
+async def ask_http(plane: ControlPlane) -> str:
+    """Return the page of metrics."""
+    return (await ask(plane.addresses.http, "/metrics")).body.decode()
+
+
+def metric(page: str, series: str) -> float:
+    """Return a number of the page."""
+    (line,) = [line for line in page.splitlines() if line.rpartition(" ")[0] == series]
+    return float(line.rpartition(" ")[2])
 
 
 async def test_a_proposal_is_told_until_it_is_answered(plane: ControlPlane, stubs: Stubs) -> None:
@@ -66,7 +78,11 @@ async def test_a_proposal_is_told_until_it_is_answered(plane: ControlPlane, stub
 
     await until(answered, what="the proposal waits no more")
     assert (await told(stubs, "healing_proposed")).resolution == "running (ann)"
+    assert metric(await ask_http(plane), "seawall_control_healing_cases_open") == 1.0
     await states(plane, State.NOT_HELPED)
+    page = await ask_http(plane)
+    assert metric(page, 'seawall_control_healing_cases_total{state="not_helped"}') == 1.0
+    assert metric(page, "seawall_control_healing_cases_open") == 0.0
     ended = await told(stubs, "healing_not_helped")
     assert (ended.severity, ended.resolved) == (event_pb2.SEVERITY_MEDIUM, False)
 

@@ -60,6 +60,9 @@ async def test_breakers_by_name(plane: ControlPlane, stubs: Stubs) -> None:
     ]
     assert found["pay"]["proxies"][0]["opened"] == "3"
     assert (await ask(at, f"{BREAKERS}/{METHOD}")).json == {METHOD: found[METHOD]}
+    page = (await ask(at, "/metrics")).body.decode().splitlines()
+    for state, number in (("open", 1), ("closed", 1), ("half_open", 1), ("forced_open", 0)):
+        assert f'seawall_control_breakers{{state="{state}"}} {number}' in page
     assert set((await ask(at, f"{BREAKERS}?proxy=p2")).json["circuit_breakers"]) == {"pay"}
     for path in (f"{BREAKERS}/nobody", f"{BREAKERS}?proxy=nobody"):
         answer = await ask(at, path)
