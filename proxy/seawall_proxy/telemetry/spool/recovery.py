@@ -10,12 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seawall_proxy.telemetry.spool.ages import Ages
-from seawall_proxy.telemetry.spool.format import EVENT, HEADER_BYTES, decode_header, find_entry
+from seawall_proxy.telemetry.spool.format import (
+    EVENT,
+    HEADER_BYTES,
+    SegmentHeader,
+    decode_header,
+    find_entry,
+)
 from seawall_proxy.telemetry.spool.mark import MarkState
 from seawall_proxy.telemetry.spool.numbers import Numbers
 from seawall_proxy.telemetry.spool.segments import ANY, cut_torn_tail, look, look_for_kept, read_segment
 from seawall_proxy.telemetry.spool.shelf import Shelf
 from seawall_proxy.telemetry.spool.tail import Tail
+from seawall_proxy.telemetry.spool.terms import CORRUPT
 from seawall_proxy.telemetry.spool.writer import Writer
 
 
@@ -71,18 +78,32 @@ class Recovery:
 
     def _adopt(self, strangers: list[Path], now_s: float) -> None:
         """Give the events of a spool whose mark was lost new numbers here; the store knows each event by
-        its id.
+        its id. What was declared there is declared here, and so are numbers that no entry stands for. Only
+        what was behind the last entry is known to nobody.
         """
-        for path in strangers:
+        for at, path in enumerate(strangers):
             data = read_segment(path)
             header = decode_header(data)
-            position = HEADER_BYTES
-            while header is not None:
-                entry = find_entry(data, position, header.salt, header.first, ANY)
-                if entry is None:
-                    break
-                position = entry.end
-                if entry.kind == EVENT:
-                    self._writer.put([entry.payload], "", 0, now_s)
+            if header is not None:
+                expected = self._adopt_one(data, header, now_s)
+                after = strangers[at + 1] if at + 1 < len(strangers) else path
+                first, _, identity = after.stem.partition("-")
+                if identity == header.spool_id.hex() and int(first) > expected:
+                    self._writer.put([], CORRUPT, int(first) - expected, now_s)
             self._tail.sync_quietly()
             path.unlink(missing_ok=True)
+
+    def _adopt_one(self, data: bytes, header: SegmentHeader, now_s: float) -> int:
+        """Return the number after the last one of a segment."""
+        expected, position = header.first, HEADER_BYTES
+        while True:
+            entry = find_entry(data, position, header.salt, expected, ANY)
+            if entry is None:
+                return expected
+            if entry.seq > expected:
+                self._writer.put([], CORRUPT, entry.seq - expected, now_s)
+            if entry.kind == EVENT:
+                self._writer.put([entry.payload], "", 0, now_s)
+            else:
+                self._writer.put([], entry.reason, entry.through - entry.seq + 1, now_s)
+            expected, position = entry.through + 1, entry.end
