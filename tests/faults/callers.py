@@ -17,6 +17,9 @@ DEADLINE_S = 5.0
 ASKED = "asked to fail"
 """What the upstream says of a call that was to fail: its failure went through the proxy, which records it."""
 
+STALL_S = 0.1
+"""A caller that is later than this itself hears of the end of its calls later, too."""
+
 
 class Callers:
     """Calls `rate` times a second until stopped. Every call fails at the server, and so becomes an event."""
@@ -71,6 +74,9 @@ class Callers:
             # Late after a pause of the whole test: what was missed is not made up for.
             due = max(due + 1.0 / self._rate, loop.time() - 0.05)
             await asyncio.sleep(max(0.0, due - loop.time()))
+            late_s = loop.time() - due
+            if late_s > STALL_S:
+                self._note("stalled", seconds=late_s)
 
     async def _reached(self) -> grpc.aio.Channel:
         if self._channel is not None and self._channel[0] == self.address:

@@ -97,10 +97,12 @@ ROWS: Final = (
         "flipped bits, cut off, zeros at the end, files in each other's place",
         (
             "faults/test_damage.py::test_f8_damaged_spools",
+            "faults/test_damage.py::test_f8_lost_marks",
             "faults/test_damage.py::test_f8_damaged_policies",
         ),
         (
             f"{SPOOL}::test_damage_in_the_middle_costs_one_entry",
+            "unit/telemetry/test_spool_adoption.py::test_what_a_spool_without_its_mark_had_lost_is_declared",
             "unit/telemetry/test_last_good.py::test_every_changed_byte_is_noticed",
             f"{FILE}::test_files_that_are_not_ours_are_refused",
         ),

@@ -20,8 +20,10 @@ fault does not reach: the callers what they asked and heard, a witness on the wi
 control plane what was sent, acknowledged, pushed and refused, and at the end the store and the spools
 what they hold. One program joins these histories and says of each invariant how much it looked at and
 what breaks it (`tests/kit/history`; `python -m tests.kit.history FOLDER` for one history). A test
-passes by that verdict alone. That the program finds what is wrong is tested with mistakes that are
-planted in good histories (`tests/property/history/test_checker.py`)."""
+passes by that verdict alone, and only when the fault was there: processes were alive when they were
+killed, calls of the system were made to fail, and the link counts what it did to what was on its way.
+That the program finds what is wrong is tested with mistakes that are planted in good histories
+(`tests/property/history/test_checker.py`)."""
 
 _HOW = """\
 ```
@@ -45,7 +47,8 @@ SQLite keeps no checksums of pages: a flipped bit within a text of its file is f
 marks and kept policies have checksums. A spool keeps what is acknowledged for a day, 64 MiB at most: of
 what is older a restored store gets nothing again; it says so. When the first process of a proxy is
 killed, a batch that was being numbered then may be declared lost although it is stored; after a power
-cut, what never got a number is not declared. The network's faults are those of a TCP proxy on one
+cut, what never got a number is not declared. When a spool has lost its mark, and the end of its last
+segment with it, nobody knows how much was there. The network's faults are those of a TCP proxy on one
 machine; no packets are dropped."""
 
 
@@ -96,6 +99,11 @@ def _length(row: Row, results: list[dict[str, Any]]) -> str:
     return "at length" if is_full and set(row.judged) <= set(names) else "quick"
 
 
+def _day(results: list[dict[str, Any]]) -> str:
+    """Return when the oldest of the runs was."""
+    return min((str(result["day"]) for result in results), default="")
+
+
 def page(results: Mapping[str, dict[str, Any]]) -> str:
     """Return the page."""
     judged = [(row, _of(row, results)) for row in ROWS]
@@ -123,11 +131,13 @@ def page(results: Mapping[str, dict[str, Any]]) -> str:
         f"In the last run of each row {verdict}. Counts are what the checker looked at.",
         "",
     ]
-    lines += [f"| row | fault | run | {' | '.join(figures)} |", "|---|---|---|" + "--:|" * len(figures)]
+    lines += [f"| row | fault | run | day | {' | '.join(figures)} |"]
+    lines += ["|---|---|---|---|" + "--:|" * len(figures)]
     for row, found in judged:
         counts = [f"{_sum(found, name):,}" if _sum(found, name) else "" for name in figures]
         fault = row.fault if found else f"{row.fault} *(not in this run)*"
-        lines.append(f"| {row.number} | {fault} | {_length(row, found)} | {' | '.join(counts)} |")
+        head = (row.number, fault, _length(row, found), _day(found))
+        lines.append(f"| {' | '.join((*head, *counts))} |")
     lines += ["", f"| row | {' | '.join(INVARIANTS)} |", "|---|" + "--:|" * len(INVARIANTS)]
     for row, found in judged:
         cells = " | ".join(_looked(found, name) for name in INVARIANTS)

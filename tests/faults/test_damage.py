@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from seawall.v1 import event_pb2
+from seawall_proxy.telemetry.spool.format import ENTRY_BYTES, HEADER_BYTES
 from tests.faults.trial import Trial, times
+from tests.kit.history.sides import look_into
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-def flip(path: Path, dice: random.Random, bits: int = 20) -> None:
-    """Turn some bits of a file over."""
+def flip(path: Path, dice: random.Random, bits: int = 20, share: float = 1.0) -> None:
+    """Turn some bits of a file over, or of its first part."""
     data = bytearray(path.read_bytes())
     for _ in range(bits):
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        data[dice.randrange(int(len(data) * share))] ^= 1 << dice.randrange(8)
     path.write_bytes(data)
 
 
@@ -47,13 +51,36 @@ def swap(one: Path, other: Path) -> None:
     aside.rename(other)
 
 
+def unharmed(spool: Path, before: dict[Path, bytes]) -> list[str]:
+    """Return the ids of the events that waited in a spool and whose bytes, and whose segment's header, are
+    still what they were.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = Path(scratch) / "spool"
+        shutil.copytree(spool, whole)
+        for path, data in before.items():
+            (whole / path.name).write_bytes(data)
+        _, batch = look_into(whole)
+    ids = []
+    for _, payload in () if batch is None else batch.events:
+        for path, old in before.items():
+            end = old.find(payload) + len(payload)
+            if end < len(payload):
+                continue
+            new = path.read_bytes()
+            start = end - len(payload) - ENTRY_BYTES
+            if new[:HEADER_BYTES] == old[:HEADER_BYTES] and new[start:end] == old[start:end]:
+                ids.append(event_pb2.ErrorEvent.FromString(payload).id)
+    return ids
+
+
 Harm = Callable[[Path, random.Random], None]
 HARMS: dict[str, Harm] = {"flipped bits": flip, "cut off": shorten, "zeros at the end": blank}
 
 
 async def test_f8_damaged_spools(trial: Trial) -> None:
     """Segments and marks of a proxy's spool are damaged between two runs: what is delivered is what was
-    recorded, once, and what is missing is declared.
+    recorded, once, what is missing is declared, and what no damage has reached is not missing.
     """
     dice = random.Random(8)
     proxy, link = await trial.follow()
@@ -67,15 +94,47 @@ async def test_f8_damaged_spools(trial: Trial) -> None:
             await asyncio.sleep(0.5)
             trial.fault(name)
             proxy.child.kill()
-            segments = sorted(spool.glob("*.seg"))
-            harm(segments[-1], dice)
+            files = [*sorted(spool.glob("*.seg")), spool / "mark"]
+            before = {path: path.read_bytes() for path in files}
+            harm(files[-2], dice)
             if dice.random() < 0.5:
                 harm(spool / "mark", dice)
+            assert files[-2].read_bytes() != before[files[-2]], "nothing is damaged"
+            trial.held("one", await asyncio.to_thread(unharmed, spool, before))
             link.weather.refuse = False
             proxy = await asyncio.to_thread(trial.proxy, config, link)
     await trial.delivered(proxy)
     await trial.end(proxy)
     trial.verdict("I1", "I2", "I3")
+
+
+async def test_f8_lost_marks(trial: Trial) -> None:
+    """The mark of a proxy's spool is gone, and bits of what waits are flipped: nobody knows any more which
+    numbers were given out. What no damage has reached is delivered, and the rest is declared.
+    """
+    dice = random.Random(10)
+    proxy, link = await trial.follow()
+    config = trial.stand.folder / "policy.yaml"
+    spool = trial.stand.folder / "data" / "proxies" / "one" / "spool"
+    async with trial.callers() as callers:
+        for _ in range(times(1, 5)):
+            link.weather.refuse = True
+            link.cut()
+            await callers.until(100)
+            trial.fault("no mark, and flipped bits")
+            proxy.child.kill()
+            last = max(spool.glob("*.seg"))
+            before = {path: path.read_bytes() for path in [*spool.glob("*.seg"), spool / "mark"]}
+            # Not at its end: how much was there, nobody could tell without the mark.
+            flip(last, dice, bits=5, share=0.8)
+            trial.held("one", await asyncio.to_thread(unharmed, spool, before))
+            (spool / "mark").unlink()
+            link.weather.refuse = False
+            proxy = await asyncio.to_thread(trial.proxy, config, link)
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    verdict = trial.verdict("I1", "I2", "I3")
+    assert verdict.figures["declared"] > 0
 
 
 async def test_f8_damaged_policies(trial: Trial) -> None:

@@ -135,11 +135,12 @@ async def test_f6_spool_whose_sync_fails(trial: Trial) -> None:
     async with trial.callers() as callers:
         await callers.until(30)
         trial.fault("fsync fails")
-        with attached(proxy.child.process.pid, "fsync:error=EIO:when=2..5"):
+        with attached(proxy.child.process.pid, "fsync:error=EIO:when=2..5") as failed:
             await callers.until(150)
             await eventually(
                 lambda: proxy.status()["control"]["spool"]["degraded"], "the spool says that it is degraded"
             )
+            assert failed() > 0
         await callers.until(30)
         assert callers.failed_otherwise == 0
     await trial.delivered(proxy)
@@ -161,8 +162,9 @@ async def test_f7_read_only_and_gone(trial: Trial) -> None:
     async with trial.callers(rate=50) as callers:
         await callers.until(50)
         trial.fault("read-only")
-        with attached(control.child.process.pid, "pwrite64,ftruncate,fallocate:error=EROFS"):
+        with attached(control.child.process.pid, "pwrite64,ftruncate,fallocate:error=EROFS") as failed:
             await ended(control, "what cannot be written cannot be kept")
+            assert failed() > 0
         assert control.child.process.returncode == 3
         assert "Traceback" not in control.child.log().splitlines()[-1]
         await callers.until(50)

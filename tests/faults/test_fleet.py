@@ -64,8 +64,8 @@ def some(*numbers: int) -> list[tuple[int, event_pb2.ErrorEvent]]:
 
 
 async def test_f26_repeated_reordered_and_replayed_batches(trial: Trial) -> None:
-    """Twice, in the wrong order, overlapping, on another stream, after a restart, and a day late, after the
-    events were deleted: each is stored once, and what was deleted does not come back.
+    """Twice, in the wrong order, overlapping, on another stream, after a restart: each is stored once, and
+    counts once.
     """
     control = await asyncio.to_thread(trial.control)
     address = f"127.0.0.1:{trial.control_port}"

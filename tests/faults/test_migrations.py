@@ -73,7 +73,7 @@ async def test_f29_killed_in_a_migration(tmp_path: Path, request: pytest.Fixture
             old_store(subject.directory, subject.history)
             command = [sys.executable, "-m", "tests.faults.store_writer", str(subject.directory)]
             command += [str(subject.history), "0"]
-            code, said = await asyncio.to_thread(
+            code, said, _ = await asyncio.to_thread(
                 tampered, command, f"{call}:signal=KILL:when={number}", path=None, cwd=ROOT
             )
             if code == 0:

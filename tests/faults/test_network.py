@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -15,16 +17,22 @@ from tests.kit.stand import Proxy
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 WEATHER = {
-    "latency and jitter": Weather(latency_s=0.1, jitter_s=0.1),
-    "bandwidth": Weather(bytes_per_s=30_000),
-    "slicer": Weather(slice_bytes=3),
-    "limit of data": Weather(cut_after=20_000),
-    "lost acknowledgements": Weather(lose_acks=3),
-    "one way: nothing comes back": Weather(silent={"down"}),
-    "one way: nothing gets there": Weather(silent={"up"}),
-    "black hole": Weather(silent={"up", "down"}),
-    "down": Weather(refuse=True),
+    "latency and jitter": (Weather(latency_s=0.1, jitter_s=0.1), {"latency_s": 3}),
+    "bandwidth": (Weather(bytes_per_s=30_000), {"bytes_per_s": 3}),
+    "slicer": (Weather(slice_bytes=3), {"slice_bytes": 100}),
+    "limit of data": (Weather(cut_after=20_000), {"cut_after": 1}),
+    "lost acknowledgements": (Weather(lose_acks=3), {"lose_acks": 3}),
+    "one way: nothing comes back": (Weather(silent={"down"}), {"silent down": 1}),
+    "one way: nothing gets there": (Weather(silent={"up"}), {"silent up": 1}),
+    "black hole": (Weather(silent={"up", "down"}), {"silent up": 1}),
+    "down": (Weather(refuse=True), {"refuse": 1}),
 }
+"""What the weather is, and how often it must have been felt: there is no proof in what nobody noticed."""
+
+
+def is_felt(link: Link, wanted: dict[str, int]) -> bool:
+    """Tell whether each kind of weather was felt so often."""
+    return all(link.felt[kind] >= least for kind, least in wanted.items())
 
 
 async def passes(trial: Trial, proxy: Proxy, link: Link, timeout: int) -> None:
@@ -46,14 +54,14 @@ async def test_f10_f11_bad_networks(trial: Trial) -> None:
     proxy, link = await trial.follow()
     timeout = 21
     async with trial.callers(rate=100) as callers:
-        for name, weather in WEATHER.items():
+        for name, (weather, felt) in WEATHER.items():
             trial.fault(name)
+            link.felt.clear()
+            link.weather = replace(weather, silent=set(weather.silent))
             if name == "down":
-                link.weather = weather
                 link.cut(reset=True)
-            else:
-                link.weather = weather
             await callers.until(times(30, 300))
+            await eventually(partial(is_felt, link, felt), f"{name} is felt", 60)
             timeout += 1
             await passes(trial, proxy, link, timeout)
         assert callers.failed_otherwise == 0

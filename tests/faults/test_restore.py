@@ -36,7 +36,7 @@ async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial)
     """Numbers of policies go on above all that proxies have had, with the content of the copy; what was
     acknowledged after the copy is sent again, and nothing is there twice.
     """
-    _, upstream = trial.stand.upstream()
+    upstream = trial.upstream()
     control = trial.control()
     link = trial.link()
     config = trial.stand.policy(trial.document(upstream))
@@ -126,7 +126,7 @@ async def test_f30_a_new_store_goes_on_above_what_proxies_have(trial: Trial) -> 
     """The data directory is gone altogether: the first policy that is applied gets a number above the one in
     effect, and the way back leads to content, not to numbers.
     """
-    _, upstream = trial.stand.upstream()
+    upstream = trial.upstream()
     control = trial.control()
     link = trial.link()
     config = trial.stand.policy(trial.document(upstream))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,11 @@ class Trial:
 
     # ------------------------------------------------------------------------------------------ the parts
 
+    def upstream(self) -> str:
+        """Start the upstream, which notes the calls that it sees; return its address."""
+        _, self.upstream_address = self.stand.upstream(history=self.folder)
+        return self.upstream_address
+
     def link(self, port: int | None = None) -> Link:
         """Return a link to the control plane."""
         link = Link(port or self.control_port, self._wire).start()
@@ -118,7 +124,7 @@ class Trial:
         self, *arguments: str, data: str = "data", control: str = "control"
     ) -> tuple[Proxy, Link]:
         """Start an upstream, a control plane and a proxy behind a link that has the first revision."""
-        _, self.upstream_address = await asyncio.to_thread(self.stand.upstream)
+        await asyncio.to_thread(self.upstream)
         await asyncio.to_thread(self.control, *arguments, data=control)
         config = self.stand.policy(self.document(self.upstream_address))
         link = self.link()
@@ -150,8 +156,14 @@ class Trial:
     async def apply(self, policy: Path | dict[str, Any], **more: Any) -> int:
         """Apply a policy and note what it became."""
         async with AsyncSeawall(f"127.0.0.1:{self.control_port}") as seawall:
+            asked_s = monotonic()
             applied = await seawall.policies.apply(policy, **more)
-            self.published(applied.revision.revision, applied.revision.hash)
+            self.note(
+                "published",
+                revision=applied.revision.revision,
+                hash=applied.revision.hash,
+                asked_s=asked_s,
+            )
             return int(applied.revision.revision)
 
     def wire(self) -> Recorder:
@@ -191,9 +203,10 @@ class Trial:
         """Note that something is broken now."""
         self.note("fault", name=name)
 
-    def window(self, node: str, from_s: float, to_s: float | None = None) -> None:
-        """Note that what was produced in between may be lost without a word."""
-        self.note("window", node=node, from_s=from_s, to_s=monotonic() if to_s is None else to_s)
+    def held(self, node: str, ids: list[str]) -> None:
+        """Note events that are whole in a spool, and so may not be lost whatever is declared."""
+        with contextlib.closing(Recorder(self.folder, "spool")) as note:
+            note("held", node=node, ids=ids)
 
     def resources(self, child: Child, when: str) -> None:
         """Note what a process holds."""

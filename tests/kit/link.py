@@ -14,6 +14,7 @@ import random
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -71,6 +72,8 @@ class Link:
         self.weather = Weather()
         self.port = 0
         self.accepted = 0
+        self.felt: Counter[str] = Counter()
+        """How often each kind of weather was felt by what was on its way, by the names of its fields."""
         self.applied: dict[str, int] = {}
         """The revision that each proxy has said last to have in effect."""
         self._to = port
@@ -141,6 +144,7 @@ class Link:
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self.weather.refuse:
+            self.felt["refuse"] += 1
             writer.close()
             return
         try:
@@ -173,15 +177,19 @@ class Link:
                         acks = tap.down(data)
                 if acks and weather.lose_acks:
                     weather.lose_acks -= 1
+                    self.felt["lose_acks"] += 1
                     return
                 if way in weather.silent:
+                    self.felt[f"silent {way}"] += 1
                     continue
                 if weather.latency_s or weather.jitter_s:
+                    self.felt["latency_s"] += 1
                     await asyncio.sleep(weather.latency_s + weather.jitter_s * self._dice.random())
                 await self._hand_on(data, target)
                 if way == "up":
                     pipe.sent_up += len(data)
                     if weather.cut_after and pipe.sent_up >= weather.cut_after:
+                        self.felt["cut_after"] += 1
                         return
         except (OSError, asyncio.CancelledError):
             pass
@@ -195,7 +203,10 @@ class Link:
             piece = data[at : at + size]
             target.write(piece)
             await target.drain()
+            if len(piece) < len(data):
+                self.felt["slice_bytes"] += 1
             if self.weather.bytes_per_s:
+                self.felt["bytes_per_s"] += 1
                 await asyncio.sleep(len(piece) / self.weather.bytes_per_s)
             elif self.weather.slice_bytes:
                 await asyncio.sleep(0)

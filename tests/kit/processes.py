@@ -79,9 +79,10 @@ class Child:
         return self.log_path.read_text(errors="replace")
 
     def kill(self) -> None:
-        """End it with SIGKILL and wait."""
+        """End it with SIGKILL and wait. Whoever has ended before cannot be killed, and proves nothing."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(PATIENCE_S)
+        code = self.process.wait(PATIENCE_S)
+        assert code == -signal.SIGKILL, f"{self.name} had ended by itself with {code}:\n{self.log()}"
 
     def terminate(self, limit_s: float = PATIENCE_S) -> int:
         """End it with SIGTERM; return its exit code."""

@@ -36,9 +36,12 @@ class Stand:
         self.children.append(child)
         return child
 
-    def upstream(self, name: str = "a", port: int = 0) -> tuple[Child, str]:
-        """Start an upstream; return it and its address, which is nobody else's also while it is away."""
-        child = self._start(f"upstream-{name}", ["-m", "tests.kit.upstream", str(port or free_port()), name])
+    def upstream(self, name: str = "a", port: int = 0, history: Path | None = None) -> tuple[Child, str]:
+        """Start an upstream, which notes what it sees in a history; return it and its address, which is
+        nobody else's also while it is away.
+        """
+        more = [str(port or free_port()), name, *([] if history is None else [str(history)])]
+        child = self._start(f"upstream-{name}", ["-m", "tests.kit.upstream", *more])
         assert child.process.stdout is not None
         line = child.process.stdout.readline().strip()
         assert line, f"upstream {name} did not start:\n{child.log()}"

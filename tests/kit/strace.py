@@ -14,10 +14,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.kit.processes import PATIENCE_S, wait_until
 
@@ -69,31 +69,51 @@ def record(command: Sequence[str], below: Path, *, cwd: Path) -> tuple[list[Step
             return list(_steps(lines, str(below))), done.stdout
 
 
-def tampered(command: Sequence[str], inject: str, *, path: Path | None, cwd: Path) -> tuple[int, str]:
-    """Run a command with strace's `inject`; return its exit code (negative: the signal) and what it said."""
+class Tampered(NamedTuple):
+    """How a command fared that was tampered with."""
+
+    code: int
+    """As it ended; negative: by a signal."""
+    said: str
+    failed: int
+    """Calls that were made to fail. A fault that never came proves nothing."""
+
+
+def tampered(command: Sequence[str], inject: str, *, path: Path | None, cwd: Path) -> Tampered:
+    """Run a command with strace's `inject`."""
     only = [] if path is None else ["-P", str(path)]
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", os.devnull, *only, "-e", f"inject={inject}", *command],
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=LIMIT_S,
-    )  # fmt: skip
+    calls = inject.partition(":")[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "log"
+        done = subprocess.run(
+            ["strace", "-f", "-qq", "-o", str(log), *only, "-e", f"trace={calls}", "-e", f"inject={inject}",
+             *command],
+            cwd=cwd, capture_output=True, text=True, check=False, timeout=LIMIT_S,
+        )  # fmt: skip
+        failed = log.read_bytes().count(b"(INJECTED)\n")
     # strace ends as its child did.
     code = done.returncode
-    return (-signal.SIGKILL if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else code), done.stdout
+    code = -signal.SIGKILL if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else code
+    return Tampered(code, done.stdout, failed)
 
 
 @contextlib.contextmanager
-def attached(pid: int, inject: str) -> Iterator[None]:
-    """Tamper with a process that is running, for the length of the block."""
+def attached(pid: int, inject: str) -> Iterator[Callable[[], int]]:
+    """Tamper with a process that is running, for the length of the block. Gives a function that tells how
+    many calls were made to fail until now.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        log = Path(scratch) / "log"
+        log, calls = Path(scratch) / "log", Path(scratch) / "calls"
+        names = inject.partition(":")[0]
         with log.open("wb") as said:
             tracer = subprocess.Popen(
-                ["strace", "-f", "-o", os.devnull, "-e", f"inject={inject}", "-p", str(pid)],
+                ["strace", "-f", "-o", str(calls), "-e", f"trace={names}", "-e", f"inject={inject}",
+                 "-p", str(pid)],
                 stdout=subprocess.DEVNULL, stderr=said,
             )  # fmt: skip
         try:
             wait_until(lambda: b"attached" in log.read_bytes(), f"strace is attached to {pid}")
-            yield
+            yield lambda: calls.read_bytes().count(b"(INJECTED)\n")
         finally:
             tracer.terminate()
             tracer.wait(PATIENCE_S)

@@ -1,13 +1,14 @@
 """A gRPC server as a process of its own, for tests to call through the proxy and to kill.
 
-Run as `python -m tests.kit.upstream PORT NAME`; prints the port. Any service name works; the method's name
-says what it does: `Unary` echoes, `Count` sums the bytes of a client stream, `Repeat` streams the request
-five times, `Chat` echoes a stream, `Early` answers a client stream after its first message, `Silent` never
-answers, `Sink` reads slowly. What a call's metadata asks for: `fail: CODE` (status after the message was
-read), `fail-first: N` (UNAVAILABLE for the first N attempts), `late-fail: CODE` (status in the trailers,
-after a message), `sleep: SECONDS`, `fail-file: PATH` (fails with UNAVAILABLE while the file exists),
-`slow-file: PATH` (sleeps 0.3 s while it exists). Every answer carries the trailing metadata `served-by` and
-`attempt` (grpc-previous-rpc-attempts as received); `saw-traceparent` says which parent it was given.
+Run as `python -m tests.kit.upstream PORT NAME [HISTORY]`; prints the port, and notes in the history which
+calls with a name (`x-job-id`) it has seen. Any service name works; the method's name says what it does:
+`Unary` echoes, `Count` sums the bytes of a client stream, `Repeat` streams the request five times, `Chat`
+echoes a stream, `Early` answers a client stream after its first message, `Silent` never answers, `Sink` reads
+slowly. What a call's metadata asks for: `fail: CODE` (status after the message was read), `fail-first: N`
+(UNAVAILABLE for the first N attempts), `late-fail: CODE` (status in the trailers, after a message),
+`sleep: SECONDS`, `fail-file: PATH` (fails with UNAVAILABLE while the file exists), `slow-file: PATH` (sleeps
+0.3 s while it exists). Every answer carries the trailing metadata `served-by` and `attempt`
+(grpc-previous-rpc-attempts as received); `saw-traceparent` says which parent it was given.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 import grpc
 
+from tests.kit.history.lines import Recorder
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -31,8 +34,9 @@ def is_there(path: str) -> bool:
 class Upstream(grpc.GenericRpcHandler):
     """Serves every method."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, note: Recorder | None = None) -> None:
         self._name = name
+        self._note = note
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         method = details.method.rpartition("/")[2]
@@ -48,6 +52,8 @@ class Upstream(grpc.GenericRpcHandler):
 
     async def _prepare(self, context: Any) -> dict[str, Any]:
         asked = dict(context.invocation_metadata())
+        if self._note is not None and "x-job-id" in asked:
+            self._note("seen", job=asked["x-job-id"])
         trailing = [
             ("served-by", self._name),
             ("attempt", asked.get("grpc-previous-rpc-attempts", "0")),
@@ -107,10 +113,11 @@ class Upstream(grpc.GenericRpcHandler):
         yield b"done"
 
 
-async def serve(port: str, name: str) -> None:
+async def serve(port: str, name: str, history: str = "") -> None:
     """Serve until killed."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)])
-    server.add_generic_rpc_handlers((Upstream(name),))
+    note = Recorder(Path(history), "server") if history else None
+    server.add_generic_rpc_handlers((Upstream(name, note),))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     print(bound, flush=True)
@@ -118,4 +125,4 @@ async def serve(port: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], sys.argv[2]))
+    asyncio.run(serve(*sys.argv[1:]))

@@ -64,7 +64,7 @@ def test_killed_at_a_system_call(tmp_path: Path, point: str) -> None:
     """Wherever it ends, both halves of every change are there or neither is."""
     directory = tmp_path / "store"
     command = [sys.executable, "-m", "tests.kit.audit_driver", str(directory), str(ROUNDS)]
-    code, said = tampered(command, point, path=None, cwd=ROOT)
+    code, said, _ = tampered(command, point, path=None, cwd=ROOT)
     assert code == -signal.SIGKILL, f"this call is not made so often: {said}"
     written = asyncio.run(journal(directory))
     made = changes(directory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.kit.history.lines import Line
@@ -36,10 +36,16 @@ class _Numbers:
         """Return the numbers that are declared as lost, in the store."""
         return {number for first, last, _ in self.gaps for number in range(first, last + 1)}
 
-    def declared(self) -> int:
-        """Return how many numbers are declared as lost, in the store or in what is left of the spool."""
+    def declared(self) -> set[int]:
+        """Return the numbers that are declared as lost, in the store or in what is left of the spool."""
         left = {number for first, last, _ in self.left_gaps for number in range(first, last + 1)}
-        return len(self.in_gaps() | left)
+        return self.in_gaps() | left
+
+    def known(self) -> Iterator[tuple[int, str]]:
+        """Return the numbers of calls, as far as anybody was told them."""
+        for number, events in self.sent.items():
+            for job in events.values():
+                yield number, job
 
 
 class EventRules:
@@ -48,13 +54,15 @@ class EventRules:
     def __init__(self) -> None:
         self._spools: dict[Spool, _Numbers] = {}
         self._began: set[str] = set()
+        self._seen: set[str] = set()
         self._produced: dict[str, float] = {}
         self._stored: Counter[str] = Counter()
         self._stored_jobs: Counter[str] = Counter()
         self._stored_lines: list[Line] = []
         self._counted = 0
-        self._dropped = 0
-        self._windows: list[tuple[float, float]] = []
+        self._tallies: list[Line] = []
+        self._held: dict[str, str] = {}
+        """Node by id of events that a spool had, whole and unharmed, before whatever came then."""
         self._restored = False
         self._looked = False
 
@@ -63,6 +71,8 @@ class EventRules:
         match line["side"], line["what"]:
             case "caller", "began":
                 self._began.add(line["job"])
+            case "server", "seen":
+                self._seen.add(line["job"])
             case "caller", "produced":
                 self._produced[line["job"]] = float(line["at"])
             case "wire", "sent":
@@ -86,6 +96,8 @@ class EventRules:
                     self._spool(line).stored[line["number"]] = line["id"]
             case "store", "counted":
                 self._counted += int(line["events"])
+            case "store", "tally":
+                self._tallies.append(line)
             case "store", "gap":
                 self._spool(line).gaps.append((line["first"], line["last"], line["reason"]))
             case "store", "refusal":
@@ -100,10 +112,8 @@ class EventRules:
                 spool.acked_by_spool = int(line["acked"])
                 spool.left = {number: (event_id, job) for number, event_id, job in line["events"]}
                 spool.left_gaps = [(first, last, reason) for first, last, reason in line["gaps"]]
-            case "spool", "dropped":
-                self._dropped += int(line["events"])
-            case "test", "window":
-                self._windows.append((float(line["from_s"]), float(line["to_s"])))
+            case "spool", "held":
+                self._held.update(dict.fromkeys(line["ids"], line["node"]))
             case "test", "restored":
                 self._restored = True
 
@@ -116,17 +126,18 @@ class EventRules:
             return
         self._acknowledged(verdict)
         self._once(verdict)
+        self._tallied(verdict)
         self._invented(verdict)
         self._numbers(verdict)
         self._jobs(verdict)
-        declared = sum(spool.declared() for spool in self._spools.values())
+        declared = sum(len(spool.declared()) for spool in self._spools.values())
         verdict.figures.update(
             {
                 "produced": len(self._produced),
                 "sent": sum(len(events) for spool in self._spools.values() for events in spool.sent.values()),
                 "acked": sum(min(s.acked, s.last) for s in self._spools.values()),
                 "stored": sum(self._stored.values()),
-                "unstored": len(self._began - self._stored_jobs.keys()),
+                "unstored": len(self._seen - self._stored_jobs.keys()),
                 "counted": self._counted,
                 "refused": sum(len(spool.refused) for spool in self._spools.values()),
                 "declared": declared,
@@ -205,23 +216,44 @@ class EventRules:
             found.breaks(text)
 
     def _jobs(self, verdict: Verdict) -> None:
-        """Every failed call has its event somewhere, or among what is declared."""
+        """Every failed call has its event somewhere, or among what is declared: under its own number, if that
+        is known, and else under one that nobody knows the event of.
+        """
         found = verdict.findings["I3"]
         found.saw(len(self._produced))
         somewhere: set[str] = set(self._stored_jobs)
-        declared = self._counted + self._dropped
+        numbered: set[str] = set()
+        unknown = self._counted
         for spool in self._spools.values():
+            ends = spool.declared() | spool.refused
+            for number, job in spool.known():
+                numbered.add(job)
+                if number in ends or (self._restored and number <= spool.assumed):
+                    somewhere.add(job)
             somewhere |= {job for _, job in spool.left.values()}
-            somewhere |= {job for n in spool.refused for job in spool.sent.get(n, {}).values()}
-            declared += spool.declared() + (spool.assumed if self._restored else 0)
+            unknown += len(spool.declared() - spool.sent.keys())
         missing = sorted(self._produced.keys() - somewhere, key=self._produced.__getitem__)
-        unseen = [job for job in missing if not self._is_excused(self._produced[job])]
-        verdict.figures["undeclared"] = max(0, len(missing) - declared)
-        for job in unseen[declared:]:
+        nameless = [job for job in missing if job not in numbered]
+        for job in nameless[unknown:]:
             found.breaks(f"the event of call {job} is nowhere, and nobody says so")
+        for job in [job for job in missing if job in numbered][max(0, self._counted - len(nameless)) :]:
+            found.breaks(f"the event of call {job} had a number and is nowhere, and nobody says so")
+        for event_id, node in self._held.items():
+            found.saw()
+            if not self._stored[event_id]:
+                found.breaks(f"event {event_id} was whole in the spool of {node} and is lost")
 
-    def _is_excused(self, at_s: float) -> bool:
-        return any(first <= at_s <= last for first, last in self._windows)
+    def _tallied(self, verdict: Verdict) -> None:
+        """What the store counts is what it holds: an event that was taken in twice counts twice, although the
+        second row of it was refused.
+        """
+        found = verdict.findings["I1"]
+        stored = sum(self._stored.values())
+        for line in self._tallies:
+            found.saw()
+            for what, wanted in (("rows", stored), ("groups", stored + self._counted)):
+                if line[what] != wanted:
+                    found.breaks(f"the store counts {line[what]:,} events by {what}, and has {wanted:,}")
 
 
 def judge_events(lines: Iterable[Line], verdict: Verdict) -> None:

@@ -3,6 +3,7 @@
     side     what       with
     caller   began      job, deadline_s, once (must not reach its server twice)
     caller   ended      job, code; stamps (what the policy wrote into the call, on both ways)
+    caller   stalled    seconds: for so long before this it heard of nothing
     caller   produced   job: the proxy answered with a failure, so it has an event to tell
     server   seen       job
     wire     hello      node, boot, revision, hash, source
@@ -12,15 +13,15 @@
     wire     answered   node, accepted, revision, hash, applied
     store    stored     id, job, node, spool, number
     store    counted    events: of a flood, counted in their groups and not stored
+    store    tally      rows, groups: events as the store's own counters have them
     store    gap        node, spool, first, last, reason
     store    refusal    node, spool, number
     store    mark       node, spool, assumed (numbers up to here were acknowledged by another store)
     spool    left       node, spool, last, acked, events and gaps as in `sent`
-    spool    dropped    node, events: counted by the proxy, without numbers
-    test     published  revision, hash
+    spool    held       node, ids: of events that were whole in it when it was looked into
+    test     published  revision, hash; asked_s (since when it may have been sent)
     test     fault      name
     test     restored   the store is an older one from here on
-    test     window     node, from_s, to_s: events produced in between may be lost without a word
     test     booted     node, source, away (without a control plane), served, ready_s
     test     healed     revision, nodes
     test     resources  process, when (`before`, `after`), files, threads

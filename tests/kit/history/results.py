@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kit.history.verdict import SHOWN, Verdict
@@ -24,6 +25,7 @@ def keep(nodeid: str, found: Verdict) -> None:
         result = {
             "test": name,
             "run": os.environ.get(LENGTH, "quick"),
+            "day": datetime.now(UTC).date().isoformat(),
             "figures": found.figures,
             "findings": {key: asdict(value) for key, value in found.findings.items()},
         }

@@ -97,6 +97,7 @@ histories = st.builds(good, st.integers(0, 2**32), st.integers(30, 60))
 def test_a_good_history_holds(history: History) -> None:
     """Nothing is found in it, and every invariant was looked at."""
     check(history.lines).require(*ALL)
+    check(counted_over(history)).require(*ALL)
 
 
 def is_stored(line: Line) -> bool:
@@ -123,10 +124,34 @@ def again(history: History, what: str, **more: Any) -> list[Line]:
     return added(history, {**found, **more, "at": float(len(history.lines))})
 
 
+def counted_over(history: History, rows: int = 0, groups: int = 0) -> list[Line]:
+    """Return the lines, what the store counts, so many too many of each, and what a spool had held."""
+    stored = [line["id"] for line in history.lines if is_stored(line)]
+    tally = {"side": "store", "what": "tally", "rows": len(stored) + rows, "groups": len(stored) + groups}
+    held = {"side": "spool", "what": "held", "node": "a", "ids": stored}
+    return [*added(history, tally), {"at": 1e6, **held}]
+
+
+def without_stored(history: History) -> History:
+    """Return the history with an event gone that was acknowledged."""
+    shorter = History()
+    shorter.lines = history.without(is_stored)
+    return shorter
+
+
+def gap_behind(history: History) -> Line:
+    """Return what a store says that declares numbers as lost that nobody has been given."""
+    line = next(line for line in history.lines if is_stored(line))
+    which = {"node": line["node"], "spool": line["spool"], "first": 1000, "last": 1999}
+    return {"side": "store", "what": "gap", **which, "reason": "lost_in_crash"}
+
+
 PLANTED: dict[str, tuple[str, Callable[[History], list[Line]]]] = {
     "an acknowledged event is lost": ("I1", lambda h: h.without(is_stored)),
     "an event is stored twice": ("I1", lambda h: again(h, "stored")),
     "a call's event is stored under a second id": ("I1", lambda h: again(h, "stored", id="x", number=9999)),
+    "an event counts twice in its group": ("I1", lambda h: counted_over(h, groups=1)),
+    "an event counts twice, and is there once": ("I1", lambda h: counted_over(h, rows=1)),
     "an event of no call is stored": ("I2", lambda h: again(h, "stored", id="x", job="j", number=9999)),
     "a stored event was never sent": ("I2", lambda h: altered(h, "stored", id="another")),
     "a number has no end": ("I3", lambda h: altered(h, "left", acked=10_000, last=10_000)),
@@ -138,6 +163,14 @@ PLANTED: dict[str, tuple[str, Callable[[History], list[Line]]]] = {
         )
         + [dict(line, at=line["at"] + 1) for line in h.lines if line["what"] not in ("gap", "left")]
         + [{"at": 1e6, "side": "caller", "what": "produced", "job": f"gone-{n}"} for n in range(5)],
+    ),
+    "an event whose number is known is nowhere, and others are declared": (
+        "I3",
+        lambda h: added(without_stored(h), gap_behind(h)),
+    ),
+    "an event that was whole in a spool is lost": (
+        "I3",
+        lambda h: added(h, {"side": "spool", "what": "held", "node": "a", "ids": ["x"]}),
     ),
     "a number is stored and declared lost": (
         "I3",
@@ -167,6 +200,10 @@ PLANTED: dict[str, tuple[str, Callable[[History], list[Line]]]] = {
     ),
     "a call without an end": ("I8", lambda h: h.without(lambda line: line["what"] == "ended")),
     "a call with two ends": ("I8", lambda h: again(h, "ended")),
+    "a server that nobody watches": (
+        "I8",
+        lambda h: [line for line in h.lines if line["what"] != "seen"],
+    ),
     "a call that is carried out twice": ("I8", lambda h: again(h, "seen")),
     "a call that outlives its deadline": ("I8", lambda h: altered(h, "ended", at=1e9)),
     "files that stay open": ("I9", lambda h: altered(h, "resources", files=200)),
@@ -196,6 +233,29 @@ def test_what_is_published_again_may_be_sent_again() -> None:
     history("test", "published", revision=4, hash="h2")
     history("wire", "pushed", node="b", revision=4, hash="h2")
     assert check(history.lines).holds
+
+
+def test_what_is_published_again_may_be_sent_before_its_publisher_hears_of_it() -> None:
+    """It counts from when it was asked for, and what was sent before that does not."""
+    history = good(1, 30)
+    refused_at = next(float(line["at"]) for line in history.lines if line.get("accepted") is False)
+    history("wire", "pushed", node="b", revision=4, hash="h2")
+    sent_at = float(history.lines[-1]["at"])
+    asked: Line = {"side": "test", "what": "published", "revision": 4, "hash": "h2", "at": sent_at + 1}
+    # On this boot it was refused: of another one nothing is known.
+    lines = [line for line in history.lines if not str(line.get("boot", "")).endswith("2")]
+    assert check([*lines, {**asked, "asked_s": (refused_at + sent_at) / 2}]).holds
+    assert not check([*lines, {**asked, "asked_s": sent_at + 0.5}]).holds
+    assert not check([*lines, {**asked, "asked_s": refused_at - 0.5}]).holds
+
+
+def test_a_caller_that_stood_still_hears_late_of_the_end_of_its_calls() -> None:
+    """By as much as it stood still, and no more."""
+    began: Line = {"at": 0.0, "side": "caller", "what": "began", "job": "j", "deadline_s": 5.0, "once": True}
+    ended: Line = {"at": 9.0, "side": "caller", "what": "ended", "job": "j", "code": "OK", "stamps": []}
+    assert check([began, {"at": 9.1, "side": "caller", "what": "stalled", "seconds": 3.5}, ended]).holds
+    assert not check([began, {"at": 9.1, "side": "caller", "what": "stalled", "seconds": 2.5}, ended]).holds
+    assert not check([began, {"at": 20.0, "side": "caller", "what": "stalled", "seconds": 3.5}, ended]).holds
 
 
 def test_what_was_not_looked_at_is_no_proof() -> None:
