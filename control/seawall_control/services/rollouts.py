@@ -29,6 +29,7 @@ from seawall_control.services.publications import Plan, Publication
 from seawall_control.services.rollout_book import RolloutBook
 from seawall_control.services.rollout_publishing import Publishing
 from seawall_control.services.rollout_runs import MAX_FIELD, Run, Runs
+from seawall_control.services.steady_clock import SteadyClock
 from seawall_control.store.port import Store
 
 TICK_S: Final = 0.5
@@ -54,9 +55,10 @@ class Rollouts:
         is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
+        # A stage lasts as long as it is to last, whatever becomes of the wall clock.
+        self._clock = clock = SteadyClock(clock)
         self._book = RolloutBook(store, clock)
         self._fleet = fleet
-        self._clock = clock
         self._is_leader = is_leader
         self._led = False
         self._runs = Runs(self._book, fleet, events, clock)
@@ -185,6 +187,7 @@ class Rollouts:
         """Advance all rollouts until cancelled."""
         while True:
             await asyncio.sleep(TICK_S)
+            self._follow_clock()
             await self._settle()
             if not await self._leads():
                 # The one that leads judges by what is counted here as well.
@@ -204,6 +207,11 @@ class Rollouts:
                     )
                 except Exception:  # noqa: BLE001 - one rollout's trouble must not stop the others
                     _log.exception("a rollout could not be advanced", extra={"fields": {"set": policy_set}})
+
+    def _follow_clock(self) -> None:
+        by_us = self._clock.follow()
+        for run in self._runs.all.values() if by_us else ():
+            run.rollout = machine.moved(run.rollout, by_us)
 
     async def _settle(self) -> None:
         try:

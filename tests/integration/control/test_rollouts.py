@@ -425,3 +425,51 @@ async def test_a_stage_that_is_not_recorded_has_not_begun(
         assert {f.node for f in followers if f.has[0] == 2} == set(answer.targets)
         await ends(stubs, pb.STAGED_ROLLOUT_STATE_SUCCEEDED, 2)
         await all_have(followers, 2)
+
+
+class _Wall:
+    """This machine's clocks, of which the wall clock is set."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self.off_us = 0
+
+    def now_us(self) -> int:
+        """Return the wall clock's time."""
+        return int(self._clock.now_us()) + self.off_us
+
+    def monotonic_s(self) -> float:
+        """Return the monotonic one's."""
+        return float(self._clock.monotonic_s())
+
+
+async def test_a_clock_that_leaps_promotes_nobody(plane: ControlPlane, stubs: Stubs) -> None:
+    """A stage of an hour is no shorter because the wall clock is set a day ahead meanwhile."""
+    steady = plane.rollouts._clock
+    wall = _Wall(steady._clock)
+    steady._clock = wall
+
+    def said() -> str:
+        """Return for how long it has baked, as it says."""
+        return next((one.text for one in plane.rollouts.active[0].findings if one.guard == "bake"), "")
+
+    async with fleet(stubs, *NODES) as followers:
+        await apply(stubs, 1)
+        await all_have(followers, 1)
+        await apply(stubs, 2, rollout=plan(bake_s=3600))
+
+        async def bakes() -> bool:
+            return said() != ""
+
+        await until(bakes, what="the stage bakes")
+        wall.off_us = 86_400_000_000
+        before = said()
+
+        async def goes_on() -> bool:
+            rollout = plane.rollouts.active[0]
+            return rollout.state != "running" or said() != before
+
+        await until(goes_on, what="it is looked at again")
+        assert (await state(stubs)).state == pb.STAGED_ROLLOUT_STATE_RUNNING
+        assert said().endswith("of 3600 s have passed")
+        assert {follower.has[0] for follower in followers} == {1, 2}

@@ -18,9 +18,9 @@ from seawall_control.services.alerting.channels.port import Message
 from seawall_control.services.alerting.claims import SLACK_S, Claims
 from seawall_control.services.alerting.deliverer import Deliverer
 from seawall_control.services.alerting.records import DELIVERY, AlertRecords, delivery_put
-from seawall_control.services.alerting.steady import SteadyClock
 from seawall_control.services.edge import TimeOrderedIds
 from seawall_control.services.keyring import Keyring
+from seawall_control.services.steady_clock import SteadyClock
 from seawall_control.services.vault import Vault
 from seawall_control.store.memory import MemoryStore
 

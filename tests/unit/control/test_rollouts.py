@@ -188,6 +188,23 @@ def test_a_pause_and_an_absence_stop_the_clock() -> None:
     assert now.baked_s(at(5000)) == 40
 
 
+def test_a_clock_that_is_set_shortens_no_stage() -> None:
+    """An hour ahead, or back: what a stage has to bake, it bakes; nor is its patience at its end."""
+    for hours in (1, -1):
+        one = machine.begun(rollout(Stage(share=0.1, bake_s=60)), 5, seen(), at(0))
+        one = machine.advance(one, seen(), at(0))
+        one = machine.advance(one, seen(), at(20))
+        later = hours * 3600
+        one = machine.advance(machine.moved(one, later * MICROS), seen(), at(21 + later))
+        assert one.state is State.RUNNING
+        assert one.baked_s(at(21 + later)) == 21
+        one = machine.advance(one, seen(), at(61 + later))
+        assert one.state is State.PROMOTING
+    idle = machine.begun(rollout(Stage(share=0.1, bake_s=60)), 5, seen(applied=0), at(0))
+    idle = machine.advance(machine.moved(idle, 3600 * MICROS), seen(applied=0), at(3610))
+    assert (idle.state, idle.baking_since_us) == (State.RUNNING, 0)
+
+
 def test_verbs_that_do_not_fit() -> None:
     """The error says which state it is in and which are fine."""
     ended = machine.undone(machine.begun(rollout(), 5, seen(), at(0)), at(1), actor="ann", reason="no")

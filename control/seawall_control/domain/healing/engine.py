@@ -153,6 +153,16 @@ class Engine:
         for case in cases:
             self._starts.setdefault(case.runbook.name, deque()).append(case.started_us)
 
+    def moved(self, by_us: int) -> None:
+        """Take in that the wall clock was set by so much: what rests or waits does so as long as before."""
+        self._since = {key: at + by_us for key, at in self._since.items()}
+        self._rest = {key: until + by_us for key, until in self._rest.items()}
+        self._starts = {name: deque(at + by_us for at in starts) for name, starts in self._starts.items()}
+        self._cases = {
+            key: replace(case, started_us=case.started_us + by_us, changed_us=case.changed_us + by_us)
+            for key, case in self._cases.items()
+        }
+
     def set_runbooks(self, runbooks: tuple[Runbook, ...]) -> None:
         """Take other runbooks; cases that are under way go on as they began."""
         self._runbooks = {runbook.name: runbook for runbook in runbooks}

@@ -151,6 +151,16 @@ def advance(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
     return rollout
 
 
+def moved(rollout: Rollout, by_us: int) -> Rollout:
+    """Return the rollout after the wall clock was set by so much: what lasts, lasts as long as before."""
+    stage_us, since_us = rollout.stage_time_us, rollout.baking_since_us
+    return replace(
+        rollout,
+        stage_time_us=stage_us + by_us if stage_us else 0,
+        baking_since_us=since_us + by_us if since_us else 0,
+    )
+
+
 def _staged(rollout: Rollout, seen: Seen, now_us: int) -> Rollout:
     if back := _harmed(rollout, seen, now_us):
         return back

@@ -38,8 +38,8 @@ from seawall_control.services.alerting.records import (
     in_parts,
 )
 from seawall_control.services.alerting.signals import Signals
-from seawall_control.services.alerting.steady import SteadyClock
 from seawall_control.services.edge import Ids
+from seawall_control.services.steady_clock import SteadyClock
 from seawall_control.store.port import Elsewhere
 
 TICK_S: Final = 1.0

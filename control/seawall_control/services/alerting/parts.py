@@ -26,7 +26,6 @@ from seawall_control.services.alerting.group_changes import GroupChanges
 from seawall_control.services.alerting.reading import AlertReading
 from seawall_control.services.alerting.records import AlertRecords
 from seawall_control.services.alerting.signals import Signals
-from seawall_control.services.alerting.steady import SteadyClock
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock, Ids
 from seawall_control.services.events import EventService
@@ -34,6 +33,7 @@ from seawall_control.services.feed import Feed as StoredEvents
 from seawall_control.services.fleet import Fleet
 from seawall_control.services.machine import Machine
 from seawall_control.services.notices import Notices
+from seawall_control.services.steady_clock import SteadyClock
 from seawall_control.services.tail import Hub
 from seawall_control.services.vault import Vault
 from seawall_control.store.port import Store

@@ -31,6 +31,7 @@ from seawall_control.services.healing.carrying import Carrying
 from seawall_control.services.healing.journal import CaseJournal
 from seawall_control.services.healing.runbooks import Kept, Runbooks
 from seawall_control.services.healing.subjects import Observe, chosen
+from seawall_control.services.steady_clock import SteadyClock
 from seawall_control.store.port import RecordStore
 
 EVERY_S: Final = 10.0
@@ -77,6 +78,8 @@ class HealingService(Carrying):
         that a case that would be done waits for approval. `tell` is called with each new state of a case that
         is on record.
         """
+        # Cool-downs and limits last as long as they say, whatever becomes of the wall clock.
+        self._steady = clock = SteadyClock(clock)
         super().__init__(CaseJournal(store, clock), clock, actuators, background, Engine(BUILT_IN), tell)
         self._ages = ages
         self._needs_person = needs_person
@@ -150,6 +153,8 @@ class HealingService(Carrying):
         owed, self._owed = self._owed, []
         for case in owed:
             self.begin_undo(case)
+        if by_us := self._steady.follow():
+            self._engine.moved(by_us)
         watched = self._engine.watched
         seen = by_subject(await self._observe(watched)) if watched else {}
         steps = self._engine.look(seen, self._clock.now_us(), first_id=self._next_id)

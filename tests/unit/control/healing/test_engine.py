@@ -76,6 +76,35 @@ def test_a_case_that_helps() -> None:
     assert isinstance(again, Run)
 
 
+@pytest.mark.parametrize("hours", [24, -24])
+def test_a_clock_that_is_set_brings_nothing_forward(hours: int) -> None:
+    """What must last, the time to judge, the rest and the hour of the limit are as long as before."""
+    engine, step_s, zero = Engine((BOOK,)), hours * 3600, 1_000_000
+
+    def set_clock() -> None:
+        nonlocal zero
+        zero += step_s
+        engine.moved(step_s * MICROS)
+
+    assert look(engine, zero, seen(0.95)) == ()
+    set_clock()
+    assert look(engine, zero + 10, seen(0.95)) == (), "it has not lasted"
+    (step,) = look(engine, zero + 20, seen(0.95))
+    engine.done(step.case.id, ok=True, outcome="done", undo="", now_us=(zero + 20) * MICROS)
+    set_clock()
+    assert look(engine, zero + 49, seen(0.5)) == (), "it is not time to judge"
+    (end,) = look(engine, zero + 50, seen(0.5))
+    assert end.case.state is State.HELPED
+    set_clock()
+    assert look(engine, zero + 51, seen(0.95)) == ()
+    assert look(engine, zero + 149, seen(0.95)) == (), "it rests"
+    (again,) = look(engine, zero + 150, seen(0.95))
+    engine.done(again.case.id, ok=False, outcome="failed", undo="", now_us=(zero + 151) * MICROS)
+    set_clock()
+    assert look(engine, zero + 152, seen(0.95)) == ()
+    assert look(engine, zero + 300, seen(0.95)) == (), "twice an hour"
+
+
 def test_what_did_not_help_is_taken_back() -> None:
     """Where the action can be and has left something to do it with."""
     for undo, kind in (("op-1", Undo), ("", Told)):
