@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seawall.v1 import admin_groups_pb2 as pb
-from seawall.v1 import admin_groups_pb2_grpc
+from seawall.v1 import admin_groups_pb2_grpc, event_pb2
 from seawall_control.api import codec, group_codec
 from seawall_control.api.caller import author
 from seawall_control.api.errors import Context, answered
@@ -134,7 +134,12 @@ class GroupServicer(admin_groups_pb2_grpc.GroupServiceServicer):
             await self._grouping.load()
             return pb.GetGroupingRulesResponse(
                 rules=[
-                    pb.GroupingRule(name=rule.name, filter=rule.filter, by=rule.by)
+                    pb.GroupingRule(
+                        name=rule.name,
+                        filter=rule.filter,
+                        by=rule.by,
+                        severity=codec.enum(event_pb2.Severity, rule.severity),
+                    )
                     for rule in self._grouping.rules.rules
                 ],
                 etag=str(self._grouping.version) if self._grouping.version else "",
@@ -149,7 +154,7 @@ class GroupServicer(admin_groups_pb2_grpc.GroupServiceServicer):
 
         async def work() -> pb.SetGroupingRulesResponse:
             await self._grouping.set(
-                [Rule(rule.name, rule.filter, tuple(rule.by)) for rule in request.rules],
+                [Rule(rule.name, rule.filter, tuple(rule.by), int(rule.severity)) for rule in request.rules],
                 etag=request.etag,
                 allow_empty=request.allow_empty,
                 validate_only=request.validate_only,

@@ -1,8 +1,9 @@
 """Why events are one group: rules of the operator first, then the fingerprint that came with the event.
 
 A rule says which events it is for (a filter) and by which fields they are told apart; its events get a
-fingerprint of their own, `r1:` and a hash over the rule's name and the values of these fields. The first rule
-that matches counts. Renaming a rule, or changing its fields, begins new groups; old ones stay as they are.
+fingerprint of their own, `r1:` and a hash over the rule's name and the values of these fields, and the rule's
+severity if it has one. The first rule that matches counts. Renaming a rule, or changing its fields, begins
+new groups; old ones stay as they are.
 
 `why` takes a fingerprint apart again: it tries what a reporter may have hashed, and says so only when the
 hash is the same.
@@ -17,7 +18,7 @@ from itertools import product
 from typing import Final
 
 from seawall_control.domain.errors import FieldProblem, InvalidFilter, InvalidRequest
-from seawall_control.domain.events import Event, Json
+from seawall_control.domain.events import Event, Json, Severity
 from seawall_control.domain.filters import Node, matches, parse
 from seawall_policy.classify_rules import PHASE_NAMES, phase_of
 from seawall_policy.fingerprint import fingerprint_v1, normalise_v1
@@ -29,6 +30,9 @@ RULE_FIELDS: Final = (
     "proxy", "error_domain", "error_reason",
 )  # fmt: skip
 """Fields by which a rule may tell events apart; `message` in its normalised form."""
+_SEVERITIES: Final = frozenset(int(severity) for severity in Severity)
+AS_THEY_ARE: Final = ("fingerprint",)
+"""Stands in their place for a rule that leaves groups alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ class Rule:
     name: str
     filter: str
     by: tuple[str, ...] = ()
-    """Of `RULE_FIELDS`; none: all events of the rule are one group."""
+    """Of `RULE_FIELDS`; none: all events of the rule are one group. Or `AS_THEY_ARE`."""
+    severity: int = 0
+    """That its events get; 0: they keep their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,21 @@ def compiled(rules: Sequence[Rule]) -> Rules:
             )
         names.add(rule.name)
         unknown = [name for name in rule.by if name not in RULE_FIELDS]
-        if unknown:
+        if AS_THEY_ARE[0] in rule.by:
+            if len(rule.by) > 1:
+                problems.append(FieldProblem(f"{place}.by", "has fingerprint, which stands alone"))
+            elif not rule.severity:
+                problems.append(
+                    FieldProblem(
+                        place, "would change nothing: groups stay as they are, and it has no severity"
+                    )
+                )
+        elif unknown:
             problems.append(
                 FieldProblem(f"{place}.by", f"{unknown[0][:64]!r} is none of {', '.join(RULE_FIELDS)}")
             )
+        if rule.severity and rule.severity not in _SEVERITIES:
+            problems.append(FieldProblem(f"{place}.severity", "must be LOW, MEDIUM, HIGH or CRITICAL"))
         if not rule.filter.strip():
             problems.append(
                 FieldProblem(f"{place}.filter", "must be set; to group all events, `severity >= LOW`")
@@ -84,7 +101,7 @@ def compiled(rules: Sequence[Rule]) -> Rules:
         except InvalidFilter as error:
             problems.append(FieldProblem(f"{place}.filter", str(error)))
     if problems:
-        raise InvalidRequest(f"{len(problems)} problems in the grouping rules", tuple(problems))
+        raise InvalidRequest.of(problems, "no rule was changed")
     return Rules(tuple(rules), tuple(trees))
 
 
@@ -104,6 +121,8 @@ def value_of(event: Event, field: str) -> str:
 
 def fingerprint_of(rule: Rule, event: Event) -> str:
     """Return the fingerprint that a rule gives an event."""
+    if rule.by == AS_THEY_ARE:
+        return event.fingerprint
     digest = sha256(b"seawall/rule/1")
     for text in (rule.name, *(part for field in rule.by for part in (field, value_of(event, field)))):
         raw = text.encode("utf-8", "backslashreplace")
@@ -113,11 +132,14 @@ def fingerprint_of(rule: Rule, event: Event) -> str:
 
 
 def grouped(rules: Rules, event: Event) -> Event:
-    """Return the event with the fingerprint that the rules give it, if any does."""
+    """Return the event with the fingerprint and the severity that the rules give it, if any does."""
     if not rules.rules:
         return event
     rule = rules.of(event)
-    return event if rule is None else replace(event, fingerprint=fingerprint_of(rule, event))
+    if rule is None:
+        return event
+    severity = Severity(rule.severity) if rule.severity else event.severity
+    return replace(event, fingerprint=fingerprint_of(rule, event), severity=severity)
 
 
 def reason_of(event: Event) -> str:
@@ -148,7 +170,7 @@ def why(rules: Rules, event: Event) -> Mapping[str, Json]:
     prefix, _, digest = event.fingerprint.partition(":")
     if prefix == "r1":
         for rule in rules.rules:
-            if fingerprint_of(rule, event) == event.fingerprint:
+            if rule.by != AS_THEY_ARE and fingerprint_of(rule, event) == event.fingerprint:
                 return {"rule": rule.name, **{field: value_of(event, field) for field in rule.by}}
         return {"rule": "one that has been changed since"}
     if prefix == "v1":

@@ -22,11 +22,23 @@ _log = logging.getLogger("seawall.control.events")
 
 
 def _encoded(rules: Sequence[Rule]) -> str:
-    return json.dumps([{"name": r.name, "filter": r.filter, "by": list(r.by)} for r in rules])
+    return json.dumps(
+        [
+            {
+                "name": r.name,
+                "filter": r.filter,
+                "by": list(r.by),
+                **({"severity": r.severity} if r.severity else {}),
+            }
+            for r in rules
+        ]
+    )
 
 
 def _decoded(body: str) -> list[Rule]:
-    return [Rule(one["name"], one["filter"], tuple(one["by"])) for one in json.loads(body)]
+    return [
+        Rule(one["name"], one["filter"], tuple(one["by"]), one.get("severity", 0)) for one in json.loads(body)
+    ]
 
 
 class Grouping:
@@ -81,7 +93,7 @@ class Grouping:
         self.rules, self.version = usable, done.documents[0].version
 
     def grouped(self, event: Event) -> Event:
-        """Return the event with the fingerprint that the rules give it."""
+        """Return the event with the fingerprint and the severity that the rules give it."""
         return grouping.grouped(self.rules, event)
 
     def why(self, event: Event) -> Mapping[str, Json]:

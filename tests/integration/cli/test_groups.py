@@ -76,6 +76,12 @@ def test_grouping_rules_are_a_file(run: Run, tmp_path: Path) -> None:
     assert run("groups", "rules", "-o", "json").json() == {"rules": []}
     assert "in force" in run("groups", "rules", str(file)).err
     assert "shards" in run("groups", "rules").out
+    file.write_text("- {name: money, filter: 'route = pay', by: [fingerprint], severity: critical}\n")
+    assert run("groups", "rules", str(file)).code == 0
+    row = run("groups", "rules").out.splitlines()[1]
+    assert row.split() == ["money", "route", "=", "pay", "fingerprint", "CRITICAL"]
+    (shown,) = run("groups", "rules", "-o", "json").json()["rules"]
+    assert (shown["by"], shown["severity"]) == (["fingerprint"], "critical")
     file.write_text("- {name: x, filter: 'colour = blue'}\n")
     wrong = run("groups", "rules", str(file))
     assert wrong.code == 1 and "colour" in wrong.err

@@ -168,6 +168,33 @@ async def test_rules_group_before_fingerprints_do(stubs: Stubs) -> None:
     assert (await refused(stale))[1] == "STALE_ETAG"
 
 
+async def test_a_rule_says_how_severe_events_are(stubs: Stubs) -> None:
+    """From a proxy and from others; health and alerts go by it, and the groups stay as they are."""
+    rule = pb.GroupingRule(name="money", filter="route = pay", by=["fingerprint"], severity=4)  # type: ignore[arg-type]
+    await stubs.groups.SetGroupingRules(pb.SetGroupingRulesRequest(rules=[rule]))
+    assert list((await stubs.groups.GetGroupingRules(pb.GetGroupingRulesRequest())).rules) == [rule]
+    proxy = Proxy(stubs, "p1")
+    await proxy.hello()
+    await proxy.send("s", (1, of_group(1, route="pay")), (2, of_group(2, "v1:b", route="other")))
+    await proxy.hear("event_ack")
+    await report(stubs, of_group(3, route="pay"))
+    found = await stubs.events.ListEvents(events_pb.ListEventsRequest(order_by="timestamp"))
+    assert {(e.route, e.fingerprint, e.severity) for e in found.events} == {
+        ("pay", "v1:a", event_pb2.SEVERITY_CRITICAL),
+        ("other", "v1:b", event_pb2.SEVERITY_MEDIUM),
+    }
+    stats = await stubs.events.GetEventStats(events_pb.GetEventStatsRequest())
+    assert stats.unresolved_by_severity["CRITICAL"] == 2
+    wrong = pb.GroupingRule(name="w", filter="route = pay", severity=9)  # type: ignore[arg-type]
+    _, reason, message = await refused(
+        stubs.groups.SetGroupingRules(pb.SetGroupingRulesRequest(rules=[wrong]))
+    )
+    assert (reason, message) == (
+        "INVALID_REQUEST",
+        "rules[0].severity: must be LOW, MEDIUM, HIGH or CRITICAL; no rule was changed",
+    )
+
+
 async def export(stubs: Stubs, **request: Any) -> str:
     """Return a file."""
     call = stubs.events.ExportEvents(events_pb.ExportEventsRequest(**request))

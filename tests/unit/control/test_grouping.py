@@ -13,7 +13,15 @@ from google.rpc import error_details_pb2, status_pb2
 from seawall_control.domain.admission import admitted
 from seawall_control.domain.errors import InvalidRequest, StaleEtag
 from seawall_control.domain.events import Event, EventKind, Severity
-from seawall_control.domain.grouping import Rule, compiled, fingerprint_of, grouped, reason_of, why
+from seawall_control.domain.grouping import (
+    AS_THEY_ARE,
+    Rule,
+    compiled,
+    fingerprint_of,
+    grouped,
+    reason_of,
+    why,
+)
 from seawall_control.domain.status_details import with_status
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.grouping import Grouping
@@ -122,6 +130,22 @@ def test_first_rule_that_matches_decides() -> None:
     assert why(compiled([]), one) == {"rule": "one that has been changed since"}
 
 
+def test_a_rule_may_say_how_severe_its_events_are() -> None:
+    """With a group of their own, or in the groups where they are."""
+    rules = compiled(
+        [
+            Rule("money", "route = shop", AS_THEY_ARE, Severity.CRITICAL),
+            Rule("rest", "severity >= LOW", ("route",), Severity.LOW),
+        ]
+    )
+    money, rest = grouped(rules, EVENT), grouped(rules, replace(EVENT, route="b"))
+    assert (money.severity, money.fingerprint) == (Severity.CRITICAL, EVENT.fingerprint)
+    assert (rest.severity, rest.fingerprint[:3]) == (Severity.LOW, "r1:")
+    assert why(rules, rest) == {"rule": "rest", "route": "b"}
+    assert why(rules, money) == why(compiled([]), EVENT)
+    assert grouped(compiled([Rule("r", "route = shop")]), EVENT).severity is EVENT.severity
+
+
 def test_values_of_a_rule_cannot_pass_for_each_other() -> None:
     """Fields are told apart by length, not by a separator."""
     rule = Rule("r", "severity >= LOW", ("route", "method"))
@@ -136,6 +160,14 @@ def test_every_mistake_in_rules_is_named() -> None:
         compiled([Rule("", "route = a"), Rule("b", ""), Rule("b", "nothing", ("secret",))])
     places = [problem.field for problem in raised.value.problems]
     assert places == ["rules[0].name", "rules[1].filter", "rules[2].name", "rules[2].by", "rules[2].filter"]
+    for wrong, place in (
+        (Rule("a", "route = a", ("fingerprint", "route"), 4), "rules[0].by"),
+        (Rule("a", "route = a", ("fingerprint",)), "rules[0]"),
+        (Rule("a", "route = a", (), 9), "rules[0].severity"),
+    ):
+        with pytest.raises(InvalidRequest) as raised:
+            compiled([wrong])
+        assert [problem.field for problem in raised.value.problems] == [place]
     with pytest.raises(InvalidRequest, match="at most 100"):
         compiled([Rule(str(n), "route = a") for n in range(101)])
 
@@ -144,7 +176,7 @@ async def test_rules_are_kept_and_followed() -> None:
     """Another control plane on the same store sees them; an old etag is refused."""
     store = MemoryStore()
     first, second = Grouping(store, SystemClock()), Grouping(store, SystemClock())
-    rule = Rule("r", "route = shop", ("code",))
+    rule = Rule("r", "route = shop", ("code",), Severity.HIGH)
     await first.set([rule])
     await second.load()
     assert second.rules == first.rules and (second.version, second.rules.rules) == (1, (rule,))

@@ -262,14 +262,16 @@ class SplitGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class GroupingRule(_message.Message):
-    __slots__ = ("name", "filter", "by")
+    __slots__ = ("name", "filter", "by", "severity")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     filter: str
     by: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., by: _Optional[_Iterable[str]] = ...) -> None: ...
+    severity: _event_pb2.Severity
+    def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., by: _Optional[_Iterable[str]] = ..., severity: _Optional[_Union[_event_pb2.Severity, str]] = ...) -> None: ...
 
 class GetGroupingRulesRequest(_message.Message):
     __slots__ = ()

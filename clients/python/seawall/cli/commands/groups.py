@@ -325,6 +325,14 @@ def split(group_id: str, fingerprints: tuple[str, ...], target: str, output: str
     _told(_send(target, "SplitGroup", request, pb.SplitGroupResponse).group, output)
 
 
+def _severity(number: int) -> str:
+    """Return a rule's severity as a word; empty where it has none."""
+    from seawall.cli.shapes import word
+    from seawall.v1 import event_pb2
+
+    return word(event_pb2.Severity, number, "SEVERITY_") if number else ""
+
+
 def _confirm_clear(target: str) -> None:
     """Ask, when somebody is there to answer; refuse when not."""
     from seawall.v1 import admin_groups_pb2 as pb
@@ -346,8 +354,9 @@ def _confirm_clear(target: str) -> None:
 def rules(file: Any, dry_run: bool, clear: bool, yes: bool, target: str, output: str) -> None:
     """Show the grouping rules, or put those of FILE (YAML or JSON) in force, in place of all that there are.
 
-    FILE is a list of {name, filter, by}. The first rule that matches an event groups it by the values of the
-    fields in `by`; the fingerprint of all other events stays as it is.
+    FILE is a list of {name, filter, by, severity}. The first rule that matches an event groups it by the
+    values of the fields in `by`, and gives it the severity, if there is one; `by: [fingerprint]` leaves its
+    group alone. All other events stay as they are.
     """
     from seawall.cli.data_file import read_data
     from seawall.cli.plain import Mistake, to_message
@@ -371,10 +380,18 @@ def rules(file: Any, dry_run: bool, clear: bool, yes: bool, target: str, output:
         if dry_run:
             return
     found = _send(target, "GetGroupingRules", pb.GetGroupingRulesRequest(), pb.GetGroupingRulesResponse)
-    shape = [{"name": one.name, "filter": one.filter, "by": list(one.by)} for one in found.rules]
+    shape = [
+        {"name": one.name, "filter": one.filter, "by": list(one.by), "severity": _severity(one.severity)}
+        for one in found.rules
+    ]
     rows: list[list[str | render.Cell]] = [
-        [one.name, one.filter, ", ".join(one.by) or "one group"] for one in found.rules
+        [one.name, one.filter, ", ".join(one.by) or "one group", _severity(one.severity).upper() or "-"]
+        for one in found.rules
     ]
     if not rows and output == "table":
         say("No rules: events are grouped by their fingerprints.")
-    emit(output, {"rules": shape}, lambda: render.table(["RULE", "EVENTS", "BY"], rows) if rows else "")
+    emit(
+        output,
+        {"rules": shape},
+        lambda: render.table(["RULE", "EVENTS", "BY", "SEVERITY"], rows) if rows else "",
+    )
