@@ -16,7 +16,7 @@ from benchmarks.control.bulk import Record
 from benchmarks.control.keeping import large, put_aside, put_back
 from benchmarks.control.measures import Ingest, ingest
 from benchmarks.control.places import Place, places
-from benchmarks.control.questions import Asked, Latency, lists, statistics
+from benchmarks.control.questions import LISTS, Asked, Latency, pages, statistics
 from benchmarks.control.stream import LATE, arriving
 from benchmarks.control.upkeep import Effort, efforts
 from seawall_control.store.migrating import MIGRATED
@@ -83,6 +83,8 @@ async def measure(place: Place, options: argparse.Namespace) -> list[str]:
         return rows
     record = Record(options.events)
     async with large(place, record, options.keep, say) as held:
+        if options.cold:
+            return [*rows, *await _asked_cold(held, record, options)]
         rows.extend(await _asked(held, record, options))
         if options.keep and options.arriving:
             await put_back(held)
@@ -125,10 +127,26 @@ async def _asked(place: Place, record: Record, options: argparse.Namespace) -> l
             )
         if options.no_lists:
             return rows
-        pages = await lists(asked, record, options.times)
-        rows.extend(latency_row(place, found, LIST_S, f"list: {found.what}") for found in pages)
+        for what in LISTS:
+            found = await pages(asked, record, what, options.times)
+            rows.append(latency_row(place, found, LIST_S, f"list: {what}"))
     finally:
         await store.aclose()
+    return rows
+
+
+async def _asked_cold(place: Place, record: Record, options: argparse.Namespace) -> list[str]:
+    """Ask for every list; each finds the record on the disk alone."""
+    rows = []
+    for what in LISTS:
+        await place.cool()
+        store = await place.open()
+        try:
+            found = await pages(Asked(store), record, what, options.times)
+        finally:
+            await store.aclose()
+        rows.append(latency_row(place, found, LIST_S, f"list, from disk: {what}"))
+        say(f"{place.name}: {what}, p50 {in_ms(found.p50)}, p99 {in_ms(found.p99)}")
     return rows
 
 
@@ -192,6 +210,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--asked-a-second", type=float, default=20.0, help="questions a second meanwhile")
     parser.add_argument("--no-lists", action="store_true", help="ask for statistics only")
+    parser.add_argument(
+        "--cold", action="store_true", help="ask for lists only, each after what is in memory was given up"
+    )
     parser.add_argument("--times", type=int, default=400, help="how often each question is asked")
     return parser.parse_args()
 

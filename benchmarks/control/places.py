@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -30,10 +32,21 @@ _INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({_MARKS})" 
 
 SETTINGS: Final = ("shared_buffers=512MB", "max_wal_size=4GB")
 """Of the database server."""
+_READING: Final = "io_workers=16"
+"""From PostgreSQL 18 on: who reads what is read ahead."""
 _STOP_S: Final = 600.0
 """Until a server has written what it has in memory."""
 _ENDED_S: Final = 0.3
 """After so long the server has seen the end of a connection that was closed."""
+
+
+def settings_of(binaries: Path) -> tuple[str, ...]:
+    """Return the settings of the database server that has these binaries."""
+    told = subprocess.run(
+        [binaries / "postgres", "--version"], check=True, capture_output=True, text=True, timeout=20
+    ).stdout
+    major = re.search(r"\d+", told)
+    return (*SETTINGS, _READING) if major and int(major[0]) >= 18 else SETTINGS
 
 
 def _times(pid: int) -> list[int] | None:
@@ -47,6 +60,19 @@ def _times(pid: int) -> list[int] | None:
     except OSError:
         return None
     return [int(fields[1]), *map(int, fields[11:15])]
+
+
+def given_up(directory: Path) -> None:
+    """Have the system forget what it has read of the files in a directory."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                # What is not on the disk yet would stay.
+                os.fsync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(fd)
 
 
 def row(event: Event, seq: int) -> tuple[Any, ...]:
@@ -90,6 +116,10 @@ class Place(Protocol):
 
     async def run(self, statements: Sequence[str]) -> None:
         """Run statements in one transaction, while the store is closed."""
+        ...
+
+    async def cool(self) -> None:
+        """Have the machine give up what it has of the store in memory, while the store is closed."""
         ...
 
     async def size(self) -> int:
@@ -145,6 +175,10 @@ class SqlitePlace:
         """See `Place.load`."""
         await asyncio.to_thread(load_sqlite, self._directory, record, say)
 
+    async def cool(self) -> None:
+        """See `Place.cool`."""
+        await asyncio.to_thread(given_up, self._directory)
+
     async def size(self) -> int:
         """See `Place.size`."""
         return (self._directory / FILE_NAME).stat().st_size
@@ -190,7 +224,7 @@ class PostgresPlace:
         """
         if directory is None:
             return PostgresPlace(self._server, await self._server.new_database())
-        server = PostgresServer(self._server.binaries, *SETTINGS, root=directory)
+        server = PostgresServer(self._server.binaries, *settings_of(self._server.binaries), root=directory)
         await asyncio.to_thread(server.start)
         return PostgresPlace(server, "postgres", owns_server=True)
 
@@ -212,6 +246,12 @@ class PostgresPlace:
     async def load(self, record: Record, say: Say) -> None:
         """See `Place.load`."""
         await load_postgres(self._url, record, say)
+
+    async def cool(self) -> None:
+        """See `Place.cool`: the server is started again, since it has a memory of its own."""
+        await asyncio.to_thread(self._server.stop, _STOP_S)
+        await asyncio.to_thread(given_up, self._server.data)
+        await asyncio.to_thread(self._server.start)
 
     async def size(self) -> int:
         """See `Place.size`."""
@@ -256,7 +296,7 @@ async def places(kinds: Sequence[str]) -> AsyncIterator[list[Place]]:
             binaries = find_binaries()
             if isinstance(binaries, str):
                 raise SystemExit(binaries)
-            server = PostgresServer(binaries, *SETTINGS)
+            server = PostgresServer(binaries, *settings_of(binaries))
             server.start()
             found.append(PostgresPlace(server, await server.new_database()))
         try:

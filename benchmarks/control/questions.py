@@ -179,29 +179,23 @@ async def _timed(
     )
 
 
-async def lists(asked: Asked, record: Record, times: int) -> list[Latency]:
-    """Ask for pages of 100 events, half of them the newest and half anywhere in time."""
-    dice = random.Random(5)
-    found = []
-    for what, text in LISTS.items():
-        filter_text = text.format(job=(record.count // 40) - 5)
-        filters.parse(filter_text)
-        sizes: list[int] = []
+async def pages(asked: Asked, record: Record, what: str, times: int) -> Latency:
+    """Ask for pages of 100 events of a list, half of them the newest and half anywhere in time."""
+    dice = random.Random(what)
+    text = LISTS[what].format(job=(record.count // 40) - 5)
+    filters.parse(text)
+    sizes: list[int] = []
 
-        async def ask(text: str = filter_text, sizes: list[int] = sizes) -> None:
-            token = ""
-            if dice.random() < 0.5:
-                anywhere = record.at_us(dice.randrange(record.count))
-                token = paging.encode((anywhere, ""), ("events", text, "True"))
-            page = await asked.events.page(filter_text=text, size=100, token=token)
-            sizes.append(len(page.events))
+    async def ask() -> None:
+        token = ""
+        if dice.random() < 0.5:
+            anywhere = record.at_us(dice.randrange(record.count))
+            token = paging.encode((anywhere, ""), ("events", text, "True"))
+        page = await asked.events.page(filter_text=text, size=100, token=token)
+        sizes.append(len(page.events))
 
-        latency = await _timed(what, ask, times)
-        found.append(latency)
-        if not latency.note:
-            mean = sum(sizes) / len(sizes)
-            found[-1] = replace(latency, note=f"{mean:.0f} events a page")
-    return found
+    found = await _timed(what, ask, times)
+    return found if found.note else replace(found, note=f"{sum(sizes) / len(sizes):.0f} events a page")
 
 
 async def statistics(asked: Asked, times: int, *, pause_s: float = 0.0) -> list[Latency]:

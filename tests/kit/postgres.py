@@ -138,6 +138,11 @@ class PostgresServer:
         """Where `pg_dump` and the like are."""
         return self._binaries
 
+    @property
+    def data(self) -> Path:
+        """Where its files are."""
+        return self._root / "data"
+
     def start(self) -> None:
         """Start, and wait until it takes connections."""
         with (self._root / "log").open("ab") as log:

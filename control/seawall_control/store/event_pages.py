@@ -19,6 +19,7 @@ from seawall_control.store import rows as r
 from seawall_control.store.event_walks import MAX_STRETCHES, SQLITE, Dialect, Key, Walk, statement, walk_of
 from seawall_control.store.group_sql import archived_prints
 from seawall_control.store.port import EventQuery, Scanned
+from seawall_control.store.reading_ahead import MOST, ReadingAhead
 from seawall_control.store.statements import Questions, Statements, marks, slices
 
 BULK: Final = 100
@@ -47,6 +48,7 @@ class SqlEventPages(ABC):
     """Implements the part of `EventStore` that is about many events."""
 
     _dialect: ClassVar[Dialect] = SQLITE
+    _ahead: ReadingAhead
 
     @abstractmethod
     def _asking(self) -> Questions:
@@ -65,19 +67,18 @@ class SqlEventPages(ABC):
     async def scan(self, query: EventQuery, *, examine: int) -> Scanned:
         """See `EventStore.scan`."""
         walk = walk_of(query.filter)
-        rows, until = await self._rows(walk, r.EVENT_SELECT, query, examine)
+        until = await self._edge(walk, query, examine)
+        with self._ahead.of(walk, query, until, query.limit if walk.is_exact else examine or MOST):
+            rows = await self._rows(walk, r.EVENT_SELECT, query, until)
         found = [r.event_of(row) for row in rows]
         if len(found) == query.limit:
             return Scanned(found, (found[-1].timestamp_us, found[-1].id))
         return Scanned(found, until)
 
     async def _rows(
-        self, walk: Walk, columns: str, query: EventQuery, examine: int
-    ) -> tuple[Sequence[Sequence[Any]], Key | None]:
-        """Return rows of a page, and the key up to which was looked if that is not the end."""
-        until: Key | None = None
-        if examine and not walk.is_exact:
-            until = await self._edge(walk, query, examine)
+        self, walk: Walk, columns: str, query: EventQuery, until: Key | None
+    ) -> Sequence[Sequence[Any]]:
+        """Return rows of a page."""
         sql, values = statement(
             walk,
             columns,
@@ -87,10 +88,14 @@ class SqlEventPages(ABC):
             until=until,
             limit=query.limit,
         )
-        return await self._asking().rows(sql, values), until
+        return await self._asking().rows(sql, values)
 
     async def _edge(self, walk: Walk, query: EventQuery, examine: int) -> Key | None:
-        """Return the key of the row that is the last one to be looked at; None when there are fewer."""
+        """Return the key of the row that is the last one to be looked at; None when there are fewer, or when
+        every row on the way is one of the page.
+        """
+        if walk.is_exact or not examine:
+            return None
         sql, values = statement(
             walk,
             "timestamp_us, id",
@@ -113,7 +118,8 @@ class SqlEventPages(ABC):
         query = EventQuery(wanted, min(BULK, most or BULK), descending=False)
         left = most
         while True:
-            rows, until = await self._rows(walk, "timestamp_us, id, n", query, EXAMINED)
+            until = await self._edge(walk, query, EXAMINED)
+            rows = await self._rows(walk, "timestamp_us, id, n", query, until)
             if rows:
                 yield [row[2] for row in rows]
                 left -= len(rows)

@@ -38,6 +38,8 @@ class Stretch:
     index: str
     condition: str
     values: tuple[str | int, ...] = ()
+    rest: tuple[Node, ...] = ()
+    """What rows of this stretch have to satisfy besides. The index does not have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Walk:
 
     stretches: tuple[Stretch, ...]
     rest: tuple[Node, ...] = ()
-    """What rows on the way have to satisfy besides; all of it."""
+    """What rows of all stretches have to satisfy besides; all of it."""
     from_us: int | None = None
     to_us: int | None = None
     """Between these times, both included; None: open."""
@@ -54,7 +56,7 @@ class Walk:
     @property
     def is_exact(self) -> bool:
         """Whether every row on the way is one of the page, so that a page looks at no others."""
-        return not self.rest
+        return not self.rest and not any(stretch.rest for stretch in self.stretches)
 
 
 def _by_job(value: str) -> Iterable[Stretch]:
@@ -80,9 +82,11 @@ OTHER_ROUTE: Final = "route <> '' AND component <> ('route/' || route)"
 
 def _by_route(value: str) -> Iterable[Stretch]:
     """Proxies give events of a route the component `route/NAME`, so the index by component serves both, and a
-    small one holds the exceptions.
+    small one holds the exceptions. A component may say `route/X` of an event of another route, or of none.
     """
-    yield Stretch(BY_COMPONENT, "component = ? AND route = ?", (f"route/{value}", value))
+    yield Stretch(
+        BY_COMPONENT, "component = ?", (f"route/{value}",), (Compare(FIELDS["route"], Op.EQ, value),)
+    )
     yield Stretch(BY_OTHER_ROUTE, f"route = ? AND {OTHER_ROUTE}", (value,))
 
 
@@ -128,9 +132,8 @@ def walk_of(node: Node) -> Walk:
             texts = _texts_of(item, name)
             found = tuple(stretch for text in texts for stretch in stretches_of(text))
             if found and len(found) <= MAX_STRETCHES:
-                others = [*(one for one in rest if one is not item), *_told(states)]
-                # A component may say `route/X` of an event of another route, so that is looked at, too.
-                return Walk(found, (*others, item) if name == "route" else tuple(others), from_us, to_us)
+                others = (*(one for one in rest if one is not item), *_told(states))
+                return Walk(found, others, from_us, to_us)
     if states == _DOMAINS:
         return Walk((Stretch(BY_TIME, "TRUE"),), tuple(rest), from_us, to_us)
     return Walk(
@@ -266,8 +269,9 @@ def statement(
     apart = dialect.orders_apart and len(walk.stretches) > 1
     parts: list[str] = []
     values: list[str | int] = []
-    rest, asked = to_sql(And(walk.rest), find=dialect.find) if with_rest and walk.rest else ("", [])
     for stretch in walk.stretches:
+        looked = And((*stretch.rest, *walk.rest)) if with_rest else And(())
+        rest, asked = to_sql(looked, find=dialect.find) if looked.items else ("", [])
         hint = f" INDEXED BY {stretch.index}" if dialect.names_index else ""
         conditions = " AND ".join(filter(None, (stretch.condition, between, rest and f"({rest})")))
         part = f"SELECT {columns} FROM events{hint} WHERE {conditions}"
@@ -288,6 +292,21 @@ def statement(
         sql += " OFFSET ?"
         values.append(skip)
     return sql, values
+
+
+def span(walk: Walk, what: str, dialect: Dialect, *, descending: bool, after: Key | None, until: Key) -> Sql:
+    """Return a statement for one value of all rows on the way behind `after` and not behind `until`, in
+    whatever order they are found: one row for each stretch.
+    """
+    between, limits = _between(
+        walk, descending=descending, after=after, until=until, twice=dialect.wants_times
+    )
+    parts = [
+        f"SELECT {what} FROM events WHERE {stretch.condition} AND {between}" for stretch in walk.stretches
+    ]
+    return " UNION ALL ".join(parts), [
+        value for stretch in walk.stretches for value in (*stretch.values, *limits)
+    ]
 
 
 def _between(

@@ -75,6 +75,7 @@ async def test_kept_record_is_loaded_once_and_put_back(place: Place, keep: Path)
     said.clear()
     async with large(place, Record(RECORD), keep, said.append) as held:
         await put_aside(held)
+        await held.cool()
         assert await _all(held) == before
         await _disturb(held)
         await put_back(held)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from seawall_control.domain.events import Event, Severity
 from seawall_control.domain.export import Format
 from seawall_control.domain.filters import parse
@@ -15,7 +18,7 @@ from seawall_control.services.event_views import EventViews
 from seawall_control.services.events import MAX_PAGE_CHARACTERS, EventService
 from seawall_control.services.grouping import Grouping
 from seawall_control.services.notices import Notices
-from seawall_control.services.scanning import FIRST, LONGEST, MOST, scanned, throughout
+from seawall_control.services.scanning import ENOUGH_S, FIRST, LONGEST, MOST, next_piece, scanned, throughout
 from seawall_control.services.tail import Hub
 from seawall_control.store.memory import MemoryStore
 from seawall_control.store.port import EventQuery, Scanned
@@ -94,11 +97,38 @@ async def test_time_ends_a_look() -> None:
 
 
 async def test_a_piece_that_would_take_too_long_is_smaller() -> None:
-    """What pieces have taken says how many rows the time left is enough for."""
+    """What pieces have taken says how many rows half of the time left is enough for."""
     store = await filled()
-    # A third of the time each: after the second, as many fit once more.
-    await scanned(store, EventQuery(parse(RARE), 50), Slow(step_s=scanning.ENOUGH_S / 3.0001))
-    assert store.pieces == [256, 512, 512]
+    # A fifth of the time each: after the second three fifths are left, half of them for the third, and so on.
+    await scanned(store, EventQuery(parse(RARE), 50), Slow(step_s=scanning.ENOUGH_S / 5.0001))
+    assert store.pieces == [256, 512, 768, 768, 384]
+
+
+def test_pieces_grow_to_what_fits_twice() -> None:
+    """The next piece has twice the rows, and half of what the time left is enough for; else there is none."""
+    assert next_piece(256, 0.001, 0.019) == 512
+    assert next_piece(4096, 0.0, 0.01) == LONGEST
+    assert next_piece(2048, 0.008, 0.008) == 1024
+    assert next_piece(1024, 0.004, 0.002) == FIRST
+    assert next_piece(1024, 0.004, 0.00199) == 0
+    assert next_piece(FIRST, 0.060, -0.040) == 0
+
+
+@given(st.floats(1e-7, 7e-5), st.lists(st.floats(0.1, 40.0), max_size=60))
+def test_a_piece_twice_as_slow_ends_in_time(row_s: float, factors: list[float]) -> None:
+    """A row may take twice as long as in the piece before, and the look ends in time all the same. Where it
+    takes longer, what is too much is half of that, of the time that was left.
+    """
+    piece, took_s = FIRST, FIRST * row_s
+    left_s = ENOUGH_S - took_s
+    for factor in factors:
+        piece = next_piece(piece, took_s, left_s)
+        if not piece:
+            break
+        row_s *= factor
+        took_s = piece * row_s
+        assert took_s <= left_s * factor / 2 * 1.000001
+        left_s -= took_s
 
 
 async def test_rows_end_a_look_on_a_quick_machine() -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from seawall_control.domain.errors import StoreBusy
 from seawall_control.store.postgres import errors
-from seawall_control.store.postgres.target import READ_LIMIT_S, READER, Pool, Target
+from seawall_control.store.postgres.target import READ_LIMIT_S, READER, Lent, Pool, Target
 
 READERS: Final = 4
+BITMAPS: Final = (
+    "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; "
+    # None where the system does not know how.
+    "SELECT set_config(name, least(64, max_val::int)::text, true) FROM pg_settings "
+    "WHERE name = 'effective_io_concurrency'"
+)
 
 
 class Readers:
@@ -39,6 +46,11 @@ class Readers:
                     raise errors.of_question(error, READ_LIMIT_S) from error
 
     async def _asked(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        async with self._lent() as db:
+            return list(await db.fetch(sql, *parameters))
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Lent]:
         try:
             db = await self._pool.acquire(timeout=READ_LIMIT_S)
         except TimeoutError:
@@ -46,9 +58,18 @@ class Readers:
                 f"all {READERS} reading connections were busy for {READ_LIMIT_S:g} s; try again"
             ) from None
         try:
-            return list(await db.fetch(sql, *parameters))
+            yield db
         finally:
             await self._pool.release(db, timeout=READ_LIMIT_S)
+
+    async def through_bitmaps(self, sql: str, *parameters: Any) -> None:
+        """Have the rows of a statement read, by bitmap scans that fetch many at once."""
+        try:
+            async with self._lent() as db, db.transaction(readonly=True):
+                await db.execute(BITMAPS)
+                await db.execute(sql, *parameters)
+        except Exception as error:
+            raise errors.of_question(error, READ_LIMIT_S) from error
 
     async def row(self, sql: str, *parameters: Any) -> Any | None:
         """Return the first row of a query, or None."""

@@ -12,6 +12,7 @@ from seawall_control.domain.fleet import ProxyRecord
 from seawall_control.store import rows as r
 from seawall_control.store.lanes import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
+from seawall_control.store.postgres.ahead import PostgresAhead
 from seawall_control.store.postgres.checking import check_database
 from seawall_control.store.postgres.events import PostgresEvents
 from seawall_control.store.postgres.groups import PostgresGroups
@@ -39,6 +40,7 @@ class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, Postgre
     def __init__(self, where: Target, db: Connection, server: Server, readers: Readers) -> None:
         instance = uuid.uuid4().hex
         super().__init__(Writer(where, db, server), readers, instance)
+        self._ahead = PostgresAhead(readers)
         self._target = where
         self._watch = Watch(where, server, instance)
         self._closing: asyncio.Task[None] | None = None
@@ -118,6 +120,7 @@ class PostgresStore(PostgresPolicies, PostgresEvents, PostgresPositions, Postgre
             try:
                 await self._watch.aclose()
             finally:
+                await self._ahead.aclose()
                 await self._readers.aclose()
 
 

@@ -24,6 +24,8 @@ _REPLY_MARGIN_S: Final = 5.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Lent: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+"""A connection of a pool."""
 
 
 def _ms(seconds: float) -> str:

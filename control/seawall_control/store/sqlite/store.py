@@ -14,6 +14,7 @@ from seawall_control.store import rows as r
 from seawall_control.store.lanes import MAX_QUEUED
 from seawall_control.store.port import Elsewhere, StoreReport
 from seawall_control.store.rows import int64
+from seawall_control.store.sqlite.ahead import SqliteAhead
 from seawall_control.store.sqlite.checking import check_file
 from seawall_control.store.sqlite.events import SqliteEvents
 from seawall_control.store.sqlite.groups import SqliteGroups
@@ -34,6 +35,7 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
 
     def __init__(self, path: Path, lock: DirectoryLock, db: WritingConnection) -> None:
         super().__init__(Writer(db, path), Readers())
+        self._ahead = SqliteAhead(self._readers, path)
         self._path = path
         self._lock = lock
         self._db = db
@@ -135,6 +137,7 @@ class SqliteStore(SqlitePolicies, SqliteEvents, SqlitePositions, SqliteGroups, S
             await self._writer.aclose()
         finally:
             try:
+                await self._ahead.aclose()
                 await self._readers.aclose()
             finally:
                 # The last connection checkpoints and removes the log when it closes.
