@@ -16,6 +16,7 @@ from seawall_control.domain import filters, paging
 from seawall_control.domain.errors import StoreBusy
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.flood import KEEP_ALL, Pressure
+from seawall_control.domain.health import EventLimits
 from seawall_control.services.analysis.filling import Filling
 from seawall_control.services.analysis.service import AnalysisService
 from seawall_control.services.background import Background
@@ -151,7 +152,7 @@ class Asked:
         filling = Filling(Machine(clock, None), fleet, clock, _no_queues)
         self.views = EventViews(store, clock)
         self.groups = GroupService(store, clock)
-        self.health = HealthService(store, self.events, fleet, clock)
+        self.health = HealthService(store, self.events, fleet, clock, EventLimits())
         self.analysis = AnalysisService(
             store, self.events, fleet, policies, clock, _Thresholds(), filling=filling
         )
