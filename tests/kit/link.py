@@ -39,6 +39,8 @@ class Weather:
     """Bytes are handed on in pieces of at most so many, with a turn for everybody else in between."""
     silent: set[Way] = field(default_factory=set)
     """Directions whose bytes vanish; the connection stays open."""
+    mute_after: bytes = b""
+    """On a connection that has carried these bytes upwards, what comes down vanishes; it stays open."""
     refuse: bool = False
     """New connections are closed at once."""
     lose_acks: int = 0
@@ -53,6 +55,7 @@ class _Pipe:
     def __init__(self, here: asyncio.StreamWriter, there: asyncio.StreamWriter) -> None:
         self.writers = (here, there)
         self.sent_up = 0
+        self.is_mute = False
 
     def cut(self, *, reset: bool = False) -> None:
         for writer in self.writers:
@@ -179,8 +182,13 @@ class Link:
                     weather.lose_acks -= 1
                     self.felt["lose_acks"] += 1
                     return
+                if way == "up" and weather.mute_after and weather.mute_after in data:
+                    pipe.is_mute = True
                 if way in weather.silent:
                     self.felt[f"silent {way}"] += 1
+                    continue
+                if way == "down" and pipe.is_mute:
+                    self.felt["mute_after"] += 1
                     continue
                 if weather.latency_s or weather.jitter_s:
                     self.felt["latency_s"] += 1

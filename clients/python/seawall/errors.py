@@ -14,6 +14,8 @@ from typing import ClassVar, Final
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
+_NEVER_SENT: Final = ("failed to connect to all addresses", "DNS resolution failed", "empty address list")
+"""How gRPC begins what it says of a call for which there was no connection."""
 _PREFIX: Final = re.compile(r"^UNKNOWN: (?:ipv[46]|unix|dns):\S+: ")
 
 
@@ -75,6 +77,8 @@ class SeawallError(Exception):
 class Unreachable(SeawallError):
     """There is no connection to the control plane."""
 
+    sent: bool = True
+    """Whether the call may have reached it all the same: the connection was lost before the answer."""
     default_remedy = (
         "Is it running? Start it with `seawall up`, or name another with --control or SEAWALL_CONTROL."
     )
@@ -137,6 +141,7 @@ _BY_CODE: Final[Mapping[str, type[SeawallError]]] = {
 
 _REMEDIES: Final[Mapping[str, str]] = {
     "ETAG_MISMATCH": "Look at the newest revision (`seawall diff FILE`) and apply again.",
+    "REQUEST_RUNNING": "Look at what there is before you ask anew.",
 }
 """What to do, by reasons that mean one thing only."""
 
@@ -157,7 +162,10 @@ def from_status(code: str, text: str, details: bytes | None, *, target: str) -> 
     elif cls is Failed and code == "UNIMPLEMENTED":
         message = f"{target} does not speak the Seawall API: {text}"
     remedy = _tls_remedy(text) if cls is Unreachable else _REMEDIES.get(reason)
-    return cls(message, code=code, reason=reason, violations=violations, metadata=metadata, remedy=remedy)
+    found = cls(message, code=code, reason=reason, violations=violations, metadata=metadata, remedy=remedy)
+    if isinstance(found, Unreachable):
+        found.sent = not text.startswith(_NEVER_SENT)
+    return found
 
 
 def _tls_remedy(text: str) -> str | None:

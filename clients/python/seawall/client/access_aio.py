@@ -21,7 +21,7 @@ from seawall.v1.admin_access_pb2 import (
 )
 
 if TYPE_CHECKING:
-    from seawall.client.aio import _Run
+    from seawall.client.run_aio import AsyncRun
 
 _PAGE: Final = 200
 
@@ -32,7 +32,7 @@ class AsyncAccess:
     Reading certificates and the journal takes the role viewer, everything else admin.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
     async def create_token(

@@ -21,7 +21,7 @@ from seawall.v1.admin_access_pb2 import (
 )
 
 if TYPE_CHECKING:
-    from seawall.client.sync import _Run
+    from seawall.client.run_sync import Run
 
 _PAGE: Final = 200
 
@@ -32,7 +32,7 @@ class Access:
     Reading certificates and the journal takes the role viewer, everything else admin.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def create_token(

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import grpc
-import grpc.aio
 from google.protobuf.message import Message
 
 from seawall.client import calls
@@ -17,7 +15,7 @@ from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
 from seawall.client.fleet_operations import AsyncFleetOperations
 from seawall.client.rollouts import AsyncRollouts
-from seawall.errors import DETAILS_KEY, SeawallError, from_status
+from seawall.client.run_aio import AsyncRun
 from seawall.v1.admin_events_pb2 import (
     ExportEventsResponse,
     GetEventStatsResponse,
@@ -43,67 +41,12 @@ R = TypeVar("R", bound=Message)
 _PAGE: Final = 200
 
 
-class _Run:
-    """Sends calls on one channel and turns failures into this library's errors."""
-
-    def __init__(self, target: str, timeout_s: float, credentials: Credentials) -> None:
-        self.target = target
-        self._timeout_s = timeout_s
-        self._metadata = credentials.metadata(target)
-        options = [*calls.CHANNEL_OPTIONS, *credentials.channel_options()]
-        secure = credentials.channel_credentials()
-        if secure is None:
-            self._channel = grpc.aio.insecure_channel(target, options=options)
-        else:
-            self._channel = grpc.aio.secure_channel(target, secure, options=options)
-
-    async def unary(self, call: Call[R]) -> R:
-        send = self._channel.unary_unary(
-            call.method,
-            request_serializer=calls.serialize,
-            response_deserializer=call.response.FromString,
-        )
-        try:
-            answer: R = await send(
-                call.request, timeout=call.timeout_s or self._timeout_s, metadata=self._metadata
-            )
-        except grpc.aio.AioRpcError as error:
-            raise self._error(error) from error
-        return answer
-
-    async def stream(self, call: Call[R]) -> AsyncIterator[R]:
-        send = self._channel.unary_stream(
-            call.method,
-            request_serializer=calls.serialize,
-            response_deserializer=call.response.FromString,
-        )
-        timeout_s = call.timeout_s or self._timeout_s
-        answers = send(call.request, timeout=timeout_s, metadata=self._metadata)
-        try:
-            async for answer in answers:
-                yield answer
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                return  # the time that was asked for is over
-            raise self._error(error) from error
-        finally:
-            answers.cancel()
-
-    async def aclose(self) -> None:
-        await self._channel.close()
-
-    def _error(self, error: grpc.aio.AioRpcError) -> SeawallError:
-        details = next((value for key, value in error.trailing_metadata() if key == DETAILS_KEY), None)
-        raw = details if isinstance(details, bytes) else None
-        return from_status(error.code().name, error.details() or "", raw, target=self.target)
-
-
 class AsyncPolicies:
     """Policies, their revisions and their rollout; see `AsyncSeawall.policies`. `policy_set` "" is the
     default set.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
     async def validate(self, document: DocumentSource, *, policy_set: str = "") -> Sequence[Violation]:
@@ -218,7 +161,7 @@ class AsyncPolicies:
 class AsyncEvents:
     """Error events; see `AsyncSeawall.events`. AIP-160 filters: `severity = HIGH AND resolved = false`."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
     async def report(self, events: Iterable[ErrorEvent]) -> ReportEventsResponse:
@@ -336,7 +279,7 @@ class AsyncOperations:
     of them.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
     async def proxies(self, *, limit: int = 1000) -> AsyncIterator[Proxy]:
@@ -441,7 +384,7 @@ class AsyncSeawall:
         default to those of the environment (SEAWALL_TOKEN and others). Connects on first use. Raise
         `BadCredentials` for files that cannot be read.
         """
-        self._run = _Run(target, timeout_s, credentials or Credentials.from_environment())
+        self._run = AsyncRun(target, timeout_s, credentials or Credentials.from_environment())
         self.target = target
         self.policies = AsyncPolicies(self._run)
         self.rollouts = AsyncRollouts(self._run)

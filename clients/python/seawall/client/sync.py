@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import grpc
 from google.protobuf.message import Message
 
 from seawall.client import calls
@@ -16,7 +15,7 @@ from seawall.client.credentials import Credentials
 from seawall.client.documents import DocumentSource
 from seawall.client.fleet_operations import FleetOperations
 from seawall.client.rollouts import Rollouts
-from seawall.errors import DETAILS_KEY, SeawallError, from_status
+from seawall.client.run_sync import Run
 from seawall.v1.admin_events_pb2 import (
     ExportEventsResponse,
     GetEventStatsResponse,
@@ -42,66 +41,12 @@ R = TypeVar("R", bound=Message)
 _PAGE: Final = 200
 
 
-class _Run:
-    """Sends calls on one channel and turns failures into this library's errors."""
-
-    def __init__(self, target: str, timeout_s: float, credentials: Credentials) -> None:
-        self.target = target
-        self._timeout_s = timeout_s
-        self._metadata = credentials.metadata(target)
-        options = [*calls.CHANNEL_OPTIONS, *credentials.channel_options()]
-        secure = credentials.channel_credentials()
-        if secure is None:
-            self._channel = grpc.insecure_channel(target, options=options)
-        else:
-            self._channel = grpc.secure_channel(target, secure, options=options)
-
-    def unary(self, call: Call[R]) -> R:
-        send = self._channel.unary_unary(
-            call.method,
-            request_serializer=calls.serialize,
-            response_deserializer=call.response.FromString,
-        )
-        try:
-            answer: R = send(call.request, timeout=call.timeout_s or self._timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise self._error(error) from error
-        return answer
-
-    def stream(self, call: Call[R]) -> Iterator[R]:
-        send = self._channel.unary_stream(
-            call.method,
-            request_serializer=calls.serialize,
-            response_deserializer=call.response.FromString,
-        )
-        timeout_s = call.timeout_s or self._timeout_s
-        answers = send(call.request, timeout=timeout_s, metadata=self._metadata)
-        try:
-            yield from answers
-        except grpc.RpcError as error:
-            if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                return  # the time that was asked for is over
-            raise self._error(error) from error
-        finally:
-            answers.cancel()
-
-    def close(self) -> None:
-        self._channel.close()
-
-    def _error(self, error: grpc.RpcError) -> SeawallError:
-        if not isinstance(error, grpc.Call):
-            return from_status("UNKNOWN", str(error), None, target=self.target)
-        details = next((value for key, value in error.trailing_metadata() or () if key == DETAILS_KEY), None)
-        raw = details if isinstance(details, bytes) else None
-        return from_status(error.code().name, error.details() or "", raw, target=self.target)
-
-
 class Policies:
     """Policies, their revisions and their rollout; see `Seawall.policies`. `policy_set` "" is the default
     set.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def validate(self, document: DocumentSource, *, policy_set: str = "") -> Sequence[Violation]:
@@ -215,7 +160,7 @@ class Policies:
 class Events:
     """Error events; see `Seawall.events`. AIP-160 filters: `severity = HIGH AND resolved = false`."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def report(self, events: Iterable[ErrorEvent]) -> ReportEventsResponse:
@@ -329,7 +274,7 @@ class Operations:
     them.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def proxies(self, *, limit: int = 1000) -> Iterator[Proxy]:
@@ -431,7 +376,7 @@ class Seawall:
         default to those of the environment (SEAWALL_TOKEN and others). Connects on first use. Raise
         `BadCredentials` for files that cannot be read.
         """
-        self._run = _Run(target, timeout_s, credentials or Credentials.from_environment())
+        self._run = Run(target, timeout_s, credentials or Credentials.from_environment())
         self.target = target
         self.policies = Policies(self._run)
         self.rollouts = Rollouts(self._run)
