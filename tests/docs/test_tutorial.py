@@ -15,7 +15,7 @@ from tests.docs.pages import read
 from tests.kit.processes import environment, free_port
 
 DEFAULT_PORTS = (8080, 8081, 9090, 9091, 50051, 50052)
-LIMIT_S = 120
+LIMIT_S = 600
 
 
 def script_of(page: str, ports: dict[int, int]) -> str:

@@ -11,9 +11,10 @@ from typing import Any, Self
 import grpc
 
 from tests.kit.history import Recorder
+from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 
-DEADLINE_S = 5.0
+DEADLINE_S = 15.0
 ASKED = "asked to fail"
 """What the upstream says of a call that was to fail: its failure went through the proxy, which records it."""
 
@@ -57,7 +58,7 @@ class Callers:
             await self._channel[1].close()
             self._channel = None
 
-    async def until(self, answered: int, limit_s: float = 30.0) -> None:
+    async def until(self, answered: int, limit_s: float = 2 * PATIENCE_S) -> None:
         """Wait until the server has answered so many calls more."""
         wanted = self.answered + answered
         async with asyncio.timeout(limit_s):

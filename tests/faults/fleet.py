@@ -11,6 +11,7 @@ import grpc
 
 from seawall.v1 import event_pb2, fleet_pb2, fleet_pb2_grpc
 from tests.kit.history import Recorder
+from tests.kit.processes import PATIENCE_S
 
 OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
@@ -43,7 +44,7 @@ class Streamer:
     async def open(self) -> None:
         """Connect, and wait for the welcome."""
         self._task = asyncio.create_task(self.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await self._welcomed.wait()
 
     async def close(self) -> None:
@@ -131,7 +132,7 @@ class Streamer:
         gaps: list[tuple[int, int, str]] | None = None,
     ) -> None:
         """Send a batch; wait for the stream first."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await self._welcomed.wait()
         told = [[number, event.id, event.job_id] for number, event in events]
         self._note("sent", node=self.node, spool=spool, events=told, gaps=gaps or [])
@@ -142,7 +143,7 @@ class Streamer:
         )
         await self._say(events=batch)
 
-    async def acknowledged(self, spool: str, through: int, limit_s: float = 20.0) -> None:
+    async def acknowledged(self, spool: str, through: int, limit_s: float = 2 * PATIENCE_S) -> None:
         """Wait for an acknowledgement up to a number."""
         async with asyncio.timeout(limit_s), self._heard:
             await self._heard.wait_for(lambda: self.acked.get(spool, 0) >= through)

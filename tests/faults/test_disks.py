@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.faults.trial import Trial, eventually, is_full
-from tests.kit.processes import Child, http_get
+from tests.kit.processes import PATIENCE_S, Child, http_get
 from tests.kit.stand import Control
 from tests.kit.strace import attached, why_not
 
@@ -27,7 +27,7 @@ def mounted(target: Path, options: str) -> str:
     source = [] if options.startswith("remount") else ["tmpfs"]
     done = subprocess.run(
         ["mount", *kind, "-o", options, *source, str(target)],
-        capture_output=True, text=True, check=False, timeout=10,
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
     return "" if done.returncode == 0 else done.stderr.strip()
 
@@ -42,7 +42,7 @@ def disk(trial: Trial) -> Iterator[Path]:
     yield target
     trial.close()
     trial.stand.close()
-    subprocess.run(["umount", "-l", str(target)], check=True, timeout=10)
+    subprocess.run(["umount", "-l", str(target)], check=True, timeout=PATIENCE_S)
 
 
 def fill(disk: Path) -> Path:
@@ -85,7 +85,7 @@ async def test_f4_disk_of_the_control_plane_is_full(trial: Trial, disk: Path) ->
         await callers.until(200)
         assert proxy.status()["control"]["spool"]["depth"] > 0
         ballast.unlink()
-        await eventually(lambda: http_get(control.http, "/health")[0] == 200, "it is well again", 30)
+        await eventually(lambda: http_get(control.http, "/health")[0] == 200, "it is well again")
         await callers.until(50)
         assert callers.failed_otherwise == 0
     await trial.delivered(proxy)

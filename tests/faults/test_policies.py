@@ -15,8 +15,10 @@ from google.protobuf import json_format
 
 from seawall.client import AsyncSeawall
 from seawall.client.documents import as_document
+from seawall.v1 import admin_policies_pb2
 from tests.faults.callers import stamps_of
 from tests.faults.trial import Trial, eventually, times
+from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import stream_stream
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -71,10 +73,20 @@ def posted(http: str, document: dict[str, Any]) -> tuple[int, str]:
         {"content-type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=120) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+async def refused_there(seawall: AsyncSeawall) -> None:
+    """Wait until the control plane knows that its only proxy has refused the newest revision."""
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while True:
+            found = await seawall.policies.rollout()
+            if [one.state for one in found.proxies] == [admin_policies_pb2.ROLLOUT_STATE_REJECTED]:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_f23_bad_policies(trial: Trial) -> None:
@@ -105,6 +117,7 @@ async def test_f23_bad_policies(trial: Trial) -> None:
         await eventually(
             lambda: proxy.status()["control"]["last_nack_revision"] == refused, "the proxy refuses", 30
         )
+        await refused_there(seawall)
         for _ in range(3):
             before = proxy.status()["control"]["connects"]
             link.cut()
@@ -115,8 +128,8 @@ async def test_f23_bad_policies(trial: Trial) -> None:
         await callers.until(50)
         assert proxy.status()["policy"]["revision"] == revision
         # Asked for again it is sent again, and refused again; and then something good arrives.
-        await trial.apply(trial.stand.policy(needy, "needy.yaml"))
-        await asyncio.sleep(0.5)
+        assert await trial.apply(trial.stand.policy(needy, "needy.yaml")) == refused
+        await refused_there(seawall)
         last = await trial.apply(trial.stand.policy(good, "good.yaml"), allow_shrink=True)
         trial.note("healed", revision=last, nodes=["one"])
         await trial.in_force(proxy, last)

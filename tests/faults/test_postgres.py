@@ -49,14 +49,14 @@ async def test_f28_the_database_fails(
         for round_ in range(times(4, 40)):
             trial.fault("cut in the middle of a COMMIT")
             between.cut = "after" if round_ % 2 else "before"
-            await eventually(lambda: between.cut == "", "a COMMIT is cut", 30)
+            await eventually(lambda: between.cut == "", "a COMMIT is cut")
         trial.fault("no connections")
         between.refuse = True
         between.drop()
-        await eventually(lambda: health() == 503, "it says that it is not well", 30)
+        await eventually(lambda: health() == 503, "it says that it is not well")
         await callers.until(50)
         between.refuse = False
-        await eventually(lambda: health() == 200, "it is well again", 30)
+        await eventually(lambda: health() == 200, "it is well again")
         trial.fault("locked")
         holder = await asyncpg.connect(direct)
         async with holder.transaction():
@@ -71,7 +71,7 @@ async def test_f28_the_database_fails(
         await asyncio.to_thread(postgres_server.kill)
         await callers.until(100)
         await asyncio.to_thread(postgres_server.start)
-        await eventually(lambda: health() == 200, "it is well again", 40)
+        await eventually(lambda: health() == 200, "it is well again")
         await callers.until(50)
         assert callers.failed_otherwise == 0
     await trial.delivered(proxy)

@@ -19,7 +19,7 @@ from tests.kit.history import Recorder, Verdict, check, read
 from tests.kit.history.results import LENGTH, keep
 from tests.kit.history.sides import from_file, from_postgres, from_spool
 from tests.kit.link import Link
-from tests.kit.processes import Child, free_port, start, wait_until
+from tests.kit.processes import PATIENCE_S, Child, free_port, start, wait_until
 from tests.kit.stand import Control, Proxy, Stand
 
 KEEP_ALL = ("--group-rate", "0")
@@ -117,7 +117,7 @@ class Trial:
         arguments += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         child = start("second", arguments, folder)
         self.stand.children.append(child)
-        child.process.wait(30)
+        child.process.wait(PATIENCE_S)
         return child
 
     async def follow(
@@ -178,7 +178,7 @@ class Trial:
         """Note a revision."""
         self.note("published", revision=revision, hash=content)
 
-    async def in_force(self, proxy: Proxy, revision: int, limit_s: float = 30.0) -> None:
+    async def in_force(self, proxy: Proxy, revision: int, limit_s: float = 2 * PATIENCE_S) -> None:
         """Wait until a proxy has a revision in force, and has said so."""
 
         def done() -> bool:
@@ -188,7 +188,7 @@ class Trial:
 
         await asyncio.to_thread(wait_until, done, f"revision {revision} is in force", limit_s)
 
-    async def delivered(self, proxy: Proxy, limit_s: float = 40.0) -> None:
+    async def delivered(self, proxy: Proxy, limit_s: float = 3 * PATIENCE_S) -> None:
         """Wait until a proxy has nothing left to deliver."""
 
         def done() -> bool:
@@ -240,6 +240,6 @@ class Trial:
         return found.require(*invariants)
 
 
-async def eventually(check_: Callable[[], Any], what: str, limit_s: float = 20.0) -> Any:
+async def eventually(check_: Callable[[], Any], what: str, limit_s: float = 2 * PATIENCE_S) -> Any:
     """Wait, without standing in anybody's way, until something holds."""
     return await asyncio.to_thread(wait_until, check_, what, limit_s)

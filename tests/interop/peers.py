@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.python.schema import PROTO, VARIABLE
-from tests.kit.processes import ROOT, environment
+from tests.kit.processes import PATIENCE_S, ROOT, environment
 
 BUILT = ROOT / "build" / "interop"
 """Where `make interop` puts what it installs and builds for Node and Go."""
 SOURCES = PROTO.parent.parent
 PYTHON_PEERS = ("grpcio", "grpcio-aio", "grpclib")
 ALL_PEERS = (*PYTHON_PEERS, "grpc-js", "grpc-go")
-START_LIMIT_S = 30.0
+START_LIMIT_S = 2 * PATIENCE_S
 _SERVERS = {"grpcio": "server_grpcio", "grpcio-aio": "server_aio", "grpclib": "server_grpclib"}
 
 
@@ -106,7 +106,7 @@ class Server:
         """End it at once, as a crash would."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         if self.process.stdout is not None:
             self.process.stdout.close()
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import hpack
 
+from tests.kit.processes import PATIENCE_S
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, CONTINUATION = 0, 1, 9
 END_HEADERS, PADDED, PRIORITY = 0x4, 0x8, 0x20
@@ -103,7 +105,7 @@ class Wiretap:
             while True:
                 near, _ = self._listener.accept()
                 host, _, port = self.target.rpartition(":")
-                far = socket.create_connection((host, int(port)), timeout=5)
+                far = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
                 far.settimeout(None)
                 there, back = bytearray(), bytearray()
                 self._passed.append((there, back))
@@ -147,7 +149,7 @@ class Wiretap:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE_S)
 
 
 @contextmanager
