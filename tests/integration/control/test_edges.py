@@ -319,8 +319,9 @@ async def test_a_request_that_does_not_end_is_told_of_a_stop(
     host, _, port = control.addresses.http.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     sent = {"host": control.addresses.http, "content-type": "application/json", "content-length": "100"}
-    writer.write(head("POST", "/api/v1/errors", sent) + b'{"severity"')
-    await asyncio.sleep(0.1)
+    writer.write(head("POST", "/api/v1/errors", {**sent, "expect": "100-continue"}))
+    assert (await read_head(reader))[0] == 100, "it is asked for the rest"
+    writer.write(b'{"severity"')
     await control.stop()
     status, headers = await read_head(reader)
     body = json.loads(await reader.readexactly(int(headers["content-length"])))

@@ -164,8 +164,14 @@ async def test_metrics_under_the_names_of_an_older_system(plane: ControlPlane, s
     await report(stubs, event(1, severity=4))
     at = plane.addresses.http
     assert b"error_recovery" not in (await ask(at, "/metrics")).body
-    lines = (await ask(at, "/metrics?aliases=error_recovery")).body.decode().splitlines()
-    found = dict(line.rsplit(" ", 1) for line in lines if line.startswith("error_recovery_"))
+    found: dict[str, str] = {}
+
+    async def at_rest() -> bool:
+        lines = (await ask(at, "/metrics?aliases=error_recovery")).body.decode().splitlines()
+        found.update(dict(line.rsplit(" ", 1) for line in lines if line.startswith("error_recovery_")))
+        return float(found['error_recovery_queue_size{flow="control"}']) == 0.0
+
+    await until(at_rest, what="nothing waits for the store")
     size = float(found.pop('error_recovery_disk_usage_mb{flow="control"}'))
     assert size > 0.05
     # The event and the breaker fire as soon as the rules are asked.

@@ -27,15 +27,21 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ControlPlane]:
-    """A control plane whose streams get old soon."""
+def age_s() -> float:
+    """How old streams get."""
+    return 600.0
+
+
+@pytest.fixture
+async def plane(tmp_path: Path, age_s: float, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ControlPlane]:
+    """A control plane that looks for old streams often."""
     monkeypatch.setattr(fleet, "TICK_S", 0.05)
     settings = ControlSettings(
         data_dir=tmp_path / "control",
         grpc_address="127.0.0.1:0",
         http_address="127.0.0.1:0",
         grace_s=1.0,
-        stream_age_s=0.6,
+        stream_age_s=age_s,
     )
     store = await open_store(settings.data_dir)
     control = ControlPlane(settings, store)
@@ -45,6 +51,7 @@ async def plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await store.aclose()
 
 
+@pytest.mark.parametrize("age_s", [0.6])
 async def test_events_and_policies_go_on_over_old_streams(
     plane: ControlPlane, stubs: Stubs, tmp_path: Path
 ) -> None:
@@ -91,7 +98,8 @@ async def test_a_stream_ends_only_when_nothing_is_under_way(plane: ControlPlane,
     await proxy.hello()
     await stubs.policies.ApplyPolicy(policies_pb.ApplyPolicyRequest(document=document(1)))
     push = (await proxy.hear("policy")).policy
-    await asyncio.sleep(1.2)
+    plane.fleet.sessions["one"].ends_s = 0.0
+    await asyncio.sleep(0.5)
     assert plane.fleet.is_connected("one"), "the push is not answered yet"
     await proxy.send("spool", (1, event(1)))
     assert (await proxy.hear("event_ack")).event_ack.through_seq == 1
