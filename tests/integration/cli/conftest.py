@@ -16,7 +16,7 @@ import pytest
 from seawall.cli import main
 from seawall.client import Seawall
 from seawall.v1 import event_pb2, fleet_pb2, stats_pb2
-from tests.kit.processes import Child, running, wait_until
+from tests.kit.processes import PATIENCE_S, Child, running, wait_until
 
 POLICY = """\
 version: v1
@@ -64,7 +64,7 @@ class ScriptedProxy:
         """Hang up."""
         self._out.put(None)
         self._stream.cancel()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         self._channel.close()
 
     def _read(self) -> None:
@@ -114,7 +114,8 @@ Connect = Callable[..., ScriptedProxy]
 def control(tmp_path: Path) -> Iterator[Child]:
     """Run a control plane; its addresses are in `ready`."""
     data = tmp_path / "data"
-    arguments = ["-m", "seawall_control", "--data-dir", str(data), "--log", "json"]
+    # Of what is alike everything is stored, however quick the store is.
+    arguments = ["-m", "seawall_control", "--data-dir", str(data), "--log", "json", "--group-rate", "0"]
     with running(
         "control", [*arguments, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"], tmp_path
     ) as child:

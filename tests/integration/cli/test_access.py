@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.conftest import Run
+from tests.kit.processes import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +32,10 @@ def test_a_token_is_made_used_listed_and_revoked(run: Run, monkeypatch: pytest.M
     assert "takes the role operator; alice has viewer" in denied.err
     assert "role admin" in run("tokens", "revoke", "alice").err
     monkeypatch.delenv("SEAWALL_TOKEN")
-    assert run("tokens", "list", "-o", "json").json()["tokens"][0]["last_used"]
+    # That it was used is noted beside the call.
+    wait_until(
+        lambda: run("tokens", "list", "-o", "json").json()["tokens"][0]["last_used"], "its use is noted"
+    )
     assert run("tokens", "revoke", "alice").code == 0
     missing = run("tokens", "revoke", "alice")
     assert missing.code == 1

@@ -11,7 +11,7 @@ import pytest
 from seawall.client import AsyncSeawall, Invalid, NotFound, Seawall, from_exception
 from seawall.v1 import event_pb2
 from tests.integration.cli.conftest import Run, some_event
-from tests.kit.processes import Child, environment
+from tests.kit.processes import PATIENCE_S, Child, environment
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +112,7 @@ def test_tail_shows_the_backlog_and_what_comes(run: Run, seawall: Seawall, contr
         "--max",
         "3",
         "--for",
-        "20s",
+        "2m",
         "-o",
         "json",
     ]
@@ -124,7 +124,7 @@ def test_tail_shows_the_backlog_and_what_comes(run: Run, seawall: Seawall, contr
         assert backlog == ["event 5", "event 6"]
         seawall.events.report([some_event(7)])
         assert json.loads(tail.stdout.readline())["message"] == "event 7"
-        assert tail.wait(10) == 0
+        assert tail.wait(PATIENCE_S) == 0
     finally:
         tail.kill()
         tail.communicate()
@@ -164,7 +164,7 @@ async def test_the_asynchronous_client_does_the_same(control: Child) -> None:
     async with AsyncSeawall(control.ready["grpc"]) as seawall:
         await seawall.events.report([some_event(1), some_event(2)])
         assert [event.message async for event in seawall.events.list()] == ["event 2", "event 1"]
-        async for answer in seawall.events.tail(backlog=1, timeout_s=10):
+        async for answer in seawall.events.tail(backlog=1, timeout_s=PATIENCE_S):
             assert answer.event.message == "event 2"
             break
         assert (await seawall.events.stats()).total == 2

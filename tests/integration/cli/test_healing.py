@@ -77,7 +77,7 @@ def test_a_runbook_from_its_file_to_its_history(run: Run, tmp_path: Path) -> Non
     def proposed() -> bool:
         return bool(run("heal", "cases", "--open", "-o", "json").json()["cases"])
 
-    wait_until(proposed, "the runbook has proposed something", limit_s=20)
+    wait_until(proposed, "the runbook has proposed something")
     (case,) = good(run("heal", "cases", "--open", "-o", "json")).json()["cases"]
     assert (case["runbook"], case["state"]) == ("note", "proposed")
     # A change may wait for the store at that moment.
@@ -86,7 +86,6 @@ def test_a_runbook_from_its_file_to_its_history(run: Run, tmp_path: Path) -> Non
     wait_until(
         lambda: not run("heal", "cases", "--open", "-o", "json").json()["cases"],
         "the case is judged",
-        limit_s=25,
     )
     wanted = f'id = "{case["id"]}"'
     history = good(run("heal", "cases", "--filter", wanted, "-o", "json")).json()["cases"]

@@ -8,7 +8,7 @@ import pytest
 
 from seawall.client import Seawall
 from tests.integration.cli.conftest import POLICY
-from tests.kit.processes import free_port, http_get, running
+from tests.kit.processes import PATIENCE_S, free_port, http_get, running
 
 pytestmark = pytest.mark.integration
 
@@ -52,5 +52,5 @@ def test_proxy_with_mistakes_in_its_file_does_not_start(tmp_path: Path) -> None:
     policy.write_text(POLICY + "nonsense: 1\n")
     arguments = ["-m", "seawall", "proxy", "--config", str(policy), "--admin", "127.0.0.1:0"]
     with running("proxy", [*arguments, "--data-dir", str(tmp_path / "data")], tmp_path) as child:
-        assert child.process.wait(20) != 0
+        assert child.process.wait(PATIENCE_S) != 0
         assert "policy.yaml:7:1" in child.log()

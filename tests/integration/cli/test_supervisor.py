@@ -16,7 +16,7 @@ import pytest
 
 from seawall.cli import supervisor
 from seawall.cli.supervisor import Child, StartFailed
-from tests.kit.processes import environment, wait_until
+from tests.kit.processes import PATIENCE_S, environment, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -104,10 +104,11 @@ async def test_a_child_that_cannot_live_is_given_up(monkeypatch: pytest.MonkeyPa
     """The number of restarts is bounded."""
     monkeypatch.setattr(supervisor, "DEATHS_ALLOWED", 3)
     log = Log()
-    child = _child(log, "print('alive', flush=True)")
+    # Long enough for the probe, which looks twenty times a second.
+    child = _child(log, "import time; print('alive', flush=True); time.sleep(0.5)")
     await child.start(ready_within_s=20)
     with pytest.raises(StartFailed, match="ended 3 times"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await child.keep()
     assert child.restarts == 2
 

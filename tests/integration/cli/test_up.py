@@ -12,7 +12,7 @@ import pytest
 
 from seawall.client import Seawall, SeawallError
 from tests.integration.cli.conftest import POLICY
-from tests.kit.processes import Child, end, free_port, http_get, start, wait_until
+from tests.kit.processes import PATIENCE_S, Child, end, free_port, http_get, start, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ class Up:
         ]
         arguments += ["--grpc", self.grpc, "--http", self.http, "--admin", self.admin]
         child = start("up", arguments, self.folder)
-        child.wait_for_log("Seawall is up", 40)
+        child.wait_for_log("Seawall is up")
         return child
 
     def again(self) -> None:
@@ -74,9 +74,9 @@ def test_first_start_makes_the_file_revision_1_and_sigterm_ends_it(up: Up) -> No
     """The proxy follows the control plane; both end in order, exit 0."""
     with Seawall(up.grpc) as seawall:
         assert seawall.policies.revision().revision == 1
-        wait_until(lambda: seawall.policies.rollout().applied == 1, "the proxy has revision 1 in effect", 20)
+        wait_until(lambda: seawall.policies.rollout().applied == 1, "the proxy has revision 1 in effect")
     assert http_get(up.admin, "/ready")[0] == 200
-    assert up.child.terminate(40) == 0, up.child.log()
+    assert up.child.terminate() == 0, up.child.log()
     log = up.child.log()
     assert "is revision 1" in log
     assert "stopping: the proxy drains first" in log
@@ -86,7 +86,7 @@ def test_first_start_makes_the_file_revision_1_and_sigterm_ends_it(up: Up) -> No
 
 def test_a_later_start_keeps_the_newest_revision_and_says_what_differs(up: Up) -> None:
     """The file of the second start is not applied; the message says how to."""
-    assert up.child.terminate(40) == 0
+    assert up.child.terminate() == 0
     up.policy.write_text(POLICY.replace("timeout: 2s", "timeout: 3s"))
     up.again()
     with Seawall(up.grpc) as seawall:
@@ -100,17 +100,17 @@ def test_a_part_that_is_killed_comes_back(up: Up, module: str) -> None:
     """After kill -9 the part is another process, and the proxy is connected again."""
     before = up.pids()
     os.kill(before[module], signal.SIGKILL)
-    wait_until(lambda: up.pids().get(module, before[module]) != before[module], "there is a new process", 20)
+    wait_until(lambda: up.pids().get(module, before[module]) != before[module], "there is a new process")
 
     def connected() -> bool:
         try:
-            with Seawall(up.grpc, timeout_s=2) as seawall:
+            with Seawall(up.grpc, timeout_s=20) as seawall:
                 rollout = seawall.policies.rollout()
         except SeawallError:
             return False
         return rollout.connected == rollout.applied == 1
 
-    wait_until(connected, f"the proxy is connected again:\n{up.child.log()}", 40)
+    wait_until(connected, f"the proxy is connected again:\n{up.child.log()}")
     assert "ended with SIGKILL; starting it again" in up.child.log()
 
 
@@ -118,7 +118,7 @@ def test_sigusr2_ends_nothing(up: Up) -> None:
     """A proxy hands over by itself only; the supervisor says so and keeps both parts."""
     before = up.pids()
     os.kill(up.child.process.pid, signal.SIGUSR2)
-    up.child.wait_for_log("SIGUSR2 does nothing here", 10)
+    up.child.wait_for_log("SIGUSR2 does nothing here")
     assert up.child.process.poll() is None
     assert up.pids() == before
 
@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_ends_the_start(tmp_path: Path, up: Up) -> None:
     arguments = ["-m", "seawall", "up", "--config", str(up.policy), "--data-dir", data, "--grpc", up.grpc]
     other = start("second", [*arguments, "--http", up.http, "--admin", up.admin], tmp_path)
     try:
-        assert other.process.wait(40) == 1
+        assert other.process.wait(PATIENCE_S) == 1
         assert f"{up.grpc} is in use" in other.log()
         assert "choose another with --grpc" in other.log()
         assert "Seawall is up" not in other.log()

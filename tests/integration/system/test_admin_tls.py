@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.certificates import Authority
-from tests.kit.processes import running
+from tests.kit.processes import PATIENCE_S, running
 
 pytestmark = pytest.mark.integration
 
@@ -36,12 +36,12 @@ def test_pages_with_a_secret_over_tls(tmp_path: Path) -> None:
         port = int(proxy.ready["admin"].rpartition(":")[2])
         context = ssl.create_default_context(cafile=str(authority.path))
         for headers, status in (({}, 401), ({"authorization": f"Bearer {SECRET}"}, 200)):
-            connection = HTTPSConnection("localhost", port, timeout=10, context=context)
+            connection = HTTPSConnection("localhost", port, timeout=30, context=context)
             connection.request("GET", "/status", headers=headers)
             assert connection.getresponse().status == status
             connection.close()
         assert proxy.terminate() == 0
     config.write_text(POLICY % ("gone.pem", pair.key.name))
     with running("proxy", [*arguments, "--log", "json"], tmp_path) as proxy:
-        assert proxy.process.wait(20) == 1
+        assert proxy.process.wait(PATIENCE_S) == 1
         assert "admin.tls" in proxy.log() and "gone.pem" in proxy.log()

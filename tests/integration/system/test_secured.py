@@ -16,7 +16,7 @@ import pytest
 from seawall.client import Credentials, Denied, Seawall, Unreachable
 from seawall.v1 import fleet_pb2
 from tests.kit.certificates import Authority
-from tests.kit.processes import Child, http_get, running, wait_until
+from tests.kit.processes import PATIENCE_S, Child, http_get, running, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +77,7 @@ def link(proxy: Child) -> dict[str, Any]:
 
 def says(proxy: Child, text: str) -> None:
     """Wait until the link's last error holds a text."""
-    wait_until(lambda: text in link(proxy)["last_error"], f"{text!r}, not {link(proxy)['last_error']!r}", 20)
+    wait_until(lambda: text in link(proxy)["last_error"], f"{text!r}, not {link(proxy)['last_error']!r}")
 
 
 def connected(seawall: Seawall, node: str) -> Callable[[], bool]:
@@ -141,7 +141,7 @@ def test_a_new_token_brings_a_revoked_proxy_back(house: House) -> None:
     seawall.access.revoke_certificates("one")
     says(proxy, "was revoked")
     token.write_text(seawall.access.create_enrolment_token("one").secret)
-    wait_until(connected(seawall, "one"), "the proxy is back", 60)
+    wait_until(connected(seawall, "one"), "the proxy is back")
 
 
 def test_a_token_of_another_control_plane_is_not_even_sent(house: House) -> None:
@@ -177,7 +177,7 @@ def test_fleet_and_administration_are_apart(house: House) -> None:
                 response_deserializer=fleet_pb2.ConnectResponse.FromString,
             )
             with pytest.raises(grpc.RpcError) as refused:
-                next(connect(iter([hello]), timeout=10))
+                next(connect(iter([hello]), timeout=30))
             assert refused.value.code() is code
 
 
@@ -216,7 +216,7 @@ def test_certificates_of_the_operator_are_served_and_followed(house: House) -> N
 
     def served() -> int:
         context = ssl.create_default_context(cafile=str(authority.path))
-        connection = HTTPSConnection(control.ready["http"], timeout=5, context=context)
+        connection = HTTPSConnection(control.ready["http"], timeout=30, context=context)
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200
         peer: Any = connection.sock.getpeercert()
@@ -225,7 +225,7 @@ def test_certificates_of_the_operator_are_served_and_followed(house: House) -> N
 
     first = served()
     pair.replace_by(authority.issue("fresh", "localhost", "127.0.0.1"))
-    wait_until(lambda: served() != first, "the new certificate is served", 10)
+    wait_until(lambda: served() != first, "the new certificate is served")
     assert not list(house.client(control, ca=authority.path).operations.proxies())
     other = Authority(house.folder, "other")
     with pytest.raises(Unreachable, match="--ca-file"):
@@ -262,7 +262,7 @@ def test_starts_that_are_refused(house: House, flags: list[str], says: str) -> N
     ports = [] if "--grpc" in flags else ["--grpc", "127.0.0.1:0"]
     ports += [] if "--http" in flags else ["--http", "127.0.0.1:0"]
     with running("control", [*arguments, *ports, *flags], house.folder) as child:
-        assert child.process.wait(20) == 2
+        assert child.process.wait(PATIENCE_S) == 2
         assert says in child.log()
 
 

@@ -18,7 +18,7 @@ from seawall.v1 import admin_operations_pb2 as operations_pb
 from seawall.v1 import admin_rollouts_pb2 as pb
 from seawall.v1 import policy_pb2
 from tests.integration.system.test_both_planes import applied, call, document, following, until
-from tests.kit.processes import free_port, http_get, wait_until
+from tests.kit.processes import PATIENCE_S, free_port, http_get, wait_until
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -39,7 +39,7 @@ class Traffic:
         send = unary_unary(channel, "/any.Service/Unary")
         while True:
             try:
-                await send(b"x", timeout=5, metadata=(("sleep", "0.02"),))
+                await send(b"x", timeout=30, metadata=(("sleep", "0.02"),))
                 self.served[node] += 1
             except grpc.aio.AioRpcError:
                 self.failed[node] += 1
@@ -68,7 +68,7 @@ async def traffic(proxies: dict[str, Proxy]) -> AsyncIterator[Traffic]:
             await channel.close()
 
 
-async def ended(seawall: AsyncSeawall, revision: int, limit_s: float = 40.0) -> Any:
+async def ended(seawall: AsyncSeawall, revision: int, limit_s: float = 3 * PATIENCE_S) -> Any:
     """Wait until a rollout has ended; return it."""
 
     async def check() -> Any:
@@ -108,8 +108,15 @@ async def test_a_bad_policy_is_taken_back_and_a_good_one_arrives(stand: Stand) -
         assert len(events) == 1
         assert "100.00 % of" in events[0].message
 
-        await seawall.policies.apply(good, rollout=strategy(30, bake=4, min_calls=50))
-        await asyncio.sleep(1.5)
+        # More calls than there are before the kill, however long that takes.
+        answer = await seawall.policies.apply(good, rollout=strategy(30, bake=4, min_calls=400))
+        (canary,) = answer.targets
+        served = made.served[canary]
+
+        async def proves_itself() -> bool:
+            return made.served[canary] > served + 40
+
+        await until("the canary serves calls", proves_itself)
     control.child.kill()
     control = await asyncio.to_thread(stand.control, grpc=f"127.0.0.1:{port}")
     async with AsyncSeawall(control.grpc) as seawall, traffic(proxies):
@@ -141,13 +148,17 @@ async def test_faults_and_drains_reach_every_proxy_and_those_who_come(stand: Sta
             duration=60,
             reason=reason,
         )
-        assert broken.done == 1, broken
         drained = await seawall.fleet_operations.start(
             operations_pb.OperationAction(drain=operations_pb.DrainAction(cluster="up", address=a)),
             duration=60,
             reason=reason,
         )
-        assert drained.done == 1, drained
+
+        async def one_does() -> bool:
+            found = [await seawall.fleet_operations.get(o.id) for o in (broken, drained)]
+            return all(operation.done == 1 for operation in found)
+
+        await until("the first does both", one_does)
         proxies["two"] = await asyncio.to_thread(following, stand, control, config, "two", "data-two")
 
         async def both_did() -> bool:
@@ -162,12 +173,16 @@ async def test_faults_and_drains_reach_every_proxy_and_those_who_come(stand: Sta
                 assert caught.value.code() is grpc.StatusCode.DATA_LOSS
         await seawall.fleet_operations.cancel(broken.id)
         for proxy in proxies.values():
-            acts = proxy.status()["operations"]
-            assert acts["faults"] == {} and list(acts["drained"]) == [f"up/{a}"], acts
+
+            async def is_over(proxy: Proxy = proxy) -> bool:
+                return bool(proxy.status()["operations"]["faults"] == {})
+
+            await until("the fault is over", is_over)
+            assert list(proxy.status()["operations"]["drained"]) == [f"up/{a}"]
             async with grpc.aio.insecure_channel(proxy.address) as channel:
                 served = set()
                 for _ in range(10):
-                    made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5)
+                    made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30)
                     await made
                     served |= {value for key, value in await made.trailing_metadata() if key == "served-by"}
                 assert served == {"b"}
@@ -177,7 +192,7 @@ async def test_faults_and_drains_reach_every_proxy_and_those_who_come(stand: Sta
             duration=60,
             reason=reason,
         )
-        assert http_get(proxies["two"].admin, "/ready")[0] == 503
+        wait_until(lambda: http_get(proxies["two"].admin, "/ready")[0] == 503, "it is drained")
         assert http_get(proxies["one"].admin, "/ready")[0] == 200
         await seawall.fleet_operations.cancel(out.id)
         wait_until(lambda: http_get(proxies["two"].admin, "/ready")[0] == 200, "it is back")
@@ -205,7 +220,11 @@ async def test_workers_do_what_one_of_them_missed(stand: Stand) -> None:
             duration=60,
             reason="disk",
         )
-        assert drained.done == 1, drained
+
+        async def it_does() -> bool:
+            return bool((await seawall.fleet_operations.get(drained.id)).done == 1)
+
+        await until("the proxy drains it", it_does)
         victim = proxy.status()["workers"][0]["pid"]
         os.kill(victim, signal.SIGKILL)
 
@@ -213,13 +232,13 @@ async def test_workers_do_what_one_of_them_missed(stand: Stand) -> None:
             status = proxy.status()
             return bool(status["worker_restarts"] == 1 and status["workers"][0]["pid"] not in (None, victim))
 
-        wait_until(is_replaced, "the worker is replaced", 20)
-        wait_until(lambda: len(listeners(proxy)) == 2, "both accept", 20)
+        wait_until(is_replaced, "the worker is replaced")
+        wait_until(lambda: len(listeners(proxy)) == 2, "both accept")
         for _ in range(6):
             async with grpc.aio.insecure_channel(
                 proxy.address, options=[("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
-                made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5)
+                made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30)
                 await made
                 served = {value for key, value in await made.trailing_metadata() if key == "served-by"}
                 assert served == {"b"}

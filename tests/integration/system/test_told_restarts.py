@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from pathlib import Path
@@ -15,7 +14,7 @@ from seawall.client import AsyncSeawall
 from seawall.v1 import admin_alerts_pb2, event_pb2
 from tests.integration.control.kit import Stubs
 from tests.integration.system.test_both_planes import document, following, until
-from tests.kit.processes import free_port
+from tests.kit.processes import PATIENCE_S, free_port
 from tests.kit.stand import Control, Proxy, Stand
 
 pytestmark = pytest.mark.integration
@@ -59,7 +58,7 @@ async def raised(control: Control, rule: str) -> list[admin_alerts_pb2.Alert]:
 def restarted(stand: Stand, control: Control, proxy: Proxy, config: Path, number: signal.Signals) -> Proxy:
     """End a proxy by a signal and start it again."""
     proxy.child.process.send_signal(number)
-    proxy.child.process.wait(20)
+    proxy.child.process.wait(PATIENCE_S)
     return following(stand, control, config, "p1")
 
 
@@ -78,7 +77,7 @@ async def test_a_proxy_that_stops_dies_and_starts_again_and_again(stand: Stand) 
         assert (start.severity, start.component) == (LOW, "proxy/p1")
         assert "it was stopped (SIGTERM)" in start.message
         assert start.details["ending"] == "clean"
-        assert 0 < float(str(start.details["downtime_s"])) < 60
+        assert 0 < float(str(start.details["downtime_s"])) < 600
         (alert,) = await raised(control, "builtin/restart")
         assert alert.subject.proxy == "p1"
 
@@ -151,10 +150,11 @@ async def test_a_proxy_that_hands_over_is_told_as_that(stand: Stand) -> None:
     async with AsyncSeawall(control.grpc) as seawall:
         await connected(seawall, "p1")
         proxy.child.process.send_signal(signal.SIGUSR2)
+        proxy.child.wait_for_log("is to take over")
+        successor = re.search(r"process (\d+) is to take over", proxy.child.log())
+        assert successor is not None
+        stand.others.append(int(successor.group(1)))
         (start,) = await told(seawall, "proxy_restarted", 1)
         assert (start.severity, start.details["ending"]) == (LOW, "clean")
         assert "it was stopped (handover)" in start.message
         assert [event async for event in seawall.events.list(filter="error_type = duplicate_node")] == []
-    successor = re.search(r"process (\d+) is to take over", proxy.child.log())
-    assert successor is not None
-    os.kill(int(successor.group(1)), signal.SIGTERM)

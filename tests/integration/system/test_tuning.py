@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from seawall.v1 import policy_pb2, stats_pb2
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.codec import case_of
 from seawall_control.domain.healing.conditions import Condition
@@ -24,6 +25,8 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.healing.journal import TOPIC
 from seawall_control.store.sqlite import open_store
+from tests.integration.control.kit import Later as Movable
+from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -102,7 +105,7 @@ def document(*addresses: str) -> policy_pb2.PolicyDocument:
     """Return a policy with one idempotent route that tries nothing again."""
     found = policy_pb2.PolicyDocument(version="v1")
     found.clusters.add(name="shop", endpoints=[policy_pb2.Endpoint(address=address) for address in addresses])
-    found.policies["plain"].timeout.seconds = 2
+    found.policies["plain"].timeout.seconds = 20
     found.routes.add(name="checkout", cluster="shop", policy="plain", idempotent=True)
     return found
 
@@ -118,7 +121,9 @@ async def proxies(stand: Stand, plane: ControlPlane, *nodes: str) -> list[Proxy]
     return found
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]], what: str, limit_s: float = 30.0) -> None:
+async def until(
+    holds: Callable[[], bool | Awaitable[bool]], what: str, limit_s: float = 2 * PATIENCE_S
+) -> None:
     """Wait until something holds."""
     try:
         async with asyncio.timeout(limit_s):
@@ -141,7 +146,7 @@ async def load(proxies: list[Proxy]) -> AsyncIterator[dict[str, int]]:
             call = unary_unary(channel, "/any.Service/Unary")
             while True:
                 try:
-                    await call(b"x", timeout=5)
+                    await call(b"x", timeout=30)
                     code = "OK"
                 except grpc.aio.AioRpcError as error:
                     code = error.code().name
@@ -162,7 +167,7 @@ async def cases(plane: ControlPlane) -> list[Case]:
     return [case_of(entry.body) for entry in await plane.store.entries(TOPIC)]
 
 
-async def ended(plane: ControlPlane, state: State, limit_s: float = 60.0) -> Case:
+async def ended(plane: ControlPlane, state: State, limit_s: float = 3 * PATIENCE_S) -> Case:
     """Let healing look until a case has ended so."""
     found: list[Case] = []
 
@@ -259,7 +264,7 @@ async def test_what_others_have_applied_since_is_not_taken_back(plane: ControlPl
             await approved(plane)
             await ended(plane, State.VERIFYING)
             changed = document(address)
-            changed.policies["plain"].timeout.seconds = 3
+            changed.policies["plain"].timeout.seconds = 30
             await plane.policies.apply(changed, author="bob")
             await ended(plane, State.NOT_HELPED)
             await until(lambda: _said(plane, "revision 3 of bob has taken its place"), "the case says so")
@@ -286,8 +291,9 @@ async def test_tighter_limits(plane: ControlPlane, stand: Stand) -> None:
         parameters={"revision": 1.0},
         lasting_s=0.0,
         mode=Mode.OFF,
-        verify_after_s=5.0,
+        verify_after_s=600.0,
     )
+    clock = plane.healing._clock = Movable()
     await plane.healing.books.put(book)
     tried = await plane.healing.run_now("tight", validate_only=True)
     assert tried.plan == "would put the content of revision 1 in effect instead of revision 2"
@@ -295,7 +301,7 @@ async def test_tighter_limits(plane: ControlPlane, stand: Stand) -> None:
         call = unary_unary(channel, "/any.Service/Unary")
 
         async def refused() -> bool:
-            slow = [call(b"x", timeout=5, metadata=(("sleep", "0.2"),)) for _ in range(4)]
+            slow = [call(b"x", timeout=30, metadata=(("sleep", "0.2"),)) for _ in range(4)]
             found = await asyncio.gather(*slow, return_exceptions=True)
             return any(isinstance(one, grpc.aio.AioRpcError) for one in found)
 
@@ -303,6 +309,7 @@ async def test_tighter_limits(plane: ControlPlane, stand: Stand) -> None:
         assert not await refused()
         await plane.healing.run_now("tight", actor="ann")
         await until(refused, "the limit is in effect")
+        clock.by_us = 601 * MICROS
         await ended(plane, State.NOT_HELPED)
 
         async def not_refused() -> bool:
@@ -333,7 +340,7 @@ async def test_an_endpoint_is_ejected_and_readmitted(plane: ControlPlane, stand:
         threshold=0.5,
         subject="endpoint/shop/*",
         action=Action.DRAIN_ENDPOINT,
-        parameters={"duration_s": 3.0},
+        parameters={"duration_s": 10.0},
         lasting_s=0.0,
         mode=Mode.OFF,
     )
@@ -345,7 +352,7 @@ async def test_an_endpoint_is_ejected_and_readmitted(plane: ControlPlane, stand:
         async def served() -> set[str]:
             found = set()
             for _ in range(12):
-                one = call(b"x", timeout=5)
+                one = call(b"x", timeout=30)
                 await one
                 found.add(str(dict(await one.trailing_metadata())["served-by"]))
             return found
@@ -356,7 +363,7 @@ async def test_an_endpoint_is_ejected_and_readmitted(plane: ControlPlane, stand:
         await until(both, "both are called")
         await until(lambda: _known(plane, 2), "both are reported")
         tried = await plane.healing.run_now("eject", subject=subject, validate_only=True)
-        assert tried.plan == f"would keep 1 proxy from choosing {first} of shop for 3 s"
+        assert tried.plan == f"would keep 1 proxy from choosing {first} of shop for 10 s"
         case = await plane.healing.run_now("eject", subject=subject, actor="ann")
 
         async def only_b() -> bool:
@@ -380,8 +387,9 @@ async def test_a_breaker_is_held_and_let_go(plane: ControlPlane, stand: Stand) -
         name="hold",
         condition=Condition.ERROR_RATE,
         action=Action.HOLD_BREAKER_OPEN,
-        parameters={"duration_s": 2.0},
+        parameters={"duration_s": 15.0},
         mode=Mode.OFF,
+        verify_after_s=10.0,
     )
     await plane.healing.books.put(hold)
     await plane.healing.run_now("hold", subject="route/checkout", actor="ann")
@@ -395,12 +403,12 @@ async def test_a_breaker_is_held_and_let_go(plane: ControlPlane, stand: Stand) -
     await until(lambda: state() == stats_pb2.BREAKER_STATE_FORCED_OPEN, "it is held open")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError):
-            await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5)
+            await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30)
         await until(lambda: state() != stats_pb2.BREAKER_STATE_FORCED_OPEN, "it is let go")
 
         async def passes() -> bool:
             try:
-                return await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=5) == b"x"
+                return await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30) == b"x"
             except grpc.aio.AioRpcError:
                 return False
 
