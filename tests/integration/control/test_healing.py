@@ -111,11 +111,20 @@ async def test_what_an_operator_has_applied_since_stays(plane: ControlPlane, stu
 
 
 async def test_an_old_policy_is_not_blamed(plane: ControlPlane, stubs: Stubs) -> None:
-    """Nor is there anything to go back to for the first one; both end as failed, with the reason."""
+    """Nor is one that is a way back already, nor the first one. Nothing failed, and nobody is asked."""
     await plane.policies.apply(document(1))
     await plane.healing.books.put(ALWAYS)
     await plane.healing.look()
-    assert "only one revision" in (await states(plane, State.FAILED))[0]
+    assert "nothing to do: there is only one revision" in (await states(plane, State.EXPIRED))[0]
+    await plane.policies.apply(document(2))
+    await plane.policies.rollback(policy_set="default")
+    for mode in (Mode.AUTO, Mode.APPROVE):
+        await plane.healing.books.put(replace(ALWAYS, name=f"back-{mode}", mode=mode))
+        await plane.healing.look()
+        assert "is a way back already" in (await states(plane, State.EXPIRED))[0]
+    assert plane.healing.open_cases == ()
+    found = await stubs.events.ListEvents(admin_events_pb2.ListEventsRequest(filter='component : "healing"'))
+    assert list(found.events) == []
 
 
 async def test_hooks(tmp_path: Path) -> None:

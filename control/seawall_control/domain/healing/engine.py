@@ -304,9 +304,9 @@ class Engine:
         said = f"{case.outcome}; {outcome}" if case.outcome and outcome else case.outcome or outcome
         return replace(case, state=state, outcome=said, changed_us=now_us, actor=actor or case.actor)
 
-    def _open(self, case_id: str, state: State) -> Case:
+    def _open(self, case_id: str, *states: State) -> Case:
         for case in self._cases.values():
-            if case.id == case_id and case.state is state:
+            if case.id == case_id and case.state in states:
                 return case
         raise KeyError(case_id)
 
@@ -370,8 +370,9 @@ class Engine:
         return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_us, actor))
 
     def withdraw(self, case_id: str, reason: str, now_us: int) -> Told:
-        """End a proposal that stands on nothing any more. Raise KeyError when there is no such proposal."""
-        return Told(self._end(self._open(case_id, State.PROPOSED), State.EXPIRED, reason, now_us))
+        """End a case that stands on nothing, before it is done. Raise KeyError when there is no such case."""
+        case = self._open(case_id, State.PROPOSED, State.RUNNING)
+        return Told(self._end(case, State.EXPIRED, reason, now_us))
 
     def put_off(self, case: Case) -> None:
         """Take it that a case was never begun, or its action was not. One that was approved waits again; any

@@ -12,7 +12,7 @@ from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.healing.runbooks import Runbook
 from seawall_control.services.healing.actions import fleet, hooks, policies, process, record, tuning
-from seawall_control.services.healing.actions.base import Done, Handler, Note, Reach, Verdict
+from seawall_control.services.healing.actions.base import Done, Handler, Note, NothingToDo, Reach, Verdict
 
 PREVIEW_S: Final = 10.0
 """How long it may take to find out what would be done."""
@@ -65,6 +65,19 @@ class Actuators:
             return f"what would be done could not be found out within {PREVIEW_S:g} s"
         except Exception as error:  # noqa: BLE001 - a proposal is made all the same
             return f"would fail: {_said(error, case)}"
+
+    async def idle(self, case: Case) -> str:
+        """Return why the action of a case has nothing to act on now; empty where it has something, or where
+        that is not known.
+        """
+        try:
+            async with asyncio.timeout(PREVIEW_S):
+                await self._handlers[case.runbook.action].preview(case)
+        except NothingToDo as error:
+            return str(error)
+        except Exception:  # noqa: BLE001 - what is wrong is said by the plan, or by doing it
+            return ""
+        return ""
 
     async def basis(self, case: Case) -> str:
         """Return what a preview of the case's action stands on now. Raise `ControlError`."""

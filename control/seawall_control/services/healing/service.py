@@ -161,13 +161,23 @@ class HealingService(Carrying):
         self._next_id += len(steps)
         for step in steps:
             try:
-                await self.take(await self._with_plan(step))
+                await self.take(await self._with_plan(await self._unless_idle(step)))
             except ControlError as error:
                 # The others of this look are as much under way as this one.
                 _log.warning(
                     "a change of a case could not be recorded",
                     extra={"fields": {"case": step.case.id, "error": str(error)}},
                 )
+
+    async def _unless_idle(self, step: Step) -> Step:
+        """Return the step, or the end of its case where there is nothing to do: nobody is asked in vain."""
+        begins = isinstance(step, Run) or (isinstance(step, Told) and step.case.state is State.PROPOSED)
+        if not begins or not (why := await self._actuators.idle(step.case)):
+            return step
+        try:
+            return self._engine.withdraw(step.case.id, f"nothing to do: {why}", self._clock.now_us())
+        except KeyError:
+            return step  # somebody was quicker with an answer
 
     async def _with_plan(self, step: Step) -> Step:
         """Return the step, with what would be done where somebody is to decide or to read about it."""

@@ -63,6 +63,11 @@ class Hands:
         self.undone: list[str] = []
         self.how = "would heal"
         self.stands_on: str | Exception = ""
+        self.nothing = ""
+
+    async def idle(self, case: Case) -> str:
+        """Say why there is nothing to do."""
+        return self.nothing
 
     async def preview(self, case: Case) -> str:
         """Say it."""
@@ -267,6 +272,18 @@ async def test_whoever_decides_is_told_what_would_be_done(store: Store) -> None:
     (told,) = (await dry.healing.journal.page()).cases
     assert (told.state, told.plan) == (State.DRY_RUN, "would heal disk/a")
     assert dry.hands.done == []
+
+
+@pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.AUTO])
+async def test_nobody_is_asked_in_vain(store: Store, mode: Mode) -> None:
+    """What has nothing to act on is neither proposed nor begun; it is on record, with why, and rests."""
+    plane = await with_book(store, mode)
+    plane.hands.nothing = "nobody is to blame"
+    for _ in range(3):
+        await plane.look()
+    (told,) = (await plane.healing.journal.page()).cases
+    assert (told.state, told.outcome) == (State.EXPIRED, "nothing to do: nobody is to blame")
+    assert (plane.healing.open_cases, plane.hands.done) == ((), [])
 
 
 async def test_a_runbook_is_run_by_hand(store: Store) -> None:

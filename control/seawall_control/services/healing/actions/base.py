@@ -26,6 +26,10 @@ from seawall_control.store.port import Store
 ACTOR: Final = "seawall-healing"
 
 
+class NothingToDo(PreconditionFailed):
+    """The action has nothing to act on now. That is nobody's mistake: nobody is asked, and nothing failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What became of an action."""

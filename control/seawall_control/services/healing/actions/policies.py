@@ -6,7 +6,15 @@ from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.engine import Case
 from seawall_control.domain.revisions import Revision
-from seawall_control.services.healing.actions.base import ACTOR, AtOnce, Done, number, reason, text
+from seawall_control.services.healing.actions.base import (
+    ACTOR,
+    AtOnce,
+    Done,
+    NothingToDo,
+    number,
+    reason,
+    text,
+)
 
 
 class _Revisions(AtOnce):
@@ -40,18 +48,16 @@ class RollBackPolicy(_Revisions):
         newest = await self._reach.policies.revision(policy_set=text(case, "policy_set"))
         age_s = (self._reach.clock.now_us() - newest.create_time_us) / MICROS
         if age_s > number(case, "max_age_s"):
-            raise PreconditionFailed(
-                f"{newest.name} is {age_s:.0f} s old, more than max_age_s; it is not blamed"
-            )
+            raise NothingToDo(f"{newest.name} is {age_s:.0f} s old, more than max_age_s; it is not blamed")
         if newest.rollback_of:
-            raise PreconditionFailed(f"{newest.name} is a way back already; there is no further one")
+            raise NothingToDo(f"{newest.name} is a way back already; there is no further one")
         return newest
 
     async def preview(self, case: Case) -> str:
         """See `Handler.preview`."""
         newest = await self._blamed(case)
         if newest.revision < 2:
-            raise PreconditionFailed("there is only one revision, and nothing to go back to")
+            raise NothingToDo("there is only one revision, and nothing to go back to")
         return f"would take revision {newest.revision} of {newest.author or 'nobody known'} back"
 
     async def do(self, case: Case) -> Done:

@@ -31,6 +31,7 @@ from seawall_control.services.healing.actions.base import (
     Done,
     Handler,
     Note,
+    NothingToDo,
     Verdict,
     number,
     subject_of,
@@ -105,7 +106,7 @@ class Tune(Handler):
         beyond = [said for one in found if (said := _beyond(case, one.recommendation))]
         found = [one for one in found if not _beyond(case, one.recommendation)]
         if not found:
-            raise PreconditionFailed(
+            raise NothingToDo(
                 beyond[0] if beyond else f"no recommendation for route {route} that may be tried holds now"
             )
         return max(found, key=lambda one: one.share.value)
