@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from benchmarks.control.places import Place, places
 from benchmarks.control.questions import LISTS, Asked, Latency, pages, statistics
 from benchmarks.control.stream import LATE, arriving
 from benchmarks.control.upkeep import Effort, efforts
+from seawall_control.event_loop import run_on_loop
 from seawall_control.store.migrating import MIGRATED
 
 INGEST_SHARE: Final = 0.6
@@ -219,4 +219,4 @@ def _options() -> argparse.Namespace:
 
 if __name__ == "__main__":
     logging.getLogger("seawall.control.store").setLevel(logging.INFO)
-    asyncio.run(main(_options()))
+    run_on_loop(main(_options()))

@@ -24,6 +24,7 @@ from seawall_control.domain.events import Severity
 from seawall_control.domain.flood import FloodLimits
 from seawall_control.domain.health import EventLimits
 from seawall_control.domain.retention import Keeping
+from seawall_control.event_loop import run_on_loop
 from seawall_control.listening import ListenRefused
 from seawall_control.logs import set_up
 from seawall_control.server import (
@@ -321,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access=access_options.settings_of(options),
     )
     try:
-        return asyncio.run(_run(settings, options.log))
+        return run_on_loop(_run(settings, options.log))
     except (StoreRefused, AddressInUse, ListenRefused, TlsMistake, AuthorityUnusable) as error:
         _log.error("%s", error)
         return EXIT_USAGE

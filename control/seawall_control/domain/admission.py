@@ -144,17 +144,24 @@ class _Names(dict[str, str]):
 _NAMES: Final = _Names()
 
 
-def _stays(attempt: AttemptSummary) -> bool:
-    return (
-        attempt.latency_us >= 0
-        and _NAMES[attempt.endpoint] == attempt.endpoint
-        and _NAMES[attempt.code] == attempt.code
-        and _NAMES[attempt.reason] == attempt.reason
-    )
+def _stay(attempts: tuple[AttemptSummary, ...]) -> bool:
+    if len(attempts) > MAX_ATTEMPTS:
+        return False
+    # One loop without calls: this runs for every event.
+    for attempt in attempts:
+        endpoint, code, reason = attempt.endpoint, attempt.code, attempt.reason
+        if (
+            attempt.latency_us < 0
+            or _NAMES[endpoint] != endpoint
+            or _NAMES[code] != code
+            or _NAMES[reason] != reason
+        ):
+            return False
+    return True
 
 
 def _attempts(attempts: tuple[AttemptSummary, ...]) -> tuple[AttemptSummary, ...]:
-    if len(attempts) <= MAX_ATTEMPTS and all(map(_stays, attempts)):
+    if _stay(attempts):
         return attempts
     return tuple(
         [

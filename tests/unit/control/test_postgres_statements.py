@@ -40,7 +40,7 @@ def test_several_statements_are_one() -> None:
             "ON CONFLICT DO NOTHING) INSERT INTO b (x, y) SELECT * FROM "
             "unnest($2::text::bigint[], $3::text::text[])"
         ),
-        ['{"p"}', "{1,2}", '{"r","s"}'],
+        ['{"p"}', "{1, 2}", '{"r","s"}'],
     )
 
 
@@ -52,7 +52,7 @@ def test_lists_are_one_array() -> None:
 def test_arrays_are_texts() -> None:
     """Numbers as they are, texts in quotes; quotes and backslashes within them are escaped."""
     assert array_text([]) == array_text(()) == "{}"
-    assert array_text([1, -2, 2**62]) == "{1,-2,4611686018427387904}"
+    assert array_text([1, -2, 2**62]) == "{1, -2, 4611686018427387904}"
     assert array_text(["a", "", "NULL", "b,c", "{}"]) == '{"a","","NULL","b,c","{}"}'
     assert array_text(['a"b', "c"]) == '{"a\\"b","c"}'
     assert array_text(["a\\", "b"]) == '{"a\\\\","b"}'

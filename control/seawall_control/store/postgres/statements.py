@@ -50,7 +50,8 @@ def array_text(values: Sequence[Any]) -> str:
     each element several times to see whether it is an array itself, which costs more than all the rest.
     """
     if not values or not isinstance(values[0], str):
-        return f"{{{','.join(map(str, values))}}}"
+        # That of a list, which is made without a call for each number.
+        return f"{{{str(list(values))[1:-1]}}}"
     joined = '","'.join(values)
     if joined.count('"') > 2 * (len(values) - 1) or "\\" in joined:
         joined = '","'.join([one.replace("\\", "\\\\").replace('"', '\\"') for one in values])
