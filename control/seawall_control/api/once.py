@@ -24,7 +24,10 @@ _OWN: Final = frozenset(
         "/seawall.v1.AlertService/CreateSilence",
     }
 )
-"""Methods whose requests are known by what they have made, for as long as that is there."""
+"""Methods whose requests are known by what they have made, for as long as that is there: who asked is in the
+same transaction, so a control plane that is ended after it knows the answer, which the memory of requests
+would not. A repetition waits here for the first, as with all others.
+"""
 
 
 async def once(
@@ -37,7 +40,7 @@ async def once(
     """
     witness = None if call is None else call.witness
     request_id = str(getattr(request, "request_id", ""))
-    if call is None or witness is None or not request_id or call.dry_run or call.method in _OWN:
+    if call is None or witness is None or not request_id or call.dry_run:
         return await work()
     said = type(request)()
     said.CopyFrom(request)
@@ -51,6 +54,8 @@ async def once(
         at_us=requests.now_us(),
     )
     async with requests.turn(asked):
+        if call.method in _OWN:
+            return await work()
         found = await requests.answer(asked)
         if found is not None:
             call.result["repeated"] = "True"

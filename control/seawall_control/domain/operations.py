@@ -89,6 +89,11 @@ class Operation:
         ack = self.acks.get(node)
         return ack is not None and ack.boot_id == boot_id and ack.ok and not ack.undone
 
+    @property
+    def length_us(self) -> int:
+        """How long it was to last."""
+        return self.end_time_us - self.create_time_us
+
     def left_s(self, now_us: int) -> float:
         """Return how long it lasts yet, in seconds."""
         return (self.end_time_us - now_us) / MICROS

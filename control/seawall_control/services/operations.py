@@ -207,10 +207,11 @@ class FleetOperations:
     def _repeated(self, operation: Operation) -> Operation:
         """Return the operation of this id. Raise `InvalidRequest` when that is another one."""
         before = self._all[operation.id]
-        if (before.action, before.node, before.selector.text) != (
+        if (before.action, before.node, before.selector.text, before.length_us) != (
             operation.action,
             operation.node,
             operation.selector.text,
+            operation.length_us,
         ):
             raise InvalidRequest(
                 f"request_id {operation.id} was used for another operation ({before.title}); use a new UUID"

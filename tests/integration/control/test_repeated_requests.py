@@ -13,16 +13,19 @@ from google.protobuf import json_format
 
 from seawall.v1 import admin_access_pb2 as access_pb
 from seawall.v1 import admin_access_pb2_grpc, admin_healing_pb2_grpc
+from seawall.v1 import admin_alerts_pb2 as alerts_pb
 from seawall.v1 import admin_fleet_pb2 as fleet_pb
 from seawall.v1 import admin_groups_pb2 as groups_pb
 from seawall.v1 import admin_healing_pb2 as healing_pb
+from seawall.v1 import admin_operations_pb2 as operations_pb
+from seawall.v1 import fleet_pb2 as fleet_messages
 from seawall_control.api import roles
 from seawall_control.domain.access import Role
 from seawall_control.domain.audit import BEGUN, TOPIC, AuditRecord, decoded
 from seawall_control.domain.errors import StoreUnavailable
 from seawall_control.domain.requests import DAY_US, KIND, RUNNING_US
 from seawall_control.server import ControlPlane
-from tests.integration.control.kit import Stubs
+from tests.integration.control.kit import Proxy, Stubs, until
 from tests.integration.control.test_events import refused
 from tests.integration.control.web import ask
 
@@ -106,6 +109,53 @@ async def test_an_id_is_of_one_request(plane: ControlPlane, channel: grpc.aio.Ch
     _, reason, message = await refused(stub.SetRunbook(runbook("first")))
     assert (reason, message) == ("INVALID_REQUEST", "request_id must be a UUID")
     assert (await records(plane))[-1].outcome == "INVALID_ARGUMENT"
+
+
+async def test_what_is_known_by_what_it_made(plane: ControlPlane, stubs: Stubs) -> None:
+    """Also long after the end of it; another request with its id is refused, as with every other method."""
+    one = str(uuid4())
+    silence = alerts_pb.Silence(author="ann", reason="planned", rules=["builtin/*"])
+    silence.end_time.GetCurrentTime()
+    silence.end_time.seconds += 3600
+    create = alerts_pb.CreateSilenceRequest(silence=silence, request_id=one)
+    first = await stubs.alerts.CreateSilence(create)
+    await stubs.alerts.ExpireSilence(alerts_pb.ExpireSilenceRequest(id=first.silence.id, actor="ann"))
+    assert (await stubs.alerts.CreateSilence(create)).silence.id == one
+    plane.alerting.administration._clock = _At(silence.end_time.ToMicroseconds() + 1)  # type: ignore[assignment]
+    assert (await stubs.alerts.CreateSilence(create)).silence.id == one
+    create.silence.reason = "another"
+    start = operations_pb.StartOperationRequest(actor="ann", reason="test", request_id=one)
+    start.action.reset_breaker.breaker = "b"
+    start.duration.FromSeconds(60)
+    begun = await stubs.fleet_operations.StartOperation(start)
+    assert (await stubs.fleet_operations.StartOperation(start)).operation.id == begun.operation.id == one
+    start.duration.FromSeconds(61)
+    for call, words in (
+        (stubs.alerts.CreateSilence(create), "another silence"),
+        (stubs.fleet_operations.StartOperation(start), "another operation"),
+    ):
+        _, reason, message = await refused(call)
+        assert (reason, words in message) == ("INVALID_REQUEST", True)
+
+
+async def test_a_repetition_hears_what_the_first_has_heard(plane: ControlPlane, stubs: Stubs) -> None:
+    """Asked while the first is still at the proxies, it waits for what they say."""
+    proxy = Proxy(stubs, "p")
+    await proxy.hello()
+    start = operations_pb.StartOperationRequest(actor="ann", reason="test", request_id=str(uuid4()))
+    start.action.reset_breaker.breaker = "b"
+    start.duration.FromSeconds(60)
+    calls = [stubs.fleet_operations.StartOperation(start)]
+    command = (await proxy.hear("command")).command
+    calls.append(stubs.fleet_operations.StartOperation(start))
+
+    async def waits() -> bool:
+        return any(lock.locked() and lock._waiters for lock in plane.access.gate.requests._running.values())
+
+    await until(waits, what="the second waits")
+    await proxy.say(command_result=fleet_messages.CommandResult(id=command.id, ok=True))
+    answers = [(await call).operation for call in calls]
+    assert [[(ack.proxy, ack.ok) for ack in one.acks] for one in answers] == [[("p", True)]] * 2
 
 
 async def test_ids_of_others_are_others(plane: ControlPlane, channel: grpc.aio.Channel) -> None:

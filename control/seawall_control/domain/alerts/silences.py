@@ -25,6 +25,15 @@ class Silence:
     author: str
     reason: str
 
+    def is_the_same(self, asked: Silence, at_us: int) -> bool:
+        """Whether it is what is asked for once more; one that is over may have been ended early."""
+        ends_alike = self.end_us == asked.end_us or self.end_us <= min(at_us, asked.end_us)
+        return ends_alike and (self.rules, self.filter, self.reason) == (
+            asked.rules,
+            asked.filter,
+            asked.reason,
+        )
+
     def is_active(self, at_us: int) -> bool:
         """Whether it is in force."""
         return self.start_us <= at_us < self.end_us

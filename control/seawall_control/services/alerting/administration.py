@@ -209,11 +209,16 @@ class AlertAdministration:
         request_id = checked_request_id(request_id)
         at_us = self._clock.now_us()
         made = replace(silence, id=request_id or self._ids.new(), start_us=silence.start_us or at_us)
-        _refuse("the silence", checking.silence_problems(made, at_us=at_us))
         async with self._changing:
             known = await self._records.store.document(SILENCE, request_id) if request_id else None
             if known is not None:
-                return codec.silence_of(known.body)
+                before = codec.silence_of(known.body)
+                if not before.is_the_same(made, at_us):
+                    raise InvalidRequest(
+                        f"request_id {request_id} was used for another silence; use a new UUID"
+                    )
+                return before
+            _refuse("the silence", checking.silence_problems(made, at_us=at_us))
             active = [s for s, _ in await self._records.silences() if s.end_us > at_us]
             if len(active) >= checking.MAX_SILENCES:
                 raise PreconditionFailed(f"there are {len(active)} silences already; end one first")
