@@ -137,6 +137,11 @@ class AnalysisServicer(admin_analysis_pb2_grpc.AnalysisServiceServicer):
                 resolution_rate=found.resolution_rate,
                 recovery_rate=found.recovery_rate,
                 error_rate=found.error_rate,
+                mean_time_to_resolve=(
+                    None
+                    if found.mean_time_to_resolve_s is None
+                    else codec.seconds(found.mean_time_to_resolve_s)
+                ),
             )
 
         return await answered(context, work())

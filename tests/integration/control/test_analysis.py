@@ -94,7 +94,29 @@ async def test_a_window(plane: ControlPlane, stubs: Stubs) -> None:
     kinds = {(a.kind, a.subject) for a in found.anomalies}
     assert {("burst", ""), ("burst", "route/all"), ("frequent_error", "route/all")} <= kinds
     assert found.resolution_rate == 0.0
+    assert not found.HasField("mean_time_to_resolve")
     assert not found.HasField("recovery_rate")
+
+
+async def test_how_long_it_takes_to_resolve(plane: ControlPlane, stubs: Stubs) -> None:
+    """From when it happened until somebody has dealt with it; what is told of ourselves does not count."""
+    first = await report(stubs, 1, 1, *[0] * 18)
+    ours = failed(900, first + 2 * MINUTE)
+    ours.kind, ours.resolved = event_pb2.EVENT_KIND_SYSTEM, True
+    ours.resolved_at.CopyFrom(ours.timestamp)
+    await stubs.events.ReportEvents(admin_events_pb2.ReportEventsRequest(events=[ours]))
+    before_s = time.time()
+    await stubs.events.ResolveEvents(admin_events_pb2.ResolveEventsRequest(filter="kind = CALL_FAILED"))
+    after_s = time.time()
+    window = Duration(seconds=30 * MINUTE)
+    found = await send(plane, "GetAnalysis", pb.GetAnalysisRequest(window=window), pb.GetAnalysisResponse)
+    took_s = found.mean_time_to_resolve.ToNanoseconds() / 1e9
+    # One event a minute after the other: on average half a minute after the first.
+    assert before_s - 0.001 <= took_s + first + MINUTE / 2 <= after_s + 0.001
+    _, body = await asyncio.to_thread(
+        http_get, plane.addresses.http, "/api/v1/errors/analysis?window_minutes=30"
+    )
+    assert json.loads(body)["error_analysis"]["mean_time_to_resolve_seconds"] == pytest.approx(took_s)
 
 
 async def test_a_caller_s_mistakes_are_no_errors(plane: ControlPlane, stubs: Stubs) -> None:

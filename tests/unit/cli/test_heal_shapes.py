@@ -53,7 +53,8 @@ KEYS: dict[str, tuple[Any, Message, str]] = {
         analysis.GetAnalysisResponse(),
         (
             "start end total_events events_per_minute events_before error_rate recovery_rate resolution_rate "
-            "by_category by_severity by_code top_components top_routes top_methods bucket_s trend "
+            "mean_time_to_resolve_s by_category by_severity by_code top_components top_routes top_methods "
+            "bucket_s trend "
             "anomalies recommendations open_breakers"
         ),
     ),

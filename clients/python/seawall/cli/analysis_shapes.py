@@ -59,6 +59,9 @@ def analysis(item: pb.GetAnalysisResponse) -> Shape:
         "error_rate": item.error_rate if item.HasField("error_rate") else None,
         "recovery_rate": item.recovery_rate if item.HasField("recovery_rate") else None,
         "resolution_rate": item.resolution_rate if item.HasField("resolution_rate") else None,
+        "mean_time_to_resolve_s": (
+            seconds(item.mean_time_to_resolve) if item.HasField("mean_time_to_resolve") else None
+        ),
         "by_category": shares(item.by_category),
         "by_severity": shares(item.by_severity),
         "by_code": shares(item.by_code),

@@ -68,7 +68,7 @@ class OpenBreaker(_message.Message):
     def __init__(self, name: _Optional[str] = ..., proxy: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
 
 class GetAnalysisResponse(_message.Message):
-    __slots__ = ("start", "end", "total_events", "events_per_minute", "events_before", "by_category", "by_severity", "by_code", "top_routes", "top_methods", "trend", "bucket", "anomalies", "recommendations", "open_breakers", "resolution_rate", "recovery_rate", "error_rate", "top_components")
+    __slots__ = ("start", "end", "total_events", "events_per_minute", "events_before", "by_category", "by_severity", "by_code", "top_routes", "top_methods", "trend", "bucket", "anomalies", "recommendations", "open_breakers", "resolution_rate", "recovery_rate", "error_rate", "top_components", "mean_time_to_resolve")
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     TOTAL_EVENTS_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,7 @@ class GetAnalysisResponse(_message.Message):
     RECOVERY_RATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_RATE_FIELD_NUMBER: _ClassVar[int]
     TOP_COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    MEAN_TIME_TO_RESOLVE_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     end: _timestamp_pb2.Timestamp
     total_events: int
@@ -107,7 +108,8 @@ class GetAnalysisResponse(_message.Message):
     recovery_rate: float
     error_rate: float
     top_components: _containers.RepeatedCompositeFieldContainer[Share]
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., total_events: _Optional[int] = ..., events_per_minute: _Optional[float] = ..., events_before: _Optional[int] = ..., by_category: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., by_severity: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., by_code: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., top_routes: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., top_methods: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., trend: _Optional[_Iterable[_Union[TrendPoint, _Mapping]]] = ..., bucket: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., open_breakers: _Optional[_Iterable[_Union[OpenBreaker, _Mapping]]] = ..., resolution_rate: _Optional[float] = ..., recovery_rate: _Optional[float] = ..., error_rate: _Optional[float] = ..., top_components: _Optional[_Iterable[_Union[Share, _Mapping]]] = ...) -> None: ...
+    mean_time_to_resolve: _duration_pb2.Duration
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., total_events: _Optional[int] = ..., events_per_minute: _Optional[float] = ..., events_before: _Optional[int] = ..., by_category: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., by_severity: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., by_code: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., top_routes: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., top_methods: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., trend: _Optional[_Iterable[_Union[TrendPoint, _Mapping]]] = ..., bucket: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., recommendations: _Optional[_Iterable[_Union[Recommendation, _Mapping]]] = ..., open_breakers: _Optional[_Iterable[_Union[OpenBreaker, _Mapping]]] = ..., resolution_rate: _Optional[float] = ..., recovery_rate: _Optional[float] = ..., error_rate: _Optional[float] = ..., top_components: _Optional[_Iterable[_Union[Share, _Mapping]]] = ..., mean_time_to_resolve: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetTrendRequest(_message.Message):
     __slots__ = ("window", "by", "route")

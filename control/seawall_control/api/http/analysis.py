@@ -54,6 +54,11 @@ def analysis_json(found: admin_analysis_pb2.GetAnalysisResponse) -> dict[str, Js
         "top_components": {share.name: share.events for share in found.top_components},
         "top_routes": {share.name: share.events for share in found.top_routes},
         "resolution_rate": found.resolution_rate if found.HasField("resolution_rate") else None,
+        "mean_time_to_resolve_seconds": (
+            found.mean_time_to_resolve.ToNanoseconds() / 1e9
+            if found.HasField("mean_time_to_resolve")
+            else None
+        ),
         "anomalies": [_anomaly(anomaly) for anomaly in found.anomalies],
         "recommendations": [as_json(one) for one in found.recommendations],
     }

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from seawall.v1 import stats_pb2
@@ -13,9 +14,10 @@ from seawall_control.domain.alerts.facts import failures_of
 from seawall_control.domain.analysis.detectors import OF_CALLS, Anomaly, found_by, worst_first
 from seawall_control.domain.analysis.forecast import Forecast
 from seawall_control.domain.analysis.recommend import Recommendation
+from seawall_control.domain.analysis.resolving import mean_time_to_resolve_s
 from seawall_control.domain.analysis.settings import Settings, problems
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
-from seawall_control.domain.events import MICROS
+from seawall_control.domain.events import MICROS, Event
 from seawall_control.domain.records import Put
 from seawall_control.domain.rollups import KEY_FIELDS, OTHER
 from seawall_control.services.analysis.counting import counted
@@ -42,6 +44,8 @@ TOP: Final = 20
 KIND: Final = "analysis"
 _CLOSED: Final = (stats_pb2.BREAKER_STATE_CLOSED, stats_pb2.BREAKER_STATE_UNSPECIFIED)
 _REVISIONS: Final = 20
+MOST_RESOLVED: Final = 1000
+"""Events that the time until they are resolved is taken from."""
 SHARED: Final = frozenset({"error_rate", "specific_error_count", "recovery_failure_rate"})
 
 
@@ -65,6 +69,7 @@ class Analysis:
     resolution_rate: float | None
     recovery_rate: float | None
     error_rate: float | None
+    mean_time_to_resolve_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +191,13 @@ class AnalysisService:
         """Return everything about a window. Raise `InvalidRequest`."""
         window = window_of(length_s, now_s=self._now(), default_s=HOUR_S, most_s=MONTH_S)
         # All of it is asked for at once: on a database in another place each question is a trip there.
-        summary, page, settings, counts, newest = await asyncio.gather(
+        summary, page, settings, counts, newest, resolved = await asyncio.gather(
             self.recommender.summaries.of(window),
             self._policies.revisions(size=_REVISIONS),
             self.settings(),
             self._events.counts(),
             self.recommender.newest(DEFAULT_SET),
+            self._resolved(window),
         )
         calls = self.recommender.calls()
         material = material_of(window, summary, calls, page.revisions)
@@ -222,6 +228,14 @@ class AnalysisService:
             resolution_rate=(counts.total - counts.unresolved) / counts.total if counts.total else None,
             recovery_rate=min(1.0, recovered / tried) if tried else None,
             error_rate=failed / calls_of_all if calls_of_all else None,
+            mean_time_to_resolve_s=mean_time_to_resolve_s(resolved),
+        )
+
+    async def _resolved(self, window: Window) -> list[Event]:
+        """Return the newest events of a window that are resolved."""
+        begin, end = (datetime.fromtimestamp(at, UTC).isoformat() for at in (window.start, window.end))
+        return await self._events.newest(
+            f'resolved = true AND timestamp >= "{begin}" AND timestamp < "{end}"', MOST_RESOLVED
         )
 
     def _open_breakers(self) -> list[tuple[str, str, str]]:

@@ -99,6 +99,9 @@ def show(window: float | None, target: str, output: str) -> None:
             )
             if found.HasField(field)
         ]
+        if found.HasField("mean_time_to_resolve"):
+            took_s = found.mean_time_to_resolve.ToNanoseconds() / 1e9
+            rates.append(f"resolved after {render.span(took_s)} on average")
         if rates:
             parts.append(" · ".join(rates))
         for title, shares in (
