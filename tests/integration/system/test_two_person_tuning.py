@@ -38,8 +38,7 @@ from tests.kit.stand import Stand
 pytestmark = pytest.mark.integration
 
 BOOK = replace(TUNE, mode=Mode.AUTO, verify_after_s=10.0)
-"""Would act by itself; where policies take two people it asks. A slow machine makes fifty calls in ten seconds.
-"""
+"""Would act by itself; where policies take two people it asks. Slow machines make 50 calls in ten seconds."""
 
 
 class Desk:
