@@ -32,6 +32,7 @@ make faults ARGS="--quick"         # the part that `make test` runs too
 make faults ARGS="-k f30"          # one row
 make faults ARGS="--write"         # and write this page
 make faults ARGS="--results DIR"   # keep the verdicts, for a page of several runs
+python -m tests.faults.planted     # make mistakes in a copy of the tree, and see that their rows fail
 ```"""
 
 
