@@ -126,7 +126,7 @@ def test_what_others_wrote_cannot_move_the_cursor() -> None:
 
 def test_cutting_a_long_text_takes_no_time() -> None:
     """Every message of a list is cut; those that were cut before have a character beyond ASCII."""
-    began = time.process_time()
+    began = time.thread_time()
     for _ in range(50):
         assert render.clip("x y " * 2500 + "…[cut]", 60).endswith("…")
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 1.0

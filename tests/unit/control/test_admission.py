@@ -119,9 +119,9 @@ def test_a_huge_text_is_looked_through_as_far_as_it_can_matter() -> None:
     kept = admitted(replace(GOOD, message=secrets, stack_trace=secrets, details={"a": secrets}))
     assert "ghp_" not in str(kept)
     assert len(kept.message.encode()) <= 1024 and kept.message.endswith("…[cut]")
-    began = time.process_time()
+    began = time.thread_time()
     admitted(replace(GOOD, message="1234 " * 400_000))
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_causes_group_whatever_varies_in_their_messages() -> None:

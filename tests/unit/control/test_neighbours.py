@@ -29,7 +29,7 @@ class Pushes:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until it does."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 

@@ -58,9 +58,9 @@ async def test_readers_of_one_view_cost_what_one_does() -> None:
     hub = Hub()
     view = 'severity = HIGH AND component = c AND NOT message:"refused"'
     followers = [hub.follow(parse(view)) for _ in range(FOLLOWERS)]
-    began = time.process_time()
+    began = time.thread_time()
     hub.publish([event(i, Severity.HIGH) for i in range(500)] + [event(-1)])
-    assert time.process_time() - began < 0.3
+    assert time.thread_time() - began < 0.3
     for follower in followers:
         assert await follower.next() == (event(0, Severity.HIGH), 0)
         hub.leave(follower)

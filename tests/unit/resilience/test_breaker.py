@@ -339,24 +339,24 @@ def test_threads_get_exactly_as_many_probes_as_allowed(probes: int) -> None:
 
     def ask() -> None:
         for _ in range(10):
-            barrier.wait(10)
+            barrier.wait(60)
             try:
                 permit = breaker.acquire()
             except BreakerOpen:
                 permit = None
-            release.wait(10)
+            release.wait(60)
             if permit is not None:
                 most.append(breaker.snapshot().probes_in_flight)
-            barrier.wait(10)
+            barrier.wait(60)
             if permit is not None:
                 breaker.settle(permit)
-            release.wait(10)
+            release.wait(60)
 
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(most) == probes * 10
     assert set(most) == {probes}
     assert breaker.snapshot().in_flight == 0
@@ -377,7 +377,7 @@ def test_threads_hear_changes_in_order() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     breaker.snapshot()
     assert len(heard) > 4
     assert all(one.after is two.before for one, two in pairwise(heard))

@@ -201,7 +201,7 @@ async def test_a_place_for_somebody_who_has_just_left_goes_on() -> None:
 
 def test_threads_and_tasks_stand_in_one_line() -> None:
     """A thread that waits gets the place that a task gives back."""
-    room = bulkhead(1, max_wait=10)
+    room = bulkhead(1, max_wait=60)
     got = threading.Event()
 
     def thread() -> None:
@@ -214,7 +214,7 @@ def test_threads_and_tasks_stand_in_one_line() -> None:
             waiting.start()
             while room.stats.waiting == 0:  # noqa: ASYNC110 - another thread's doing
                 await asyncio.sleep(0.001)
-        await asyncio.to_thread(got.wait, 10)
+        await asyncio.to_thread(got.wait, 60)
 
     asyncio.run(main())
     assert got.is_set()
@@ -223,7 +223,7 @@ def test_threads_and_tasks_stand_in_one_line() -> None:
 
 def test_many_threads_never_exceed_the_limit() -> None:
     """Sixteen threads through three places, all served, never more than three at once."""
-    room = bulkhead(3, max_wait=20, queue=100)
+    room = bulkhead(3, max_wait=60, queue=100)
     inside: list[int] = []
     lock = threading.Lock()
     now = 0
@@ -243,7 +243,7 @@ def test_many_threads_never_exceed_the_limit() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert max(inside) <= 3
     assert len(inside) == 320
     assert (room.stats.in_flight, room.stats.waiting, room.stats.admitted) == (0, 0, 320)

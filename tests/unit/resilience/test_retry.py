@@ -454,6 +454,6 @@ def test_threads_share_a_budget_exactly() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert policy.stats.calls == 400
     assert policy.stats.retries == 100

@@ -113,7 +113,7 @@ async def test_a_keeper_writes_by_itself(tmp_path: Path) -> None:
     keeper = BreakerKeeper(tmp_path)
     writing = asyncio.create_task(keeper.run())
     keeper.note(0, "r", image())
-    for _ in range(100):
+    for _ in range(3000):
         await asyncio.sleep(0.02)
         if keeper.file.path.exists():
             break

@@ -30,7 +30,7 @@ async def test_events_of_workers_wait_for_the_spool_of_the_process_before(tmp_pa
         await asyncio.sleep(0)
     assert not kept.done()
     pump.take_over()
-    await asyncio.wait_for(kept, 10)
+    await asyncio.wait_for(kept, 60)
     status = pump.spool_status()
     assert status is not None
     assert (status.depth, counters.events_dropped) == (1, 0)
@@ -49,7 +49,7 @@ async def test_a_stop_ends_a_successor_that_is_not_ready() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert await asyncio.to_thread(process.wait, 10) == -signal.SIGKILL
+        assert await asyncio.to_thread(process.wait, 50) == -signal.SIGKILL
     finally:
         process.kill()
         process.wait()

@@ -50,10 +50,10 @@ def request(path: str) -> bytes:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, at most 5 s."""
-    end = monotonic() + 5.0
+    """Wait for a condition, at most a minute."""
+    end = monotonic() + 60.0
     while not condition():
-        assert monotonic() < end, f"waited 5 s for: {what}"
+        assert monotonic() < end, f"waited a minute for: {what}"
         await asyncio.sleep(0.005)
 
 
@@ -151,7 +151,7 @@ async def rig() -> AsyncIterator[Rig]:
 async def kinds(reader: asyncio.StreamReader, wanted: int) -> list[tuple[int, int]]:
     """Read frames up to one of the wanted kind or the end; return kinds and stream ids."""
     seen: list[tuple[int, int]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 head = await reader.readexactly(9)
@@ -227,7 +227,7 @@ async def test_a_client_that_does_not_read_is_cut(rig: Rig) -> None:
     protocol.sweep(now + DEFAULTS.flush_timeout_s - 1.0)
     assert not protocol.connection.closed
     before = transport.get_write_buffer_size()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while transport.get_write_buffer_size() == before:
             await reader.read(1 << 16)
     protocol.sweep(now + DEFAULTS.flush_timeout_s + 1.0)
@@ -341,7 +341,7 @@ async def test_a_flood_of_small_frames_takes_turns(rig: Rig) -> None:
     protocol.data_received(b"".join(frame(HEADERS, 5, 2 * n + 1, bad) for n in range(2000)))
     started = rig.worker.context.unmatched.started
     assert 0 < started < 500
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while rig.worker.context.unmatched.started < 2000:
             await reader.read(1 << 16)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+import threading
 from pathlib import Path
 from typing import cast
 
@@ -94,13 +94,17 @@ async def test_a_disk_that_has_no_room_for_a_mark_holds_up_no_worker(
     """It gets one that outlives the worker, and not the process in front."""
     monkeypatch.setattr(module, "MARK_LIMIT_S", 0.05)
     real = WorkerMark.create
+    late, made = threading.Event(), threading.Event()
 
     def create(directory: Path | None, boot: bytes) -> WorkerMark:
         if directory is not None and how == "refuses":
             raise OSError(28, "No space left on device")
         if directory is not None:
-            time.sleep(0.3)
-        return real(directory, boot)
+            late.wait(60)
+        mark = real(directory, boot)
+        if directory is not None:
+            made.set()
+        return mark
 
     monkeypatch.setattr(WorkerMark, "create", create)
     pump = pump_in(tmp_path / "spool")
@@ -109,5 +113,9 @@ async def test_a_disk_that_has_no_room_for_a_mark_holds_up_no_worker(
     mark.record(3)
     assert mark.recorded == 3
     mark.remove()
-    await asyncio.sleep(0.5)
-    assert marks(tmp_path / "spool") == [], "one that comes late is nobody's"
+    late.set()
+    assert how == "refuses" or await asyncio.to_thread(made.wait, 60)
+    async with asyncio.timeout(60):
+        # One that comes late is nobody's.
+        while marks(tmp_path / "spool"):  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.01)
