@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from seawall.client import AsyncSeawall, Credentials, NotPossibleNow, Seawall, Unreachable
+from seawall.v1 import admin_alerts_pb2 as alerts_pb
 from seawall.v1 import admin_healing_pb2 as pb
+from seawall.v1 import admin_operations_pb2 as operations_pb
 from tests.kit.link import Link
 from tests.kit.processes import ROOT, environment, free_port, wait_until
 from tests.kit.stand import Control, Stand
@@ -65,12 +67,18 @@ class Way:
             return direct.call(method, asked, pb.GetRunbookResponse).runbook.etag
 
     def without_answer(
-        self, ask: Callable[[], Any], then: Callable[[], None], said: bytes = b"free_memory"
+        self,
+        ask: Callable[[], Any],
+        then: Callable[[], None],
+        said: bytes = b"free_memory",
+        made: Callable[[], int] | None = None,
     ) -> Any:
         """Ask, and let nothing come back from what was `said` on; when the change is made and answered, do
-        something. Return what was heard in the end, or what was raised.
+        something. Return what was heard in the end, or what was raised. `made` counts changes whose answers
+        are not kept.
         """
-        before, heard = self.answers(), []
+        count = made or self.answers
+        before, heard = count(), []
 
         def work() -> None:
             try:
@@ -82,7 +90,7 @@ class Way:
         asking = threading.Thread(target=work)
         asking.start()
         try:
-            wait_until(lambda: self.answers() > before, "the change is made", 30)
+            wait_until(lambda: count() > before, "the change is made", 30)
         finally:
             then()
             asking.join(60)
@@ -157,6 +165,63 @@ def test_so_it_is_on_the_command_line(way: Way, tmp_path: Path) -> None:
     assert isinstance(heard, subprocess.CompletedProcess), heard
     assert (heard.returncode, "mine is in force" in heard.stderr) == (0, True), heard.stderr
     assert way.versions() == "1"
+
+
+def test_what_is_known_by_what_it_made_is_made_once(way: Way) -> None:
+    """A revision, over a restart of the control plane; the way back to one, a silence and an operation."""
+    policy = {
+        "version": "v1",
+        "clusters": [{"name": "c", "endpoints": [{"address": "127.0.0.1:1"}]}],
+        "routes": [{"name": "r", "cluster": "c"}],
+    }
+    silence = alerts_pb.Silence(author="ann", reason="lost-silence", rules=["builtin/*"])
+    silence.end_time.GetCurrentTime()
+    silence.end_time.seconds += 3600
+    alerts, started = "/seawall.v1.AlertService", "/seawall.v1.FleetOperationService"
+    operation = operations_pb.StartOperationRequest(actor="ann", reason="lost-operation")
+    operation.action.reset_breaker.breaker = "b"
+    operation.duration.FromSeconds(3600)
+    with (
+        Seawall(way.target, timeout_s=60.0, credentials=Credentials()) as seawall,
+        Seawall(f"127.0.0.1:{way.port}", credentials=Credentials()) as direct,
+    ):
+
+        def revisions() -> int:
+            return len(list(direct.policies.history()))
+
+        def silences() -> int:
+            asked, answer = alerts_pb.ListSilencesRequest(), alerts_pb.ListSilencesResponse
+            return len(direct.call(f"{alerts}/ListSilences", asked, answer).silences)
+
+        def operations() -> int:
+            asked, answer = operations_pb.ListOperationsRequest(), operations_pb.ListOperationsResponse
+            return len(direct.call(f"{started}/ListOperations", asked, answer).operations)
+
+        def lost(ask: Callable[[], Any], said: bytes, made: Callable[[], int], then: Any = way.cut) -> Any:
+            heard = way.without_answer(ask, then, said, made)
+            assert not isinstance(heard, Exception), heard
+            return heard
+
+        first = lost(
+            lambda: seawall.policies.apply(policy, message="lost-apply"),
+            b"lost-apply",
+            revisions,
+            way.restart,
+        )
+        assert (first.revision.revision, first.changed, revisions()) == (1, True, 1)
+        policy["routes"][0]["name"] = "s"  # type: ignore[index]
+        seawall.policies.apply(policy)
+        back = lost(lambda: seawall.policies.rollback(message="lost-back"), b"lost-back", revisions)
+        assert (back.revision, back.rollback_of, revisions()) == (3, 1, 3)
+        request = alerts_pb.CreateSilenceRequest(silence=silence)
+        answer = alerts_pb.CreateSilenceResponse
+        lost(lambda: seawall.call(f"{alerts}/CreateSilence", request, answer), b"lost-silence", silences)
+        assert silences() == 1
+        begun = operations_pb.StartOperationResponse
+        lost(
+            lambda: seawall.call(f"{started}/StartOperation", operation, begun), b"lost-operation", operations
+        )
+        assert operations() == 1
 
 
 def test_a_secret_that_was_lost_is_said_to_be(way: Way) -> None:
