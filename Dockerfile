@@ -33,5 +33,6 @@ WORKDIR /data
 USER 10001:10001
 EXPOSE 8080 8081 9090 9091
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["seawall", "check", "--quick"]
+# Of a container that runs a proxy, a control plane, or both (up).
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["seawall", "check", "--quick", "--present"]
 ENTRYPOINT ["seawall"]

@@ -1,4 +1,4 @@
-"""`seawall check` where the control plane serves TLS."""
+"""`seawall check` where the control plane serves TLS, and in a container that runs only a part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.processes import environment, running
+from tests.kit.processes import Child, environment, free_port, running
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 def check(*arguments: str, cwd: Path) -> dict[str, dict[str, str]]:
     """Return what `seawall check` found, by name."""
     done = subprocess.run(
-        [sys.executable, "-m", "seawall", "check", "--no-proxy", "-o", "json", *arguments],
+        [sys.executable, "-m", "seawall", "check", "-o", "json", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -35,11 +35,30 @@ def test_the_options_of_tls_are_for_http_too(tmp_path: Path) -> None:
         ready = child.wait_ready()
         at = ["--control", ready["grpc"], "--http", ready["http"]]
         authority = str(tmp_path / "data" / "authority" / "authority.pem")
-        found = check(*at, "--ca-file", authority, cwd=tmp_path)
+        found = check("--no-proxy", *at, "--ca-file", authority, cwd=tmp_path)
         assert found["control plane"]["status"] == "ok", found
         assert "control API" not in found
-        plain = check(*at, "--quick", cwd=tmp_path)
+        plain = check("--no-proxy", *at, "--quick", cwd=tmp_path)
         assert f"no answer from http://{ready['http']}/health" in plain["control plane"]["message"]
         assert "--ca-file" in plain["control plane"]["hint"]
-        at = ["--quick", "--http", f"https://{ready['http']}", "--ca-file", authority]
+        at = ["--no-proxy", "--quick", "--http", f"https://{ready['http']}", "--ca-file", authority]
         assert check(*at, cwd=tmp_path)["control plane"]["status"] == "ok"
+
+
+def test_the_probe_of_a_container_is_about_what_runs_there(control: Child, tmp_path: Path) -> None:
+    """A part that does not listen is left out, unless no part does; one that is ill is not."""
+    nobody = f"127.0.0.1:{free_port()}"
+    here = control.ready["http"]
+    found = check("--quick", "--present", "--http", here, "--admin", nobody, cwd=tmp_path)
+    assert {name: one["status"] for name, one in found.items()} == {"control plane": "ok"}
+    # Somebody listens there who is no proxy that is well.
+    ill = control.ready["grpc"]
+    found = check("--quick", "--present", "--http", nobody, "--admin", ill, cwd=tmp_path)
+    assert {name: one["status"] for name, one in found.items()} == {"proxy": "failed"}
+    found = check("--quick", "--present", "--http", nobody, "--admin", nobody, cwd=tmp_path)
+    assert {name: one["status"] for name, one in found.items()} == {
+        "proxy": "failed",
+        "control plane": "failed",
+    }
+    found = check("--quick", "--http", here, "--admin", nobody, cwd=tmp_path)
+    assert {name: one["status"] for name, one in found.items()} == {"proxy": "failed", "control plane": "ok"}

@@ -30,7 +30,7 @@ def test_image_runs_without_root_and_hears_its_signals() -> None:
     assert re.search(r"(?m)^USER 10001(:10001)?$", stage)
     assert 'ENTRYPOINT ["seawall"]' in stage
     assert "STOPSIGNAL SIGTERM" in stage
-    assert 'CMD ["seawall", "check", "--quick"]' in stage
+    assert 'CMD ["seawall", "check", "--quick", "--present"]' in stage
     assert "VOLUME /data" in stage
 
 

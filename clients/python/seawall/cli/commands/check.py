@@ -34,6 +34,8 @@ class Result:
     mark: Mark
     message: str
     hint: str = ""
+    absent: bool = False
+    """Whether nobody listens there."""
 
 
 @click.command()
@@ -58,6 +60,12 @@ class Result:
     metavar="DURATION",
     help="Wait so long for proxy and control plane to be healthy, such as 30s after a start.",
 )
+@click.option(
+    "--present",
+    is_flag=True,
+    help="Leave out a proxy or a control plane that does not listen, but not both: for a container that may "
+    "run either.",
+)
 @click.option("--no-proxy", is_flag=True, help="There is no proxy on this machine.")
 @click.option("--no-control", is_flag=True, help="There is no control plane: a stand-alone proxy.")
 @click.option(
@@ -71,6 +79,7 @@ def check(
     admin: str,
     http: str,
     wait_s: float,
+    present: bool,
     no_proxy: bool,
     no_control: bool,
     output: str,
@@ -95,10 +104,13 @@ def check(
         if not no_control:
             yield from _control_http(_url(http, secure=wants_tls()))
 
+    def looked() -> Iterator[Result]:
+        yield from _of_those_present(list(health())) if present else health()
+
     ends = time.monotonic() + wait_s
-    while time.monotonic() < ends and any(one.mark == "failed" for one in health()):
+    while time.monotonic() < ends and any(one.mark == "failed" for one in looked()):
         time.sleep(LOOK_AGAIN_S)
-    run(health())
+    run(looked())
     if not quick:
         if not no_control:
             run(_fleet(target))
@@ -111,6 +123,11 @@ def check(
         ]
         emit("json", {"ok": not failed, "checks": shapes}, str)
     ctx.exit(exits.FAILED if failed else exits.OK)
+
+
+def _of_those_present(results: list[Result]) -> list[Result]:
+    """Return the results of those who listen; all of them when nobody does."""
+    return [result for result in results if not result.absent] or results
 
 
 def _line(result: Result) -> str:
@@ -134,7 +151,8 @@ def _http(
     try:
         status, body = get(address, path)
     except (OSError, ValueError) as error:
-        return Result(name, "failed", f"no answer from {address}{path} ({error})", hint)
+        refused = isinstance(error, ConnectionRefusedError)
+        return Result(name, "failed", f"no answer from {address}{path} ({error})", hint, absent=refused)
     return judge(status, parse_object(body))
 
 
