@@ -27,7 +27,7 @@ MAX_REPORT: Final = 500
 MAX_REPORT_BYTES: Final = 1024 * 1024
 MAX_SEQ: Final = 2**62
 """Numbers above this are nobody's sequence but a mistake."""
-SLICE_S: Final = 0.0005
+SLICE_S: Final = 0.00025
 """So long events are looked through for secrets and the like before others have their turn, such as what a
 database has answered meanwhile.
 """
