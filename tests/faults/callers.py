@@ -15,6 +15,8 @@ from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 
 DEADLINE_S = 15.0
+MOST = 64
+"""Calls under way at once: a machine that cannot do more is not asked for more."""
 ASKED = "asked to fail"
 """What the upstream says of a call that was to fail: its failure went through the proxy, which records it."""
 
@@ -23,7 +25,9 @@ STALL_S = 0.1
 
 
 class Callers:
-    """Calls `rate` times a second until stopped. Every call fails at the server, and so becomes an event."""
+    """Calls `rate` times a second, or as often as it can, until stopped. Every call fails at the server, and
+    so becomes an event.
+    """
 
     def __init__(self, note: Recorder, address: str, *, rate: float = 150.0, name: str = "job") -> None:
         self.address = address
@@ -73,6 +77,8 @@ class Callers:
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
             # Late after a pause of the whole test: what was missed is not made up for.
+            while len(self._calls) >= MOST and not self._stopping:
+                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
             due = max(due + 1.0 / self._rate, loop.time() - 0.05)
             await asyncio.sleep(max(0.0, due - loop.time()))
             late_s = loop.time() - due

@@ -92,8 +92,8 @@ MISTAKES: Final = (
         "F6",
         "test_store_crash.py::test_f6_failed_sync_is_final",
         f"{SQLITE}/writer.py",
-        "            if isinstance(error, Misplaced) or code in _FINAL:\n",
-        "            if isinstance(error, Misplaced):\n",
+        "_FINAL: Final = (sqlite3.SQLITE_IOERR, ",
+        "_FINAL: Final = (",
         "a store goes on after a sync that failed",
         "(3, 1)",
     ),
@@ -152,8 +152,8 @@ MISTAKES: Final = (
         "which it has refused",
     ),
     Planted(
-        "F26",
-        "test_fleet.py::test_f26_lost_acknowledgements",
+        "F4",
+        "test_disks.py::test_f4_disk_of_the_control_plane_is_full",
         INTAKE,
         "        result = await self._store.ingest(batch, self._reception())\n",
         "        task = asyncio.create_task(self._store.ingest(batch, self._reception()))\n"

@@ -51,9 +51,9 @@ def swap(one: Path, other: Path) -> None:
     aside.rename(other)
 
 
-def unharmed(spool: Path, before: dict[Path, bytes]) -> list[str]:
-    """Return the ids of the events that waited in a spool and whose bytes, and whose segment's header, are
-    still what they were.
+def sorted_out(spool: Path, before: dict[Path, bytes]) -> tuple[list[str], list[str]]:
+    """Return the ids of the events that waited in a spool: of those whose bytes, and whose segment's header,
+    are still what they were, and of the others.
     """
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "spool"
@@ -61,17 +61,21 @@ def unharmed(spool: Path, before: dict[Path, bytes]) -> list[str]:
         for path, data in before.items():
             (whole / path.name).write_bytes(data)
         _, batch = look_into(whole)
-    ids = []
+    after = {path: path.read_bytes() for path in before}
+    waiting: set[str] = set()
+    held: set[str] = set()
     for _, payload in () if batch is None else batch.events:
+        event_id = event_pb2.ErrorEvent.FromString(payload).id
+        waiting.add(event_id)
         for path, old in before.items():
             end = old.find(payload) + len(payload)
-            if end < len(payload):
-                continue
-            new = path.read_bytes()
             start = end - len(payload) - ENTRY_BYTES
+            if start < HEADER_BYTES:
+                continue
+            new = after[path]
             if new[:HEADER_BYTES] == old[:HEADER_BYTES] and new[start:end] == old[start:end]:
-                ids.append(event_pb2.ErrorEvent.FromString(payload).id)
-    return ids
+                held.add(event_id)
+    return sorted(held), sorted(waiting - held)
 
 
 Harm = Callable[[Path, random.Random], None]
@@ -100,7 +104,7 @@ async def test_f8_damaged_spools(trial: Trial) -> None:
             if dice.random() < 0.5:
                 harm(spool / "mark", dice)
             assert files[-2].read_bytes() != before[files[-2]], "nothing is damaged"
-            trial.held("one", await asyncio.to_thread(unharmed, spool, before))
+            trial.held("one", *await asyncio.to_thread(sorted_out, spool, before))
             link.weather.refuse = False
             proxy = await asyncio.to_thread(trial.proxy, config, link)
     await trial.delivered(proxy)
@@ -127,7 +131,7 @@ async def test_f8_lost_marks(trial: Trial) -> None:
             before = {path: path.read_bytes() for path in [*spool.glob("*.seg"), spool / "mark"]}
             # Not at its end: how much was there, nobody could tell without the mark.
             flip(last, dice, bits=5, share=0.8)
-            trial.held("one", await asyncio.to_thread(unharmed, spool, before))
+            trial.held("one", *await asyncio.to_thread(sorted_out, spool, before))
             (spool / "mark").unlink()
             link.weather.refuse = False
             proxy = await asyncio.to_thread(trial.proxy, config, link)

@@ -78,7 +78,7 @@ async def test_f2_killed_at_every_system_call(
     keep(request.node.nodeid, found)
 
 
-@pytest.mark.parametrize("number", range(1, 12) if is_full() else (3,))
+@pytest.mark.parametrize("number", range(1, 12) if is_full() else (3, 6))
 async def test_f6_failed_sync_is_final(tmp_path: Path, number: int, request: pytest.FixtureRequest) -> None:
     """After an fdatasync that failed there is no acknowledgement in this process, and none is tried on the
     same file: the process asks to be ended, and the next one finds what was acknowledged.

@@ -203,10 +203,12 @@ class Trial:
         """Note that something is broken now."""
         self.note("fault", name=name)
 
-    def held(self, node: str, ids: list[str]) -> None:
-        """Note events that are whole in a spool, and so may not be lost whatever is declared."""
+    def held(self, node: str, ids: list[str], harmed: list[str]) -> None:
+        """Note events that are whole in a spool, and so may not be lost whatever is declared; and others,
+        that are so no more.
+        """
         with contextlib.closing(Recorder(self.folder, "spool")) as note:
-            note("held", node=node, ids=ids)
+            note("held", node=node, ids=ids, harmed=harmed)
 
     def resources(self, child: Child, when: str) -> None:
         """Note what a process holds."""

@@ -18,7 +18,7 @@
     store    refusal    node, spool, number
     store    mark       node, spool, assumed (numbers up to here were acknowledged by another store)
     spool    left       node, spool, last, acked, events and gaps as in `sent`
-    spool    held       node, ids: of events that were whole in it when it was looked into
+    spool    held       node, ids (of events that were whole in it), harmed (ids of others)
     test     published  revision, hash; asked_s (since when it may have been sent)
     test     fault      name
     test     restored   the store is an older one from here on

@@ -128,7 +128,7 @@ def counted_over(history: History, rows: int = 0, groups: int = 0) -> list[Line]
     """Return the lines, what the store counts, so many too many of each, and what a spool had held."""
     stored = [line["id"] for line in history.lines if is_stored(line)]
     tally = {"side": "store", "what": "tally", "rows": len(stored) + rows, "groups": len(stored) + groups}
-    held = {"side": "spool", "what": "held", "node": "a", "ids": stored}
+    held = {"side": "spool", "what": "held", "node": "a", "ids": stored, "harmed": ["x"]}
     return [*added(history, tally), {"at": 1e6, **held}]
 
 
@@ -170,7 +170,7 @@ PLANTED: dict[str, tuple[str, Callable[[History], list[Line]]]] = {
     ),
     "an event that was whole in a spool is lost": (
         "I3",
-        lambda h: added(h, {"side": "spool", "what": "held", "node": "a", "ids": ["x"]}),
+        lambda h: added(h, {"side": "spool", "what": "held", "node": "a", "ids": ["x"], "harmed": []}),
     ),
     "a number is stored and declared lost": (
         "I3",
