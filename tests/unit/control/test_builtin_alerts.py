@@ -88,6 +88,12 @@ TROUBLE: dict[str, tuple[Severity, Callable[[Bench], None]]] = {
     "proxy-absent": (Severity.HIGH, _silent_proxy),
     "restart": (Severity.LOW, _started_again(1)),
     "restart-loop": (Severity.HIGH, _started_again(3)),
+    "own-trouble": (
+        Severity.HIGH,
+        lambda bench: bench.event(
+            severity=Severity.HIGH, component="control", error_type="loop_failed", kind=EventKind.SYSTEM
+        ),
+    ),
     "healing": (
         Severity.MEDIUM,
         lambda bench: bench.event(error_type="healing_proposed", component="healing/b"),
@@ -115,6 +121,23 @@ def test_each_tells_of_its_trouble(name: str) -> None:
 def test_every_rule_has_its_trouble_here() -> None:
     """A new one needs a row."""
     assert {f"{BUILTIN}{name}" for name in TROUBLE} == set(builtin.BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules"),
+    [
+        ({"kind": EventKind.POLICY_REJECTED, "severity": Severity.HIGH}, {"builtin/own-trouble"}),
+        ({"error_type": "healing_failed", "severity": Severity.HIGH}, {"builtin/healing"}),
+        ({"error_type": "rollout_paused", "severity": Severity.MEDIUM}, set()),
+        ({"kind": EventKind.CALL_FAILED, "severity": Severity.HIGH}, set()),
+    ],
+)
+def test_what_is_told_of_ourselves_is_told_once(fields: dict[str, object], rules: set[str]) -> None:
+    """By the rule about trouble or by the one about cases; calls that fail are no trouble of ours."""
+    bench = Bench(*builtin.RULES)
+    bench.event(**{"kind": EventKind.SYSTEM, **fields})
+    bench.tick()
+    assert {alert.rule for alert in bench.alerts.values()} == rules
 
 
 @pytest.mark.parametrize("used", [0.79, 0.89])

@@ -23,7 +23,7 @@ from seawall_control.domain.alerts.rules import (
     TriggerKind,
 )
 from seawall_control.domain.events import Severity
-from seawall_control.domain.healing.news import FOR_PEOPLE
+from seawall_control.domain.healing.news import FAILED, FOR_PEOPLE
 from seawall_control.domain.runs import RESTARTS
 
 ERROR_RATE: Final = f"{BUILTIN}error-rate"
@@ -112,6 +112,14 @@ RULES: Final = (
         severity=Severity.HIGH,
         when=(Trigger(kind=TriggerKind.EVENT_COUNT, threshold=3, window_s=900.0),),
         filters=Filters(any=tuple(f"error_type = {word}" for word in RESTARTS)),
+    ),
+    Rule(
+        name=f"{BUILTIN}own-trouble",
+        title="Seawall itself is in trouble",
+        severity=Severity.HIGH,
+        when=(Trigger(kind=TriggerKind.EVENT, severity=Severity.HIGH),),
+        # Cases that failed are the next rule's.
+        filters=Filters(any=("kind = SYSTEM", "kind = POLICY_REJECTED"), none=(f"error_type = {FAILED}",)),
     ),
     Rule(
         name=f"{BUILTIN}healing",
