@@ -179,6 +179,15 @@ def test_a_body_that_is_nested_too_deep_is_called_that(raw: bytes) -> None:
         parse_json(raw)
 
 
+@pytest.mark.parametrize(
+    "raw", [b'{"a": "' + b"[" * 500 + b'"', b'{"a": ' + b"[]" * 500, b"[" * 100, b'{"a": "\\"[[[[']
+)
+def test_what_is_broken_and_not_deep_is_called_broken(raw: bytes) -> None:
+    """Brackets in a text, or beside each other, are no depth."""
+    with pytest.raises(InvalidRequest, match="is not JSON"):
+        parse_json(raw)
+
+
 def test_what_only_the_reader_finds_is_said_once_and_with_its_place() -> None:
     """json_format repeats every field on the way."""
     with pytest.raises(InvalidRequest) as raised:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from seawall_control.api.http.rpc.checking import MAX_NESTING, cut
 from seawall_control.domain.errors import FieldProblem, InvalidRequest
 
+_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 LARGE_BYTES: Final = 64 * 1024
 """JSON of more than this is read and written in a thread, since it takes longer than others should wait."""
@@ -57,15 +59,29 @@ async def json_object(request: Request, *, optional: bool = False) -> dict[str, 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
     """Return the JSON object of a body; an empty body is an empty object. Raise `InvalidRequest`."""
+    text = json_text(raw)
     try:
-        found = json.loads(json_text(raw), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except RecursionError:
         raise InvalidRequest(f"the body is nested more than {MAX_NESTING} deep") from None
     except ValueError as error:
+        # How deep Python reads before it gives up depends on its version.
+        if _is_deep(text):
+            raise InvalidRequest(f"the body is nested more than {MAX_NESTING} deep") from None
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise InvalidRequest("the body must be a JSON object")
     return found
+
+
+def _is_deep(text: str) -> bool:
+    """Tell whether a text that is no JSON opens more than may be open at once."""
+    depth = 0
+    for found in _PARTS.finditer(text):
+        depth += 1 if found[0] in "[{" else -1 if found[0] in "]}" else 0
+        if depth > MAX_NESTING:
+            return True
+    return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
