@@ -146,10 +146,12 @@ def test_an_address_that_is_none(run: Run, tmp_path: Path, url: str) -> None:
 
 
 def applied(run: Run, tmp_path: Path, hook: Hook) -> Ran:
-    """Add a signed webhook."""
+    """Add a signed webhook, which hears of nothing as harmless as a machine that is a little full."""
     file = tmp_path / "channel.yaml"
     url = f"http://127.0.0.1:{hook.server_address[1]}/"
-    file.write_text(f"name: hook\nwebhook: {{url: '{url}', secret: a-secret-of-some-length}}\n")
+    file.write_text(
+        f"name: hook\nmin_severity: high\nwebhook: {{url: '{url}', secret: a-secret-of-some-length}}\n"
+    )
     return run("alerts", "channels", "apply", str(file))
 
 
