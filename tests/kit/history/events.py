@@ -114,6 +114,8 @@ class EventRules:
                 spool.left_gaps = [(first, last, reason) for first, last, reason in line["gaps"]]
             case "spool", "held":
                 self._held.update(dict.fromkeys(line["ids"], line["node"]))
+                for event_id in line["harmed"]:
+                    self._held.pop(event_id, None)
             case "test", "restored":
                 self._restored = True
 

@@ -264,6 +264,15 @@ def test_what_was_not_looked_at_is_no_proof() -> None:
         check([]).require("I1", "I4")
 
 
+def test_what_is_damaged_later_may_be_lost() -> None:
+    """What was whole in a spool and is not any more is excused, and nothing else is."""
+    lines = counted_over(good(1, 30))
+    held: Line = {"side": "spool", "what": "held", "node": "a", "at": 2e6, "ids": ["x", "y"], "harmed": []}
+    harmed: Line = {**held, "at": 2e6 + 1, "ids": [], "harmed": ["x", "y"]}
+    assert check([*lines, held, harmed]).holds
+    assert check([*lines, held, {**harmed, "harmed": ["x"]}]).findings["I3"].broken == 1
+
+
 def test_a_store_that_was_put_back_owes_what_it_declares() -> None:
     """After a restore, acknowledged events may be missing below the mark that the store declares, and no
     others.
