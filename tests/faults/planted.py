@@ -104,7 +104,7 @@ MISTAKES: Final = (
         "            os.fsync(self._fd)\n",
         "            pass\n",
         "the spool is not synced",
-        "degraded",
+        "a sync of the segment fails",
     ),
     Planted(
         "F8",

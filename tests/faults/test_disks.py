@@ -134,6 +134,12 @@ async def test_f6_spool_whose_sync_fails(trial: Trial) -> None:
     proxy, _ = await trial.follow()
     async with trial.callers() as callers:
         await callers.until(30)
+        trial.fault("fsync of a segment fails")
+        segment = max((trial.stand.folder / "data" / "proxies" / "one" / "spool").glob("*.seg"))
+        with attached(proxy.child.process.pid, "fsync:error=EIO", segment) as failed:
+            await eventually(lambda: failed() > 0, "a sync of the segment fails")
+            await callers.until(100)
+            assert failed() == 1, "a sync that failed is not tried again"
         trial.fault("fsync fails")
         with attached(proxy.child.process.pid, "fsync:error=EIO:when=2..5") as failed:
             await callers.until(150)

@@ -98,7 +98,7 @@ def tampered(command: Sequence[str], inject: str, *, path: Path | None, cwd: Pat
 
 
 @contextlib.contextmanager
-def attached(pid: int, inject: str) -> Iterator[Callable[[], int]]:
+def attached(pid: int, inject: str, path: Path | None = None) -> Iterator[Callable[[], int]]:
     """Tamper with a process that is running, for the length of the block. Gives a function that tells how
     many calls were made to fail until now.
     """
@@ -107,8 +107,8 @@ def attached(pid: int, inject: str) -> Iterator[Callable[[], int]]:
         names = inject.partition(":")[0]
         with log.open("wb") as said:
             tracer = subprocess.Popen(
-                ["strace", "-f", "-o", str(calls), "-e", f"trace={names}", "-e", f"inject={inject}",
-                 "-p", str(pid)],
+                ["strace", "-f", "-o", str(calls), *([] if path is None else ["-P", str(path)]),
+                 "-e", f"trace={names}", "-e", f"inject={inject}", "-p", str(pid)],
                 stdout=subprocess.DEVNULL, stderr=said,
             )  # fmt: skip
         try:
