@@ -89,4 +89,7 @@ def test_what_is_told_in_the_end() -> None:
     assert repeating.unanswered(change(ID), draining, failed("DEADLINE_EXCEEDED")) is draining
     running = failed("ABORTED", "running", "REQUEST_RUNNING")
     assert isinstance(running, Conflict) and "Look at what there is" in str(running)
-    assert isinstance(failed("DEADLINE_EXCEEDED"), TimedOut)
+    late = repeating.told(change(ID), failed("DEADLINE_EXCEEDED"))
+    assert isinstance(late, TimedOut)
+    assert late.metadata["request_id"] == ID
+    assert "request_id" not in repeating.told(change(ID), failed("NOT_FOUND", "gone")).metadata

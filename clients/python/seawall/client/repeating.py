@@ -47,6 +47,15 @@ def left_s(timeout_s: float, spent_s: float) -> float:
     return min(timeout_s - spent_s, AGAIN_S)
 
 
+def told(call: Call[R], error: SeawallError) -> SeawallError:
+    """Return an error with the id of its call, to ask again with, where the change may have been made all the
+    same.
+    """
+    if isinstance(error, TimedOut) and _id_of(call):
+        error.metadata["request_id"] = _id_of(call)
+    return error
+
+
 def unanswered(call: Call[R], first: SeawallError, second: SeawallError) -> SeawallError:
     """Return what is told of a call whose answer was lost, and of which the second time said nothing either;
     else what that said.

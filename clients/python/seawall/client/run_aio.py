@@ -45,7 +45,7 @@ class AsyncRun:
             first = self._error(error)
             left_s = repeating.left_s(timeout_s, time.monotonic() - began_s)
             if left_s <= 0 or not repeating.is_lost(call, first):
-                raise first from error
+                raise repeating.told(call, first) from error
         # A connection of its own: what is left of the one that was lost fails calls for a moment more.
         channel = self._opened(("grpc.use_local_subchannel_pool", 1))
         try:

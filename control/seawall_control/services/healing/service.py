@@ -236,6 +236,8 @@ class HealingService(Carrying):
         if basis == case.basis:
             return plan, basis
         other = self._engine.planned(case, plan, basis)
+        if other not in self._engine.open_cases:
+            raise self._no_proposal(case.id)  # somebody was quicker with an answer
         await self.record(other)
         raise PreconditionFailed(
             f"{case.id} is another change by now, as the policy or what is recommended has changed: {plan}. "

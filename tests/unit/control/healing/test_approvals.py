@@ -67,6 +67,27 @@ async def test_another_plan_takes_another_look(store: Store) -> None:
     assert plane.hands.done == [case.id]
 
 
+async def test_two_answers_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds another plan when somebody else has let the case run changes nothing of it or of its record."""
+    plane, case = await proposed(store)
+    true = plane.hands.preview
+
+    async def slow(one: Case) -> str:
+        monkeypatch.setattr(plane.hands, "preview", true)
+        plane.hands.stands_on = "first"
+        await plane.healing.approve(case.id, actor="ann")
+        return "would rather change"
+
+    plane.hands.stands_on = "second"
+    monkeypatch.setattr(plane.hands, "preview", slow)
+    with pytest.raises(PreconditionFailed, match="it waits for no answer"):
+        await plane.healing.approve(case.id, actor="bob")
+    await plane.background.aclose(5)
+    states = [one.state for one in await recorded(store)]
+    assert states == [State.VERIFYING, State.RUNNING, State.PROPOSED]
+    assert plane.hands.done == [case.id]
+
+
 async def test_what_is_not_wanted_any_more_ends(store: Store) -> None:
     """Somebody has done it by hand meanwhile; a store that does not answer ends nothing."""
     plane, case = await proposed(store)
