@@ -161,7 +161,7 @@ MISTAKES: Final = (
         "        last = max([n for n, _ in batch.events] + [gap.to_seq for gap in batch.gaps], default=0)\n"
         "        result = Ingested(last, (), 0)\n",
         "batches are acknowledged before they are stored",
-        "and is lost",
+        "assert 0 > 0",
     ),
     Planted(
         "F30",
