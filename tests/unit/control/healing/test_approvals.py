@@ -68,7 +68,7 @@ async def test_another_plan_takes_another_look(store: Store) -> None:
 
 
 async def test_two_answers_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds another plan when somebody else has let the case run changes nothing of it or of its record."""
+    """Who finds another plan while somebody else lets the case run changes nothing of it or its record."""
     plane, case = await proposed(store)
     true = plane.hands.preview
 
