@@ -125,15 +125,6 @@ MISTAKES: Final = (
         "nobody says so",
     ),
     Planted(
-        "F8",
-        "test_damage.py::test_f8_damaged_policies",
-        "proxy/seawall_proxy/runtime/last_good.py",
-        '    if checksum != sha256(body).hexdigest().encode("ascii"):\n',
-        "    if False:\n",
-        "a damaged policy is believed",
-        "in starts",
-    ),
-    Planted(
         "F10, F11",
         "test_network.py::test_f10_f11_bad_networks",
         DELIVERY,
