@@ -161,7 +161,7 @@ MISTAKES: Final = (
         "arrivals.through + 1 if begins and arrivals.through + 1 < lowest else 0",
         "0",
         "a store that was put back does not ask for what it lacks",
-        "lost",
+        "all events are delivered",
     ),
 )
 
