@@ -49,12 +49,13 @@ def all_gone(workers: list[int]) -> bool:
     return not any(map(psutil.pid_exists, workers))
 
 
-def judged(trial: Trial, *, spare: int = 0) -> None:
+def judged(trial: Trial, *, twice: float = 0.0) -> None:
     """Judge it. What is missing is declared, and no more than what can be missing: calls that reached their
-    server and have no stored event, and so many numbers that may count twice.
+    server and have no stored event, and the share of those that are stored that may count twice.
     """
     verdict = trial.verdict("I1", "I2", "I3", "I8")
-    assert 0 < verdict.figures["declared"] <= verdict.figures["unstored"] + spare, verdict.report()
+    most = verdict.figures["unstored"] + int(twice * verdict.figures["stored"])
+    assert 0 < verdict.figures["declared"] <= most, verdict.report()
 
 
 async def test_f16_workers_killed_at_random_moments(trial: Trial) -> None:
@@ -96,6 +97,7 @@ async def test_f1_a_proxy_with_workers_killed_at_random_moments(trial: Trial) ->
             await callers.until(1)
     await trial.delivered(proxy)
     await trial.end(proxy)
-    # What was being numbered when the process in front was killed may count twice: now and then a batch, not
-    # each time.
-    judged(trial, spare=20 + 3 * rounds)
+    # What was being numbered when the process in front was killed counts twice: at most a batch of each
+    # worker, which is what it recorded while the disk was busy with the one before. Were nothing settled, all
+    # of it would.
+    judged(trial, twice=1 / 3)

@@ -57,7 +57,7 @@ async def test_a_child_is_ready_when_its_probe_says_so_and_ends_gently() -> None
     """SIGTERM ends it; its output was passed on."""
     log = Log()
     child = _child(log, LIVES)
-    await child.start(ready_within_s=20)
+    await child.start(ready_within_s=PATIENCE_S)
     assert ("child", "alive") in log.lines
     assert child.pid is not None
     assert await child.stop() == -signal.SIGTERM
@@ -69,7 +69,7 @@ async def test_a_child_that_ends_before_it_is_ready_fails_the_start() -> None:
     log = Log()
     child = _child(log, "print('no room'); raise SystemExit(7)")
     with pytest.raises(StartFailed, match="exit code 7 before it was ready"):
-        await child.start(ready_within_s=20)
+        await child.start(ready_within_s=PATIENCE_S)
     assert ("child", "no room") in log.lines
     assert await child.stop() == 7
 
@@ -86,13 +86,13 @@ async def test_a_child_that_is_killed_is_started_again() -> None:
     """The new process is another one, counted and announced."""
     log = Log()
     child = _child(log, LIVES)
-    await child.start(ready_within_s=20)
+    await child.start(ready_within_s=PATIENCE_S)
     keeping = asyncio.create_task(child.keep())
     first = child.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
     await asyncio.to_thread(
-        wait_until, lambda: child.restarts and child.pid not in {None, first}, "it is back", 20
+        wait_until, lambda: child.restarts and child.pid not in {None, first}, "it is back"
     )
     assert "child ended with SIGKILL" in log.text()
     keeping.cancel()
@@ -106,7 +106,7 @@ async def test_a_child_that_cannot_live_is_given_up(monkeypatch: pytest.MonkeyPa
     log = Log()
     # Long enough for the probe, which looks twenty times a second.
     child = _child(log, "import time; print('alive', flush=True); time.sleep(0.5)")
-    await child.start(ready_within_s=20)
+    await child.start(ready_within_s=PATIENCE_S)
     with pytest.raises(StartFailed, match="ended 3 times"):
         async with asyncio.timeout(PATIENCE_S):
             await child.keep()
@@ -117,7 +117,7 @@ async def test_a_child_that_does_not_end_is_killed() -> None:
     """Stopping takes a bounded time."""
     log = Log()
     child = _child(log, STUBBORN, stop_s=0.2)
-    await child.start(ready_within_s=20)
+    await child.start(ready_within_s=PATIENCE_S)
     assert await child.stop() == -signal.SIGKILL
     assert "is killed" in log.text()
 
@@ -126,7 +126,7 @@ async def test_a_very_long_line_does_not_stop_the_log() -> None:
     """What comes after a line that is longer than the limit is still passed on."""
     log = Log()
     child = _child(log, "print('x' * 300_000); print('alive', flush=True); import time; time.sleep(60)")
-    await child.start(ready_within_s=20)
+    await child.start(ready_within_s=PATIENCE_S)
     await child.stop()
     assert "(a line that was too long)" in log.text()
 
@@ -144,7 +144,7 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
 
         async def main():
             child = Child("c", [sys.executable, "-c", {LIVES!r}], ready, lambda name, line: None)
-            await child.start(ready_within_s=20)
+            await child.start(ready_within_s=PATIENCE_S)
             print(child.pid, flush=True)
             await asyncio.sleep(60)
 

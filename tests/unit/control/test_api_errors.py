@@ -7,6 +7,7 @@ import re
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+import seawall_control.server  # noqa: F401 - errors of all of its rooms are classes by then
 from seawall_control.api.errors import DETAILS_KEY, TABLE, http_status, message_of, to_status
 from seawall_control.domain import errors as e
 

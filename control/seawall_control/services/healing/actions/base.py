@@ -29,6 +29,8 @@ ACTOR: Final = "seawall-healing"
 class NothingToDo(PreconditionFailed):
     """The action has nothing to act on now. That is nobody's mistake: nobody is asked, and nothing failed."""
 
+    reason = "NOTHING_TO_DO"
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
