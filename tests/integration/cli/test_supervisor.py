@@ -144,7 +144,7 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
 
         async def main():
             child = Child("c", [sys.executable, "-c", {LIVES!r}], ready, lambda name, line: None)
-            await child.start(ready_within_s=PATIENCE_S)
+            await child.start(ready_within_s={PATIENCE_S})
             print(child.pid, flush=True)
             await asyncio.sleep(60)
 
