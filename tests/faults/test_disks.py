@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.faults.trial import Trial, eventually, is_full
-from tests.kit.processes import PATIENCE_S, Child, http_get
+from tests.kit.processes import PATIENCE_S, Child, http_get, wait_until
 from tests.kit.stand import Control
 from tests.kit.strace import attached, why_not
 
@@ -55,6 +56,18 @@ def fill(disk: Path) -> Path:
         except OSError:
             pass
     return ballast
+
+
+@contextlib.contextmanager
+def suspended(pid: int) -> Iterator[None]:
+    """Have a process do nothing for the length of the block."""
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "it stands still")
+        yield
+    finally:
+        process.resume()
 
 
 def busy_share(child: Child, seconds: float) -> float:
@@ -181,8 +194,10 @@ async def test_f7_read_only_and_gone(trial: Trial) -> None:
         link.weather.refuse = True
         link.cut()
         trial.fault("data directory deleted")
-        shutil.copytree(data, copy)
-        shutil.rmtree(data)
+        with suspended(control.child.process.pid):
+            # File by file, which is one state of the store only as long as nobody writes.
+            shutil.copytree(data, copy)
+            shutil.rmtree(data)
         link.weather.refuse = False
         await ended(control, "what it writes is nobody's")
         assert control.child.process.returncode == 3

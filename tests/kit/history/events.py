@@ -219,7 +219,8 @@ class EventRules:
 
     def _jobs(self, verdict: Verdict) -> None:
         """Every failed call has its event somewhere, or among what is declared: under its own number, if that
-        is known, and else under one that nobody knows the event of.
+        is known, and else under one that nobody knows the event of. What a spool that is gone had not heard
+        to be kept, its successor declares under numbers of its own.
         """
         found = verdict.findings["I3"]
         found.saw(len(self._produced))
@@ -229,7 +230,8 @@ class EventRules:
         for spool in self._spools.values():
             ends = spool.declared() | spool.refused
             for number, job in spool.known():
-                numbered.add(job)
+                if spool.is_known or number <= spool.acked:
+                    numbered.add(job)
                 if number in ends or (self._restored and number <= spool.assumed):
                     somewhere.add(job)
             somewhere |= {job for _, job in spool.left.values()}

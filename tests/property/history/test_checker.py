@@ -273,6 +273,39 @@ def test_what_is_damaged_later_may_be_lost() -> None:
     assert check([*lines, held, {**harmed, "harmed": ["x"]}]).findings["I3"].broken == 1
 
 
+def test_what_a_spool_that_is_gone_had_in_flight_is_declared_by_its_successor() -> None:
+    """As many as are missing, under numbers of the new one; of the old one nothing that was acknowledged."""
+    old: Line = {"node": "a", "spool": "old", "side": "wire"}
+    events = [[number, f"id-{number}", f"job-{number}"] for number in (1, 2, 3)]
+    lines: list[Line] = [{"side": "caller", "what": "produced", "job": job} for _, _, job in events]
+    lines += [
+        {**old, "what": "sent", "events": events, "gaps": []},
+        {**old, "what": "acked", "through": 1, "refused": []},
+        {**old, "side": "store", "what": "stored", "number": 1, "id": "id-1", "job": "job-1"},
+        {"side": "store", "what": "mark", "node": "a", "spool": "new", "assumed": 0},
+        {
+            "side": "spool",
+            "what": "left",
+            "node": "a",
+            "spool": "new",
+            "last": 2,
+            "acked": 2,
+            "events": [],
+            "gaps": [],
+        },
+    ]
+
+    def broken(declared: int, stored: bool = True) -> int:
+        gap = {"side": "store", "what": "gap", "node": "a", "spool": "new", "reason": "spool_deleted"}
+        told = [*lines, {**gap, "first": 1, "last": declared}]
+        kept = [line for line in told if stored or line["what"] != "stored"]
+        return check([dict(line, at=float(at)) for at, line in enumerate(kept)]).findings["I3"].broken
+
+    assert broken(2) == 0
+    assert broken(1) > 0
+    assert broken(2, stored=False) > 0
+
+
 def test_a_store_that_was_put_back_owes_what_it_declares() -> None:
     """After a restore, acknowledged events may be missing below the mark that the store declares, and no
     others.
