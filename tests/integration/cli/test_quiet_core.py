@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.integration.system.test_secured import POLICY
 from tests.kit.certificates import Authority
 from tests.kit.processes import ROOT, Child, environment, running, wait_until
 
 pytestmark = pytest.mark.integration
-
-POLICY = """\
-version: v1
-listeners: [{{name: main, address: "127.0.0.1:0"}}]
-admin: 127.0.0.1:0
-clusters: [{{name: c, endpoints: ["127.0.0.1:1"]}}]
-routes: [{{name: r, cluster: c}}]
-control: {{target: "{target}", node: one, tls: {{ca_file: ca.pem}}}}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +40,8 @@ def test_a_command_that_cannot_connect_says_why_and_no_more(control: Child, ca: 
 def test_every_line_of_a_proxys_log_is_json(control: Child, tmp_path: Path) -> None:
     """Also while its link fails in the handshake."""
     config = tmp_path / "proxy.yaml"
-    config.write_text(POLICY.format(target=control.ready["grpc"]))
+    link = {"target": control.ready["grpc"], "node": "one", "tls": {"ca_file": "ca.pem"}}
+    config.write_text(POLICY.format(control=json.dumps(link)))
     arguments = ["-m", "seawall_proxy", "--config", str(config), "--data-dir", str(tmp_path / "proxy")]
     with running("proxy", [*arguments, "--log", "json"], tmp_path) as proxy:
         proxy.wait_ready()

@@ -8,13 +8,15 @@ from pathlib import Path
 import grpc
 import pytest
 
+from seawall_control.access import AccessSettings
+from seawall_control.api.gate import GatePolicy
 from seawall_control.domain.flood import Pressure
 from seawall_control.domain.machine import Disk
 from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services import machine
 from seawall_control.services.alerting.channels.addresses import parse_networks
 from seawall_control.store.opening import open_store
-from tests.integration.control.kit import Stubs
+from tests.integration.control.kit import Stubs, until
 from tests.kit.postgres import PostgresServer
 
 
@@ -49,6 +51,24 @@ async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
 
 
 @pytest.fixture
+async def strict(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    """A running control plane that asks the local user for a credential, too."""
+    settings = ControlSettings(
+        data_dir=tmp_path / "control",
+        grpc_address="127.0.0.1:0",
+        http_address="127.0.0.1:0",
+        grace_s=1.0,
+        access=AccessSettings(gate=GatePolicy(local_user=False)),
+    )
+    store = await open_store(settings.data_dir)
+    control = ControlPlane(settings, store)
+    await control.start()
+    yield control
+    await control.stop()
+    await store.aclose()
+
+
+@pytest.fixture
 async def stubs(plane: ControlPlane) -> AsyncIterator[Stubs]:
     """Stubs on a channel to it."""
     async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
@@ -63,7 +83,7 @@ async def url(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture
 async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
-    """Two running control planes on one database."""
+    """Two running control planes on one database; the first leads."""
     found = []
     for _ in range(2):
         settings = ControlSettings(
@@ -72,10 +92,12 @@ async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
             grpc_address="127.0.0.1:0",
             http_address="127.0.0.1:0",
             grace_s=1.0,
+            alert_networks=parse_networks(["127.0.0.0/8"]),
         )
         plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
         await plane.start()
         found.append(plane)
+        await until(found[0].store.leads, what="the first leads")
     yield found
     for plane in found:
         await plane.stop()

@@ -21,10 +21,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from seawall.v1 import admin_access_pb2, admin_events_pb2, admin_policies_pb2, event_pb2, fleet_pb2
-from seawall_control.access import AccessSettings
 from seawall_control.api import gate as gate_module
 from seawall_control.api import roles as access_table
-from seawall_control.api.gate import GatePolicy
 from seawall_control.api.http import routes
 from seawall_control.api.http.access import asked_by
 from seawall_control.domain.access import Role
@@ -126,25 +124,13 @@ class Secured:
 
 
 @pytest.fixture
-async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
-    """Start it."""
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        access=AccessSettings(gate=GatePolicy(local_user=False)),
-    )
-    store = await open_store(settings.data_dir)
-    plane = ControlPlane(settings, store)
-    await plane.start()
+async def secured(strict: ControlPlane) -> AsyncIterator[Secured]:
+    """Give people and a proxy their tokens."""
     secrets = {}
     for name, role in {**PERSONS, "proxy-1": Role.PROXY}.items():
-        _, secrets[name] = await plane.access.tokens.create(name, [role], expires_us=0, created_by="test")
-    async with grpc.aio.insecure_channel(plane.addresses.grpc) as channel:
-        yield Secured(plane, channel, secrets)
-    await plane.stop()
-    await store.aclose()
+        _, secrets[name] = await strict.access.tokens.create(name, [role], expires_us=0, created_by="test")
+    async with grpc.aio.insecure_channel(strict.addresses.grpc) as channel:
+        yield Secured(strict, channel, secrets)
 
 
 def methods(plane: ControlPlane) -> list[MethodDescriptor]:

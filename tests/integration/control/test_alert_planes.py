@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,8 @@ from seawall.v1 import admin_events_pb2, admin_groups_pb2
 from seawall_control.domain.events import MICROS, Severity
 from seawall_control.domain.records import Put
 from seawall_control.domain.runs import Ending, Run
-from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.services.alerting.channels.addresses import parse_networks
+from seawall_control.server import ControlPlane
 from seawall_control.services.runs import CONTROL
-from seawall_control.store.opening import open_store
 from tests.integration.control.kit import Proxy, Stubs, event, until
 from tests.integration.control.test_alerts import breaker_event, webhook
 from tests.integration.control.test_process import Process
@@ -29,30 +26,6 @@ from tests.kit.processes import PATIENCE_S
 from tests.kit.receivers import WebReceiver
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def planes(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
-    """Two running control planes on one empty database; the first leads."""
-    url = postgres_server.url_of(await postgres_server.new_database())
-    found = []
-    for _ in range(2):
-        settings = ControlSettings(
-            data_dir=tmp_path,
-            store_url=url,
-            grpc_address="127.0.0.1:0",
-            http_address="127.0.0.1:0",
-            grace_s=1.0,
-            alert_networks=parse_networks(["127.0.0.0/8"]),
-        )
-        plane = ControlPlane(settings, await open_store(settings.data_dir, settings.store_url))
-        await plane.start()
-        found.append(plane)
-        await until(found[0].store.leads, what="the first leads")
-    yield found
-    for plane in found:
-        await plane.stop()
-        await plane.store.aclose()
 
 
 async def test_one_of_them_tells(planes: list[ControlPlane]) -> None:

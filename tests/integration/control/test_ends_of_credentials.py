@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,13 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from seawall.v1 import admin_alerts_pb2, admin_events_pb2, fleet_pb2
-from seawall_control.access import AccessSettings
 from seawall_control.api import gate as gate_module
-from seawall_control.api.gate import GatePolicy
 from seawall_control.domain.access import Role
-from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.server import ControlPlane
 from seawall_control.services.edge import SystemClock
-from seawall_control.store.sqlite import open_store
 from tests.integration.control.web import streaming
 
 DAY_US = 86_400_000_000
@@ -64,22 +59,10 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """Start it."""
+def house(strict: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Look at credentials often."""
     monkeypatch.setattr(gate_module, "RECHECK_S", 0.1)
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        access=AccessSettings(gate=GatePolicy(local_user=False)),
-    )
-    store = await open_store(settings.data_dir)
-    plane = ControlPlane(settings, store)
-    await plane.start()
-    yield House(plane, monkeypatch)
-    await plane.stop()
-    await store.aclose()
+    return House(strict, monkeypatch)
 
 
 FOLLOWED = {

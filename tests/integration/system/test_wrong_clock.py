@@ -11,20 +11,13 @@ import pytest
 
 from seawall.client import Credentials, Seawall
 from seawall.client.report import from_exception
+from tests.integration.system.test_secured import POLICY
 from tests.kit.offset_clock import OffsetClock, built
 from tests.kit.processes import Child, running, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 YEAR_S = 365 * 86_400
-POLICY = """\
-version: v1
-listeners: [{{name: main, address: "127.0.0.1:0"}}]
-admin: 127.0.0.1:0
-clusters: [{{name: c, endpoints: ["127.0.0.1:1"]}}]
-routes: [{{name: r, cluster: c}}]
-control: {control}
-"""
 
 
 class House:
