@@ -83,13 +83,17 @@ def test_a_runbook_from_its_file_to_its_history(run: Run, tmp_path: Path) -> Non
     # A change may wait for the store at that moment.
     assert isinstance(case["value"], float)
     good(run("heal", "approve", case["id"]))
-    wait_until(
-        lambda: not run("heal", "cases", "--open", "-o", "json").json()["cases"],
-        "the case is judged",
-    )
     wanted = f'id = "{case["id"]}"'
-    history = good(run("heal", "cases", "--filter", wanted, "-o", "json")).json()["cases"]
-    assert [one["state"] for one in history] == ["not_helped", "verifying", "running", "proposed"]
+
+    def recorded() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = run("heal", "cases", "--filter", wanted, "-o", "json").json()["cases"]
+        return found
+
+    wait_until(lambda: recorded()[0]["state"] not in ("proposed", "running", "verifying"), "it is judged")
+    history = recorded()
+    assert not good(run("heal", "cases", "--open", "-o", "json")).json()["cases"]
+    way = [one["state"] for one in history]
+    assert way == ["not_helped", "verifying", "running", "proposed"], history[0]["outcome"]
     assert "note ended with 0: 1" in history[0]["outcome"]
     assert history[2]["actor"]
     assert good(run("heal", "cases", "--filter", 'state = "failed"')).err.startswith("No such case")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import signal
+import subprocess
 from typing import Final
 
 from seawall_control.domain.errors import PreconditionFailed
@@ -16,6 +17,9 @@ from seawall_control.services.healing.actions.base import AtOnce, Done, number, 
 
 MAX_OUTPUT: Final = 2048
 """Bytes of a hook's output that are kept."""
+
+POLL_S: Final = 0.02
+"""Between two looks at a hook that says nothing any more; most end as they close their output."""
 
 
 class RunCommand(AtOnce):
@@ -38,31 +42,17 @@ class RunCommand(AtOnce):
     async def do(self, case: Case) -> Done:
         """See `Handler.do`."""
         name, timeout_s = text(case, "hook"), number(case, "timeout_s")
-        process = await asyncio.create_subprocess_exec(
-            *self._words(case),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={
-                **os.environ,
-                "SEAWALL_CASE": case.id,
-                "SEAWALL_RUNBOOK": case.runbook.name,
-                "SEAWALL_SUBJECT": case.subject,
-                "SEAWALL_EVIDENCE": case.evidence,
-            },
-            start_new_session=True,
-        )
+        told = {
+            "SEAWALL_CASE": case.id,
+            "SEAWALL_RUNBOOK": case.runbook.name,
+            "SEAWALL_SUBJECT": case.subject,
+            "SEAWALL_EVIDENCE": case.evidence,
+        }
         try:
             async with asyncio.timeout(timeout_s):
-                said = await _output(process)
-                code = await process.wait()
+                code, said = await run_command(self._words(case), {**os.environ, **told})
         except TimeoutError:
             return Done(ok=False, text=f"{name} did not end within {timeout_s:g} s and was killed")
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
         return Done(ok=code == 0, text=f"{name} ended with {code}: {said}".rstrip(": "))
 
 
@@ -90,10 +80,53 @@ class AskByWebhook(AtOnce):
         return Done(ok=True, text=f"{channel} was asked to {what}")
 
 
-async def _output(process: asyncio.subprocess.Process) -> str:
+async def run_command(words: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command to its end; return its exit code (negative: a signal) and the beginning of what it said.
+
+    Whoever gives it up kills it, with all that it started in its process group. Raise `OSError` where it can
+    not be started. The event loop does not start it: uvloop forks and runs Python in the child, which ended
+    with SIGSEGV in one of twelve when threads of gRPC were at work, before the command had begun.
+    """
+    with subprocess.Popen(  # noqa: S603, ASYNC220 - the operator's own command; starting it takes a millisecond or two
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            said = await _output(process)
+            while (code := process.poll()) is None:  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(POLL_S)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return code, said
+
+
+async def _output(process: subprocess.Popen[bytes]) -> str:
     """Return the beginning of what a process says, reading all of it so that it is not held up."""
-    kept = b""
     assert process.stdout is not None
-    while data := await process.stdout.read(4096):
-        kept = (kept + data)[:MAX_OUTPUT]
+    pipe = process.stdout.fileno()
+    os.set_blocking(pipe, False)
+    loop = asyncio.get_running_loop()
+    kept = bytearray()
+    ended = loop.create_future()
+
+    def more() -> None:
+        try:
+            data = os.read(pipe, 4096)
+        except BlockingIOError:
+            return
+        kept.extend(data[: MAX_OUTPUT - len(kept)])
+        if not data and not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(pipe, more)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(pipe)
     return kept.decode(errors="replace").strip()
