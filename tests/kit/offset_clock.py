@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.kit import preloading
 from tests.kit.processes import ROOT
 
 SOURCE = ROOT / "tests" / "kit" / "offset_clock.c"
@@ -16,17 +13,7 @@ SOURCE = ROOT / "tests" / "kit" / "offset_clock.c"
 
 def built(folder: Path) -> Path:
     """Return the library, compiled into a folder; the test is skipped where there is no compiler."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler to build the clock with")
-    library = folder / "offset_clock.so"
-    done = subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE)],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"the clock cannot be built here: {done.stderr[:200]}")
-    return library
+    return preloading.built(SOURCE, folder)
 
 
 class OffsetClock:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
+import struct
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +138,29 @@ async def test_nobody_is_there() -> None:
     error = await refusal(WebhookSender(Poster(HERE, PLAIN)).send(replace(HOOK, url=url), MESSAGE))
     assert not error.final
     assert "cannot be reached" in str(error)
+
+
+async def test_a_server_that_is_gone_at_once() -> None:
+    """A connection that is reset while it is made is one that may be better later, whenever that was."""
+
+    def reset(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = server.accept()
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hook = replace(HOOK, url=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        resetting = threading.Thread(target=reset, args=(server,))
+        resetting.start()
+        for _ in range(50):
+            sending = [WebhookSender(Poster(HERE, PLAIN)).send(hook, MESSAGE) for _ in range(8)]
+            for error in await asyncio.gather(*sending, return_exceptions=True):
+                assert isinstance(error, NotSent), error
+                assert not error.final
+        server.shutdown(socket.SHUT_RDWR)
+        resetting.join(PATIENCE_S)
 
 
 async def test_private_networks_are_not_reached() -> None:

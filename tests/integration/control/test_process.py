@@ -11,8 +11,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import grpc
 import pytest
@@ -33,7 +34,11 @@ class Process:
     """`python -m seawall_control` on free ports, or another `program`."""
 
     def __init__(
-        self, data_dir: Path, *more: str, program: tuple[str, ...] = ("-m", "seawall_control")
+        self,
+        data_dir: Path,
+        *more: str,
+        program: tuple[str, ...] = ("-m", "seawall_control"),
+        env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         path = os.pathsep.join(str(ROOT / part) for part in ("proxy", "control", "clients/python"))
         self._command = [
@@ -45,7 +50,7 @@ class Process:
             "json",
         ]
         self._command += more or ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-        self._environment = {**os.environ, "PYTHONPATH": path}
+        self._environment = {**os.environ, "PYTHONPATH": path, **env}
         self.lines: list[str] = []
         self.addresses: dict[str, str] = {}
 

@@ -9,16 +9,17 @@ only they may be reached without TLS or at unusual ports.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from seawall_control.services.alerting.channels.port import NotSent
+from seawall_control.services.alerting.channels.threads import in_own_thread
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -135,7 +136,7 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:
     """Look a name up as this machine does."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await in_own_thread(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     return [str(item[4][0]) for item in found]
 
 

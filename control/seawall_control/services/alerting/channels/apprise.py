@@ -6,13 +6,14 @@ whoever runs the control plane has turned it on.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
+from functools import partial
 from typing import Any
 
 from seawall_control.domain.alerts.channels import Channel
 from seawall_control.domain.alerts.messages import headline, text_of
 from seawall_control.services.alerting.channels.port import Message, NotSent
+from seawall_control.services.alerting.channels.threads import in_own_thread
 
 
 class AppriseSender:
@@ -29,7 +30,7 @@ class AppriseSender:
                 final=True,
             )
         title, body = headline(message.bodies), text_of(message.bodies)
-        await asyncio.to_thread(_notify, channel.url, title, body)
+        await in_own_thread(partial(_notify, channel.url, title, body))
 
 
 def _notify(url: str, title: str, body: str) -> None:

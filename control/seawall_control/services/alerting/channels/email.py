@@ -10,6 +10,7 @@ import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import partial
 from threading import Lock
 
 from seawall_control.domain.alerts.channels import Channel, SmtpSecurity
@@ -17,6 +18,7 @@ from seawall_control.domain.alerts.messages import headline, text_of
 from seawall_control.domain.events import MICROS
 from seawall_control.services.alerting.channels.addresses import MAIL_PORTS, Guard, checked_host
 from seawall_control.services.alerting.channels.port import Message, NotSent
+from seawall_control.services.alerting.channels.threads import in_own_thread
 
 
 def mail_of(channel: Channel, message: Message) -> EmailMessage:
@@ -103,7 +105,9 @@ class EmailSender:
         found = await self._guard.addresses(host, channel.port, ports=MAIL_PORTS, is_tls=secure)
         cord = _Cord()
         try:
-            await asyncio.to_thread(self._deliver, channel, host, found[0], mail_of(channel, message), cord)
+            await in_own_thread(
+                partial(self._deliver, channel, host, found[0], mail_of(channel, message), cord)
+            )
         except asyncio.CancelledError:
             cord.cut()
             raise

@@ -66,8 +66,13 @@ class Poster:
             except (OSError, ssl.SSLError) as error:
                 why = "it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
             else:
+                own, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+                if not own or not peer:
+                    # It has gone again: a socket without a connection has no names.
+                    writer.transport.abort()
+                    why = "it closed the connection at once"
+                    continue
                 try:
-                    own, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
                     self._guard.check_peer(str(own[0]), str(peer[0]))
                 except BaseException:
                     writer.transport.abort()
