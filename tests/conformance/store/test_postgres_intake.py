@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import asyncpg
 import pytest
 
 from seawall_control.domain.events import Batch, Event, Json
 from seawall_control.domain.rollups import RollupQuery, Width
 from seawall_control.domain.taking import Reception
 from seawall_control.store.postgres import open_store
+from seawall_control.store.postgres.receiving import _BEFORE, _BEFORE_REPORTS
+from seawall_control.store.postgres.statements import array_text
 from tests.conformance.store.test_port import NOW_US, event
 from tests.kit.postgres import PostgresServer
 
@@ -61,6 +64,28 @@ async def test_commit_of_what_is_known_goes_to_the_server_five_times(postgres_se
         assert len((await store.ingest(later, Reception(NOW_US))).stored) == 100
         # COPY, which is the third of them, is not told of.
         assert asked == ["BEGIN", "SELECT", "WITH", "COMMIT"]
+    finally:
+        await store.aclose()
+
+
+async def test_what_is_asked_for_is_read_once_whatever_the_plan(postgres_server: PostgresServer) -> None:
+    """A server that looks through a small table row by row would read an array's text for each of them."""
+    url = postgres_server.url_of(await postgres_server.new_database())
+    store = await open_store(url)
+    try:
+        events = tuple((n, event(n, fingerprint=f"v1:{n}")) for n in range(1, 201))
+        assert len((await store.ingest(Batch("p", "s", events), Reception(NOW_US))).stored) == 200
+        ids = [one.id for _, one in events]
+        prints = [one.fingerprint for _, one in events]
+        texts = [array_text(values) for values in (["p"], ["s"], ids, prints, [], [])]
+        db = await asyncpg.connect(url)
+        try:
+            for question in (_BEFORE, _BEFORE_REPORTS):
+                plan = [row[0] for row in await db.fetch(f"EXPLAIN {question}", *texts)]
+                assert any("event_groups" in line for line in plan)
+                assert [line for line in plan if "Filter:" in line and "[]" in line] == []
+        finally:
+            await db.close()
     finally:
         await store.aclose()
 

@@ -50,9 +50,9 @@ _BEFORE: Final = (
     "FROM unnest($1::text::text[], $2::text::text[]) AS asked (proxy, spool_id) "
     "JOIN spools AS s USING (proxy, spool_id) "
     f"UNION ALL SELECT {_EVENT}, id, NULL, NULL, NULL, NULL, {_NO_KEY} FROM events "
-    "WHERE id = ANY($3::text::text[]) "
-    f"UNION ALL SELECT {_GROUP}, id, NULL, NULL, xmin::text::bigint, NULL, {_NO_KEY} FROM event_groups "
-    "WHERE id = ANY($4::text::text[]) "
+    "WHERE id = ANY((SELECT $3::text::text[])::text[]) "
+    f"UNION ALL SELECT {_GROUP}, id, NULL, NULL, g.xmin::text::bigint, NULL, {_NO_KEY} "
+    "FROM unnest($4::text::text[]) AS asked (id) JOIN event_groups AS g USING (id) "
     f"UNION ALL SELECT {_KEY}, NULL, NULL, NULL, width, start, {', '.join(KEY_FIELDS)} "
     "FROM unnest($5::text::bigint[], $6::text::bigint[]) AS asked (width, start) "
     "JOIN event_rollups USING (width, start)"
@@ -60,7 +60,7 @@ _BEFORE: Final = (
 """All that has to be known, in one question; and the number of the transaction, which is asked for anyway."""
 _BEFORE_REPORTS: Final = (
     f"{_BEFORE} UNION ALL SELECT {_EVENT}, id, NULL, NULL, NULL, NULL, {_NO_KEY} FROM counted_ids "
-    "WHERE id = ANY($3::text::text[])"
+    "WHERE id = ANY((SELECT $3::text::text[])::text[])"
 )
 
 Made: TypeAlias = Mapping[str, tuple[Event, tuple[Any, ...]]]
