@@ -369,10 +369,9 @@ class Engine:
         """End a proposal. Raise KeyError when there is no such proposal."""
         return Told(self._end(self._open(case_id, State.PROPOSED), State.REJECTED, reason, now_us, actor))
 
-    def withdraw(self, case_id: str, reason: str, now_us: int) -> Told:
-        """End a case that stands on nothing, before it is done. Raise KeyError when there is no such case."""
-        case = self._open(case_id, State.PROPOSED, State.RUNNING)
-        return Told(self._end(case, State.EXPIRED, reason, now_us))
+    def withdraw(self, case: Case, reason: str, now_us: int) -> Told:
+        """End a case that stands on nothing, before it is done. Raise KeyError when it went on meanwhile."""
+        return Told(self._end(self._open(case.id, case.state), State.EXPIRED, reason, now_us))
 
     def put_off(self, case: Case) -> None:
         """Take it that a case was never begun, or its action was not. One that was approved waits again; any

@@ -49,6 +49,9 @@ class Carrying:
         if isinstance(step, Judge):
             self._background.start(self._judge(case), f"seawall-healing-judge-{case.id}")
             return
+        waiting = (one.id for one in self._engine.open_cases if one.state is State.PROPOSED)
+        if case.state is State.PROPOSED and case.id not in waiting:
+            return  # somebody was quicker with an answer, which is on record
         try:
             await self.record(case)
         except ControlError:

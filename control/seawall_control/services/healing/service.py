@@ -175,7 +175,7 @@ class HealingService(Carrying):
         if not begins or not (why := await self._actuators.idle(step.case)):
             return step
         try:
-            return self._engine.withdraw(step.case.id, f"nothing to do: {why}", self._clock.now_us())
+            return self._engine.withdraw(step.case, f"nothing to do: {why}", self._clock.now_us())
         except KeyError:
             return step  # somebody was quicker with an answer
 
@@ -246,7 +246,7 @@ class HealingService(Carrying):
 
     def _withdrawn(self, case: Case, reason: str) -> Told:
         try:
-            return self._engine.withdraw(case.id, reason, self._clock.now_us())
+            return self._engine.withdraw(case, reason, self._clock.now_us())
         except KeyError:
             raise self._no_proposal(case.id) from None
 

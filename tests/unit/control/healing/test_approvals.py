@@ -88,6 +88,49 @@ async def test_two_answers_at_once(store: Store, monkeypatch: pytest.MonkeyPatch
     assert plane.hands.done == [case.id]
 
 
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+async def test_an_answer_while_the_plan_is_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """A case is seen before its proposal is on record: what is recorded last is what became of it, or the
+    next start would ask again for what was done or refused.
+    """
+    plane = await with_book(store, Mode.APPROVE)
+    true = plane.hands.preview
+
+    async def slow(case: Case) -> str:
+        monkeypatch.setattr(plane.hands, "preview", true)
+        if answer == "approve":
+            await plane.healing.approve(case.id, actor="ann")
+        else:
+            await plane.healing.reject(case.id, actor="ann", reason="no")
+        return await true(case)
+
+    monkeypatch.setattr(plane.hands, "preview", slow)
+    await plane.look()
+    states = [one.state for one in await recorded(store)]
+    assert states == ([State.VERIFYING, State.RUNNING] if answer == "approve" else [State.REJECTED])
+    later = Plane(store)
+    await later.healing.load()
+    assert State.PROPOSED not in [one.state for one in later.healing.open_cases]
+
+
+async def test_nothing_to_do_ends_no_case_that_was_approved(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looked whether there is something to do was slower than who said that it be done."""
+    plane = await with_book(store, Mode.APPROVE)
+
+    async def slow(case: Case) -> str:
+        await plane.healing.approve(case.id, actor="ann")
+        return "nothing is left"
+
+    monkeypatch.setattr(plane.hands, "idle", slow)
+    await plane.look()
+    assert [one.state for one in await recorded(store)] == [State.VERIFYING, State.RUNNING]
+    assert [one.state for one in plane.healing.open_cases] == [State.VERIFYING]
+
+
 async def test_what_is_not_wanted_any_more_ends(store: Store) -> None:
     """Somebody has done it by hand meanwhile; a store that does not answer ends nothing."""
     plane, case = await proposed(store)
