@@ -22,13 +22,22 @@ PAGE: Final = 500
 _log = logging.getLogger("seawall.control.requests")
 
 
+class _Turns:
+    """Requests with one id that this process has at once."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.takers = 0
+        """Who has the lock, and who waits for it."""
+
+
 class Requests:
     """The memory of requests."""
 
     def __init__(self, store: RecordStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._running: dict[str, asyncio.Lock] = {}
+        self._running: dict[str, _Turns] = {}
         self.repeated = 0
         """Requests that were answered from memory, for metrics."""
 
@@ -39,12 +48,15 @@ class Requests:
     @contextlib.asynccontextmanager
     async def turn(self, asked: Asked) -> AsyncIterator[None]:
         """Wait for an earlier request with this id that this process is carrying out."""
-        lock = self._running.setdefault(asked.owner, asyncio.Lock())
+        turns = self._running.setdefault(asked.owner, _Turns())
+        turns.takers += 1
         try:
-            async with lock:
+            async with turns.lock:
                 yield
         finally:
-            if not lock.locked() and self._running.get(asked.owner) is lock:
+            # A lock that was just left is free until who waits for it goes on.
+            turns.takers -= 1
+            if not turns.takers:
                 del self._running[asked.owner]
 
     async def answer(self, asked: Asked) -> bytes | None:

@@ -150,7 +150,7 @@ async def test_a_repetition_hears_what_the_first_has_heard(plane: ControlPlane, 
     calls.append(stubs.fleet_operations.StartOperation(start))
 
     async def waits() -> bool:
-        return any(lock.locked() and lock._waiters for lock in plane.access.gate.requests._running.values())
+        return any(turns.takers == 2 for turns in plane.access.gate.requests._running.values())
 
     await until(waits, what="the second waits")
     await proxy.say(command_result=fleet_messages.CommandResult(id=command.id, ok=True))
