@@ -37,6 +37,7 @@ from seawall_control.store.sqlite import open_store
 from seawall_control.store.sqlite.opening import FILE_NAME
 from seawall_control.store.sqlite.store import SqliteStore
 from tests.kit.postgres import PostgresServer
+from tests.kit.processes import PATIENCE_S
 
 TIME, STATE, COMPONENT, GROUP = "by_time", "by_state", "by_component", "by_fingerprint"
 JOB, TRACE, ROUTE = "by_job", "by_trace", "by_component by_other_route"
@@ -208,6 +209,8 @@ async def test_what_no_index_serves_is_read_in_pieces(
 ) -> None:
     """A piece asks first where it ends, and the statement for its rows says so."""
     store = await open_store(tmp_path)
+    # A page that is late is read ahead, which asks once more.
+    store._ahead.late_s = PATIENCE_S
     asked: list[str] = []
     rows = store._readers.rows
 

@@ -98,6 +98,12 @@ async def planes(url: str, tmp_path: Path) -> AsyncIterator[list[ControlPlane]]:
         await plane.start()
         found.append(plane)
         await until(found[0].store.leads, what="the first leads")
+
+    async def asks() -> bool:
+        # What was counted before somebody asks the rules for the first time is not told.
+        return found[0].alerting.evaluator._leading
+
+    await until(asks, what="the first asks the rules of alerts")
     yield found
     for plane in found:
         await plane.stop()

@@ -80,14 +80,19 @@ async def test_a_revision_is_handed_out_though_its_author_has_left(
 async def test_over_http_too(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's deadline ends the answer and not the change."""
     held = Held(monkeypatch, plane, "apply_all")
-    answer = await ask(
-        plane.addresses.http,
-        "/api/v1/seawall.v1.PolicyService/ApplyPolicy",
-        method="POST",
-        headers={"seawall-timeout": "2s"},
-        body={"document": MessageToDict(document(1))},
-    )
-    assert (answer.status, held.made.is_set()) == (504, True)
+    for limit in ("2s", "10s", "50s"):
+        answer = await ask(
+            plane.addresses.http,
+            "/api/v1/seawall.v1.PolicyService/ApplyPolicy",
+            method="POST",
+            headers={"seawall-timeout": limit},
+            body={"document": MessageToDict(document(1))},
+        )
+        assert answer.status == 504
+        # Over before it was made, on a machine that is slow: there is nothing to be seen of it.
+        if held.made.is_set():
+            break
+    assert held.made.is_set()
     held.go.set()
     await until(lambda: handed_out(plane) == 1)
 

@@ -65,7 +65,7 @@ async def http(
     """Return status, headers and body of a request."""
 
     def ask() -> tuple[int, dict[str, str], str]:
-        connection = HTTPConnection(address, timeout=30)
+        connection = HTTPConnection(address, timeout=PATIENCE_S)
         kind = {"content-type": "application/json"} if body is not None else {}
         connection.request(method, path, body, {**kind, **(headers or {})})
         response = connection.getresponse()
@@ -107,7 +107,7 @@ class Secured:
         )
         request = GetMessageClass(method.input_type)()
         running = call(iter([request]) if method.client_streaming else request,
-                       metadata=self.metadata(name), timeout=20)  # fmt: skip
+                       metadata=self.metadata(name), timeout=PATIENCE_S)  # fmt: skip
         try:
             if method.server_streaming:
                 async with asyncio.timeout(0.4 if may_be_silent else None):
@@ -305,7 +305,7 @@ async def test_a_revoked_token_ends_its_streams(secured: Secured, monkeypatch: p
         "/seawall.v1.EventService/TailEvents",
         request_serializer=admin_events_pb2.TailEventsRequest.SerializeToString,
         response_deserializer=admin_events_pb2.TailEventsResponse.FromString,
-    )(admin_events_pb2.TailEventsRequest(), metadata=secured.metadata("viewer"), timeout=20)
+    )(admin_events_pb2.TailEventsRequest(), metadata=secured.metadata("viewer"), timeout=PATIENCE_S)
     reading = asyncio.create_task(tail.read())
     await asyncio.sleep(0.3)
     assert not reading.done()
@@ -351,7 +351,7 @@ async def test_a_proxys_token_is_for_its_node(secured: Secured) -> None:
         response_deserializer=fleet_pb2.ConnectResponse.FromString,
     )
     for node, expected in (("proxy-1", grpc.StatusCode.OK), ("proxy-2", grpc.StatusCode.PERMISSION_DENIED)):
-        stream = connect(metadata=secured.metadata("proxy-1"), timeout=20)
+        stream = connect(metadata=secured.metadata("proxy-1"), timeout=PATIENCE_S)
         await stream.write(fleet_pb2.ConnectRequest(hello=fleet_pb2.Hello(node=node, boot_id="1")))
         if expected is grpc.StatusCode.OK:
             assert (await stream.read()).WhichOneof("kind") == "welcome"
@@ -539,7 +539,7 @@ async def test_a_fleet_on_one_machine_comes_back_at_once(tmp_path: Path) -> None
                 response_deserializer=fleet_pb2.ConnectResponse.FromString,
             )
             for number in range(5):
-                stream = connect(timeout=20)
+                stream = connect(timeout=PATIENCE_S)
                 hello = fleet_pb2.Hello(node=f"p{number}", boot_id="1")
                 await stream.write(fleet_pb2.ConnectRequest(hello=hello))
                 assert (await stream.read()).WhichOneof("kind") == "welcome"

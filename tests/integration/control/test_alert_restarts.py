@@ -197,7 +197,9 @@ async def test_windows_survive_kill_9(tmp_path: Path) -> None:
                 return sorted(route for _, route in await firing(stubs)) == ["bad", "fine"]
 
             await until(both, what="the other route fires when it is bad by all that is known")
-            shown = await stubs.alerts.ListAlerts(pb.ListAlertsRequest(filter="route = fine"))
+            shown = await stubs.alerts.ListAlerts(
+                pb.ListAlertsRequest(rule="builtin/error-rate", filter="route = fine")
+            )
             assert shown.alerts[0].summary.startswith("route fine: 960 of 2860 calls failed")
     finally:
         await process.end(signal.SIGTERM)

@@ -19,6 +19,7 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.store.sqlite import open_store
 from seawall_proxy.runtime.control.enrolling import Enroller
 from seawall_proxy.runtime.control.identity import Identity, IdentityTrouble
+from tests.integration.control.kit import until
 
 
 @pytest.fixture
@@ -76,13 +77,14 @@ async def test_a_rotation_waits_for_certificates_to_be_kept(plane: ControlPlane)
     assert [one.node for one in (await rotation.status()).behind] == ["proxy-1"]
     await enroller(plane).confirm(credentials(first))
     assert [one.node for one in (await rotation.status()).behind] == ["proxy-1"]
-    for _ in range(200):
+
+    async def is_confirmed() -> bool:
         # The listener takes the next authority up within a second or two.
         with contextlib.suppress(IdentityTrouble):
             await enroller(plane).confirm(credentials(second))
-            break
-        await asyncio.sleep(0.1)
-    assert (await rotation.status()).behind == ()
+        return (await rotation.status()).behind == ()
+
+    await until(is_confirmed, what="the certificate is known to have arrived")
     ca = plane.access.enrolment.authorities.trusted_pem.encode()
     async with grpc.aio.secure_channel(plane.addresses.grpc, grpc.ssl_channel_credentials(ca)) as channel:
         stub = enrolment_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
@@ -147,11 +149,11 @@ async def test_the_grpc_listener_takes_a_renewed_certificate_up(plane: ControlPl
     assert own is not None
     assert not own.is_due()
     await asyncio.to_thread(own.issue)
-    for _ in range(100):
-        if await asyncio.to_thread(served) != first:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("the old certificate is still served")
+
+    async def is_taken_up() -> bool:
+        return await asyncio.to_thread(served) != first
+
+    await until(is_taken_up, what="the new certificate is served")
 
 
 async def test_enrolling_takes_an_enrolment_token(plane: ControlPlane) -> None:

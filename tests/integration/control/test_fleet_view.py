@@ -272,7 +272,7 @@ async def test_one_that_dies_with_its_proxies(
 
         await until(is_missed, what="the proxy of the dead one is missed")
         facts = {p.node: p for p in (await signals(leader).facts(frozenset())).proxies}
-        assert abs(facts["edge-2"].last_seen_us - died_us) < 60_000_000, "it is not an hour"
+        assert abs(facts["edge-2"].last_seen_us - died_us) < 600_000_000, "it is not an hour"
 
         async def is_counted() -> bool:
             return counted(leader) == 110

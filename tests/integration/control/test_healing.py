@@ -158,7 +158,7 @@ async def test_hooks(tmp_path: Path) -> None:
                     condition=Condition.BACKLOG,
                     threshold=0.0,
                     action=Action.COMMAND,
-                    parameters={"hook": hook, "timeout_s": 30.0 if hook == "note" else 0.3},
+                    parameters={"hook": hook, "timeout_s": PATIENCE_S if hook == "note" else 0.3},
                     lasting_s=0.0,
                     mode=Mode.AUTO,
                 )

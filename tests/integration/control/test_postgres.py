@@ -168,7 +168,7 @@ async def test_process_on_postgresql(url: str, tmp_path: Path, monkeypatch: pyte
     base = f"http://{process.addresses['http']}"
 
     def get(path: str) -> str:
-        with urllib.request.urlopen(base + path, timeout=30) as answer:
+        with urllib.request.urlopen(base + path, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     pages = [await asyncio.to_thread(get, path) for path in ("/status", "/health", "/metrics")]

@@ -137,12 +137,49 @@ async def ends(stubs: Stubs, wanted: int, revision: int = 0) -> Any:
 NODES = ("one", "two", "three", "four")
 
 
-async def test_a_good_revision_reaches_one_then_everybody(stubs: Stubs) -> None:
+class ToldClock:
+    """This machine's clocks, and what a test adds to them."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self.off_us = 0
+        self._passed_s = 0.0
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self._passed_s += seconds
+        self.off_us += int(seconds * 1_000_000)
+
+    def now_us(self) -> int:
+        """Return the wall clock's time."""
+        return int(self._clock.now_us()) + self.off_us
+
+    def monotonic_s(self) -> float:
+        """Return the monotonic one's."""
+        return float(self._clock.monotonic_s()) + self._passed_s
+
+
+def told_clock(plane: ControlPlane) -> ToldClock:
+    """Have rollouts, and when proxies report, go by a clock that is told how much time has passed."""
+    steady: Any = plane.rollouts._clock
+    told = ToldClock(steady._clock)
+    steady._clock = told
+    plane.fleet.stats._clock = told
+    return told
+
+
+def baked(plane: ControlPlane) -> str:
+    """Return for how long the stage has baked, as it says."""
+    return next((one.text for one in plane.rollouts.active[0].findings if one.guard == "bake"), "")
+
+
+async def test_a_good_revision_reaches_one_then_everybody(plane: ControlPlane, stubs: Stubs) -> None:
     """The others keep the old one, as wanted, while the first proves itself; then it is everybody's."""
+    clock = told_clock(plane)
     async with fleet(stubs, *NODES) as followers:
         await apply(stubs, 1)
         await all_have(followers, 1)
-        answer = await apply(stubs, 2, rollout=plan(bake_s=6.0))
+        answer = await apply(stubs, 2, rollout=plan(bake_s=600))
         assert (answer.changed, answer.revision.revision, len(answer.targets)) == (True, 2, 2)
         assert answer.rollout.state == pb.STAGED_ROLLOUT_STATE_RUNNING
         canaries = [f for f in followers if f.node in answer.targets]
@@ -153,6 +190,12 @@ async def test_a_good_revision_reaches_one_then_everybody(stubs: Stubs) -> None:
         assert sorted(held) == sorted(set(NODES) - set(answer.targets))
         under_way = await state(stubs)
         assert sorted(m.proxy for m in under_way.members if m.member) == sorted(answer.targets)
+
+        async def bakes() -> bool:
+            return baked(plane) != ""
+
+        await until(bakes, what="the stage bakes")
+        clock.pass_s(600)
         ended = await ends(stubs, pb.STAGED_ROLLOUT_STATE_SUCCEEDED)
         assert ended.reason == "in effect at 4 connected proxies"
         await all_have(followers, 2)
@@ -307,7 +350,9 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
             await all_have([*canaries, *rest], 3)
 
 
-async def test_a_revision_that_proxies_do_not_survive_is_taken_back(stubs: Stubs) -> None:
+async def test_a_revision_that_proxies_do_not_survive_is_taken_back(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
     """The canary dies of it again and again; its calls tell nothing, its restarts do."""
     await apply(stubs, 1)
     async with fleet(stubs, "steady") as steady:
@@ -318,7 +363,13 @@ async def test_a_revision_that_proxies_do_not_survive_is_taken_back(stubs: Stubs
             proxy = Proxy(stubs, "weak", boot_id=f"run-{number}", labels={"tier": "canary"})
             await proxy.hello()
             await proxy.hear("policy")
-            await asyncio.sleep(1.2)
+
+            async def is_seen(boot_id: str = f"run-{number}") -> bool:
+                # Once a second it is looked who is there.
+                runs = plane.rollouts._runs.all.values()
+                return all(run.runs.get("weak", ("", 0))[0] == boot_id for run in runs)
+
+            await until(is_seen, what="this run of it is seen")
             proxy.call.cancel()
         ended = await ends(stubs, pb.STAGED_ROLLOUT_STATE_ROLLED_BACK)
         assert ended.reason == "weak has restarted 3 times since it was to have the revision"
@@ -427,49 +478,26 @@ async def test_a_stage_that_is_not_recorded_has_not_begun(
         await all_have(followers, 2)
 
 
-class _Wall:
-    """This machine's clocks, of which the wall clock is set."""
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-        self.off_us = 0
-
-    def now_us(self) -> int:
-        """Return the wall clock's time."""
-        return int(self._clock.now_us()) + self.off_us
-
-    def monotonic_s(self) -> float:
-        """Return the monotonic one's."""
-        return float(self._clock.monotonic_s())
-
-
 async def test_a_clock_that_leaps_promotes_nobody(plane: ControlPlane, stubs: Stubs) -> None:
     """A stage of an hour is no shorter because the wall clock is set a day ahead meanwhile."""
-    steady = plane.rollouts._clock
-    wall = _Wall(steady._clock)
-    steady._clock = wall
-
-    def said() -> str:
-        """Return for how long it has baked, as it says."""
-        return next((one.text for one in plane.rollouts.active[0].findings if one.guard == "bake"), "")
-
+    wall = told_clock(plane)
     async with fleet(stubs, *NODES) as followers:
         await apply(stubs, 1)
         await all_have(followers, 1)
         await apply(stubs, 2, rollout=plan(bake_s=3600))
 
         async def bakes() -> bool:
-            return said() != ""
+            return baked(plane) != ""
 
         await until(bakes, what="the stage bakes")
         wall.off_us = 86_400_000_000
-        before = said()
+        before = baked(plane)
 
         async def goes_on() -> bool:
             rollout = plane.rollouts.active[0]
-            return rollout.state != "running" or said() != before
+            return rollout.state != "running" or baked(plane) != before
 
         await until(goes_on, what="it is looked at again")
         assert (await state(stubs)).state == pb.STAGED_ROLLOUT_STATE_RUNNING
-        assert said().endswith("of 3600 s have passed")
+        assert baked(plane).endswith("of 3600 s have passed")
         assert {follower.has[0] for follower in followers} == {1, 2}
