@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import stat
 import subprocess
 import sys
@@ -251,6 +252,29 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a tmpfs cannot be mounted here (needs root): {error}")
     yield target
     subprocess.run(["umount", "-l", str(target)], check=True, timeout=30)
+
+
+async def test_idle_tls_connections_do_not_hold_up_the_end(tmp_path: Path, processes: list[Process]) -> None:
+    """A client that has a connection in its pool hears no good-bye, and answers none."""
+    process = await Process(
+        tmp_path / "data", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--tls"
+    ).start()
+    processes.append(process)
+    trust = ssl.create_default_context(cafile=str(tmp_path / "data" / "authority" / "trusted.pem"))
+    host, _, port = process.addresses["http"].rpartition(":")
+
+    def asked() -> socket.socket:
+        plain = socket.create_connection((host, int(port)), PATIENCE_S)
+        pooled = trust.wrap_socket(plain, server_hostname=host)
+        pooled.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert pooled.recv(8) == b"HTTP/1.1"
+        return pooled
+
+    pool = [await asyncio.to_thread(asked) for _ in range(3)]
+    assert await process.end(signal.SIGTERM) == 0
+    assert "graceful shutdown exceeded" not in process.log
+    for pooled in pool:
+        pooled.close()
 
 
 async def test_full_disk_stops_acknowledgements_and_resumes(

@@ -19,6 +19,10 @@ BODY_LIMIT_S: Final = 60.0
 """For a body, whatever its size: the largest one at 270 KiB/s."""
 STALL_LIMIT_S: Final = 60.0
 """For a reader that takes nothing of what it asked for."""
+GOODBYE_S: Final = 0.5
+"""For a peer to say good-bye too when the server ends. In TLS that is waited for, and a client that has left
+a connection in its pool reads nothing from it.
+"""
 _LIMITS_S: Final = {"head": HEAD_LIMIT_S, "body": BODY_LIMIT_S}
 
 
@@ -46,6 +50,20 @@ class BoundedProtocol(H11Protocol):
         self._lift()
         self.resume_writing()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Finish what runs, and end."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._lift()
+            self._limit = self.loop.call_later(GOODBYE_S, self._leave)
+
+    def _leave(self) -> None:
+        if self.transport.get_write_buffer_size():
+            # It still reads its answer.
+            self._limit = self.loop.call_later(GOODBYE_S, self._leave)
+        else:
+            self.transport.abort()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand the connection over; pings tell of a peer that is silent from here on."""
