@@ -13,7 +13,7 @@ import yaml
 
 from seawall.client import Seawall
 from tests.integration.cli.conftest import Ran, Run, some_event
-from tests.kit.processes import Child, running, wait_until
+from tests.kit.processes import Child, free_port, running, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.integration
 def control(tmp_path: Path) -> Iterator[Child]:
     """Run a control plane with a hook."""
     arguments = ["-m", "seawall_control", "--data-dir", str(tmp_path / "data"), "--log", "json"]
-    arguments += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    # A port that is kept, for whoever starts on it again.
+    arguments += ["--grpc", f"127.0.0.1:{free_port()}", "--http", "127.0.0.1:0"]
     arguments += ["--hook", f"note={sys.executable} -c 'print(1)'"]
     with running("control", arguments, tmp_path) as child:
         child.wait_ready()

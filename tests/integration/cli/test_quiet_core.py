@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.system.test_secured import POLICY
 from tests.kit.certificates import Authority
-from tests.kit.processes import ROOT, Child, environment, running, wait_until
+from tests.kit.processes import ROOT, Child, environment, running
 
 pytestmark = pytest.mark.integration
 
@@ -45,5 +45,5 @@ def test_every_line_of_a_proxys_log_is_json(control: Child, tmp_path: Path) -> N
     arguments = ["-m", "seawall_proxy", "--config", str(config), "--data-dir", str(tmp_path / "proxy")]
     with running("proxy", [*arguments, "--log", "json"], tmp_path) as proxy:
         proxy.wait_ready()
-        wait_until(lambda: "cannot reach the control plane" in proxy.log(), "the link has failed", 60)
+        proxy.wait_for_log("cannot reach the control plane")
     assert [line for line in proxy.log().splitlines() if not line.startswith("{")] == []

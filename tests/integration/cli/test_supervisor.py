@@ -20,7 +20,7 @@ from tests.kit.processes import PATIENCE_S, environment, wait_until
 
 pytestmark = pytest.mark.integration
 
-LIVES = "import time; print('alive', flush=True); time.sleep(60)"
+LIVES = "import time; print('alive', flush=True); time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + LIVES
 
 
@@ -100,13 +100,16 @@ async def test_a_child_that_is_killed_is_started_again() -> None:
     await child.stop()
 
 
-async def test_a_child_that_cannot_live_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_child_that_cannot_live_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of restarts is bounded."""
     monkeypatch.setattr(supervisor, "DEATHS_ALLOWED", 3)
     log = Log()
-    # Long enough for the probe, which looks twenty times a second.
-    child = _child(log, "import time; print('alive', flush=True); time.sleep(0.5)")
+    # The first one lives until the probe has seen it.
+    seen = tmp_path / "seen"
+    waits = f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)"
+    child = _child(log, f"import os, time\nprint('alive', flush=True)\n{waits}")
     await child.start(ready_within_s=PATIENCE_S)
+    seen.touch()
     with pytest.raises(StartFailed, match="ended 3 times"):
         async with asyncio.timeout(PATIENCE_S):
             await child.keep()

@@ -12,7 +12,16 @@ import pytest
 
 from seawall.client import Seawall, SeawallError
 from tests.integration.cli.conftest import POLICY
-from tests.kit.processes import PATIENCE_S, Child, end, free_port, http_get, start, wait_until
+from tests.kit.processes import (
+    PATIENCE_S,
+    READY_LIMIT_S,
+    Child,
+    end,
+    free_port,
+    http_get,
+    start,
+    wait_until,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +48,7 @@ class Up:
         ]
         arguments += ["--grpc", self.grpc, "--http", self.http, "--admin", self.admin]
         child = start("up", arguments, self.folder)
-        child.wait_for_log("Seawall is up")
+        child.wait_for_log("Seawall is up", READY_LIMIT_S)
         return child
 
     def again(self) -> None:
@@ -110,7 +119,7 @@ def test_a_part_that_is_killed_comes_back(up: Up, module: str) -> None:
             return False
         return rollout.connected == rollout.applied == 1
 
-    wait_until(connected, f"the proxy is connected again:\n{up.child.log()}")
+    wait_until(connected, "the proxy is connected again", READY_LIMIT_S)
     assert "ended with SIGKILL; starting it again" in up.child.log()
 
 
