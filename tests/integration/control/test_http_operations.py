@@ -113,7 +113,8 @@ async def test_recovery(plane: ControlPlane, stubs: Stubs) -> None:
 
     async def lately() -> bool:
         found = (await ask(at, "/api/v1/errors/recovery/stats?window_minutes=1")).json
-        return bool(found["routes"]["pay"]["successful_recoveries"] == 3 and found["failed_calls"] == 1)
+        pay = found["routes"].get("pay", {"successful_recoveries": 0})
+        return bool(pay["successful_recoveries"] == 3 and found["failed_calls"] == 1)
 
     await until(lately, what="the window has what was reported last")
     refused = await ask(at, "/api/v1/errors/recovery/stats?window_minutes=60")

@@ -460,12 +460,13 @@ async def test_a_stage_that_is_not_recorded_has_not_begun(
         answer = await apply(stubs, 2, rollout=plan(bake_s=0.5))
         real, tried = plane.rollouts._book.keep, 0
 
-        async def full(*given: Any, **more: Any) -> None:
+        async def full(saved: Any, what: str = "", **more: Any) -> None:
             nonlocal tried
-            tried += 1
-            if tried <= 3:
+            # What only goes on is written now and then, too.
+            tried += bool(what)
+            if what and tried <= 3:
                 raise StoreUnavailable("not now")
-            await real(*given, **more)
+            await real(saved, what, **more)
 
         monkeypatch.setattr(plane.rollouts._book, "keep", full)
 
