@@ -141,8 +141,8 @@ class Rollouts:
         self.watchers.tell(rollout)
 
     async def _take_up(self, saved: Saved) -> None:
-        rollout = machine.interrupted(saved.rollout)
         now_us = self._clock.now_us()
+        rollout = machine.interrupted(saved.rollout, now_us)
         latest = await self._store.latest(rollout.policy_set)
         stable = await self._store.revision(rollout.policy_set, rollout.stable_revision)
         meter = Meter(dict(saved.canary), dict(saved.rest))
@@ -154,7 +154,7 @@ class Rollouts:
         ):
             # The one that led may go on counting for this one: only what was counted here is ours.
             run.meter, run.runs = here.meter, here.runs
-        is_young = now_us - rollout.create_time_us < PENDING_S * MICROS
+        is_young = abs(now_us - rollout.create_time_us) < PENDING_S * MICROS
         if rollout.state is State.PENDING and self._store.is_shared and is_young:
             # Another control plane may be about to store its revision: it is withheld, and looked at again.
             self._runs.all[rollout.policy_set] = run

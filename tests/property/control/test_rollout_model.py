@@ -141,7 +141,7 @@ class Fleet(RuleBasedStateMachine):
     def restart(self) -> None:
         """The control plane dies and comes back with what it had written."""
         kept = replace(self.rollout, update_time_us=self.now)
-        again = machine.interrupted(decoded(encoded(Saved(kept))).rollout)
+        again = machine.interrupted(decoded(encoded(Saved(kept))).rollout, self.now)
         assert again.baked_s(self.now) <= kept.baked_s(self.now) + 1e-6
         self.rollout = again
 

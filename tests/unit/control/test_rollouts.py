@@ -184,8 +184,18 @@ def test_a_pause_and_an_absence_stop_the_clock() -> None:
     assert now.findings[0].text == "no proxy of the stage is connected"
     now = machine.advance(now, seen(), at(1100))
     assert now.baked_s(at(1110)) == 30
-    now = machine.interrupted(replace(now, update_time_us=at(1120)))
+    now = machine.interrupted(replace(now, update_time_us=at(1120)), at(1130))
     assert now.baked_s(at(5000)) == 40
+
+
+def test_a_stage_that_began_ahead_of_time_has_a_patience() -> None:
+    """A control plane was started again when its clock was right: the stage waited for a day to give up."""
+    ahead = machine.begun(rollout(Stage(share=0.1, bake_s=60)), 5, seen(), at(86_400))
+    now = machine.interrupted(ahead, at(0))
+    now = machine.advance(now, seen(applied=0), at(660))
+    assert now.state is State.RUNNING
+    now = machine.advance(now, seen(applied=0), at(661))
+    assert now.state is State.PAUSED
 
 
 def test_a_clock_that_is_set_shortens_no_stage() -> None:

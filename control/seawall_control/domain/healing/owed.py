@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from seawall_control.domain.healing.actions import CATALOGUE
@@ -21,3 +22,12 @@ def owes_undo(case: Case, now_us: int) -> bool:
         and "taken back: " not in case.outcome
         and now_us - case.changed_us < OWED_US
     )
+
+
+def not_ahead(case: Case, now_us: int) -> Case:
+    """Return a case that was written while the clock was ahead, as if that were now: it would wait and rest
+    until that time has come.
+    """
+    if max(case.started_us, case.changed_us) <= now_us:
+        return case
+    return replace(case, started_us=min(case.started_us, now_us), changed_us=min(case.changed_us, now_us))

@@ -359,8 +359,11 @@ def cancelled(rollout: Rollout, reason: str, now_us: int) -> Rollout:
     return _ended(rollout, State.CANCELLED, reason, now_us, verdict=Verdict.WAIT)
 
 
-def interrupted(rollout: Rollout) -> Rollout:
-    """Return the rollout after a restart: what nobody watched does not count as having held."""
+def interrupted(rollout: Rollout, now_us: int) -> Rollout:
+    """Return the rollout after a restart: what nobody watched does not count as having held. Nor does a stage
+    that began while the clock was ahead begin later than now.
+    """
+    rollout = replace(rollout, stage_time_us=min(rollout.stage_time_us, now_us))
     if not rollout.baking_since_us:
         return rollout
     held = max(0, rollout.update_time_us - rollout.baking_since_us)

@@ -22,7 +22,7 @@ from seawall_control.domain.errors import (
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.conditions import Observation, by_subject
 from seawall_control.domain.healing.engine import Case, Engine, Run, State, Step, Told
-from seawall_control.domain.healing.owed import owes_undo
+from seawall_control.domain.healing.owed import not_ahead, owes_undo
 from seawall_control.domain.healing.runbooks import BUILT_IN, Mode, Runbook
 from seawall_control.services.background import Background
 from seawall_control.services.edge import Clock
@@ -102,11 +102,15 @@ class HealingService(Carrying):
     async def load(self) -> None:
         """Read runbooks and open cases."""
         await self.books.load()
-        cases, next_id = await self.journal.newest()
+        found, next_id = await self.journal.newest()
+        # Nothing that was known before is left, so there is nothing to move along.
+        self._steady.follow()
+        now_us = self._clock.now_us()
+        cases = [not_ahead(case, now_us) for case in found]
         self._next_id = max(self._next_id, next_id)
         for case in cases:
             self.count(case)
-        self._owed = [case for case in cases if owes_undo(case, self._clock.now_us())]
+        self._owed = [case for case in cases if owes_undo(case, now_us)]
         self._engine = Engine(self._runbooks(), tuple(cases))
         self._acted = self._may_act()
 

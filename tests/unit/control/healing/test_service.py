@@ -23,7 +23,7 @@ from seawall_control.domain.healing.engine import Case, State
 from seawall_control.domain.healing.runbooks import Mode, Runbook, plain
 from seawall_control.domain.records import Append
 from seawall_control.services.background import Background
-from seawall_control.services.edge import SystemClock
+from seawall_control.services.edge import Clock, SystemClock
 from seawall_control.services.healing.actions.base import Done, Note
 from seawall_control.services.healing.journal import TOPIC
 from seawall_control.services.healing.service import HealingService
@@ -40,6 +40,7 @@ BOOK = Runbook(
     max_per_hour=20,
     verify_after_s=30,
 )
+SYSTEM = SystemClock()
 FULL = [Observation(Condition.DISK, "disk/a", 0.95, "it is full")]
 
 
@@ -94,7 +95,12 @@ class Plane:
     """A control plane's healing; whether it leads is said by the test."""
 
     def __init__(
-        self, store: Store, *, leads: bool = True, needs_person: frozenset[Action] = frozenset()
+        self,
+        store: Store,
+        *,
+        leads: bool = True,
+        needs_person: frozenset[Action] = frozenset(),
+        clock: Clock = SYSTEM,
     ) -> None:
         self.leads = leads
         self.hands = Hands()
@@ -103,12 +109,12 @@ class Plane:
         hands: Any = self.hands
         self.healing = HealingService(
             store,
-            SystemClock(),
+            clock,
             self.observe,
             hands,
             self.background,
             may_act=lambda: self.leads,
-            ages=SystemClock(),
+            ages=clock,
             needs_person=lambda action: action in needs_person,
         )
 
