@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
 from dataclasses import replace
 
@@ -79,18 +80,25 @@ def ended(action: Action, undo: str) -> Case:
     )
 
 
-async def test_a_trial_finds_the_revision_that_it_made(plane: ControlPlane) -> None:
+@pytest.mark.parametrize("by_case", [False, True])
+async def test_a_trial_finds_the_revision_that_it_made(plane: ControlPlane, by_case: bool) -> None:
     """The control plane ended before it knew the number: the next revision of Seawall may be another one, and
-    was taken back in its place.
+    was taken back in its place. It is known by what the trial has on record (of the version before: by the
+    case), though the times of the case are others since the clock was set.
     """
-    trial = Trial(policy_set="default", stable=2, made=0, kind="retry", before=Share(9, 99))
-    case = ended(Action.TUNE, trial.text)
+    request_id = derived_id("tune", "heal-7", "1")
+    trial = Trial(
+        policy_set="default", stable=2, made=0, kind="retry", before=Share(9, 99), request=request_id
+    )
+    kept = json.loads(trial.text)
+    if by_case:
+        del kept["request"]
+    case = replace(ended(Action.TUNE, json.dumps(kept)), started_us=1 if by_case else 2)
     await plane.policies.apply(document(1))
     await plane.policies.apply(document(2))
     await plane.policies.rollback(revision=1, author=ACTOR)
     nothing = await plane.healing._actuators.undo(case)
     assert (nothing.ok, nothing.text) == (True, "nothing had been changed")
-    request_id = derived_id("tune", case.id, str(case.started_us))
     await plane.policies.apply(document(4), author=ACTOR, request_id=request_id)
     back = await plane.healing._actuators.undo(case)
     assert back.text == "back to the content of revision 2 as revision 5"

@@ -136,6 +136,27 @@ async def test_one_that_died_while_it_sent() -> None:
     assert sender.sent[0].id == sender.sent[1].id
 
 
+async def test_a_claim_that_was_made_ahead_of_time() -> None:
+    """It would last until its time has come: the clock of the control plane that made it was wrong."""
+    store, clock, sender = MemoryStore(), Clock(wall_us=START_US + 365 * 86_400 * MICROS), Sender()
+    await store.commit([delivery_put(delivery("d1"))], at_us=START_US)
+    first = plane(store, clock, sender, "one")
+    first.add([delivery("d1")])
+    await until_idle(first)
+    for task in first._sending.values():
+        task.cancel()
+    assert len(sender.sent) == 1
+    clock.wall_us = START_US
+    sender.gate.set()
+    second = plane(store, clock, sender, "two")
+    second.add([delivery("d1")])
+    await until_idle(second)
+    clock.pass_(2)
+    await until_idle(second)
+    assert (len(sender.sent), second.pending) == (2, 0)
+    assert sender.sent[0].id == sender.sent[1].id
+
+
 async def test_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it never got is sent all the same; what it has may be another's to send."""
     store, clock, sender = MemoryStore(), Clock(), Sender()

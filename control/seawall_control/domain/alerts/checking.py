@@ -17,6 +17,8 @@ from seawall_control.domain.events import MICROS
 MAX_RULES: Final = 500
 MAX_SILENCES: Final = 500
 MAX_CHANNELS: Final = 100
+MAX_TIMEOUT_S: Final = 60
+"""How long a channel may be given for one message."""
 MAX_TRIGGERS: Final = 10
 MAX_FILTERS: Final = 20
 MAX_RECIPIENTS: Final = 50
@@ -168,7 +170,7 @@ def channel_problems(channel: Channel) -> list[FieldProblem]:
     _name(say, channel.name)
     _range(say, "digest", channel.digest_s, 0, DAY_S, " s")
     _range(say, "max_per_minute", channel.max_per_minute, 1, 6000)
-    _range(say, "timeout", channel.timeout_s, 0.1, 60, " s")
+    _range(say, "timeout", channel.timeout_s, 0.1, MAX_TIMEOUT_S, " s")
     _KINDS[channel.kind](say, channel)
     return problems
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from seawall_control.domain.alerts import codec
+from seawall_control.domain.alerts.checking import MAX_TIMEOUT_S
 from seawall_control.domain.alerts.outbox import Delivery, DeliveryState
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.records import DocumentConflict
@@ -20,6 +21,8 @@ from seawall_control.services.alerting.records import DELIVERY, AlertRecords, de
 from seawall_control.services.edge import Clock
 
 SLACK_S: Final = 20.0
+_LONGEST_US: Final = int((MAX_TIMEOUT_S + 2 * SLACK_S) * MICROS)
+"""A claim that lasts for longer was made by a clock that was wrong."""
 
 
 class Claims:
@@ -48,7 +51,8 @@ class Claims:
             if stored.state is not DeliveryState.PENDING:
                 others.append(stored)
                 continue
-            if stored.claimed_by not in ("", self._own) and stored.claimed_until_us > now_us:
+            is_held = now_us < stored.claimed_until_us <= now_us + _LONGEST_US
+            if stored.claimed_by not in ("", self._own) and is_held:
                 others.append(replace(stored, next_us=max(stored.next_us, stored.claimed_until_us)))
                 continue
             if stored.message_id not in ("", message_id):

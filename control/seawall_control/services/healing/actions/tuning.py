@@ -58,6 +58,8 @@ class Trial:
     """Revision that the change is; 0 while that is not known."""
     kind: str
     before: Share
+    request: str = ""
+    """Id that the change is asked for with; empty: that of the version before, which goes by the case."""
 
     @property
     def text(self) -> str:
@@ -69,6 +71,7 @@ class Trial:
                 "made": self.made,
                 "kind": self.kind,
                 "before": [self.before.count, self.before.calls],
+                "request": self.request,
             }
         )
 
@@ -83,6 +86,7 @@ class Trial:
             made=data.integer("made"),
             kind=data.text("kind"),
             before=Share(count, calls),
+            request=data.text("request") if "request" in data.data else "",
         )
 
 
@@ -151,6 +155,7 @@ class Tune(Handler):
             made=0,
             kind=one.recommendation.kind,
             before=one.share,
+            request=_request_id(case),
         )
         await note(f"trying: {one.recommendation.title}", trial.text)
         bake_s = number(case, "bake_s")
@@ -158,7 +163,7 @@ class Tune(Handler):
             changed_document(document_of(newest), own_document_of(newest), one.recommendation),
             policy_set=policy_set,
             etag=newest.hash,
-            request_id=_request_id(case),
+            request_id=trial.request,
             author=ACTOR,
             message=f"{case.id}{_by(case)}: {message_of(one.recommendation)}"[:500],
             # Where policies take two, Seawall proposes and a person has approved.
@@ -225,7 +230,8 @@ class Tune(Handler):
         trial = Trial.of(case.undo)
         if trial.made:
             return trial
-        found = await self._reach.store.answered(_request_id(case))
+        # Not by the case, whose times are moved along when the clock is set.
+        found = await self._reach.store.answered(trial.request or _request_id(case))
         return trial if found is None else replace(trial, made=found.revision.revision)
 
     async def undo(self, case: Case) -> Done:
