@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.trial import Trial
+from tests.faults.trial import Trial, eventually
 from tests.kit.offset_clock import OffsetClock, built
+from tests.kit.stand import Proxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -20,6 +22,12 @@ DAY_S = 24 * HOUR_S
 def library(tmp_path: Path) -> Path:
     """The library that clocks are off with, compiled."""
     return built(tmp_path)
+
+
+def has_answers(proxy: Proxy, produced: int) -> bool:
+    """Tell whether the control plane has stored or refused so many events of a proxy."""
+    link = proxy.status()["control"]
+    return int(link["events_acked"]) + int(link["events_refused"]) >= produced
 
 
 async def test_f20_clocks_jump(trial: Trial, library: Path) -> None:
@@ -52,8 +60,9 @@ async def test_f20_clocks_jump(trial: Trial, library: Path) -> None:
             revision = await trial.apply(trial.stand.policy(document, "next.yaml"))
             trial.note("healed", revision=revision, nodes=["one"])
             await trial.in_force(proxy, revision)
-            # What is recorded now is delivered under these clocks.
-            await asyncio.sleep(0.5)
+            # What is recorded until now is delivered under these clocks.
+            produced = int((await asyncio.to_thread(proxy.status))["events_produced"])
+            await eventually(partial(has_answers, proxy, produced), "what was recorded is answered")
         assert callers.failed_otherwise == 0
     await trial.delivered(proxy)
     await trial.end(proxy)

@@ -7,6 +7,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -14,8 +15,9 @@ import pytest
 
 from seawall.v1 import event_pb2
 from seawall_proxy.telemetry.spool.format import ENTRY_BYTES, HEADER_BYTES
-from tests.faults.trial import Trial, times
+from tests.faults.trial import Trial, eventually, times
 from tests.kit.history.sides import look_into
+from tests.kit.stand import Proxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -78,6 +80,12 @@ def sorted_out(spool: Path, before: dict[Path, bytes]) -> tuple[list[str], list[
     return sorted(held), sorted(waiting - held)
 
 
+def waits(proxy: Proxy, least: int) -> bool:
+    """Tell whether so many events are in the spool of a proxy, to be delivered."""
+    spool = proxy.status()["control"]["spool"]
+    return spool is not None and int(spool["depth"]) >= least
+
+
 Harm = Callable[[Path, random.Random], None]
 HARMS: dict[str, Harm] = {"flipped bits": flip, "cut off": shorten, "zeros at the end": blank}
 
@@ -95,7 +103,7 @@ async def test_f8_damaged_spools(trial: Trial) -> None:
             link.weather.refuse = True
             link.cut()
             await callers.until(100)
-            await asyncio.sleep(0.5)
+            await eventually(partial(waits, proxy, 100), "they are in the spool")
             trial.fault(name)
             proxy.child.kill()
             files = [*sorted(spool.glob("*.seg")), spool / "mark"]
@@ -125,6 +133,7 @@ async def test_f8_lost_marks(trial: Trial) -> None:
             link.weather.refuse = True
             link.cut()
             await callers.until(100)
+            await eventually(partial(waits, proxy, 100), "they are in the spool")
             trial.fault("no mark, and flipped bits")
             proxy.child.kill()
             last = max(spool.glob("*.seg"))

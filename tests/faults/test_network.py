@@ -61,7 +61,7 @@ async def test_f10_f11_bad_networks(trial: Trial) -> None:
             if name == "down":
                 link.cut(reset=True)
             await callers.until(times(30, 300))
-            await eventually(partial(is_felt, link, felt), f"{name} is felt", 60)
+            await eventually(partial(is_felt, link, felt), f"{name} is felt")
             timeout += 1
             await passes(trial, proxy, link, timeout)
         assert callers.failed_otherwise == 0

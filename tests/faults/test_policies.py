@@ -115,7 +115,7 @@ async def test_f23_bad_policies(trial: Trial) -> None:
         trial.fault("refused by the proxy")
         refused = await trial.apply(trial.stand.policy(needy, "needy.yaml"))
         await eventually(
-            lambda: proxy.status()["control"]["last_nack_revision"] == refused, "the proxy refuses", 30
+            lambda: proxy.status()["control"]["last_nack_revision"] == refused, "the proxy refuses"
         )
         await refused_there(seawall)
         for _ in range(3):

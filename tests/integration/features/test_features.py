@@ -65,7 +65,7 @@ async def test_metadata_is_changed_both_ways(stand: Stand) -> None:
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(2):
             call = unary_unary(channel, UNARY)(
-                b"hello", timeout=30, metadata=(("x-tier", "tin"), ("x-debug", "1"), ("x-kept", "k"))
+                b"hello", timeout=PATIENCE_S, metadata=(("x-tier", "tin"), ("x-debug", "1"), ("x-kept", "k"))
             )
             assert await call == b"hello"
             seen = await trailing(call)
@@ -82,7 +82,7 @@ async def test_a_mirror_gets_copies_and_harms_nobody(stand: Stand) -> None:
     proxy = start(stand, address, shadow, route={"mirror": ["b"]})
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(5):
-            call = unary_unary(channel, UNARY)(b"hello", timeout=30)
+            call = unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S)
             assert await call == b"hello"
             assert (await trailing(call))["served-by"] == "a"
 
@@ -90,12 +90,12 @@ async def test_a_mirror_gets_copies_and_harms_nobody(stand: Stand) -> None:
             for _ in range(20):
                 yield b"z" * 20_000
 
-        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=30) == b"400000"
+        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=PATIENCE_S) == b"400000"
         ok = ('cluster="b"', 'rpc_status_code="OK"')
         wait_until(lambda: metric(proxy, "seawall_mirror_calls_total", *ok) == 6, "all copies are answered")
         mirror.kill()
         for _ in range(5):
-            assert await unary_unary(channel, UNARY)(b"hello", timeout=30) == b"hello"
+            assert await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S) == b"hello"
 
     def told() -> float:
         sent = metric(proxy, "seawall_mirror_calls_total")
@@ -111,13 +111,13 @@ async def test_a_line_for_each_call(stand: Stand, tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     proxy = start(stand, address, access_log={"path": str(path)})
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await unary_unary(channel, UNARY)(b"hello", timeout=30) == b"hello"
+        assert await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S) == b"hello"
         with pytest.raises(grpc.aio.AioRpcError):
-            await unary_unary(channel, UNARY)(b"hello", timeout=30, metadata=(("fail", "5"),))
+            await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S, metadata=(("fail", "5"),))
         wait_until(lambda: len(lines(path)) == 2, "both calls have a line")
         path.rename(tmp_path / "access.log.1")
         for _ in range(20):
-            assert await unary_unary(channel, UNARY)(b"hello", timeout=30) == b"hello"
+            assert await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S) == b"hello"
     assert proxy.child.terminate() == 0
     first, second = lines(tmp_path / "access.log.1")
     assert (first["route"], first["method"], first["status"]) == ("all", "any.Service/Unary", "OK")
@@ -142,7 +142,7 @@ async def test_workers_log_and_count_together(stand: Stand, tmp_path: Path) -> N
     for _ in range(12):
         async with grpc.aio.insecure_channel(proxy.address) as channel:
             for _ in range(5):
-                assert await unary_unary(channel, UNARY)(b"hello", timeout=30) == b"hello"
+                assert await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S) == b"hello"
     wait_until(
         lambda: metric(proxy, "seawall_method_calls_total", 'rpc_method="any.Service/Unary"') == 60,
         "all calls are counted",
@@ -156,11 +156,11 @@ async def test_statistics_by_method(stand: Stand) -> None:
     _, address = stand.upstream()
     proxy = start(stand, address)
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await unary_unary(channel, UNARY)(b"hello", timeout=30) == b"hello"
+        assert await unary_unary(channel, UNARY)(b"hello", timeout=PATIENCE_S) == b"hello"
 
         async def made_up(number: int) -> None:
             with pytest.raises(grpc.aio.AioRpcError):
-                await unary_unary(channel, f"/x{number}.Y/Z{number}")(b"", timeout=30)
+                await unary_unary(channel, f"/x{number}.Y/Z{number}")(b"", timeout=PATIENCE_S)
 
         for start_at in range(0, 600, 50):
             await asyncio.gather(*(made_up(start_at + number) for number in range(50)))
@@ -186,7 +186,7 @@ async def test_health_of_the_proxied_services(stand: Stand) -> None:
         stub = health_pb2_grpc.HealthStub(channel)
 
         async def check(service: str) -> int:
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30)
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE_S)
             return int(reply.status)
 
         assert await check("") == states.SERVING
@@ -194,7 +194,7 @@ async def test_health_of_the_proxied_services(stand: Stand) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await check("no.Such")
         assert failed.value.code() == grpc.StatusCode.NOT_FOUND
-        listed = await stub.List(health_pb2.HealthListRequest(), timeout=30)
+        listed = await stub.List(health_pb2.HealthListRequest(), timeout=PATIENCE_S)
         assert set(listed.statuses) == {"", "any.Service", "grpc.health.v1.Health"}
         watch = stub.Watch(health_pb2.HealthCheckRequest(service="any.Service"), timeout=600)
         unknown = stub.Watch(health_pb2.HealthCheckRequest(service="no.Such"), timeout=600)
@@ -261,7 +261,7 @@ async def test_reflection_of_all_upstreams(stand: Stand) -> None:
                 request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
                 response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
             )
-            call = method(timeout=30)
+            call = method(timeout=PATIENCE_S)
             for symbol, code, message in ((names[0], 0, ""), ("no.Such", 5, "gone")):
                 await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
                 reply = await call.read()
@@ -280,7 +280,7 @@ async def test_without_serve_the_calls_go_to_the_upstream(stand: Stand) -> None:
         async with grpc.aio.insecure_channel(proxy.address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             with pytest.raises(grpc.aio.AioRpcError) as failed:
-                await stub.Check(health_pb2.HealthCheckRequest(), timeout=30)
+                await stub.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
             assert failed.value.code() == grpc.StatusCode.UNIMPLEMENTED
             assert "seawall-reason" not in dict(failed.value.trailing_metadata() or ())
 

@@ -116,7 +116,7 @@ class GoodClient:
             unary: Callable[..., bytes] = channel.unary_unary("/good.Good/Unary")
             while not self._stop.wait(0.01):
                 try:
-                    assert unary(b"hello", timeout=30) == b"hello"
+                    assert unary(b"hello", timeout=PATIENCE_S) == b"hello"
                 except (grpc.RpcError, AssertionError) as error:
                     self.failures.append(repr(error))
                 self.calls += 1

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import stream_stream, stream_unary, trailing, trailing_of, unary_stream, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -36,7 +36,7 @@ async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand)
     proxy = simple(stand, address)
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         call = unary_unary(channel, "/any.Service/Unary")(
-            b"hello", timeout=30, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
+            b"hello", timeout=PATIENCE_S, metadata=(("x-one", "1"), ("x-raw-bin", b"\x00\xff"))
         )
         assert await call == b"hello"
         found = await trailing(call)
@@ -49,12 +49,13 @@ async def test_all_four_call_types_pass_with_metadata_and_trailers(stand: Stand)
             for _ in range(50):
                 yield b"z" * 20_000
 
-        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=30) == b"1000000"
+        assert await stream_unary(channel, "/any.Service/Count")(pieces(), timeout=PATIENCE_S) == b"1000000"
         replies = [
-            len(reply) async for reply in unary_stream(channel, "/any.Service/Repeat")(b"abc", timeout=30)
+            len(reply)
+            async for reply in unary_stream(channel, "/any.Service/Repeat")(b"abc", timeout=PATIENCE_S)
         ]
         assert replies == [3] * 5
-        chat = stream_stream(channel, "/any.Service/Chat")(timeout=30)
+        chat = stream_stream(channel, "/any.Service/Chat")(timeout=PATIENCE_S)
         for number in range(3):
             await chat.write(b"m%d" % number)
             assert await chat.read() == b"m%d" % number
@@ -79,7 +80,7 @@ async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.Sta
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unary_unary(channel, "/any.Service/Unary")(
-                b"", timeout=30, metadata=(("fail", str(code.value[0])),)
+                b"", timeout=PATIENCE_S, metadata=(("fail", str(code.value[0])),)
             )
         assert caught.value.code() is code
         assert caught.value.details() == "asked to fail: \u00fcber"
@@ -89,7 +90,9 @@ async def test_every_status_passes_untouched(shared_proxy: Proxy, code: grpc.Sta
 async def test_status_in_the_trailers_of_a_stream_passes(shared_proxy: Proxy) -> None:
     """A stream that delivers messages and then fails delivers both."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
-        call = unary_stream(channel, "/any.Service/Repeat")(b"x", timeout=30, metadata=(("late-fail", "14"),))
+        call = unary_stream(channel, "/any.Service/Repeat")(
+            b"x", timeout=PATIENCE_S, metadata=(("late-fail", "14"),)
+        )
         got = [await call.read() for _ in range(5)]
         assert got == [b"x"] * 5
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -101,7 +104,7 @@ async def test_unknown_method_is_the_servers_answer(shared_proxy: Proxy) -> None
     """A method that the server does not have is refused by the server, not by the proxy."""
     async with grpc.aio.insecure_channel(shared_proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/any.Service/Nothing")(b"", timeout=30)
+            await unary_unary(channel, "/any.Service/Nothing")(b"", timeout=PATIENCE_S)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert "seawall-reason" not in trailing_of(caught.value)
 
@@ -115,9 +118,9 @@ async def test_no_route_says_so(stand: Stand) -> None:
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        assert await unary_unary(channel, "/known.Service/Unary")(b"k", timeout=30) == b"k"
+        assert await unary_unary(channel, "/known.Service/Unary")(b"k", timeout=PATIENCE_S) == b"k"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/other.Service/Unary")(b"", timeout=30)
+            await unary_unary(channel, "/other.Service/Unary")(b"", timeout=PATIENCE_S)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert trailing_of(caught.value)["seawall-reason"] == "NO_ROUTE"
 
@@ -146,14 +149,14 @@ async def test_routes_by_service_method_and_metadata(stand: Stand) -> None:
     async with grpc.aio.insecure_channel(proxy.address) as channel:
 
         async def served(path: str, *metadata: tuple[str, str]) -> str:
-            call = unary_unary(channel, path)(b"", timeout=30, metadata=metadata)
+            call = unary_unary(channel, path)(b"", timeout=PATIENCE_S, metadata=metadata)
             await call
             return str((await trailing(call))["served-by"])
 
         assert await served("/a.S/Unary", ("x-tier", "gold")) == "gold"
         assert await served("/a.S/Unary", ("x-tier", "lead")) == "method"
         assert await served("/b.S/Unary", ("x-tier", "gold")) == "rest"
-        call = unary_stream(channel, "/a.S/Repeat")(b"", timeout=30)
+        call = unary_stream(channel, "/a.S/Repeat")(b"", timeout=PATIENCE_S)
         assert len([reply async for reply in call]) == 5
         assert (await trailing(call))["served-by"] == "service"
 
@@ -166,7 +169,7 @@ async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
     proxy = simple(stand, address, timeout="3s")
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         unary = unary_unary(channel, "/any.Service/Unary")
-        call = unary(b"", timeout=30)
+        call = unary(b"", timeout=PATIENCE_S)
         await call
         assert 500 <= int((await trailing(call))["left-ms"]) <= 3000
         began = asyncio.get_running_loop().time()
@@ -194,7 +197,7 @@ async def test_early_answer_to_a_client_stream(shared_proxy: Proxy) -> None:
                 yield b"piece"
                 await asyncio.sleep(0.01)
 
-        assert await stream_unary(channel, "/any.Service/Early")(endless(), timeout=30) == b"piece"
+        assert await stream_unary(channel, "/any.Service/Early")(endless(), timeout=PATIENCE_S) == b"piece"
 
 
 async def test_slow_reader_holds_the_sender_back(stand: Stand) -> None:

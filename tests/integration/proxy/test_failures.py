@@ -32,7 +32,7 @@ async def load(
         unary = unary_unary(channel, "/any.Service/Unary")
         while not done and (loop.time() < until or outcomes.get("OK", 0) < least):
             try:
-                await unary(b"ping", timeout=30, metadata=metadata)
+                await unary(b"ping", timeout=PATIENCE_S, metadata=metadata)
                 name = "OK"
             except grpc.aio.AioRpcError as error:
                 name = f"{error.code().name} {error.details()}"
@@ -101,7 +101,7 @@ async def test_calls_are_spread_over_the_endpoints(stand: Stand, balance: str) -
     served: dict[str, int] = {}
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(90):
-            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
+            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S)
             await call
             name = str((await trailing(call))["served-by"])
             served[name] = served.get(name, 0) + 1
@@ -142,7 +142,7 @@ async def test_breaker_opens_serves_the_fallback_and_closes(stand: Stand, tmp_pa
         broken.touch()
         for _ in range(10):
             # The metadata makes the spare fail as well, so these callers see the failure.
-            call = unary(b"", timeout=30, metadata=(("fail-file", str(broken)),))
+            call = unary(b"", timeout=PATIENCE_S, metadata=(("fail-file", str(broken)),))
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
         assert proxy.route("all")["breaker"]["state"] == "open"
@@ -158,7 +158,7 @@ async def test_breaker_opens_serves_the_fallback_and_closes(stand: Stand, tmp_pa
 
 async def once_plain(unary: Any) -> tuple[str, str]:
     """Call without asking for a failure; return who served and the reason."""
-    call = unary(b"", timeout=30)
+    call = unary(b"", timeout=PATIENCE_S)
     await call
     found = await trailing(call)
     return str(found["served-by"]), str(found.get("seawall-reason", ""))
@@ -199,7 +199,7 @@ async def test_static_fallback_answers_with_a_real_message(stand: Stand, tmp_pat
     }
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
-        call = unary_unary(channel, "/demo.Echo/Say")(b"", timeout=30)
+        call = unary_unary(channel, "/demo.Echo/Say")(b"", timeout=PATIENCE_S)
         assert wrappers_pb2.StringValue.FromString(await call).value == "sorry"
         found = await trailing(call)
         assert found["seawall-outcome"] == "fallback"
@@ -231,7 +231,7 @@ async def test_frozen_endpoint_costs_one_try(stand: Stand) -> None:
         async with grpc.aio.insecure_channel(proxy.address) as channel:
             outcomes = []
             for _ in range(6):
-                call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
+                call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S)
                 await call
                 found = await trailing(call)
                 outcomes.append((found["served-by"], found.get("seawall-outcome", "")))
@@ -262,7 +262,9 @@ async def test_only_idempotent_calls_are_repeated_by_default(stand: Stand) -> No
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for service, attempts in (("read", "2"), ("write", "0")):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await unary_unary(channel, f"/{service}.S/Unary")(b"", timeout=30, metadata=(("fail", "14"),))
+                await unary_unary(channel, f"/{service}.S/Unary")(
+                    b"", timeout=PATIENCE_S, metadata=(("fail", "14"),)
+                )
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             # An abort drops the server's trailing metadata in grpc.aio, so the proxy's counters tell.
             assert proxy.route(service)["retries"] == int(attempts)
@@ -278,11 +280,11 @@ async def test_upstream_that_comes_back_is_found(stand: Stand) -> None:
     proxy = stand.proxy(stand.policy(document))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
+            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         stand.upstream("late", port)
         proxy.wait_for_endpoints("up", 1)
-        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30) == b"x"
+        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=PATIENCE_S) == b"x"
 
 
 async def test_kill_of_the_proxy_under_load_and_restart(stand: Stand) -> None:

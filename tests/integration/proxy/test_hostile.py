@@ -67,7 +67,7 @@ def document(address: str, timeout: str = "30s", **policy: object) -> dict[str, 
 def connect(proxy: Proxy) -> socket.socket:
     """Open a raw connection that has said its preface."""
     host, _, port = proxy.address.rpartition(":")
-    raw = socket.create_connection((host, int(port)), timeout=30)
+    raw = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
     raw.sendall(PREFACE + frame(SETTINGS, 0, 0))
     return raw
 

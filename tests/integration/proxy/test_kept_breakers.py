@@ -41,7 +41,7 @@ async def fail(proxy: Proxy, times: int = 1, method: str = "Unary") -> list[dict
         for _ in range(times):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await unary_unary(channel, f"/any.Service/{method}")(
-                    b"x", timeout=30, metadata=(("fail", "14"),)
+                    b"x", timeout=PATIENCE_S, metadata=(("fail", "14"),)
                 )
             answers.append({key: str(value) for key, value in caught.value.trailing_metadata() or ()})
     return answers

@@ -112,7 +112,7 @@ async def test_reload_on_change_and_last_good_on_mistakes(stand: Stand) -> None:
         proxy.child.process.send_signal(signal.SIGHUP)
         wait_until(lambda: proxy.status()["policy"]["refused"], "the refusal is reported")
         assert proxy.status()["policy"]["hash"] == good
-        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30) == b"x"
+        assert await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=PATIENCE_S) == b"x"
     document["listeners"] = [{"name": "elsewhere", "address": "127.0.0.1:1"}]
     config.write_text(yaml.safe_dump(document))
     proxy.child.process.send_signal(signal.SIGHUP)
@@ -157,7 +157,7 @@ async def test_restart_under_load_fails_no_call(stand: Stand) -> None:
         stopped, left = False, 600
         while left:
             try:
-                await unary(b"x", timeout=30)
+                await unary(b"x", timeout=PATIENCE_S)
                 done += 1
             except grpc.aio.AioRpcError as error:
                 failures.append(f"{error.code().name}: {error.details()}")
@@ -191,7 +191,7 @@ async def test_a_malformed_connection_disturbs_nobody(stand: Stand) -> None:
                 while await reader.read(65536):
                     pass
             writer.close()
-            assert await unary(b"fine", timeout=30) == b"fine"
+            assert await unary(b"fine", timeout=PATIENCE_S) == b"fine"
 
 
 async def test_admin_pages(stand: Stand) -> None:
@@ -200,9 +200,11 @@ async def test_admin_pages(stand: Stand) -> None:
     proxy = stand.proxy(stand.policy(one_route(address)))
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(3):
-            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
+            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S)
         with pytest.raises(grpc.aio.AioRpcError):
-            await unary_unary(channel, "/any.Service/Unary")(b"", timeout=30, metadata=(("fail", "13"),))
+            await unary_unary(channel, "/any.Service/Unary")(
+                b"", timeout=PATIENCE_S, metadata=(("fail", "13"),)
+            )
     assert http_get(proxy.admin, "/health")[0] == 200
     assert http_get(proxy.admin, "/ready")[0] == 200
     assert http_get(proxy.admin, "/nothing")[0] == 404

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import trailing, unary_unary
 from tests.kit.stand import Stand
 
@@ -85,7 +85,7 @@ async def test_spans_of_a_call_with_retries(stand: Stand, collector: Collector) 
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError):
             await unary_unary(channel, "/any.Service/Unary")(
-                b"", timeout=30, metadata=(("traceparent", f"00-{TRACE}-{PARENT}-01"), ("fail", "14"))
+                b"", timeout=PATIENCE_S, metadata=(("traceparent", f"00-{TRACE}-{PARENT}-01"), ("fail", "14"))
             )
     wait_until(lambda: len(collector.of(TRACE)) == 4, "four spans arrive")
     spans = collector.of(TRACE)
@@ -117,7 +117,7 @@ async def test_the_upstream_sees_the_attempt_as_its_parent(stand: Stand, collect
 
         async def seen(parent: str) -> str:
             call = unary_unary(channel, "/any.Service/Unary")(
-                b"", timeout=30, metadata=(("traceparent", parent),)
+                b"", timeout=PATIENCE_S, metadata=(("traceparent", parent),)
             )
             await call
             return str((await trailing(call))["saw-traceparent"])

@@ -36,7 +36,7 @@ def test_pages_with_a_secret_over_tls(tmp_path: Path) -> None:
         port = int(proxy.ready["admin"].rpartition(":")[2])
         context = ssl.create_default_context(cafile=str(authority.path))
         for headers, status in (({}, 401), ({"authorization": f"Bearer {SECRET}"}, 200)):
-            connection = HTTPSConnection("localhost", port, timeout=30, context=context)
+            connection = HTTPSConnection("localhost", port, timeout=PATIENCE_S, context=context)
             connection.request("GET", "/status", headers=headers)
             assert connection.getresponse().status == status
             connection.close()

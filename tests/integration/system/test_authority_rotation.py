@@ -11,7 +11,7 @@ import pytest
 
 from seawall.client import Denied, Seawall, SeawallError
 from tests.integration.system.test_secured import House, connected, link, says
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -46,9 +46,11 @@ def test_a_rotation_without_loss(house: House) -> None:
         seawall.access.finish_authority_rotation()
     # A proxy that comes in the middle enrols by the authority that is shown, and is behind as well.
     enrolled(house, seawall, "two", where)
-    assert [item.node for item in seawall.access.authority_rotation().behind] == ["one", "two"]
+    behind = [item.node for item in seawall.access.authority_rotation().behind]
+    # On a busy machine the first one's time to renew has come meanwhile.
+    assert behind in (["one", "two"], ["two"])
 
-    wait_until(lambda: not seawall.access.authority_rotation().behind, "both have renewed", 90)
+    wait_until(lambda: not seawall.access.authority_rotation().behind, "both have renewed", 3 * PATIENCE_S)
     roots = house.folder / "one" / "proxies" / "one" / "identity" / "authority.pem"
     assert roots.read_text().count("BEGIN CERTIFICATE") == 2
     old_ca = house.folder / "old.pem"

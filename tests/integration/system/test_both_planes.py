@@ -56,7 +56,7 @@ async def applied(seawall: AsyncSeawall, revision: int, proxies: int = 1) -> Any
     return await until(f"revision {revision} is applied by {proxies}", check)
 
 
-async def call(channel: grpc.aio.Channel, *metadata: tuple[str, str], timeout: float = 30) -> bytes:
+async def call(channel: grpc.aio.Channel, *metadata: tuple[str, str], timeout: float = PATIENCE_S) -> bytes:
     """Make one call."""
     return bytes(await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=timeout, metadata=metadata))
 
@@ -219,7 +219,7 @@ async def test_breakers_are_operated_from_the_control_plane(stand: Stand) -> Non
     async with AsyncSeawall(control.grpc) as seawall, grpc.aio.insecure_channel(proxy.address) as channel:
         await seawall.policies.apply(config)
         await applied(seawall, 1)
-        results = await seawall.operations.trip_breaker("all", duration=60, reason="test")
+        results = await seawall.operations.trip_breaker("all", duration=600, reason="test")
         assert [(result.proxy, result.ok) for result in results] == [("one", True)]
         (breaker,) = await seawall.operations.breakers()
         assert breaker.state == stats_pb2.BREAKER_STATE_FORCED_OPEN, "known at once, not with the next report"

@@ -177,7 +177,7 @@ def test_fleet_and_administration_are_apart(house: House) -> None:
                 response_deserializer=fleet_pb2.ConnectResponse.FromString,
             )
             with pytest.raises(grpc.RpcError) as refused:
-                next(connect(iter([hello]), timeout=30))
+                next(connect(iter([hello]), timeout=PATIENCE_S))
             assert refused.value.code() is code
 
 
@@ -216,7 +216,7 @@ def test_certificates_of_the_operator_are_served_and_followed(house: House) -> N
 
     def served() -> int:
         context = ssl.create_default_context(cafile=str(authority.path))
-        connection = HTTPSConnection(control.ready["http"], timeout=30, context=context)
+        connection = HTTPSConnection(control.ready["http"], timeout=PATIENCE_S, context=context)
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200
         peer: Any = connection.sock.getpeercert()

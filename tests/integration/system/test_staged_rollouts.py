@@ -39,7 +39,7 @@ class Traffic:
         send = unary_unary(channel, "/any.Service/Unary")
         while True:
             try:
-                await send(b"x", timeout=30, metadata=(("sleep", "0.02"),))
+                await send(b"x", timeout=PATIENCE_S, metadata=(("sleep", "0.02"),))
                 self.served[node] += 1
             except grpc.aio.AioRpcError:
                 self.failed[node] += 1
@@ -88,7 +88,7 @@ async def test_a_bad_policy_is_taken_back_and_a_good_one_arrives(stand: Stand) -
     config = stand.policy(document(address))
     proxies = {node: following(stand, control, config, node, f"data-{node}") for node in NODES}
     bad = stand.policy(document(address, timeout="5ms"), "bad.yaml")
-    good = stand.policy(document(address, timeout="10s"), "good.yaml")
+    good = stand.policy(document(address, timeout="90s"), "good.yaml")
     async with AsyncSeawall(control.grpc) as seawall, traffic(proxies) as made:
         await seawall.policies.apply(config)
         await applied(seawall, 1, 3)
@@ -98,7 +98,10 @@ async def test_a_bad_policy_is_taken_back_and_a_good_one_arrives(stand: Stand) -
         found = await ended(seawall, 2)
         assert found.state == pb.STAGED_ROLLOUT_STATE_ROLLED_BACK
         worst = found.findings[0]
-        assert (worst.guard, worst.route, worst.canary) == ("error_rate", "all", 1.0)
+        assert (worst.guard, worst.route) == ("error_rate", "all")
+        # All of them; but where the whole process stands still for long, an answer and its end in time are
+        # found at once, and the answer counts.
+        assert worst.canary > 0.8
         assert worst.canary_calls >= 1
         assert f"{worst.canary_calls} calls failed with the new revision" in found.reason
         await applied(seawall, 3, 3)
@@ -106,10 +109,12 @@ async def test_a_bad_policy_is_taken_back_and_a_good_one_arrives(stand: Stand) -
         assert harmed == {canary}
         events = [event async for event in seawall.events.list('error_type = "rollout_rolled_back"')]
         assert len(events) == 1
-        assert "100.00 % of" in events[0].message
+        assert f"{100 * worst.canary:.2f} % of {worst.canary_calls} calls failed" in events[0].message
 
-        # More calls than there are before the kill, however long that takes.
-        answer = await seawall.policies.apply(good, rollout=strategy(30, bake=4, min_calls=400))
+        # More calls than there are before the kill, however long that takes; and one of three processes may
+        # be slower than the others for a while, which is no fault of the policy.
+        guards = {"min_calls": 400, "max_latency_ratio": 1000}
+        answer = await seawall.policies.apply(good, rollout=strategy(30, bake=4, **guards))
         (canary,) = answer.targets
         served = made.served[canary]
 
@@ -145,12 +150,12 @@ async def test_faults_and_drains_reach_every_proxy_and_those_who_come(stand: Sta
         fault = policy_pb2.Fault(abort=policy_pb2.FaultAbort(code="DATA_LOSS", percent=100))
         broken = await seawall.fleet_operations.start(
             operations_pb.OperationAction(fault=operations_pb.FaultAction(route="all", fault=fault)),
-            duration=60,
+            duration=600,
             reason=reason,
         )
         drained = await seawall.fleet_operations.start(
             operations_pb.OperationAction(drain=operations_pb.DrainAction(cluster="up", address=a)),
-            duration=60,
+            duration=600,
             reason=reason,
         )
 
@@ -182,14 +187,14 @@ async def test_faults_and_drains_reach_every_proxy_and_those_who_come(stand: Sta
             async with grpc.aio.insecure_channel(proxy.address) as channel:
                 served = set()
                 for _ in range(10):
-                    made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30)
+                    made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=PATIENCE_S)
                     await made
                     served |= {value for key, value in await made.trailing_metadata() if key == "served-by"}
                 assert served == {"b"}
         out = await seawall.fleet_operations.start(
             operations_pb.OperationAction(drain=operations_pb.DrainAction()),
             proxy="two",
-            duration=60,
+            duration=600,
             reason=reason,
         )
         wait_until(lambda: http_get(proxies["two"].admin, "/ready")[0] == 503, "it is drained")
@@ -217,7 +222,7 @@ async def test_workers_do_what_one_of_them_missed(stand: Stand) -> None:
         await applied(seawall, 1, 1)
         drained = await seawall.fleet_operations.start(
             operations_pb.OperationAction(drain=operations_pb.DrainAction(cluster="up", address=a)),
-            duration=60,
+            duration=600,
             reason="disk",
         )
 
@@ -238,7 +243,7 @@ async def test_workers_do_what_one_of_them_missed(stand: Stand) -> None:
             async with grpc.aio.insecure_channel(
                 proxy.address, options=[("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
-                made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30)
+                made = unary_unary(channel, "/any.Service/Unary")(b"x", timeout=PATIENCE_S)
                 await made
                 served = {value for key, value in await made.trailing_metadata() if key == "served-by"}
                 assert served == {"b"}

@@ -33,13 +33,13 @@ from tests.integration.system.test_tuning import (
     until,
     upstream,
 )
-from tests.kit.processes import free_port
+from tests.kit.processes import PATIENCE_S, free_port
 from tests.kit.stand import Stand
 
 pytestmark = pytest.mark.integration
 
-BOOK = replace(TUNE, mode=Mode.AUTO, verify_after_s=10.0)
-"""Would act by itself; where policies take two people it asks. Slow machines make 50 calls in ten seconds."""
+BOOK = replace(TUNE, mode=Mode.AUTO)
+"""Would act by itself; where policies take two people it asks."""
 
 
 class Desk:
@@ -185,7 +185,7 @@ async def test_what_a_person_approves_is_tried_and_kept(
     assert (done.state, done.actor) == ("running", "bob")
     with pytest.raises(NotPossibleNow, match="it waits for no answer"):
         await desk.approve("ann", case)
-    end = await ended(plane, State.HELPED, 120.0)
+    end = await ended(plane, State.HELPED)
     assert (end.id, end.actor) == (case, "bob")
     newest = await plane.policies.revision()
     assert (newest.revision, newest.author) == (2, "seawall-healing")
@@ -209,7 +209,7 @@ async def test_who_asks_for_it_does_not_approve_it(
             await desk.approve(name, case.id)
     assert (await plane.policies.revision()).revision == 1
     await desk.approve("bob", case.id)
-    await ended(plane, State.HELPED, 120.0)
+    await ended(plane, State.HELPED)
     message = (await plane.policies.revision()).message
     assert message.startswith(f"{case.id}, asked for by ann, approved by bob: ")
 
@@ -302,7 +302,7 @@ async def test_a_control_plane_that_is_killed_twice(stand: Stand, stack: AsyncEx
         return any(one.kind == "retry" for one in answer.recommendations)
 
     # When the minute is over; what is not looked for is looked for at once when it is wanted.
-    await until(recommended, "it is known what would help", 120)
+    await until(recommended, "it is known what would help", 3 * PATIENCE_S)
     book = admin_healing_pb2.Runbook(
         name="tune",
         condition="tunable",
@@ -320,7 +320,7 @@ async def test_a_control_plane_that_is_killed_twice(stand: Stand, stack: AsyncEx
         changes = await desk.cases()
         return any(one.state == state for one in changes)
 
-    await until(lambda: is_("proposed"), "it is proposed", 120)
+    await until(lambda: is_("proposed"), "it is proposed")
     (case,) = {one.id for one in await desk.cases()}
     control.child.kill()
     control = await start()
@@ -334,7 +334,7 @@ async def test_a_control_plane_that_is_killed_twice(stand: Stand, stack: AsyncEx
             return False  # the statistics of calls begin anew
         return True
 
-    await until(approved, "it is approved", 60)
+    await until(approved, "it is approved")
 
     async def made() -> bool:
         newest = await (await desk.of("bob")).policies.revision()
@@ -343,8 +343,8 @@ async def test_a_control_plane_that_is_killed_twice(stand: Stand, stack: AsyncEx
     await until(made, "the revision is made")
     control.child.kill()
     control = await start()
-    await until(lambda: is_("not_helped"), "it is judged", 120)
-    await until(lambda: everywhere(3), "the proxies have what was before", 60)
+    await until(lambda: is_("not_helped"), "it is judged", 3 * PATIENCE_S)
+    await until(lambda: everywhere(3), "the proxies have what was before")
     newest = await (await desk.of("bob")).policies.revision()
     assert (newest.revision, newest.rollback_of, newest.author) == (3, 1, "seawall-healing")
 

@@ -196,7 +196,7 @@ def https(admin: AdminHttp, ca: Path, pair: Pair | None = None) -> tuple[int, by
         context.load_cert_chain(pair.cert, pair.key)
     context.check_hostname = False
     port = int(admin.address.rpartition(":")[2])
-    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=PATIENCE_S, context=context)
     try:
         connection.request("GET", "/health")
         sock: Any = connection.sock

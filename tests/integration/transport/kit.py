@@ -136,7 +136,7 @@ def document(endpoint: str, listeners: list[dict[str, Any]], **cluster: Any) -> 
     return {
         "listeners": listeners,
         "clusters": [{"name": "up", "endpoints": [endpoint], **cluster}],
-        "policies": {"p": {"timeout": "10s", "breaker": {"mode": "off"}}},
+        "policies": {"p": {"timeout": "90s", "breaker": {"mode": "off"}}},
         "routes": [{"name": "all", "cluster": "up", "policy": "p"}],
     }
 

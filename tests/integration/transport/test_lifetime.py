@@ -42,7 +42,7 @@ async def test_old_connections_are_replaced(stand: Stand) -> None:
         removed: list[str] = []
         while time.monotonic() < until or calls <= 50:
             try:
-                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
             except grpc.aio.AioRpcError as error:
                 removed.append(error.details() or "")
             calls += 1
@@ -62,10 +62,15 @@ async def test_the_grace_is_the_end(stand: Stand) -> None:
     began = time.monotonic()
     async with plain_channel(proxy.address) as client:
         chat = stream_stream(client, "/a.S/Chat")()
-        await chat.write(b"first")
-        assert await chat.read() == b"first"
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
+
+        async def talk() -> None:
+            await chat.write(b"first")
+            assert await chat.read() == b"first"
             await chat.read()
+
+        # On a busy machine the end may come before the first answer does.
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await talk()
         assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
         assert 2.0 <= time.monotonic() - began < PATIENCE_S
 
@@ -77,7 +82,7 @@ async def test_connections_end_after_so_many_calls(stand: Stand) -> None:
         until = time.monotonic() + 3.5
         calls = 0
         while time.monotonic() < until or calls < 50:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
             calls += 1
             await asyncio.sleep(0.01)
     assert metric(proxy, "seawall_connections_total") >= 2
@@ -94,7 +99,7 @@ async def test_idle_connections_end_on_both_sides(stand: Stand) -> None:
             return endpoint["state"] == "idle" and metric(proxy, "seawall_connections") == 0
 
         await asyncio.to_thread(wait_until, gone, "both connections are closed")
-        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
 
 
 async def test_old_connections_to_endpoints_are_replaced(stand: Stand) -> None:
@@ -106,8 +111,8 @@ async def test_old_connections_to_endpoints_are_replaced(stand: Stand) -> None:
         assert await chat.read() == b"first"
         until = time.monotonic() + 3.5
         seen = 0
-        while time.monotonic() < until:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+        while time.monotonic() < until or not seen:
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
             (endpoint,) = (await asyncio.to_thread(proxy.status))["clusters"]["up"]["endpoints"]
             seen = max(seen, endpoint["connections"])
             await asyncio.sleep(0.02)

@@ -67,7 +67,7 @@ async def test_a_client_without_a_certificate_is_not(secure: SecureProxy) -> Non
     """No call gets through, and it is counted why."""
     async with channel(secure.mtls, secure.authority) as client:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await unary_unary(client, "/a.S/Unary")(b"x", timeout=30)
+            await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S)
     assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
     wait_until(lambda: failed(secure.proxy, "no client certificate") >= 1, "it is counted")
 
@@ -82,7 +82,7 @@ async def test_a_strangers_certificate_is_refused(
         before = failed(secure.proxy, "client certificate")
         async with channel(secure.mtls, secure.authority, pair) as client:
             with pytest.raises(grpc.aio.AioRpcError):
-                await unary_unary(client, "/a.S/Unary")(b"x", timeout=30)
+                await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S)
         wait_until(partial(_has_failed, secure.proxy, "client certificate", before), "it is counted")
 
 
@@ -231,7 +231,7 @@ async def test_stuck_handshakes_do_not_hinder_others(secure: SecureProxy) -> Non
             sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
         async with channel(secure.tls, secure.authority) as client:
             for _ in range(10):
-                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+                assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
     finally:
         for sock in stuck:
             sock.close()

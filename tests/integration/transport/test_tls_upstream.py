@@ -79,11 +79,11 @@ async def test_what_is_verified(
     async with plain_channel(proxy.address) as client:
         for name in good:
             proxy.wait_for_endpoints(name, 1)
-            assert await unary_unary(client, f"/a.{name}/Unary")(b"x", timeout=30) == b"x"
+            assert await unary_unary(client, f"/a.{name}/Unary")(b"x", timeout=PATIENCE_S) == b"x"
         for name, (_, part) in bad.items():
             assert part in last_error(proxy, name), name
             with pytest.raises(grpc.aio.AioRpcError) as failure:
-                await unary_unary(client, f"/a.{name.replace('-', '_')}/Unary")(b"x", timeout=30)
+                await unary_unary(client, f"/a.{name.replace('-', '_')}/Unary")(b"x", timeout=PATIENCE_S)
             assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
 
 

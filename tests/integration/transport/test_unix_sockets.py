@@ -76,7 +76,7 @@ async def test_tls_to_a_unix_socket(stand: Stand, authority: Authority) -> None:
     tls = {"ca_file": str(authority.path)}
     proxy = stand.proxy(stand.policy(document(endpoint, [{"name": "m", "address": "127.0.0.1:0"}], tls=tls)))
     async with plain_channel(proxy.address) as client:
-        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30, wait_for_ready=True) == b"x"
+        assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S, wait_for_ready=True) == b"x"
 
 
 def test_the_admin_pages(stand: Stand) -> None:

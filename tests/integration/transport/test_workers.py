@@ -22,7 +22,7 @@ from tests.integration.transport.kit import (
     speaks_http2,
 )
 from tests.kit.certificates import Authority
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Stand
 
@@ -46,9 +46,9 @@ async def test_two_workers(stand: Stand, authority: Authority) -> None:
     tls, local, balanced = addresses(proxy)
     for _ in range(8):
         async with channel(tls, authority) as client:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
         async with plain_channel(local) as client:
-            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=30) == b"x"
+            assert await unary_unary(client, "/a.S/Unary")(b"x", timeout=PATIENCE_S) == b"x"
         with closing(connect(balanced)) as sock:
             sock.sendall(b"PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\n")
             assert await asyncio.to_thread(speaks_http2, sock)

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.kit.processes import Child, free_port
+from tests.kit.processes import PATIENCE_S, Child, free_port
 from tests.kit.rpc import trailing, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -70,7 +70,7 @@ async def _served_by(proxy: Proxy, calls: int) -> dict[str, int]:
     served: dict[str, int] = {}
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         for _ in range(calls):
-            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=30)
+            call = unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S)
             await call
             name = str((await trailing(call))["served-by"])
             served[name] = served.get(name, 0) + 1

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.kit.processes import wait_until
+from tests.kit.processes import PATIENCE_S, wait_until
 from tests.kit.rpc import trailing, unary_unary
 from tests.kit.stand import Proxy, Stand
 
@@ -46,7 +46,7 @@ async def test_members_follow_the_name(stand: Stand, names: Any, served_by: Any)
     assert await served_by(proxy, 10) == {"a": 5, "b": 5}
     async with grpc.aio.insecure_channel(proxy.address) as channel:
         slow = [
-            unary_unary(channel, "/any.Service/Unary")(b"", timeout=30, metadata=(("sleep", "5"),))
+            unary_unary(channel, "/any.Service/Unary")(b"", timeout=PATIENCE_S, metadata=(("sleep", "5"),))
             for _ in range(2)
         ]
         await asyncio.to_thread(wait_until, lambda: in_flight(proxy) == 2, "both are at their servers")
@@ -126,9 +126,9 @@ async def test_counters_and_limits_outlive_a_reload(stand: Stand, names: Any) ->
         wait_until(lambda: proxy.status()["policy"]["hash"] != before, "the change is in force")
         assert in_flight(proxy) == 2
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await unary(b"", timeout=30)
+            await unary(b"", timeout=PATIENCE_S)
         assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         for one in slow:
             one.cancel()
         await asyncio.to_thread(wait_until, lambda: in_flight(proxy) == 0, "nothing is in flight")
-        assert await unary(b"x", timeout=30) == b"x"
+        assert await unary(b"x", timeout=PATIENCE_S) == b"x"

@@ -55,7 +55,7 @@ def events(proxy: Proxy) -> list[str]:
     return [event["error_type"] for event in found]
 
 
-async def call(channel: grpc.aio.Channel, timeout: float = 30) -> bytes:
+async def call(channel: grpc.aio.Channel, timeout: float = PATIENCE_S) -> bytes:
     """Make one call."""
     return bytes(await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=timeout))
 

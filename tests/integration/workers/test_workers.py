@@ -73,7 +73,9 @@ async def on_every_worker(proxy: Proxy) -> AsyncIterator[list[list[grpc.aio.Chan
 
 async def call(channel: grpc.aio.Channel, *metadata: tuple[str, str]) -> bytes:
     """Make one call."""
-    return bytes(await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=30, metadata=metadata))
+    return bytes(
+        await unary_unary(channel, "/any.Service/Unary")(b"x", timeout=PATIENCE_S, metadata=metadata)
+    )
 
 
 async def fail(channel: grpc.aio.Channel, times: int) -> list[str]:
