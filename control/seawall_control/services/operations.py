@@ -65,8 +65,8 @@ class FleetOperations:
         self._all: dict[str, Operation] = {}
         self._silent: dict[tuple[str, str], float] = {}
         """When a proxy that did not answer may be asked again, by operation and node."""
-        self._asking: set[tuple[str, str]] = set()
-        """Who has been told and has not answered yet."""
+        self._asking: dict[tuple[str, str], object] = {}
+        """Who has been told and whose answer is not recorded yet, and which telling that was."""
 
     async def load(self) -> None:
         """Read what is under way and what is remembered; also after another control plane has changed it."""
@@ -262,26 +262,35 @@ class FleetOperations:
         operation = self._all[operation_id]
         now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
         work = []
+        telling = object()
         for proxy in self._fleet.connected_ones():
             key = (operation.id, proxy.node)
             if key in self._asking or self._silent.get(key, 0.0) > now_s:
                 continue
             if operation.wants_start(proxy.node, proxy.labels, proxy.boot_id, now_us):
+                self._asking[key] = telling
                 work.append(self._tell(operation, proxy, start_command(operation, now_us), undo=False))
             elif operation.wants_end(proxy.node, proxy.boot_id, now_us):
+                self._asking[key] = telling
                 work.append(self._tell(operation, proxy, stop_command(operation), undo=True))
         if not work:
             return
-        answers = await asyncio.gather(*work)
-        said = {node: ack for node, ack in answers if ack is not None}
+        try:
+            answers = await asyncio.gather(*work)
+            said = {node: ack for node, ack in answers if ack is not None}
 
-        def change(found: Operation) -> Operation:
-            for node, ack in said.items():
-                found = found.answered(node, ack)
-            return found
+            def change(found: Operation) -> Operation:
+                for node, ack in said.items():
+                    found = found.answered(node, ack)
+                return found
 
-        if said:
-            await self._change(operation_id, change)
+            if said:
+                await self._change(operation_id, change)
+        finally:
+            # Not before: whoever has answered would be told once more by the next look, while others are
+            # waited for.
+            for key in [key for key, held in self._asking.items() if held is telling]:
+                del self._asking[key]
 
     async def _change(
         self, operation_id: str, change: Callable[[Operation], Operation], what: str = ""
@@ -309,11 +318,10 @@ class FleetOperations:
         self, operation: Operation, proxy: ProxyRecord, command: fleet_pb2.Command, *, undo: bool
     ) -> tuple[str, Ack | None]:
         key = (operation.id, proxy.node)
-        self._asking.add(key)
-        try:
-            (outcome,) = await self._fleet.command(proxy.node, command)
-        finally:
-            self._asking.discard(key)
+        (outcome,) = await self._fleet.command(proxy.node, command)
+        if not outcome.answered:
+            # There is nothing to record.
+            self._asking.pop(key, None)
         if not outcome.answered and not self._fleet.is_connected(proxy.node):
             return proxy.node, None  # told again as soon as it is back
         if not outcome.answered:

@@ -435,7 +435,7 @@ async def test_slow_query_gives_up(store: SqliteStore, monkeypatch: pytest.Monke
     monkeypatch.setattr(readers, "LIMIT_S", 0.001)
     with pytest.raises(StoreBusy, match="narrow the filter"):
         await store.events(EventQuery(parse("message:yyyy"), 10))
-    monkeypatch.setattr(readers, "LIMIT_S", 5.0)
+    monkeypatch.setattr(readers, "LIMIT_S", PATIENCE_S)
     assert await store.events(EventQuery(parse("message:yyyy"), 10)) == []
 
 

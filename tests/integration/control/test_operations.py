@@ -157,6 +157,31 @@ async def test_who_went_away_before_it_answered_is_told_again(stubs: Stubs) -> N
         await told(again, "trip_breaker")
 
 
+async def test_who_has_answered_is_not_told_again_while_others_are_waited_for(
+    plane: ControlPlane, stubs: Stubs
+) -> None:
+    """Its answer is recorded together with theirs, and it is looked at once a second who is to be told: a
+    breaker that had opened meanwhile was reset once more.
+    """
+    slow = Proxy(stubs, "slow")
+    await slow.hello()
+    async with there(stubs, "quick") as quick:
+        beginning = asyncio.create_task(start(stubs))
+        command = (await slow.hear("command")).command
+
+        async def has_answered() -> bool:
+            return quick.kinds != [] and not plane.fleet.sessions["quick"].waiting_commands
+
+        await until(has_answered, what="the quick one has answered")
+        await plane.operations._tick()
+        assert quick.kinds == ["trip_breaker"]
+        await slow.say(command_result=fleet_pb2.CommandResult(id=command.id, ok=True))
+        begun = await beginning
+        assert begun.acks[0].proxy == "quick"
+        await plane.operations._tick()
+        assert quick.kinds == ["trip_breaker"]
+
+
 async def test_labels_choose_the_proxies_and_its_end_is_its_end(stubs: Stubs) -> None:
     """Others hear nothing; when it is over, newcomers do not either."""
     fault = pb.FaultAction(
