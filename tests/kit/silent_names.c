@@ -17,6 +17,6 @@ static int is_silent(const char *name) {
 int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
                 struct addrinfo **restrict found) {
   typedef int (*lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-  while (is_silent(name)) sleep(60);
+  while (is_silent(name) && (hints == NULL || !(hints->ai_flags & AI_NUMERICHOST))) sleep(60);
   return ((lookup)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
 }

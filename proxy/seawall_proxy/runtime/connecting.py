@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 NEXT_TRY_S: Final = 0.25
@@ -18,6 +18,8 @@ MAX_ADDRESSES: Final = 16
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, Address]
+LookUp = Callable[[str, int], Awaitable[list[Info]]]
+"""Gives the addresses of a host. Raises OSError and UnicodeError."""
 
 
 def interleave(infos: Sequence[Info]) -> list[Info]:
@@ -34,10 +36,11 @@ def interleave(infos: Sequence[Info]) -> list[Info]:
     return result[:MAX_ADDRESSES]
 
 
-async def open_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
+async def open_socket(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, look_up: LookUp
+) -> socket.socket:
     """Return a connected socket; raises OSError, for several addresses the first one's."""
-    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    waiting = interleave(infos)
+    waiting = interleave(await look_up(host, port))
     if not waiting:
         raise OSError(f"{host} has no address")
     if len(waiting) == 1:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from seawall_policy.transport import ClientTls, unix_path
 from seawall_proxy.http2.connection import Connection
 from seawall_proxy.runtime.connecting import open_socket
+from seawall_proxy.runtime.names import NAMES
 from seawall_proxy.runtime.tls import ALPN, TlsMistake
 from seawall_proxy.runtime.tls_files import ClusterTls
 from seawall_proxy.runtime.transported import Transported, prepare_socket
@@ -125,7 +126,8 @@ class TcpDialer(Dialer):
             elif is_literal(host):
                 await loop.create_connection(protocol, host, port)
             else:
-                await loop.create_connection(protocol, sock=await open_socket(loop, host, port))
+                sock = await open_socket(loop, host, port, NAMES.look_up)
+                await loop.create_connection(protocol, sock=sock)
             return
         context = self.tls.context(tls)
         name = _expected_name(tls, host)
@@ -141,7 +143,7 @@ class TcpDialer(Dialer):
         else:
             await loop.create_connection(
                 protocol,
-                sock=await open_socket(loop, host, port),
+                sock=await open_socket(loop, host, port, NAMES.look_up),
                 ssl=context,
                 server_hostname=name,
                 ssl_handshake_timeout=timeout_s,

@@ -1,8 +1,7 @@
 """What the upstream room asks of the outside world: names, ports, and somebody to tell.
 
-Names are looked up by the operating system, off the event loop, so hosts files and search domains apply.
-A lookup that was made ahead, while a policy was being prepared, is answered from what it found: then the
-members of a new cluster are there when the policy is.
+Names are looked up by the operating system (names.py). A lookup that was made ahead, while a policy was being
+prepared, is answered from what it found: then the members of a new cluster are there when the policy is.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from seawall_policy.members import DnsTarget
 from seawall_policy.outlier.standing import REASONS, SIBLING
 from seawall_policy.transport import unix_path
 from seawall_proxy.call.ports import EjectionRecord
+from seawall_proxy.runtime.connecting import open_socket
 from seawall_proxy.runtime.dialing import split_address
+from seawall_proxy.runtime.names import NAMES
 from seawall_proxy.telemetry.events import SystemRecord
 from seawall_proxy.upstream.ports import Lookup, Probe, Prober, Resolver, UpstreamObserver
 
@@ -42,8 +43,7 @@ Ask = Callable[[str, int], Awaitable[list[str]]]
 
 async def ask_system(host: str, port: int) -> list[str]:
     """Return the addresses of a host as `host:port`; raise OSError when there is no answer."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await NAMES.look_up(host, port)
     return [
         f"[{place[0]}]:{port}" if family == socket.AF_INET6 else f"{place[0]}:{port}"
         for family, _, _, _, place in found
@@ -139,7 +139,8 @@ class PortProber(Prober):
             transport, _ = await loop.create_unix_connection(asyncio.Protocol, path)
         else:
             host, port = split_address(address)
-            transport, _ = await loop.create_connection(asyncio.Protocol, host, port)
+            sock = await open_socket(loop, host, port, NAMES.look_up)
+            transport, _ = await loop.create_connection(asyncio.Protocol, sock=sock)
         transport.close()
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, cast
 
 import pytest
 
-from seawall_proxy.runtime.connecting import MAX_ADDRESSES, Info, interleave, open_socket
+from seawall_proxy.runtime.connecting import MAX_ADDRESSES, Info, LookUp, interleave, open_socket
 from seawall_proxy.runtime.peer import identity, is_trusted, networks, shown_address, split_address
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -41,19 +40,13 @@ def test_the_number_of_tries_is_bounded() -> None:
     assert len(interleave([info(V4, number) for number in range(200)])) == MAX_ADDRESSES
 
 
-class Resolver:
-    """A loop whose look-ups are answered with fixed addresses."""
+def answering(infos: list[Info]) -> LookUp:
+    """Return a look-up that is answered with these addresses."""
 
-    def __init__(self, infos: list[Info]) -> None:
-        self._infos = infos
-        self._loop = asyncio.get_running_loop()
+    async def look_up(_host: str, _port: int) -> list[Info]:
+        return infos
 
-    async def getaddrinfo(self, *_: object, **__: object) -> list[Info]:
-        """Return the addresses."""
-        return self._infos
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
+    return look_up
 
 
 async def test_an_address_that_does_not_answer_is_overtaken() -> None:
@@ -69,9 +62,8 @@ async def test_an_address_that_does_not_answer_is_overtaken() -> None:
         waiting.append(sock)
     with socket.create_server(("127.0.0.2", 0)) as good:
         infos = [info(V4, 1, full.getsockname()[1]), info(V4, 2, good.getsockname()[1])]
-        loop = cast("asyncio.AbstractEventLoop", Resolver(infos))
         async with asyncio.timeout(60):
-            with await open_socket(loop, "shop", 1) as sock:
+            with await open_socket(asyncio.get_running_loop(), "shop", 1, answering(infos)) as sock:
                 assert sock.getpeername() == good.getsockname()
     for sock in [*waiting, full]:
         sock.close()
@@ -81,11 +73,11 @@ async def test_all_addresses_fail() -> None:
     """Refused addresses are passed over at once; the first one's error is what is said."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    loop = cast("asyncio.AbstractEventLoop", Resolver([info(V4, 1, port), info(V4, 1, port)]))
+    loop = asyncio.get_running_loop()
     with pytest.raises(ConnectionRefusedError):
-        await open_socket(loop, "shop", port)
+        await open_socket(loop, "shop", port, answering([info(V4, 1, port), info(V4, 1, port)]))
     with pytest.raises(OSError, match="has no address"):
-        await open_socket(cast("asyncio.AbstractEventLoop", Resolver([])), "shop", 1)
+        await open_socket(loop, "shop", 1, answering([]))
 
 
 @pytest.mark.parametrize(
