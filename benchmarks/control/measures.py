@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from benchmarks.control.events import made
+from benchmarks.control.events import SPACING_US, START_US, made
 from benchmarks.control.places import Place, row
 from seawall_control.domain.events import Event
 from seawall_control.domain.flood import KEEP_ALL, Pressure
@@ -64,9 +64,15 @@ async def ingest(place: Place, count: int, seed: int) -> Ingest:
     return Ingest(await _through_service(place, count, seed), await _in_bulk(place, count, seed))
 
 
+def _start_us(share: int, seed: int) -> int:
+    """Return when the events of a round begin: after those of the rounds before, as events do."""
+    return START_US + seed * share * PROXIES * SPACING_US
+
+
 async def _in_bulk(place: Place, count: int, seed: int) -> Rate:
     share = count // PROXIES // BATCH * BATCH
-    rows = [row(event, seed * 10**9 + n) for n, event in enumerate(made(share * PROXIES, seed + 100))]
+    events = made(share * PROXIES, seed + 100, start_us=_start_us(share, seed))
+    rows = [row(event, seed * 10**9 + n) for n, event in enumerate(events)]
     return await _rate(place, share * PROXIES, place.write(rows, TRANSACTION))
 
 
@@ -83,7 +89,7 @@ async def _rate(place: Place, events: int, work: Awaitable[None]) -> Rate:
 async def _through_service(place: Place, count: int, seed: int) -> Rate:
     share = count // PROXIES // BATCH * BATCH
     # A seed of its own for each spool and round: an id that came before is a duplicate and is not stored.
-    spools = [list(made(share, seed * 10 + n)) for n in range(PROXIES)]
+    spools = [list(made(share, seed * 10 + n, start_us=_start_us(share, seed))) for n in range(PROXIES)]
     store = await place.open()
     service = _service(store)
 

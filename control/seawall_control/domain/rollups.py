@@ -215,6 +215,16 @@ class Bound:
 
     def __init__(self) -> None:
         self._keys: OrderedDict[tuple[int, int], set[Key]] = OrderedDict()
+        self._newest: dict[int, int] = {}
+
+    def is_newer(self, width: Width, start: int) -> bool:
+        """Tell whether a bucket begins after all that are known to be there: most likely it has no counts."""
+        return start > self._newest.get(int(width), start)
+
+    def learn_newest(self, newest: Mapping[int, int]) -> None:
+        """Take in which bucket of each width is the last one in the store."""
+        for width, start in newest.items():
+            self._newest[width] = max(start, self._newest.get(width, start))
 
     def knows(self, width: Width, start: int) -> bool:
         """Tell whether a bucket has been learned, which it has to be before it is counted in."""
@@ -224,6 +234,14 @@ class Bound:
         """Take in what the store has of a bucket. It is known at least until `trim`."""
         self._keys[int(width), start] = set(keys)
 
+    def forget(self, width: Width, start: int) -> None:
+        """Forget a bucket that was not what it was taken to be."""
+        self._keys.pop((int(width), start), None)
+
+    def keys(self, width: Width, start: int) -> frozenset[Key]:
+        """Return the keys that a bucket is known to have."""
+        return frozenset(self._keys.get((int(width), start), ()))
+
     def trim(self) -> None:
         """Forget the buckets that were learned first, down to `BUCKETS`."""
         while len(self._keys) > self.BUCKETS:
@@ -232,6 +250,7 @@ class Bound:
     def bounded(self, width: Width, start: int, counts: Mapping[Key, int]) -> Mapping[Key, int]:
         """Return the counts of a bucket with what has no room under `_other`."""
         keys = self._keys.setdefault((int(width), start), set())
+        self.learn_newest({int(width): start})
         if len(keys) + len(counts) <= MAX_KEYS:
             keys.update(counts)
             return counts

@@ -7,7 +7,7 @@ spool are new (ingest.py), which group an event belongs to, what of it is stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import getrandbits
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -39,8 +39,10 @@ from seawall_control.store.group_rows import (
     more_of,
     says_the_same,
 )
+from seawall_control.store.intake_answers import alike, ingested, shared_out
 from seawall_control.store.known_groups import Known, KnownGroups
 from seawall_control.store.statements import Statements, marks
+from seawall_control.store.supposing import Supposed, Suppositions
 
 INSERTED: Final = (*r.EVENT_COLUMNS, "spool_id", "seq")
 """The columns of a new event's row."""
@@ -71,8 +73,12 @@ class Receiving(Statements, Protocol):
     """A connection within a transaction, with the engine's own way of writing many events."""
 
     @property
-    def stamp(self) -> int:
-        """What rows that this transaction writes are known by."""
+    def supposes(self) -> bool:
+        """Whether something may be supposed instead of being asked for."""
+        ...
+
+    def suppose(self, supposed: Supposed) -> None:
+        """See to it that nothing is written unless this is so."""
         ...
 
     async def before(self, wanted: sql.Wanted) -> sql.Before:
@@ -83,9 +89,9 @@ class Receiving(Statements, Protocol):
         """Insert events as rows of `INSERTED`. Their ids are new."""
         ...
 
-    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
+    async def add_counts(self, new: Sequence[Sequence[Any]], there: Sequence[Sequence[Any]]) -> None:
         """Add to counts. A row is that of `PUT_COUNT`: width and start of a bucket, a key, and a number of
-        events.
+        events. New ones may be there all the same.
         """
         ...
 
@@ -97,11 +103,19 @@ class Intake:
 
     def __init__(self) -> None:
         self._bound = Bound()
+        self._suppositions = Suppositions()
+        self._begun: Sequence[tuple[Width, int]] = ()
+        """Buckets that are supposed to have begun with this transaction."""
         self.known = KnownGroups()
 
-    def settle(self, committed: bool) -> None:
-        """Take in how a transaction ended; see `GroupCommit.settled`."""
-        self.known.settle(committed=committed)
+    def settle(self, committed: bool, stamp: int = 0) -> None:
+        """Take in how a transaction ended; see `GroupCommit.settled`. Its rows are known by the stamp."""
+        self.known.settle(committed=committed, stamp=stamp)
+        self._suppositions.settle(committed=committed)
+        if not committed:
+            for bucket in self._begun:
+                self._bound.forget(*bucket)
+        self._begun = ()
 
     # ---------------------------------------------------------------------------------------------- callers
 
@@ -113,7 +127,8 @@ class Intake:
         """
         spools = dict.fromkeys((batch.proxy, batch.spool_id) for batch, _ in sent)
         events = [event for batch, _ in sent for _, event in batch.events]
-        asked = await db.before(self._wanted(events, reported=False, spools=list(spools)))
+        wanted = self._wanted(events, reported=False, spools=list(spools))
+        asked = self._supposed(db, wanted) or await db.before(wanted)
         seen = dict(asked.arrivals)
         numbers: list[Numbers | ControlError] = []
         for batch, _ in sent:
@@ -154,9 +169,11 @@ class Intake:
             (*spool, *r.arrivals_row(now)) for spool, now in seen.items() if now != asked.arrivals.get(spool)
         ]
         await db.many(_PUT_SPOOL, arrived)
+        for spool, now in seen.items():
+            self._suppositions.wrote(spool, now)
         forks = iter(forked)
         return [
-            found if isinstance(found, ControlError) else _ingested(found, next(received), next(forks))
+            found if isinstance(found, ControlError) else ingested(found, next(received), next(forks))
             for found in numbers
         ]
 
@@ -182,7 +199,7 @@ class Intake:
         found: list[Received] = []
         start = 0
         for end in range(1, len(sent) + 1):
-            if end < len(sent) and _alike(hows[start], hows[end]):
+            if end < len(sent) and alike(hows[start], hows[end]):
                 continue
             together = hows[start:end]
             at_us = max(how.at_us for how in together)
@@ -194,18 +211,32 @@ class Intake:
     def _wanted(
         self, events: Sequence[Event], *, reported: bool, spools: Sequence[tuple[str, str]] = ()
     ) -> sql.Wanted:
-        groups: dict[str, None] = {}
+        groups: dict[str, int] = {}
         for fingerprint in prints_of(events):
             one = self.known.of(fingerprint)
             if one is not None:
-                groups[one[0]] = None
+                groups[one[0]] = one[1].stamp
         return sql.Wanted(
             ids=list(dict.fromkeys([event.id for event in events])),
             reported=reported,
             spools=spools,
-            groups=list(groups),
+            groups=groups,
             buckets=[bucket for bucket in buckets_of(events) if not self._bound.knows(*bucket)],
         )
+
+    def _supposed(self, db: Receiving, wanted: sql.Wanted) -> sql.Before | None:
+        """Return what is supposed to be so; None when it has to be asked."""
+        if not db.supposes or 0 in wanted.groups.values():
+            return None
+        if not all(self._bound.is_newer(*bucket) for bucket in wanted.buckets):
+            return None
+        arrivals = self._suppositions.arrivals(wanted.spools)
+        if arrivals is None:
+            return None
+        self._suppositions.suppose()
+        self._begun = wanted.buckets
+        db.suppose(Supposed(arrivals, wanted.groups, wanted.buckets))
+        return sql.Before(arrivals, None, None, {})
 
     # ------------------------------------------------------------------------------------------------ events
 
@@ -228,27 +259,31 @@ class Intake:
                     caller[event_id] = number
         if asked is None:
             asked = await db.before(self._wanted([new[0] for new in first.values()], reported=reported))
-        events = [new[0] for event_id, new in first.items() if event_id not in asked.ids]
+        there = asked.ids or ()
+        events = [new[0] for event_id, new in first.items() if event_id not in there]
         if not events:
             return [Received()] * len(sent)
         for (width, start), keys in asked.keys.items():
             self._bound.learn(Width(width), start, keys)
+        self._bound.learn_newest(asked.newest)
         at_us = how.at_us or max(event.timestamp_us for event in events)
         before, pairs = await self._assigned(db, events, asked.stamps)
         sifted = how.sieve.sift(pairs)
         kept = sifted.stored
         stored = [event for _, event in pairs if event.id in kept]
+        left = [event for _, event in pairs if event.id not in kept] if len(stored) < len(pairs) else []
+        if left and asked.ids is None and await sql.known_ids(db, [e.id for e in left], reported=False):
+            raise sql.Mistaken
         # First of all: what the database does with these goes on beside what is worked out here.
         if stored:
             await db.insert_events([(event, *first[event.id][1:]) for event in stored])
         # Only now: SQLite gives the number of the newest row again once that is gone, and readers go by it.
         gone = await sql.evict(db, [event_id for _, event_id in sifted.evicted])
-        left = [event for _, event in pairs if event.id not in kept] if len(stored) < len(pairs) else []
         if reported and (left or gone):
             await sql.remember_counted(db, [*(event.id for event in left), *gone])
         changes = await self._advance(db, before, arrivals_of(pairs, sifted, gone), how, at_us)
         await self._roll_up(db, counted([event for _, event in pairs]))
-        return _shared_out(len(sent), caller, pairs, stored, left, changes)
+        return shared_out(len(sent), caller, pairs, stored, left, changes)
 
     async def _assigned(
         self, db: Receiving, events: Sequence[Event], stamps: Mapping[str, int] | None
@@ -320,7 +355,7 @@ class Intake:
             group = taken.group
             same = known is not None and says_the_same(group, known.group)
             more = known.more if known is not None and same else more_of(group)
-            after.append(Known(group, more, db.stamp))
+            after.append(Known(group, more))
             changes.extend(taken.changes)
             hours.extend(
                 (group_id, at, number, int(taken.flagged and at == hour))
@@ -333,61 +368,16 @@ class Intake:
         return tuple(changes)
 
     async def _roll_up(self, db: Receiving, minutes: Counts) -> None:
-        rows: list[Sequence[Any]] = []
+        new: list[Sequence[Any]] = []
+        there: list[Sequence[Any]] = []
         sums: list[Sequence[Any]] = []
         for width, buckets in by_width(minutes):
             for start, counts in buckets.items():
-                bounded = self._bound.bounded(width, start, counts)
-                rows.extend((int(width), start, *key, number) for key, number in bounded.items())
+                before = self._bound.keys(width, start)
+                for key, number in self._bound.bounded(width, start, counts).items():
+                    (there if key in before else new).append((int(width), start, *key, number))
                 sums.append((int(width), start, getrandbits(62), sum(counts.values())))
         self._bound.trim()
-        await db.add_counts(rows)
+        await db.add_counts(new, there)
         # What tells readers that a bucket has changed (domain/bucket_memory.py).
         await db.many(_PUT_BUCKET, sums)
-
-
-def _alike(how: Reception, other: Reception) -> bool:
-    """Tell whether what two callers sent may be received as one."""
-    return how.sieve is other.sieve and how.why == other.why and bool(how.at_us) == bool(other.at_us)
-
-
-def _ingested(numbers: Numbers, new: Received, is_fork: bool) -> Ingested:
-    again = len(numbers.events) - len(new.stored) - len(new.counted)
-    return Ingested(
-        numbers.arrivals.through,
-        new.stored,
-        numbers.duplicates + again,
-        numbers.assumed_through,
-        new.counted,
-        new.changes,
-        is_fork,
-        numbers.send_from,
-    )
-
-
-def _shared_out(
-    callers: int,
-    caller: Mapping[str, int],
-    pairs: Iterable[tuple[str, Event]],
-    stored: Sequence[Event],
-    left: Sequence[Event],
-    changes: tuple[Change, ...],
-) -> list[Received]:
-    """Return what became of the events of each caller. Changes of a group are the first one's that sent some
-    of it.
-    """
-    if callers == 1:
-        return [Received(tuple(stored), tuple(left), changes)]
-    first: dict[str, int] = {}
-    for group, event in pairs:
-        first.setdefault(group, caller[event.id])
-    kept: list[list[Event]] = [[] for _ in range(callers)]
-    over: list[list[Event]] = [[] for _ in range(callers)]
-    became: list[list[Change]] = [[] for _ in range(callers)]
-    for event in stored:
-        kept[caller[event.id]].append(event)
-    for event in left:
-        over[caller[event.id]].append(event)
-    for change in changes:
-        became[first[change.group.id]].append(change)
-    return [Received(tuple(a), tuple(b), tuple(c)) for a, b, c in zip(kept, over, became, strict=True)]

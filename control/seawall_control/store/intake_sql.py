@@ -9,7 +9,7 @@ from seawall_control.domain.escalation import WEEK_HOURS, History
 from seawall_control.domain.events import Batch
 from seawall_control.domain.ingest import Intake as Numbers
 from seawall_control.domain.ingest import is_forked as proves_fork
-from seawall_control.domain.rollups import KEY_FIELDS, Key
+from seawall_control.domain.rollups import KEY_FIELDS, Key, Width
 from seawall_control.domain.sequences import Arrivals
 from seawall_control.store import rows as r
 from seawall_control.store.statements import Questions, Statements, marks, slices
@@ -23,6 +23,10 @@ MAX_COUNTED_IDS: Final = 100_000
 _KEYS: Final = f"SELECT {', '.join(KEY_FIELDS)} FROM event_rollups WHERE width = ? AND start = ?"
 
 
+class Mistaken(Exception):
+    """The store is not what it was taken to be; nothing may be changed."""
+
+
 class Wanted(NamedTuple):
     """What has to be known before events are taken in."""
 
@@ -31,9 +35,9 @@ class Wanted(NamedTuple):
     reported: bool
     """Whether they came without numbers."""
     spools: Sequence[tuple[str, str]] = ()
-    groups: Sequence[str] = ()
-    """Ids of groups that are remembered."""
-    buckets: Sequence[tuple[int, int]] = ()
+    groups: Mapping[str, int] = {}
+    """Ids of groups that are remembered, and their stamps."""
+    buckets: Sequence[tuple[Width, int]] = ()
     """Width and start of buckets whose keys are not known."""
 
 
@@ -42,12 +46,16 @@ class Before(NamedTuple):
 
     arrivals: Mapping[tuple[str, str], Arrivals]
     """Of those spools that are not new."""
-    ids: Collection[str]
-    """Those of events that are stored or, for reports, were only counted lately."""
+    ids: Collection[str] | None
+    """Those of events that are stored or, for reports, were only counted lately. None: not asked for, whoever
+    inserts such an event is told.
+    """
     stamps: Mapping[str, int] | None
-    """Of those groups that are there; None where nobody else writes."""
+    """Of those groups that are there; None where they are as they are remembered."""
     keys: Mapping[tuple[int, int], Collection[Key]]
     """Of the buckets."""
+    newest: Mapping[int, int] = {}
+    """The start of the last bucket of each width, where that is told."""
 
 
 async def before(db: Questions, wanted: Wanted) -> Before:

@@ -25,7 +25,7 @@ class Known(NamedTuple):
     group: Group
     more: str
     stamp: int = 0
-    """Which transaction wrote it, where others write too."""
+    """Which transaction wrote it, where others write too; 0: one that is not known."""
 
 
 class KnownGroups:
@@ -59,8 +59,8 @@ class KnownGroups:
         """Take in what the transaction that is under way wrote, after everything else in it."""
         self._written[found.group.id] = found
 
-    def settle(self, *, committed: bool) -> None:
-        """Take in how the transaction ended, or that part of it was undone."""
+    def settle(self, *, committed: bool, stamp: int = 0) -> None:
+        """Take in how the transaction ended, or that part of it was undone; its rows have the stamp."""
         if not committed:
             self.forget()
             return
@@ -69,7 +69,7 @@ class KnownGroups:
             if len(found.more) > MAX_TEXT:
                 self._groups.pop(group_id, None)
                 continue
-            self._groups[group_id] = found
+            self._groups[group_id] = Known(found.group, found.more, stamp)
             self._groups.move_to_end(group_id)
         self._written.clear()
         while len(self._groups) > MOST:

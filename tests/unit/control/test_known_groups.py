@@ -62,3 +62,12 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     memory.wrote(known("g9", more=big))
     memory.settle(committed=True)
     assert memory.of("g9") is None
+
+
+def test_rows_have_the_stamp_of_the_transaction_that_wrote_them() -> None:
+    """Which is known when it has ended."""
+    memory = KnownGroups()
+    memory.wrote(known("a"))
+    assert memory.of("a") == ("a", known("a"))
+    memory.settle(committed=True, stamp=7)
+    assert memory.of("a") == ("a", known("a")._replace(stamp=7))

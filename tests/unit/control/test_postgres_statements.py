@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall_control.store.postgres.receiving import as_one
+from seawall_control.domain.rollups import Width
+from seawall_control.domain.sequences import Arrivals
+from seawall_control.store.postgres.receiving import Check, as_one, checks_of
 from seawall_control.store.postgres.statements import _any_of, array_text, kinds_of, unnested
+from seawall_control.store.supposing import Supposed
 
 
 def test_rows_are_sent_as_one_array_for_each_column() -> None:
@@ -33,6 +36,7 @@ def test_several_statements_are_one() -> None:
     assert as_one({first: [("p",), ("q",)]}) == (
         "INSERT INTO a (x) SELECT * FROM unnest($1::text::text[]) ON CONFLICT DO NOTHING",
         ['{"p","q"}'],
+        (),
     )
     assert as_one({first: [("p",)], second: [(1, "r"), (2, "s")]}) == (
         (
@@ -41,7 +45,44 @@ def test_several_statements_are_one() -> None:
             "unnest($2::text::bigint[], $3::text::text[])"
         ),
         ['{"p"}', "{1, 2}", '{"r","s"}'],
+        (),
     )
+
+
+def test_statement_tells_what_was_as_it_was_taken_to_be() -> None:
+    """Rows that were to be there, and questions; after the number of the transaction."""
+    put, add = "INSERT INTO a (x) VALUES (?)", "UPDATE b FROM (VALUES (?, ?)) AS r (y, z) RETURNING 1"
+    question = Check("SELECT count(*) FROM (VALUES (?)) AS c (w)", [("t",), ("u",)], 2)
+    assert as_one({put: [(1,)], add: [(2, "p"), (3, "q"), (4, "r")]}, [question]) == (
+        (
+            "WITH part_0 AS (INSERT INTO a (x) SELECT * FROM unnest($1::text::bigint[])), "
+            "part_1 AS (UPDATE b FROM (SELECT * FROM unnest($2::text::bigint[], $3::text::text[])) "
+            "AS r (y, z) RETURNING 1) SELECT pg_current_xact_id()::text::bigint, "
+            "(SELECT count(*) FROM part_1), "
+            "(SELECT count(*) FROM (SELECT * FROM unnest($4::text::text[])) AS c (w))"
+        ),
+        ["{1}", "{2, 3, 4}", '{"p","q","r"}', '{"t","u"}'],
+        (3, 2),
+    )
+    assert as_one({}, [question]) == (
+        (
+            "SELECT pg_current_xact_id()::text::bigint, "
+            "(SELECT count(*) FROM (SELECT * FROM unnest($1::text::text[])) AS c (w))"
+        ),
+        ['{"t","u"}'],
+        (2,),
+    )
+
+
+def test_only_what_is_supposed_is_checked() -> None:
+    """There is no question without rows."""
+    spools = {("p", "s"): Arrivals(((1, 5), (7, 9)), 2)}
+    assert [(check.rows, check.expected) for check in checks_of(Supposed(spools, {"v1:a": 7}, []))] == [
+        ([("p", "s", "[[1,5],[7,9]]", 2)], 1),
+        ([("v1:a", 7)], 1),
+    ]
+    begun = checks_of(Supposed({}, {}, [(Width.HOUR, 3600)]))
+    assert [(check.rows, check.expected) for check in begun] == [([(3600, 3600)], 0)]
 
 
 def test_lists_are_one_array() -> None:

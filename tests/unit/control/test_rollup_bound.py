@@ -30,3 +30,28 @@ def test_what_is_learned_is_known_until_it_is_counted() -> None:
         assert [k[2] for k in bound.bounded(Width.MINUTE, start, {key(-1): 1})] == [OTHER]
     bound.trim()
     assert [bound.knows(Width.MINUTE, start) for start in (49, 50, many - 1)] == [False, True, True]
+
+
+def test_keys_are_those_that_were_learned_or_counted() -> None:
+    """A bucket that was not what it was taken to be is learned again."""
+    bound = Bound()
+    assert bound.keys(Width.HOUR, 0) == frozenset()
+    bound.learn(Width.HOUR, 0, [key(1)])
+    before = bound.keys(Width.HOUR, 0)
+    bound.bounded(Width.HOUR, 0, {key(2): 1})
+    assert sorted(before) == [key(1)] and sorted(bound.keys(Width.HOUR, 0)) == [key(1), key(2)]
+    bound.forget(Width.HOUR, 0)
+    assert not bound.knows(Width.HOUR, 0) and bound.keys(Width.HOUR, 0) == frozenset()
+    bound.forget(Width.HOUR, 0)
+
+
+def test_bucket_after_all_that_are_known_is_newer() -> None:
+    """By width, once the store has said what it has; those that are counted in are known, too."""
+    bound = Bound()
+    assert not bound.is_newer(Width.MINUTE, 600)
+    bound.learn_newest({60: 540})
+    assert bound.is_newer(Width.MINUTE, 600)
+    assert not bound.is_newer(Width.MINUTE, 540) and not bound.is_newer(Width.HOUR, 3600)
+    bound.bounded(Width.MINUTE, 600, {key(1): 1})
+    bound.learn_newest({60: 60})
+    assert not bound.is_newer(Width.MINUTE, 600) and bound.is_newer(Width.MINUTE, 660)

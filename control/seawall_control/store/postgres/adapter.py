@@ -18,6 +18,8 @@ from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Writer
 from seawall_control.store.rollup_sql import Rollups
 
+_STAMPS: Final = 2**32
+"""A row is stamped with the lower half of its transaction's number."""
 _TELL: Final = "SELECT pg_notify($1, $2)"
 
 
@@ -29,9 +31,14 @@ class Adapter:
         self._readers = readers
         self._intake = Intake()
         self._rollups = Rollups()
-        writer.settled = self._intake.settle
+        writer.settled = self._settle
         self._instance = instance
         """Names this process towards the others, so that nobody is told of its own changes."""
+
+    def _settle(self, committed: bool) -> None:
+        done = self._writer.open
+        # What is written within a savepoint has a stamp of its own, which nobody knows.
+        self._intake.settle(committed, 0 if done.with_care else done.number % _STAMPS)
 
     async def _tell(self, db: Connection, **what: str) -> None:
         """Tell the other control planes of a change, when and only when it is committed."""

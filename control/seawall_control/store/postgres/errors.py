@@ -14,6 +14,7 @@ from seawall_control.domain.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from seawall_control.store.intake_sql import Mistaken
 
 _LOST: Final = (
     OSError,  # refused, reset, timed out, no such host
@@ -53,9 +54,11 @@ def is_bad_value(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
 
 
-def is_there_already(error: BaseException) -> bool:
-    """Tell whether a row was to be written whose like is there."""
-    return isinstance(error, pg.UniqueViolationError)
+def wants_care(error: BaseException) -> bool:
+    """Tell whether a change may go through when nothing is taken for granted: a row is there already, or is
+    not what it was taken to be.
+    """
+    return isinstance(error, pg.UniqueViolationError | Mistaken)
 
 
 def is_worth_repeating(error: BaseException) -> bool:

@@ -29,6 +29,7 @@ from seawall_control.store.migrating import PROGRESS_S, Progress, Step, migratio
 from seawall_control.store.postgres.errors import said
 from seawall_control.store.postgres.target import (
     CONNECT_S,
+    PLANS,
     WRITER,
     Connection,
     Target,
@@ -139,6 +140,8 @@ async def migrate(db: Connection, server: Server, target: Target) -> None:
         async with db.transaction():
             await db.execute("SET LOCAL lock_timeout = 0")
             await db.execute(f"SET LOCAL statement_timeout = '{_MIGRATE_LIMIT_S:.0f}s'")
+            # A migration may have to look at all rows there are.
+            await db.execute("; ".join([f"SET LOCAL {name} = DEFAULT" for name in PLANS]))
             await db.execute(
                 "SELECT pg_advisory_xact_lock($1, $2)",
                 server.lock_class,

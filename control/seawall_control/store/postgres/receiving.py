@@ -11,23 +11,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from seawall_control.domain.events import Event
-from seawall_control.domain.rollups import KEY_FIELDS, Key
+from seawall_control.domain.rollups import KEY_FIELDS, Key, Width
 from seawall_control.domain.sequences import Arrivals
 from seawall_control.store.intake import INSERTED, New
-from seawall_control.store.intake_sql import Before, Wanted, key_of
+from seawall_control.store.intake_sql import Before, Mistaken, Wanted, key_of
 from seawall_control.store.postgres import rollup_keys
 from seawall_control.store.postgres.statements import PostgresStatements, array_text, kinds_of, unnested
 from seawall_control.store.postgres.target import Connection
 from seawall_control.store.postgres.writer import Open
-from seawall_control.store.rows import arrivals_of, event_row
+from seawall_control.store.rows import arrivals_of, arrivals_row, event_row
+from seawall_control.store.supposing import Supposed
 
 _SMALL: Final = frozenset({"severity", "resolved", "kind", "category", "outcome"})
 _WIDE: Final = frozenset({"timestamp_us", "resolved_at_us", "latency_us", "policy_revision", "seq"})
-_STAMPS: Final = 2**32
-"""A row is stamped with the lower half of its transaction's number."""
+_TELLS: Final = " RETURNING 1"
+_THIS: Final = "pg_current_xact_id()::text::bigint"
+_SPOOLS: Final = (
+    "SELECT count(*) FROM (VALUES (?, ?, ?, ?)) AS s (proxy, spool_id, seen, assumed_through) "
+    "JOIN spools USING (proxy, spool_id, seen, assumed_through)"
+)
+_STAMPED: Final = (
+    "SELECT count(*) FROM (VALUES (?, ?)) AS s (id, stamp) JOIN event_groups AS g USING (id) "
+    "WHERE g.xmin::text::bigint = s.stamp"
+)
+_BEGUN: Final = (
+    "SELECT count(*) FROM (VALUES (?, ?)) AS s (width, start) WHERE EXISTS "
+    "(SELECT FROM event_rollups AS c WHERE c.width = s.width AND c.start = s.start)"
+)
 
 
 def _type(column: str) -> str:
@@ -40,11 +53,11 @@ _INSERT: Final = (
     "ON CONFLICT DO NOTHING"
 )
 
-_NUMBER, _SPOOL, _EVENT, _GROUP, _KEY = range(5)
+_NUMBER, _SPOOL, _EVENT, _GROUP, _KEY, _NEWEST = range(6)
 _NO_KEY: Final = ", ".join(["NULL"] * len(KEY_FIELDS))
 _BEFORE: Final = (
     f"SELECT {_NUMBER} AS what, NULL AS one, NULL AS two, NULL AS three, "
-    "pg_current_xact_id()::text::bigint AS number, NULL::bigint AS other, "
+    f"{_THIS} AS number, NULL::bigint AS other, "
     f"{', '.join(f'NULL::{_type(field)}' for field in KEY_FIELDS)} "
     f"UNION ALL SELECT {_SPOOL}, s.proxy, s.spool_id, s.seen, s.assumed_through, NULL, {_NO_KEY} "
     "FROM unnest($1::text::text[], $2::text::text[]) AS asked (proxy, spool_id) "
@@ -53,6 +66,10 @@ _BEFORE: Final = (
     "WHERE id = ANY((SELECT $3::text::text[])::text[]) "
     f"UNION ALL SELECT {_GROUP}, id, NULL, NULL, g.xmin::text::bigint, NULL, {_NO_KEY} "
     "FROM unnest($4::text::text[]) AS asked (id) JOIN event_groups AS g USING (id) "
+    f"UNION ALL SELECT {_NEWEST}, NULL, NULL, NULL, width, newest.start, {_NO_KEY} "
+    f"FROM (VALUES {', '.join(f'({int(width)})' for width in Width)}) AS asked (width), "
+    "LATERAL (SELECT start FROM event_buckets AS b WHERE b.width = asked.width ORDER BY start DESC LIMIT 1) "
+    "AS newest "
     f"UNION ALL SELECT {_KEY}, NULL, NULL, NULL, width, start, {', '.join(KEY_FIELDS)} "
     "FROM unnest($5::text::bigint[], $6::text::bigint[]) AS asked (width, start) "
     "JOIN event_rollups USING (width, start)"
@@ -83,14 +100,18 @@ class PostgresReceiving(PostgresStatements):
             self._made.update(some)
         self._copying: asyncio.Task[str] | None = None
         self._waiting: dict[str, Sequence[Sequence[Any]]] = {}
-        """Rows that are still to be written, by statement. No two of these concern one table."""
+        """Rows that are still to be written, by statement. No two of these concern one row."""
+        self._supposed: Supposed | None = None
+        """What the next of these statements has to make sure of."""
 
     @property
-    def stamp(self) -> int:
-        """See `Receiving.stamp`. Rows that are written within a savepoint have another one, and are read
-        again.
-        """
-        return self._transaction.number % _STAMPS
+    def supposes(self) -> bool:
+        """See `Receiving.supposes`."""
+        return not self._transaction.with_care
+
+    def suppose(self, supposed: Supposed) -> None:
+        """See `Receiving.suppose`."""
+        self._supposed = supposed
 
     async def before(self, wanted: Wanted) -> Before:
         """See `Receiving.before`."""
@@ -100,13 +121,14 @@ class PostgresReceiving(PostgresStatements):
             array_text([proxy for proxy, _ in wanted.spools]),
             array_text([spool_id for _, spool_id in wanted.spools]),
             array_text(wanted.ids),
-            array_text(wanted.groups),
+            array_text(list(wanted.groups)),
             array_text([int(width) for width, _ in wanted.buckets]),
             array_text([start for _, start in wanted.buckets]),
         )
         arrivals: dict[tuple[str, str], Arrivals] = {}
         ids: set[str] = set()
         stamps: dict[str, int] = {}
+        newest: dict[int, int] = {}
         keys: dict[tuple[int, int], list[Key]] = {bucket: [] for bucket in wanted.buckets}
         for row in rows:
             what = row[0]
@@ -116,11 +138,13 @@ class PostgresReceiving(PostgresStatements):
                 keys[row[4], row[5]].append(key_of(row[6:]))
             elif what == _EVENT:
                 ids.add(row[1])
+            elif what == _NEWEST:
+                newest[row[4]] = row[5]
             elif what == _SPOOL:
                 arrivals[row[1], row[2]] = arrivals_of(row[3:5])
             else:
                 self._transaction.number = row[4]
-        return Before(arrivals, ids, stamps, keys)
+        return Before(arrivals, ids, stamps, keys, newest)
 
     async def insert_events(self, new: Sequence[New]) -> None:
         """See `Receiving.insert_events`. COPY is the quickest way in and knows no exceptions: when a row is
@@ -138,9 +162,14 @@ class PostgresReceiving(PostgresStatements):
         # Its first step writes all of it to the connection, without waiting for an answer.
         await asyncio.sleep(0)
 
-    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
-        """See `Receiving.add_counts`."""
-        await self.many(rollup_keys.PUT_COUNT, list(map(rollup_keys.numbered, rows)))
+    async def add_counts(self, new: Sequence[Sequence[Any]], there: Sequence[Sequence[Any]]) -> None:
+        """See `Receiving.add_counts`. Counts that are said to be there are only looked for, unless that has
+        proved wrong: those that are missing would be lost.
+        """
+        if self._transaction.with_care:
+            new, there = [*new, *there], []
+        await self.many(rollup_keys.PUT_COUNT, list(map(rollup_keys.numbered, new)))
+        await self.many(rollup_keys.ADD_COUNT, list(map(rollup_keys.added, there)))
 
     def _row(self, event: Event) -> tuple[Any, ...]:
         found = self._made.get(event.id)
@@ -164,17 +193,25 @@ class PostgresReceiving(PostgresStatements):
         if rows:
             self._waiting[sql] = rows
 
-    async def settled(self) -> None:
-        """Wait until everything so far is done. Raises what became of it."""
+    async def settled(self, *, for_good: bool = False) -> None:
+        """Wait until everything so far is done, and `for_good`: until it is known to be right. Raises what
+        became of it.
+        """
         copying, self._copying = self._copying, None
         waiting, self._waiting = self._waiting, {}
+        checks: list[Check] = []
+        if self._supposed is not None and (waiting or for_good):
+            checks, self._supposed = checks_of(self._supposed), None
         # Before anything is waited for: the server is to find its next statement ready.
-        one = as_one(waiting) if waiting else None
+        one = as_one(waiting, checks) if waiting or checks else None
         if copying is not None:
             await copying
         if one is not None:
-            statement, columns = one
-            await self._db.execute(statement, *columns)
+            found = await self._db.fetchrow(one.statement, *one.columns)
+            if found is not None:
+                self._transaction.number = found[0]
+            if one.expected and (found is None or tuple(found)[1:] != one.expected):
+                raise Mistaken
 
     async def given_up(self) -> None:
         """Leave the connection free for whoever rolls back."""
@@ -184,16 +221,61 @@ class PostgresReceiving(PostgresStatements):
                 await copying
 
 
-def as_one(waiting: Mapping[str, Sequence[Sequence[Any]]]) -> tuple[str, list[str]]:
-    """Return one statement that does what several do, each with its rows, and the columns that it takes."""
+class One(NamedTuple):
+    """One statement that does what several do."""
+
+    statement: str
+    columns: list[str]
+    """What it takes."""
+    expected: tuple[int, ...]
+    """What it returns after the number of the transaction, if all is as it was taken to be; nothing where
+    there is nothing to tell.
+    """
+
+
+class Check(NamedTuple):
+    """A question about what was there before any of a statement's parts wrote something."""
+
+    sql: str
+    """Returns a number."""
+    rows: Sequence[Sequence[Any]]
+    expected: int
+
+
+def checks_of(supposed: Supposed) -> list[Check]:
+    """Return the questions that show whether something is so."""
+    spools = [(*spool, *arrivals_row(arrivals)) for spool, arrivals in supposed.spools.items()]
+    found = [
+        Check(_SPOOLS, spools, len(spools)),
+        Check(_STAMPED, list(supposed.groups.items()), len(supposed.groups)),
+        Check(_BEGUN, [(int(width), start) for width, start in supposed.buckets], 0),
+    ]
+    return [check for check in found if check.rows]
+
+
+def as_one(waiting: Mapping[str, Sequence[Sequence[Any]]], checks: Sequence[Check] = ()) -> One:
+    """Return one statement that does what several do, each with its rows. It tells for each of those that end
+    with `RETURNING 1` how many rows that found, and what is checked.
+    """
     parts: list[str] = []
     columns: list[str] = []
-    for sql, rows in waiting.items():
+    told: list[str] = []
+    expected: list[int] = []
+    for number, (sql, rows) in enumerate(waiting.items()):
         parts.append(unnested(sql, kinds_of(rows[0]), len(columns)))
         columns.extend(map(array_text, zip(*rows, strict=True)))
+        if sql.endswith(_TELLS):
+            told.append(f"(SELECT count(*) FROM part_{number})")
+            expected.append(len(rows))
+    for check in checks:
+        told.append(f"({unnested(check.sql, kinds_of(check.rows[0]), len(columns))})")
+        columns.extend(map(array_text, zip(*check.rows, strict=True)))
+        expected.append(check.expected)
+    if told:
+        parts.append(f"SELECT {_THIS}, {', '.join(told)}")
     *others, last = parts
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(others))
-    return (f"WITH {named} {last}" if named else last), columns
+    return One(f"WITH {named} {last}" if named else last, columns, tuple(expected))
 
 
 @contextlib.asynccontextmanager
@@ -206,7 +288,7 @@ async def receiving(
     found = PostgresReceiving(db, transaction, rows)
     try:
         yield found
-        await found.settled()
+        await found.settled(for_good=True)
     except BaseException:
         await found.given_up()
         raise

@@ -20,6 +20,13 @@ PUT_COUNT: Final = (
     "ON CONFLICT (width, start, key) DO UPDATE SET events = event_rollups.events + excluded.events"
 )
 
+ADD_COUNT: Final = (
+    "UPDATE event_rollups AS c SET events = c.events + r.events "
+    "FROM (VALUES (?, ?, ?, ?)) AS r (width, start, key, events) "
+    "WHERE c.width = r.width AND c.start = r.start AND c.key = r.key RETURNING 1"
+)
+"""For a count that is there. It costs the server half of what `PUT_COUNT` does, and needs no texts."""
+
 
 @lru_cache(4096)
 def number_of(key: Key) -> int:
@@ -33,3 +40,8 @@ def number_of(key: Key) -> int:
 def numbered(row: Sequence[Any]) -> Sequence[Any]:
     """Return a row for `PUT_COUNT` from one of width, start, key and events."""
     return (*row, number_of(tuple(row[2:-1])))
+
+
+def added(row: Sequence[Any]) -> Sequence[Any]:
+    """Return a row for `ADD_COUNT` from one of width, start, key and events."""
+    return (row[0], row[1], number_of(tuple(row[2:-1])), row[-1])

@@ -32,12 +32,17 @@ def _ms(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
+PLANS: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+"""Of the connection that writes: what is changed is found by an index. A plan is kept until its tables are
+analysed, and one that was made while they were small would read them whole when they have grown.
+"""
 _COMMON: Final = {"application_name": "seawall-control"}
 WRITER: Final = {
     **_COMMON,
     "statement_timeout": _ms(WRITE_LIMIT_S),
     "lock_timeout": _ms(LOCK_LIMIT_S),
     "idle_in_transaction_session_timeout": _ms(IDLE_LIMIT_S),
+    **PLANS,
     # Asked for by the trigger of event_rollups.
     "seawall.event_buckets": "kept",
 }

@@ -170,7 +170,7 @@ class Writer(GroupCommit[Connection]):
             self.settled(False)
             if _ends_group(db, error):
                 raise
-            if len(group) == 1 and not errors.is_there_already(error):
+            if len(group) == 1 and not errors.wants_care(error):
                 return [_refused(group[0], error)]
             outcomes = await self._one_by_one(db, group)
         except BaseException as error:

@@ -19,6 +19,7 @@ from seawall_control.store.intake import INSERTED, PUT_COUNT, New
 from seawall_control.store.intake_sql import Before, Wanted, before
 from seawall_control.store.rows import event_row
 from seawall_control.store.statements import marks, slices
+from seawall_control.store.supposing import Supposed
 
 UPKEEP_S: Final = 0.004
 """For the statements of a piece of upkeep. Writing what they changed takes as long again, or longer."""
@@ -96,10 +97,11 @@ class SqliteStatements:
         """See `Statements.many`."""
         self._db.executemany(sql, rows)
 
-    @property
-    def stamp(self) -> int:
-        """See `Receiving.stamp`: nobody else writes."""
-        return 0
+    supposes: Final = False
+
+    def suppose(self, supposed: Supposed) -> None:
+        """See `Receiving.suppose`: a question here is no trip to anywhere."""
+        raise NotImplementedError
 
     async def before(self, wanted: Wanted) -> Before:
         """See `Receiving.before`."""
@@ -109,6 +111,6 @@ class SqliteStatements:
         """See `Receiving.insert_events`."""
         self._db.executemany(_INSERT, [(*event_row(one[0]), one[1], one[2]) for one in new])
 
-    async def add_counts(self, rows: Sequence[Sequence[Any]]) -> None:
+    async def add_counts(self, new: Sequence[Sequence[Any]], there: Sequence[Sequence[Any]]) -> None:
         """See `Receiving.add_counts`."""
-        self._db.executemany(PUT_COUNT, rows)
+        self._db.executemany(PUT_COUNT, [*new, *there])
