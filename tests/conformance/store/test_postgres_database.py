@@ -122,6 +122,20 @@ async def test_long_migration_says_that_it_goes_on(
     assert "the migration goes on" in said
 
 
+async def test_migration_may_look_at_all_rows(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes later is found by an index; a migration is planned as the server sees fit."""
+    text = "".join([f"SELECT 1 / (current_setting('{name}') = 'on')::int; " for name in target.PLANS])
+    wholly = (len(migrations()) + 1, "9999_wholly.sql", text)
+    monkeypatch.setattr(opening, "migrations", lambda: [*migrations(), wholly])
+    store = await open_store(url)
+    try:
+        assert store._writer._db is not None
+        for name in target.PLANS:
+            assert await store._writer._db.fetchval(f"SHOW {name}") == "off"
+    finally:
+        await store.aclose()
+
+
 async def test_events_of_before_there_were_groups_are_grouped(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

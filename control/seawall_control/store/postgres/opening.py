@@ -141,7 +141,7 @@ async def migrate(db: Connection, server: Server, target: Target) -> None:
             await db.execute("SET LOCAL lock_timeout = 0")
             await db.execute(f"SET LOCAL statement_timeout = '{_MIGRATE_LIMIT_S:.0f}s'")
             # A migration may have to look at all rows there are.
-            await db.execute("; ".join([f"SET LOCAL {name} = DEFAULT" for name in PLANS]))
+            await db.execute("; ".join([f"SET LOCAL {name} = on" for name in PLANS]))
             await db.execute(
                 "SELECT pg_advisory_xact_lock($1, $2)",
                 server.lock_class,
