@@ -27,6 +27,7 @@ def case_text(case: Case) -> str:
             "basis": case.basis,
             "asked_by": case.asked_by,
             "asked_person": case.asked_person,
+            "begun_us": case.begun_us or case.started_us,
         }
     )
 
@@ -54,6 +55,7 @@ def case_of(text: str) -> Case:
         basis=_later(data, "basis"),
         asked_by=_later(data, "asked_by"),
         asked_person=_later(data, "asked_person"),
+        begun_us=data.integer("begun_us") if "begun_us" in data.data else _time(data, "started"),
     )
 
 

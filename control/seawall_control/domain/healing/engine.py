@@ -42,17 +42,7 @@ class State(StrEnum):
     DRY_RUN = "dry_run"
 
 
-ENDED: Final = frozenset(
-    {
-        State.HELPED,
-        State.NOT_HELPED,
-        State.UNCLEAR,
-        State.FAILED,
-        State.REJECTED,
-        State.EXPIRED,
-        State.DRY_RUN,
-    }
-)
+ENDED: Final = frozenset(State) - {State.PROPOSED, State.RUNNING, State.VERIFYING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +74,15 @@ class Case:
     """Who asked for it, where that takes somebody else's approval."""
     asked_person: str = ""
     """Whose credential that was."""
+    begun_us: int = 0
+    """When it began, as the clock was then: what it is known by. The other times are moved along when the
+    clock is set.
+    """
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What stands for this case and no other: ids begin anew where the store is older than they are."""
+        return self.id, str(self.begun_us or self.started_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +235,7 @@ class Engine:
             evidence=one.text,
             value=one.value,
             changed_us=now_us,
+            begun_us=now_us,
         )
         if state is State.DRY_RUN:
             self._rest[key] = now_us + _us(runbook.cooldown_s)
@@ -352,6 +352,7 @@ class Engine:
             actor=actor,
             asked_by=actor if proposed else "",
             asked_person=person if proposed else "",
+            begun_us=now_us,
         )
         self._cases[key] = case
         return Told(case) if proposed else Run(case)

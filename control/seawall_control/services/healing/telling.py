@@ -74,4 +74,4 @@ class CaseTeller:
 
 
 def _event_id(case: Case, state: State) -> str:
-    return derived_id("healing", case.id, str(case.started_us), state.value)
+    return derived_id("healing", *case.identity, state.value)

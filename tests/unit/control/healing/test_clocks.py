@@ -8,8 +8,9 @@ import pytest
 
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.conditions import Condition
-from seawall_control.domain.healing.engine import State
+from seawall_control.domain.healing.engine import Case, State
 from seawall_control.domain.healing.runbooks import Mode
+from seawall_control.services.healing import telling
 from tests.unit.control.healing.test_service import BOOK, Plane, Store
 
 DAY_S = 86_400
@@ -87,3 +88,23 @@ async def test_who_takes_over_has_heard_that_its_clock_was_set(store: Store) -> 
     first.leads, second.leads = False, True
     await second.look()
     assert second.healing.open_cases == (case,)
+
+
+async def test_what_was_told_of_a_case_is_known_when_the_clock_was_set(store: Store) -> None:
+    """The event about a proposal was open for ever: its id was worked out from times that are moved along."""
+    clocks = Clocks(off_s=365 * DAY_S)
+    plane = await plane_of(store, clocks)
+    await plane.healing.books.put(replace(BOOK, mode=Mode.APPROVE), etag=plane.healing.books.get("b").etag)
+    told: list[Case] = []
+    plane.healing._tell = told.append
+    await plane.look()
+    clocks.off_s = 0
+    await plane.look()
+    (case,) = plane.healing.open_cases
+    assert case.started_us == clocks.now_us()
+    await plane.healing.reject(case.id, actor="ann", reason="no")
+    proposed, rejected = told
+    later = await plane_of(store, clocks)
+    kept = [proposed, rejected, *later.healing._recent.values()]
+    assert [one.id for one in kept] == [case.id] * 3
+    assert len({telling._event_id(one, State.PROPOSED) for one in kept}) == 1

@@ -264,7 +264,7 @@ class Tune(Handler):
 
 def _request_id(case: Case) -> str:
     """Return the same for the same case: what is asked for twice is done once."""
-    return derived_id("tune", case.id, str(case.started_us))
+    return derived_id("tune", *case.identity)
 
 
 def _basis(newest: Revision, one: Recommendation) -> str:
