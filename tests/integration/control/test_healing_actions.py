@@ -10,13 +10,14 @@ from dataclasses import replace
 import pytest
 
 from seawall_control.domain.analysis.promises import Share
+from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.actions import Action
 from seawall_control.domain.healing.engine import Case, State
 from seawall_control.server import ControlPlane
 from seawall_control.services.edge import derived_id
 from seawall_control.services.healing.actions.base import ACTOR
 from seawall_control.services.healing.actions.tuning import Trial
-from tests.integration.control.kit import document
+from tests.integration.control.kit import Later, document
 from tests.integration.control.test_healing import ALWAYS, states
 from tests.integration.control.web import ask
 
@@ -103,6 +104,21 @@ async def test_a_trial_finds_the_revision_that_it_made(plane: ControlPlane, by_c
     back = await plane.healing._actuators.undo(case)
     assert back.text == "back to the content of revision 2 as revision 5"
     assert (await plane.policies.revision()).hash == (await plane.policies.revision(number=2)).hash
+
+
+async def test_a_revision_of_next_year_is_not_blamed(plane: ControlPlane) -> None:
+    """It was made while the clock was ahead, and would have been young for a year."""
+    case = ended(Action.ROLL_BACK_POLICY, "")
+    await plane.policies.apply(document(1))
+    await plane.policies.apply(document(2))
+    assert await plane.healing._actuators.idle(case) == ""
+    clock = plane.policies._clock
+    ahead = Later()
+    ahead.by_us = 365 * 86_400 * MICROS
+    plane.policies._clock = ahead
+    await plane.policies.apply(document(3))
+    plane.policies._clock = clock
+    assert "clock that was ahead" in await plane.healing._actuators.idle(case)
 
 
 async def test_a_policy_is_brought_back_once(plane: ControlPlane) -> None:

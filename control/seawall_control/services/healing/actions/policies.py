@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from seawall_control.domain.errors import PreconditionFailed
 from seawall_control.domain.events import MICROS
 from seawall_control.domain.healing.engine import Case
@@ -15,6 +17,9 @@ from seawall_control.services.healing.actions.base import (
     reason,
     text,
 )
+
+AHEAD_S: Final = 60.0
+"""Clocks of control planes may differ by so much."""
 
 
 class _Revisions(AtOnce):
@@ -47,6 +52,8 @@ class RollBackPolicy(_Revisions):
     async def _blamed(self, case: Case) -> Revision:
         newest = await self._reach.policies.revision(policy_set=text(case, "policy_set"))
         age_s = (self._reach.clock.now_us() - newest.create_time_us) / MICROS
+        if age_s < -AHEAD_S:
+            raise NothingToDo(f"{newest.name} was made by a clock that was ahead; nobody knows its age")
         if age_s > number(case, "max_age_s"):
             raise NothingToDo(f"{newest.name} is {age_s:.0f} s old, more than max_age_s; it is not blamed")
         if newest.rollback_of:
