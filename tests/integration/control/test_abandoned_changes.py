@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,12 @@ from tests.integration.control.web import ask
 from tests.kit.processes import PATIENCE_S
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def everything_is_kept(plane: ControlPlane) -> None:
+    """No proxy follows what these tests change, and what nobody follows is dropped once a minute."""
+    plane.fleet.pushes._prune_at = math.inf
 
 
 class Held:
