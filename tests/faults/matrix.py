@@ -42,10 +42,12 @@ ROWS: Final = (
         (
             "faults/test_proxy_crash.py::test_f1_proxy_killed_at_random_moments",
             "faults/test_worker_crash.py::test_f1_a_proxy_with_workers_killed_at_random_moments",
+            "faults/test_worker_crash.py::test_f1_a_proxy_with_workers_killed_while_it_numbers",
         ),
         (
             "unit/telemetry/test_waiting_mark.py::test_records_in_the_ring_of_a_killed_process_are_declared",
-            "unit/telemetry/test_worker_mark.py::test_the_next_run_declares_what_workers_of_the_last_had",
+            "unit/telemetry/test_source_mark.py::test_the_next_run_declares_what_workers_of_the_last_had",
+            "property/telemetry/test_source_model.py",
         ),
     ),
     Row(
@@ -126,7 +128,7 @@ ROWS: Final = (
         "workers are killed at random moments",
         ("faults/test_worker_crash.py::test_f16_workers_killed_at_random_moments",),
         (
-            "unit/telemetry/test_worker_mark.py::test_both_sides_count_in_one_page_and_the_lock_is_held_by_either",
+            "unit/telemetry/test_source_mark.py::test_both_sides_count_in_one_page_and_the_lock_is_held_by_either",
         ),
     ),
     Row("F20", "wall clocks jump", ("faults/test_clocks.py::test_f20_clocks_jump",)),

@@ -46,11 +46,11 @@ here, each with the tests that fail when it is broken. What is promised, and wha
 _OPEN = """\
 SQLite keeps no checksums of pages: a flipped bit within a text of its file is found by nobody. Spools,
 marks and kept policies have checksums. A spool keeps what is acknowledged for a day, 64 MiB at most: of
-what is older a restored store gets nothing again; it says so. When the first process of a proxy is
-killed, a batch that was being numbered then may be declared lost although it is stored; after a power
-cut, what never got a number is not declared. When a spool has lost its mark, and the end of its last
-segment with it, nobody knows how much was there. The network's faults are those of a TCP proxy on one
-machine; no packets are dropped."""
+what is older a restored store gets nothing again; it says so. After a power cut, what never got a number
+is not declared. When a spool has lost its mark, and the end of its last segment with it, nobody knows how
+much was there; when its proxy is killed once more while the next spool takes over what the one without its
+mark had, losses that it had declared may be declared twice. The network's faults are those of a TCP proxy
+on one machine; no packets are dropped."""
 
 
 def _wrapped(text: str) -> str:

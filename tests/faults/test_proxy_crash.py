@@ -52,5 +52,5 @@ async def test_f1_proxy_killed_at_random_moments(trial: Trial, part: int) -> Non
     trial.collect("one")
     verdict = trial.verdict("I1", "I2", "I3", "I4", "I6", "I8")
     assert verdict.findings["I6"].looked_at == verdict.figures["faults"] == KILLS
-    # What was being numbered when it was killed may count twice: now and then a batch, not each time.
-    assert 0 < verdict.figures["declared"] <= verdict.figures["unstored"] + 20 + 3 * KILLS, verdict.report()
+    # Nothing counts twice; but beside calls a proxy tells of its own start, and that may be lost, too.
+    assert 0 < verdict.figures["declared"] <= verdict.figures["unstored"] + KILLS, verdict.report()

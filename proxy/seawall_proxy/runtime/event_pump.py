@@ -39,7 +39,7 @@ from seawall_proxy.telemetry.spool import (
     SpoolStatus,
 )
 from seawall_proxy.telemetry.spool.opening import LeftBehind, open_spool
-from seawall_proxy.telemetry.spool.waiting import WaitingMark
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 log = logging.getLogger("seawall.events")
 
@@ -56,8 +56,10 @@ CLOSE_LIMIT_S: Final = 5.0
 
 T = TypeVar("T")
 
-Relay = Callable[[list[bytes], int, str], Awaitable[None]]
-"""Hands on serialized events, and how many others are lost and why; returns when there is room for more."""
+Relay = Callable[[list[bytes], int, str, str], Awaitable[bool]]
+"""Hands on serialized events, how many others are lost and why, and the name of the page of their source;
+returns when there is room for more: whether they were settled in that page.
+"""
 
 
 class EventPump:
@@ -84,7 +86,8 @@ class EventPump:
         self._directory: Path | None = spool_directory
         self._limits: SpoolLimits = SpoolLimits() if limits is None else limits
         self._recent: deque[event_pb2.ErrorEvent] = deque(maxlen=RECENT)
-        self._waiting: WaitingMark | None = None
+        self._mark: SourceMark | None = None
+        """What this process has recorded, whatever becomes of it."""
         self._disk: ThreadPoolExecutor | None = None
         self._status: SpoolStatus | None = None
         self._reopen_at: float = 0.0
@@ -98,6 +101,8 @@ class EventPump:
             None if spool_directory is None else LeftBehind(spool_directory)
         )
         self._look_at: float = 0.0
+        self._shared: bool = False
+        """Another process may still hand on what it has recorded: it is not to be declared."""
         self._turn: asyncio.Lock = asyncio.Lock()
         self._wake: Callable[[], None] | None = None
         self._free: asyncio.Event = asyncio.Event()
@@ -131,27 +136,31 @@ class EventPump:
         async with self._turn:
             await self._pump()
 
-    async def submit(self, payloads: list[bytes], dropped: int, reason: str = RING_FULL) -> None:
+    async def submit(
+        self, payloads: list[bytes], dropped: int, reason: str = RING_FULL, source: SourceMark | None = None
+    ) -> None:
         """Keep and spool events that another process has built, and declare `dropped` further ones lost;
-        returns once they are written. While the spool is another process's they wait, as records do.
+        returns once they are written, and settled in the page of their source. While the spool is another
+        process's they wait, as records do.
         """
         await self._free.wait()
         async with self._turn:
             if self.relay is not None:
-                await self._hand_on(self.relay, payloads, dropped, reason)
+                await self._hand_on(self.relay, payloads, dropped, reason, source)
                 return
             for payload in payloads:
                 self._recent.append(event_pb2.ErrorEvent.FromString(payload))
-            if self._directory is None:
-                return
-            if self.spool is None and not self.held:
+            if self._directory is not None and self.spool is None and not self.held:
                 await self._open()
-            if self.spool is None:
-                self._counters.events_dropped += len(payloads)
+            if self.spool is not None:
+                await self.on_disk(self._store, self.spool, payloads, dropped, reason, 0, source)
+                if self._wake is not None:
+                    self._wake()
                 return
-            await self.on_disk(self._store, self.spool, payloads, dropped, reason)
-            if self._wake is not None:
-                self._wake()
+            if self._directory is not None:
+                self._counters.events_dropped += len(payloads)
+            if source is not None:
+                source.settle(len(payloads) + dropped)
 
     async def release(self) -> None:
         """Write what waits, close the spool and open it no more: another process is about to."""
@@ -160,12 +169,14 @@ class EventPump:
             self.held = True
             spool, self.spool = self.spool, None
             if spool is not None:
-                self._stop_waiting()
                 await self.on_disk(spool.close)
 
     def hold(self) -> None:
-        """Leave the spool closed until `take_over`: another process still has it."""
+        """Leave the spool closed until `take_over`: another process still has it. Until `alone` that one
+        hands on what it records.
+        """
         self.held = True
+        self._shared = True
         self._free.clear()
 
     def take_over(self) -> None:
@@ -173,6 +184,10 @@ class EventPump:
         self.held = False
         self._free.set()
         self._reopen_at = 0.0
+
+    def alone(self) -> None:
+        """The other process is gone, and all that it has handed on is here: what it still had is lost."""
+        self._shared = False
 
     async def drain(self) -> None:
         """Move everything that waits now."""
@@ -207,26 +222,32 @@ class EventPump:
         dropped = self._recorder.take_dropped()
         if self.relay is not None:
             if payloads or dropped:
-                await self._hand_on(self.relay, payloads, dropped, RING_FULL)
+                await self._hand_on(self.relay, payloads, dropped, RING_FULL, self._mark)
             if unbuilt:
-                await self._hand_on(self.relay, [], unbuilt, NOT_BUILT)
+                await self._hand_on(self.relay, [], unbuilt, NOT_BUILT, self._mark)
         elif self.spool is not None:
             if payloads or dropped or unbuilt or monotonic() >= self._tick_at:
-                await self.on_disk(self._store, self.spool, payloads, dropped, RING_FULL, unbuilt)
-            if self._gone:
-                await self._begin_anew(self.spool)
-            if payloads and self._wake is not None:
-                self._wake()
+                await self.on_disk(self._store, self.spool, payloads, dropped, RING_FULL, unbuilt, self._mark)
         elif self._directory is not None:
             self._counters.events_dropped += len(payloads)
         self._recorder.settled(taken + dropped)
+        if self.spool is not None and self._gone:
+            await self._begin_anew(self.spool)
+        if payloads and self.spool is not None and self._wake is not None:
+            self._wake()
 
-    async def _hand_on(self, relay: Relay, payloads: list[bytes], dropped: int, reason: str) -> None:
+    async def _hand_on(
+        self, relay: Relay, payloads: list[bytes], dropped: int, reason: str, source: SourceMark | None
+    ) -> None:
         try:
-            await relay(payloads, dropped, reason)
+            settled = await relay(payloads, dropped, reason, "" if source is None else source.name)
         except ConnectionError as error:
+            # Not settled: whoever has the spool next declares them.
             self._counters.events_dropped += len(payloads)
             log.error("%d events are lost: %s", len(payloads), error)  # noqa: TRY400
+            return
+        if source is not None and not settled:
+            source.settle(len(payloads) + dropped)
 
     async def on_disk(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function of the spool in the spool's thread; no two calls run at once."""
@@ -281,14 +302,15 @@ class EventPump:
         dropped: int,
         reason: str = RING_FULL,
         unbuilt: int = 0,
+        source: SourceMark | None = None,
     ) -> None:
         now_s = time()
-        spool.skip(dropped, reason, now_s)
-        spool.skip(unbuilt, NOT_BUILT, now_s)
+        spool.skip(dropped, reason, now_s, source)
+        spool.skip(unbuilt, NOT_BUILT, now_s, source)
         if payloads:
-            spool.append(payloads, now_s)
+            spool.append(payloads, now_s, source)
         spool.tick(self._ages.at(now_s, monotonic()))
-        if self._left_behind is not None and monotonic() >= self._look_at:
+        if self._left_behind is not None and not self._shared and monotonic() >= self._look_at:
             self._left_behind.declare(spool, now_s)
             self._look_at = monotonic() + LOOK_S
         self._status = spool.status()
@@ -305,13 +327,13 @@ class EventPump:
         if now < self._reopen_at:
             return
         try:
-            spool, waiting = await self.on_disk(
+            spool, mark = await self.on_disk(
                 open_spool, self._directory, self._random_bytes, self._limits, time()
             )
-            self.spool, self._waiting = spool, waiting
+            self.spool, self._mark = spool, mark
             # A start with a wrong clock must not cost what waits: the spool tells what time it was.
             self._ages = SettledTime(Kept(spool.newest_s)) if spool.newest_s else SettledTime()
-            self._recorder.tell(None if waiting is None else waiting.set)
+            self._recorder.tell(None if mark is None else mark.record)
             self._status = await self.on_disk(spool.status)
             self.problem = ""
         except (OSError, SpoolBusy) as error:
@@ -328,7 +350,11 @@ class EventPump:
         )
         lost = spool.depth
         self.spool, self._gone = None, False
-        self._stop_waiting()
+        self._recorder.tell(None)
+        if self._mark is not None:
+            # What waits is counted in the next one.
+            self._mark.remove()
+            self._mark = None
         await self.on_disk(spool.close)
         self._reopen_at = 0.0
         self._spool_dropped = 0
@@ -338,12 +364,12 @@ class EventPump:
             return
         await self.on_disk(self.spool.skip, lost, DISK_ERROR, time())
 
-    def _stop_waiting(self) -> None:
-        """Leave the count of waiting records to whoever opens the spool next."""
+    def _leave_mark(self) -> None:
+        """Leave what is recorded and not numbered to whoever has the spool next."""
         self._recorder.tell(None)
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.close()
+        if self._mark is not None:
+            self._mark.leave()
+            self._mark = None
 
     async def _finish(self) -> None:
         try:
@@ -351,7 +377,7 @@ class EventPump:
                 await self.drain()
                 if self.spool is not None:
                     await self.on_disk(self.spool.close)
-                self._stop_waiting()
+                self._leave_mark()
         except TimeoutError:
             log.warning(
                 "the event spool was not closed within %.0f s; it is recovered at the next start",

@@ -6,7 +6,8 @@ good policy as ever, serves on the same sockets, and says READY. From then on th
 one stops accepting, leaves the control link, writes out and closes its event spool, and says RELEASED; only
 then does the new one open the spool and follow the control plane, so no two processes ever write there at
 once. The old one drains as for a stop. What its calls still have to tell goes over the socketpair into the
-new one's spool, acknowledged batch by batch.
+new one's spool, acknowledged batch by batch. It says in whose page of what is recorded a batch is to be
+settled (telemetry/spool/source_mark.py), so that it counts once whoever is killed.
 
 If the new process ends, or is not ready in time, the old one serves on as if nothing had happened. If the old
 one dies before it has said RELEASED, the end of the conversation says so too, and its lock on the spool is
@@ -30,6 +31,7 @@ from seawall_proxy.runtime.frames import Frame, Head, Kind, pack, unpack
 from seawall_proxy.runtime.inherited import HANDOVER
 from seawall_proxy.runtime.sockets import Place
 from seawall_proxy.telemetry.spool import RING_FULL
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 log = logging.getLogger("seawall.handover")
 
@@ -46,7 +48,7 @@ class Successor:
         self.pid: int = process.pid
         self._process: subprocess.Popen[bytes] = process
         self._channel: Channel = channel
-        self._kept: asyncio.Queue[int] = asyncio.Queue()
+        self._kept: asyncio.Queue[tuple[int, bool]] = asyncio.Queue()
         self._sent: int = 0
         self._reader: asyncio.Task[None] | None = None
         self._gone: bool = False
@@ -107,28 +109,31 @@ class Successor:
         """Say that the spool is closed and the control link left."""
         self._channel.send(Frame(Kind.RELEASED, {}))
 
-    async def keep(self, payloads: list[bytes], dropped: int, reason: str) -> None:
-        """Have events spooled there, and others declared lost for a reason; returns once they are. Raises
-        ConnectionError when they cannot be.
+    async def keep(self, payloads: list[bytes], dropped: int, reason: str, source: str) -> bool:
+        """Have events spooled there, and others declared lost for a reason; returns once they are, and
+        whether they were settled in the page of that name, which an earlier version leaves to us. Raises
+        ConnectionError when nobody says that they are kept.
         """
         self._sent += 1
-        head: Head = {"seq": self._sent, "dropped": dropped, "reason": reason}
+        head: Head = {"seq": self._sent, "dropped": dropped, "reason": reason, "source": source}
         self._channel.send(Frame(Kind.EVENTS, head, pack(payloads)))
+        seq, settled = 0, False
         try:
             async with asyncio.timeout(KEPT_LIMIT_S):
-                while not self._gone and await self._kept.get() < self._sent:
-                    pass
+                while not self._gone and seq < self._sent:
+                    seq, settled = await self._kept.get()
         except TimeoutError:
             self._gone = True
         if self._gone:
             raise ConnectionError("the process that has taken over does not take events")
+        return settled
 
     async def _read(self) -> None:
         while (frame := await self._channel.receive()) is not None:
             if frame.kind == Kind.EVENTS_KEPT:
-                self._kept.put_nowait(frame.number("seq"))
+                self._kept.put_nowait((frame.number("seq"), bool(frame.number("settled"))))
         self._gone = True
-        self._kept.put_nowait(self._sent)
+        self._kept.put_nowait((self._sent, False))
 
     async def close(self) -> None:
         """End the conversation; the process lives on."""
@@ -152,6 +157,8 @@ class Predecessor:
         self._channel: Channel = channel
         self._pump: EventPump = pump
         self._released: asyncio.Event = asyncio.Event()
+        self._sources: dict[str, SourceMark] = {}
+        """Pages of its processes, by name."""
 
     @classmethod
     async def meet(cls, sock: socket.socket, pump: EventPump) -> Predecessor:
@@ -174,16 +181,36 @@ class Predecessor:
 
     async def run(self) -> None:
         """Listen until it is gone."""
-        while (frame := await self._channel.receive()) is not None:
-            if frame.kind == Kind.RELEASED:
-                self._let_go()
-            elif frame.kind == Kind.EVENTS:
-                reason = frame.text("reason") or RING_FULL
-                await self._pump.submit(unpack(frame.body), frame.number("dropped"), reason)
-                self._channel.send(Frame(Kind.EVENTS_KEPT, {"seq": frame.number("seq")}))
+        try:
+            while (frame := await self._channel.receive()) is not None:
+                if frame.kind == Kind.RELEASED:
+                    self._let_go()
+                elif frame.kind == Kind.EVENTS:
+                    await self._keep(frame)
+        finally:
+            for source in self._sources.values():
+                source.close()
         self._let_go()
+        self._pump.alone()
         self._channel.close()
         log.info("the process before this one has ended")
+
+    async def _keep(self, frame: Frame) -> None:
+        source = self._source(frame.text("source"))
+        reason = frame.text("reason") or RING_FULL
+        await self._pump.submit(unpack(frame.body), frame.number("dropped"), reason, source)
+        head: Head = {"seq": frame.number("seq"), "settled": int(source is not None)}
+        self._channel.send(Frame(Kind.EVENTS_KEPT, head))
+
+    def _source(self, name: str) -> SourceMark | None:
+        """Return a page by its name; None when it cannot be had, and is the other's to settle in."""
+        directory = self._pump.directory
+        if name and directory is not None and name not in self._sources:
+            try:
+                self._sources[name] = SourceMark.named(directory, name)
+            except OSError as error:
+                log.warning("what the process before this one had may count twice: %s", error)
+        return self._sources.get(name)
 
     def _let_go(self) -> None:
         if not self._released.is_set():

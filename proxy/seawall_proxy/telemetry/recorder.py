@@ -39,6 +39,7 @@ class EventRecorder(EventSink):
         self._ring: deque[Record] = deque()
         self._dropped: int = 0
         self._waiting: int = 0
+        self._come: int = 0
         self._told: Callable[[int], None] | None = None
 
     def __len__(self) -> int:
@@ -82,22 +83,24 @@ class EventRecorder(EventSink):
         return dropped
 
     def tell(self, told: Callable[[int], None] | None) -> None:
-        """Have `told` called, now and whenever it changes, with how many records wait to be settled."""
+        """Have `told` called, now and with each record, with how many have come: at first those that wait to
+        be settled.
+        """
         self._told = told
+        self._come = self._waiting
         if told is not None:
-            told(self._waiting)
+            told(self._come)
 
     def settled(self, count: int) -> None:
         """Note that so many records that were taken, or dropped, have their numbers or were counted."""
         self._waiting -= count
-        if self._told is not None:
-            self._told(self._waiting)
 
     def _add(self, record: Record) -> None:
         self._counters.events_produced += 1
         self._waiting += 1
+        self._come += 1
         if self._told is not None:
-            self._told(self._waiting)
+            self._told(self._come)
         if len(self._ring) >= self._capacity:
             self._dropped += 1
             self._counters.events_dropped += 1

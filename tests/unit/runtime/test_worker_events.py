@@ -18,16 +18,15 @@ from seawall_proxy.runtime.workers.handle import WorkerHandle
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
 from seawall_proxy.telemetry.spool import RING_FULL, WORKER_DIED
-from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 
 class Worker:
     """What is known of a worker process, without one."""
 
-    def __init__(self, mark: WorkerMark) -> None:
+    def __init__(self, mark: SourceMark) -> None:
         self.mark = mark
         self.received = 0
-        self.settled = 0
         self.alive = True
         self.said: list[tuple[Kind, Head]] = []
 
@@ -57,7 +56,7 @@ async def test_what_a_worker_still_had_is_declared_and_its_mark_goes(tmp_path: P
     events.take(handle, Frame(Kind.EVENTS, {"seq": 1, "dropped": 2}, pack([b"", b""])))
     await events.settled()
     assert worker.said == [(Kind.EVENTS_KEPT, {"seq": 1})]
-    assert (worker.received, worker.settled, len(marks(tmp_path / "spool"))) == (4, 4, 1)
+    assert (worker.received, worker.mark.settled, len(marks(tmp_path / "spool"))) == (4, 4, 1)
     worker.alive = False
     assert events.ended(handle) == 5
     await events.settled()
@@ -93,10 +92,10 @@ async def test_a_disk_that_has_no_room_for_a_mark_holds_up_no_worker(
 ) -> None:
     """It gets one that outlives the worker, and not the process in front."""
     monkeypatch.setattr(module, "MARK_LIMIT_S", 0.05)
-    real = WorkerMark.create
+    real = SourceMark.create
     late, made = threading.Event(), threading.Event()
 
-    def create(directory: Path | None, boot: bytes) -> WorkerMark:
+    def create(directory: Path | None, boot: bytes) -> SourceMark:
         if directory is not None and how == "refuses":
             raise OSError(28, "No space left on device")
         if directory is not None:
@@ -106,7 +105,7 @@ async def test_a_disk_that_has_no_room_for_a_mark_holds_up_no_worker(
             made.set()
         return mark
 
-    monkeypatch.setattr(WorkerMark, "create", create)
+    monkeypatch.setattr(SourceMark, "create", create)
     pump = pump_in(tmp_path / "spool")
     events = WorkerEvents(pump)
     mark = await events.mark()

@@ -440,6 +440,36 @@ def test_disk_that_takes_nothing_costs_counted_events(
     spool.close()
 
 
+def test_what_cannot_be_taken_back_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[str, int], None]
+) -> None:
+    """A write leaves a part, and the disk does not cut it off either: what is there whole is delivered, the
+    rest of its numbers is a gap, and nothing is declared once more as refused.
+    """
+    spool = open_spool(tmp_path)
+    spool.append([b"a"], 1000.0)
+    real = os.write
+
+    def part(fd: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", real)
+        real(fd, bytes(data)[: len(encode_event(2, b"b", 0)) + 3])
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "write", part)
+    broken("ftruncate", 1)
+    assert spool.append([b"b", b"c"], 1000.0) == range(2, 4)
+    assert spool.append([b"d"], 1000.0) == range(4, 5)
+    assert (spool.status().write_errors, spool.status().degraded) == (1, True)
+    for _ in range(2):
+        batch = spool.take(10, 1000)
+        assert batch is not None
+        assert batch.events == ((1, b"a"), (2, b"b"), (4, b"d"))
+        assert batch.gaps == (Gap(3, 3, spools.CORRUPT),)
+        kill(spool)
+        spool = open_spool(tmp_path)
+    spool.close()
+
+
 def test_segment_that_stayed_empty_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a refused write the file is empty; begun again under its name, it counts once."""
     spool = open_spool(tmp_path)
@@ -525,6 +555,23 @@ def test_mark_writes_its_slots_in_turn(tmp_path: Path) -> None:
     state = MarkFile(tmp_path / "mark").load(boot)
     assert state is not None
     assert (state.generation, state.last) == (2, 20)
+
+
+def test_why_room_was_made_is_as_new_as_for_what(tmp_path: Path) -> None:
+    """When the newest synced slot is damaged, what was noted beside it says both."""
+    mark = MarkFile(tmp_path / "mark")
+    boot = boot_digest("b1")
+    old = MarkState(spool_id=bytes(16), boot=boot, generation=1, last=9, reserved=10)
+    new = replace(old, generation=2, dropped_through=5, drop_reason=1)
+    for state in (old, new):
+        mark.save(state)
+    mark.note(new)
+    mark.close()
+    with (tmp_path / "mark").open("r+b") as file:
+        file.write(bytes(SLOT_BYTES))
+    state_now = MarkFile(tmp_path / "mark").load(boot)
+    assert state_now is not None
+    assert (state_now.dropped_through, state_now.drop_reason) == (5, 1)
 
 
 def test_unknown_boot_equals_no_other() -> None:

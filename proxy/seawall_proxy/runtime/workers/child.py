@@ -37,7 +37,7 @@ from seawall_proxy.runtime.workers.answers import page_of
 from seawall_proxy.runtime.workers.siblings import Siblings
 from seawall_proxy.telemetry.counters import ProxyCounters
 from seawall_proxy.telemetry.recorder import EventRecorder
-from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 log = logging.getLogger("seawall.worker")
 
@@ -54,7 +54,7 @@ class Child:
         self.channel: Channel = channel
         self.counters: ProxyCounters = ProxyCounters()
         self.recorder: EventRecorder = EventRecorder(self.counters)
-        mark = WorkerMark.inherited(start.number("mark"))
+        mark = SourceMark.inherited(start.number("mark"))
         self.recorder.tell(lambda _: mark.record(self.counters.events_produced))
         cache = start.text("descriptor_cache")
         bootstrap = Bootstrap(
@@ -254,8 +254,10 @@ class Child:
 
     # what it says by itself
 
-    async def _send_events(self, payloads: list[bytes], dropped: int, reason: str) -> None:
-        """Hand events on; one batch is on its way at a time, so that the ring is what overflows."""
+    async def _send_events(self, payloads: list[bytes], dropped: int, reason: str, _: str) -> bool:
+        """Hand events on, which settles them; one batch is on its way at a time, so that the ring is what
+        overflows.
+        """
         if self._alone:
             raise ConnectionError("the proxy that this worker belongs to is gone")
         self._sent += 1
@@ -267,6 +269,7 @@ class Child:
                 while self._kept < self._sent and not self._alone:
                     self._wake.clear()
                     await self._wake.wait()
+        return True
 
     def _keep(self, breaker: Breaker) -> None:
         image = image_of(breaker, self.data.worker.context.now)

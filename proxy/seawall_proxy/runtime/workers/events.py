@@ -13,7 +13,7 @@ from seawall_proxy.runtime.workers.handle import WorkerHandle
 from seawall_proxy.telemetry.spool import RING_FULL, WORKER_DIED
 from seawall_proxy.telemetry.spool.mark import boot_digest
 from seawall_proxy.telemetry.spool.opening import boot_id
-from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 log = logging.getLogger("seawall.workers")
 
@@ -23,16 +23,16 @@ SETTLE_LIMIT_S: Final = 5.0
 
 
 class WorkerEvents:
-    """Has events spooled, answers, and counts in each worker's mark what is settled."""
+    """Has events spooled, with what each worker's mark says of them, and answers."""
 
     def __init__(self, pump: EventPump) -> None:
         self._pump: EventPump = pump
         self._boot: bytes = boot_digest(boot_id())
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def mark(self) -> WorkerMark:
+    async def mark(self) -> SourceMark:
         """Return a mark for a worker that is about to start. Raises OSError."""
-        making = asyncio.ensure_future(asyncio.to_thread(WorkerMark.create, self._pump.directory, self._boot))
+        making = asyncio.ensure_future(asyncio.to_thread(SourceMark.create, self._pump.directory, self._boot))
         done, _ = await asyncio.wait([making], timeout=MARK_LIMIT_S)
         try:
             if done:
@@ -42,7 +42,7 @@ class WorkerEvents:
         except OSError as error:
             why = str(error)
         log.warning("what a worker still has is not known when this process is killed with it: %s", why)
-        return WorkerMark.create(None, self._boot)
+        return SourceMark.create(None, self._boot)
 
     def take(self, worker: WorkerHandle, frame: Frame) -> None:
         """Have a batch spooled. Beside, for a disk may take seconds, and the worker's other answers must not
@@ -76,20 +76,14 @@ class WorkerEvents:
     async def _keep(
         self, worker: WorkerHandle, seq: int, payloads: list[bytes], dropped: int, reason: str
     ) -> None:
-        await self._pump.submit(payloads, dropped, reason)
-        self._settle(worker, len(payloads) + dropped)
+        await self._pump.submit(payloads, dropped, reason, worker.mark)
+        _forget(worker)
         worker.say(Kind.EVENTS_KEPT, {"seq": seq})
 
     async def _declare(self, worker: WorkerHandle, lost: int) -> None:
         if lost:
-            await self._pump.submit([], lost, WORKER_DIED)
-        self._settle(worker, lost)
-
-    def _settle(self, worker: WorkerHandle, count: int) -> None:
-        worker.settled += count
-        worker.mark.settle(worker.settled)
-        if not worker.alive and worker.settled >= worker.mark.recorded:
-            worker.mark.remove()
+            await self._pump.submit([], lost, WORKER_DIED, worker.mark)
+        _forget(worker)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -97,6 +91,12 @@ class WorkerEvents:
         task.add_done_callback(self._tasks.discard)
 
 
-def _discard(making: asyncio.Future[WorkerMark]) -> None:
+def _forget(worker: WorkerHandle) -> None:
+    """Remove the mark of a worker that is gone, once there is nothing to declare."""
+    if not worker.alive and worker.mark.settled >= worker.mark.recorded:
+        worker.mark.remove()
+
+
+def _discard(making: asyncio.Future[SourceMark]) -> None:
     if not making.cancelled() and making.exception() is None:
         making.result().remove()

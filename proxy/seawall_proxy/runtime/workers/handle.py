@@ -13,7 +13,7 @@ from typing import Final
 from seawall.v1 import fleet_pb2
 from seawall_proxy.runtime.channel import Channel
 from seawall_proxy.runtime.frames import Frame, Head, Kind
-from seawall_proxy.telemetry.spool.worker_mark import WorkerMark
+from seawall_proxy.telemetry.spool.source_mark import SourceMark
 
 log = logging.getLogger("seawall.workers")
 
@@ -34,7 +34,7 @@ class WorkerHandle:
         number: int,
         process: subprocess.Popen[bytes],
         channel: Channel,
-        mark: WorkerMark,
+        mark: SourceMark,
         hear: Hear,
         lost: Lost,
     ) -> None:
@@ -53,10 +53,8 @@ class WorkerHandle:
         self.stats: fleet_pb2.StatsReport = fleet_pb2.StatsReport()
         self.metrics: str = ""
         """Its part of the last scrape."""
-        self.mark: WorkerMark = mark
-        """How many events it has recorded, whatever becomes of it."""
-        self.settled: int = 0
-        """Events of it that are numbered, or declared."""
+        self.mark: SourceMark = mark
+        """How many events it has recorded, and how many of them are settled, whatever becomes of it."""
         self.received: int = 0
         """Events of it that have come here, those that its ring dropped included."""
         self._hear: Hear = hear
@@ -73,7 +71,7 @@ class WorkerHandle:
         number: int,
         descriptors: list[int],
         start: Frame,
-        mark: WorkerMark,
+        mark: SourceMark,
         hear: Hear,
         lost: Lost,
     ) -> WorkerHandle:

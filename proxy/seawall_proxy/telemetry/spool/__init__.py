@@ -7,7 +7,7 @@ numbers    given out, acknowledged, dropped        mark       the file that says
 tail       the segment that is appended to         segments   the files
 format     the bytes                               kept       acknowledged, and kept for a restored store
 ages       since when the oldest waits             tally      what was lost, what has failed
-waiting    what has no number yet, of this process and of its workers
+source_mark what has no number yet, of each process; claim: what is about to get one
 terms      bounds, batches, gaps and their reasons
 """
 

@@ -115,12 +115,14 @@ class MarkFile:
         if soft is None or soft.spool_id != state.spool_id:
             return replace(state, last=state.reserved)
         known = boot != bytes(16) and soft.boot == boot
+        newest = soft if soft.dropped_through > state.dropped_through else state
         return replace(
             state,
             generation=max(state.generation, soft.generation),
             last=max(soft.last, state.last) if known else max(state.reserved, soft.last),
             acked=max(state.acked, soft.acked),
-            dropped_through=max(state.dropped_through, soft.dropped_through),
+            dropped_through=newest.dropped_through,
+            drop_reason=newest.drop_reason,
         )
 
     def save(self, state: MarkState) -> None:

@@ -1,11 +1,13 @@
 """What a crash left: where numbers go on, what is missing, what another spool has left in the directory.
 
 The torn tail of the last segment is cut off, and a new segment is begun. Numbers that the mark says were
-given out and that no entry stands for are declared lost.
+given out and that no entry stands for are declared lost. Before any other is given out, what was being
+numbered is settled where it came from, as far as it has a number.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +23,12 @@ from seawall_proxy.telemetry.spool.mark import MarkState
 from seawall_proxy.telemetry.spool.numbers import Numbers
 from seawall_proxy.telemetry.spool.segments import ANY, cut_torn_tail, look, look_for_kept, read_segment
 from seawall_proxy.telemetry.spool.shelf import Shelf
+from seawall_proxy.telemetry.spool.source_mark import resolve
 from seawall_proxy.telemetry.spool.tail import Tail
 from seawall_proxy.telemetry.spool.terms import CORRUPT
 from seawall_proxy.telemetry.spool.writer import Writer
+
+log = logging.getLogger("seawall.events")
 
 
 class Recovery:
@@ -57,6 +62,7 @@ class Recovery:
         segments.extend(look_for_kept(self._directory, known.spool_id))
         segments.extend(ours)
         last = max(known.last, found, known.acked, known.dropped_through)
+        self._settle({known.spool_id: last}, strangers, boot)
         self._numbers.begin(known, boot, last)
         # One that is kept has nothing above what is acknowledged.
         self._set_ends(found if ours else known.acked)
@@ -66,6 +72,16 @@ class Recovery:
         if lost_from <= last:
             self._writer.declare_lost(lost_from, last, now_s)
         self._adopt(strangers, now_s)
+
+    def _settle(self, ends: dict[bytes, int], strangers: list[Path], boot: bytes) -> None:
+        for path in strangers:
+            data = read_segment(path)
+            header = decode_header(data)
+            if header is not None:
+                end = _last_entry(data, header)
+                ends[header.spool_id] = max(end, ends.get(header.spool_id, 0))
+        for error in resolve(self._directory, boot, ends):
+            log.warning("events that were being numbered may count twice, or never: %s", error)
 
     def _set_ends(self, end: int) -> None:
         """Say of each segment up to where its numbers may go: to the next one's first, or to the end."""
@@ -107,3 +123,11 @@ class Recovery:
             else:
                 self._writer.put([], entry.reason, entry.through - entry.seq + 1, now_s)
             expected, position = entry.through + 1, entry.end
+
+
+def _last_entry(data: bytes, header: SegmentHeader) -> int:
+    """Return the last number of a segment that an entry stands for."""
+    last, position = header.first - 1, HEADER_BYTES
+    while (entry := find_entry(data, position, header.salt, last + 1, ANY)) is not None:
+        last, position = entry.through, entry.end
+    return last

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seawall_proxy.telemetry.spool.ages import Ages
+from seawall_proxy.telemetry.spool.claim import Source
 from seawall_proxy.telemetry.spool.mark import boot_digest
 from seawall_proxy.telemetry.spool.numbers import Numbers
 from seawall_proxy.telemetry.spool.reader import Reader
@@ -163,17 +164,19 @@ class Spool:
 
     # ------------------------------------------------------------------------------------------------ writing
 
-    def append(self, payloads: list[bytes], now_s: float) -> range:
-        """Number and write serialised events; return their numbers.
+    def append(self, payloads: list[bytes], now_s: float, source: Source | None = None) -> range:
+        """Number and write serialised events, and settle them where they come from; return their numbers.
 
         The range is empty when the disk does not take them: they are counted and declared as a gap as
         soon as it does again. An event that is larger than 64 KiB gets a number and a gap.
         """
-        return self._writer.put(payloads, "", 0, now_s)
+        return self._writer.put(payloads, "", 0, now_s, source)
 
-    def skip(self, count: int, reason: str, now_s: float) -> range:
-        """Number `count` events that were dropped before they came here; return their numbers."""
-        return self._writer.put([], reason, count, now_s) if count > 0 else range(0)
+    def skip(self, count: int, reason: str, now_s: float, source: Source | None = None) -> range:
+        """Number `count` events that were dropped before they came here, and settle them where they come
+        from; return their numbers.
+        """
+        return self._writer.put([], reason, count, now_s, source) if count > 0 else range(0)
 
     @property
     def newest_s(self) -> float:

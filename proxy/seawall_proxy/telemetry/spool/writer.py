@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seawall_proxy.telemetry.spool.ages import Ages
+from seawall_proxy.telemetry.spool.claim import Source
 from seawall_proxy.telemetry.spool.format import (
     ENTRY_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -45,16 +46,27 @@ class Writer:
         self._untold: int = 0
         """Events that the disk did not take; they become a skip as soon as it does."""
 
-    def put(self, payloads: list[bytes], reason: str, count: int, now_s: float) -> range:
+    def put(
+        self, payloads: list[bytes], reason: str, count: int, now_s: float, source: Source | None = None
+    ) -> range:
         """Number and write events, and then `count` that were dropped for a reason; return their numbers, an
-        empty range when the disk does not take them.
+        empty range when the disk does not take them. The source hears what they are to get before it is
+        written, and then that they are settled.
         """
+        written = self._put(payloads, reason, count, now_s, source)
+        if source is not None:
+            source.settle(len(payloads) + count)
+        return written
+
+    def _put(
+        self, payloads: list[bytes], reason: str, count: int, now_s: float, source: Source | None
+    ) -> range:
         try:
             start = self._numbers.last + 1
             self._numbers.reserve(self._numbers.last + len(payloads) + count + self._untold)
             size = sum(map(len, payloads)) + ENTRY_BYTES * (len(payloads) + 2)
             segment = self._room_for(start, size, now_s)
-            written = self._write(segment, start, payloads, reason, count, now_s)
+            written = self._write(segment, start, payloads, reason, count, now_s, source)
         except OSError:
             self._tally.write_failed()
             self._untold += len(payloads) + count
@@ -83,7 +95,14 @@ class Writer:
         self._tally.lost(LOST_IN_CRASH, last - first + 1)
 
     def _write(
-        self, segment: Segment, start: int, payloads: list[bytes], reason: str, count: int, now_s: float
+        self,
+        segment: Segment,
+        start: int,
+        payloads: list[bytes],
+        reason: str,
+        count: int,
+        now_s: float,
+        source: Source | None,
     ) -> range:
         """Write the entries in one go; on failure nothing was given out, or the numbers are never used
         again.
@@ -110,16 +129,20 @@ class Writer:
             skipped += count
             seq += count
         data = b"".join(parts)
+        if source is not None:
+            source.claim(self._numbers.spool_id, first, seq - first)
         try:
             self._tail.write(data)
         except OSError:
-            self._take_back(segment, seq - 1)
-            raise
-        segment.size += len(data)
+            if self._is_taken_back(segment):
+                raise
+            self._tally.write_failed()
+        else:
+            segment.size += len(data)
+            segment.skipped += skipped
+            self._tail.unsynced += len(parts)
         segment.last = seq - 1
-        segment.skipped += skipped
         self._untold = 0
-        self._tail.unsynced += len(parts)
         self._numbers.give(seq - 1)
         self._ages.given(seq - 1, now_s)
         self._numbers.note()
@@ -127,14 +150,16 @@ class Writer:
             self._tail.sync_quietly()
         return range(first, seq)
 
-    def _take_back(self, segment: Segment, last: int) -> None:
-        """Cut off what a failed write left. If even that fails, its numbers count as given out."""
+    def _is_taken_back(self, segment: Segment) -> bool:
+        """Cut off what a failed write left. If even that fails, its numbers are given out: those that no
+        whole entry stands for are missing, which is how they will be declared.
+        """
         try:
             self._tail.cut(segment.size)
         except OSError:
-            segment.last = last
-            self._numbers.give(last)
             self._tail.close()
+            return False
+        return True
 
     def _room_for(self, first: int, size: int, now_s: float) -> Segment:
         """Return the segment to append to, begun anew if need be, with old ones dropped to make room."""
