@@ -56,6 +56,12 @@ def killed_at(proxy: Proxy, inject: str, file: Path) -> None:
         assert proxy.child.process.wait(PATIENCE_S) == -signal.SIGKILL
 
 
+def being_written(proxy: Proxy) -> Path | None:
+    """Return the segment that a proxy appends to, or None when it has not begun one."""
+    files = psutil.Process(proxy.child.process.pid).open_files()
+    return next((Path(f.path) for f in files if f.path.endswith(".seg") and f.mode != "r"), None)
+
+
 def all_gone(workers: list[int]) -> bool:
     """Tell whether none of these processes is there."""
     return not any(map(psutil.pid_exists, workers))
@@ -120,11 +126,12 @@ async def test_f1_a_proxy_with_workers_killed_while_it_numbers(trial: Trial) -> 
     proxy, config, link = await begin(trial)
     spool = trial.stand.folder / "data" / "proxies" / "one" / "spool"
     async with trial.callers(rate=300) as callers:
-        for round_ in range(times(6, 60)):
+        for round_ in range(times(6, 30)):
             await callers.until(20)
             workers = await asyncio.to_thread(pids, proxy)
             call = ("pwrite64", "write", "fsync")[round_ % 3]
-            file = spool / "mark" if call == "pwrite64" else max(spool.glob("*.seg"))
+            segment = await eventually(partial(being_written, proxy), "a segment is begun")
+            file = spool / "mark" if call == "pwrite64" else segment
             trial.fault(f"proxy killed at {call}")
             inject = f"{call}:signal=KILL:when={1 + round_ // 3 % 3}"
             await asyncio.to_thread(killed_at, proxy, inject, file)
