@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.kit.processes import PATIENCE_S, Child, end, free_port, http_get, start, wait_until
+from tests.kit.processes import PATIENCE_S, READY_LIMIT_S, Child, end, free_port, http_get, start, wait_until
 
 
 class Stand:
@@ -143,6 +143,20 @@ class Proxy:
             return sum(1 for endpoint in endpoints if endpoint["state"] == "ready") == ready
 
         wait_until(count, f"{ready} endpoints of {cluster} are ready")
+
+    def generations(self) -> list[int]:
+        """Return the pids of those who have said that they are ready, oldest first: this proxy, and who took
+        over from it.
+        """
+        whole = [line for line in self.child.log().splitlines(keepends=True) if line.endswith("\n")]
+        return [int(json.loads(line)["pid"]) for line in whole if '"event": "ready"' in line]
+
+    def wait_for_generation(self, number: int) -> int:
+        """Wait until so many have been ready; return the pid of the newest. The one before it may end sooner
+        than it says so.
+        """
+        wait_until(lambda: len(self.generations()) == number, f"generation {number} is ready", READY_LIMIT_S)
+        return self.generations()[-1]
 
 
 class Control:

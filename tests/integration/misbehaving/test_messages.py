@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.misbehaving.ground import Ground, Upstream, standing
+from tests.integration.misbehaving.ground import CALL_LIMIT_S, Ground, Upstream, standing
 from tests.integration.misbehaving.wire import (
     OK_HEADERS,
     OK_TRAILERS,
@@ -146,7 +146,7 @@ def test_an_answer_before_the_end_of_the_request(ground: Ground, name: str) -> N
     ground.wait_for(name)
     outcome = ground.call(name, (b"x" * 1000 for _ in range(200)))
     assert outcome.code == EARLY[name][1], outcome
-    assert outcome.took_s < 2.0
+    assert outcome.took_s < 0.8 * CALL_LIMIT_S
     assert ground.call(name).code == EARLY[name][1]
     assert len(ground.rudes[name].conns) == 1
 

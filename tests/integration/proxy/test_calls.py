@@ -171,7 +171,7 @@ async def test_deadlines_are_passed_on_and_kept(stand: Stand) -> None:
         unary = unary_unary(channel, "/any.Service/Unary")
         call = unary(b"", timeout=PATIENCE_S)
         await call
-        assert 500 <= int((await trailing(call))["left-ms"]) <= 3000
+        assert 0 < int((await trailing(call))["left-ms"]) <= 3000
         began = asyncio.get_running_loop().time()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await unary(b"", metadata=(("sleep", "60"),))

@@ -58,7 +58,7 @@ async def test_killing_one_of_two_endpoints_goes_unnoticed(stand: Stand) -> None
         "clusters": [{"name": "up", "endpoints": [first_address, second_address], "balance": "round_robin"}],
         "policies": {
             "p": {
-                "timeout": "5s",
+                "timeout": "60s",
                 "retry": {"max_attempts": 3, "codes": ["UNAVAILABLE"], "only_idempotent": False},
             }
         },
@@ -120,7 +120,7 @@ async def test_breaker_opens_serves_the_fallback_and_closes(stand: Stand, tmp_pa
         "clusters": [{"name": "up", "endpoints": [address]}, {"name": "spare", "endpoints": [spare]}],
         "policies": {
             "p": {
-                "timeout": "5s",
+                "timeout": "60s",
                 "breaker": {
                     "window": {"kind": "count", "size": 20},
                     "min_calls": 10,

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -21,7 +22,8 @@ from tests.kit.stand import Proxy, Stand
 
 pytestmark = pytest.mark.integration
 
-BREAKER = {"consecutive": 2, "open_for": "60s", "failure_codes": ["UNAVAILABLE"]}
+# Open for many times what a few starts of a proxy take on a busy machine.
+BREAKER = {"consecutive": 2, "open_for": "600s", "failure_codes": ["UNAVAILABLE"]}
 
 
 def document(address: str, workers: int = 1, **breaker: Any) -> dict[str, Any]:
@@ -78,7 +80,7 @@ async def test_a_killed_proxy_comes_back_with_its_breaker_open(stand: Stand) -> 
     assert again.route("all")["breaker"]["state"] == "open"
     (answer,) = await fail(again)
     assert answer["seawall-reason"] == "BREAKER_OPEN"
-    assert 5_000 < int(answer["grpc-retry-pushback-ms"]) < 59_500, "what is left, not all of it again"
+    assert 5_000 < int(answer["grpc-retry-pushback-ms"]) < 599_500, "what is left, not all of it again"
     # Kept once more by the second process, for the third.
     await asyncio.to_thread(again.child.terminate)
     third = stand.proxy(config)
@@ -135,7 +137,8 @@ async def test_what_an_operator_holds_survives_and_ends_by_itself(stand: Stand) 
             raise AssertionError("no breaker is reported")
 
         await breaker()
-        results = await seawall.operations.trip_breaker("all", duration=25, reason="drill", actor="ada")
+        results = await seawall.operations.trip_breaker("all", duration=600, reason="drill", actor="ada")
+        tripped = monotonic()
         assert [result.ok for result in results] == [True]
         before = await breaker()
         assert before.state == stats_pb2.BREAKER_STATE_FORCED_OPEN
@@ -146,16 +149,20 @@ async def test_what_an_operator_holds_survives_and_ends_by_itself(stand: Stand) 
         await asyncio.to_thread(wait_until_kept, stand, proxy)
         proxy.child.kill()
         again = stand.proxy(config, *arguments)
+        over_s = monotonic() - tripped
         (answer,) = await fail(again)
         assert answer["seawall-reason"] == "BREAKER_OPEN"
-        assert 0 < int(answer["grpc-retry-pushback-ms"]) < 25_000
+        # The wall clock says what is over, and may have been set a little meanwhile.
+        assert 0 < int(answer["grpc-retry-pushback-ms"]) < 1000 * (600 - over_s + 0.5)
+        results = await seawall.operations.trip_breaker("all", duration=1, reason="drill", actor="ada")
+        assert [result.ok for result in results] == [True]
         await asyncio.to_thread(again.wait_for_breaker, "all", "half_open")
         results = await seawall.operations.hold_breaker("all", "disabled", duration=8, actor="ada")
         assert [result.ok for result in results] == [True]
         assert again.route("all")["breaker"]["state"] == "disabled"
         await fail(again, 3)
         await asyncio.to_thread(again.wait_for_breaker, "all", "closed")
-        results = await seawall.operations.hold_breaker("all", "metrics_only", duration=60)
+        results = await seawall.operations.hold_breaker("all", "metrics_only", duration=600)
         await fail(again, 4)
         line = again.route("all")["breaker"]
         assert (line["state"], line["failures"], line["would_reject"]) == ("metrics_only", 4, 2)
@@ -171,10 +178,8 @@ async def test_a_successor_takes_the_breakers_over(stand: Stand) -> None:
     proxy.child.process.send_signal(signal.SIGUSR2)
     successor = 0
     try:
+        successor = await asyncio.to_thread(proxy.wait_for_generation, 2)
         await asyncio.to_thread(proxy.child.process.wait, 2 * PATIENCE_S)
-        lines = [line for line in proxy.child.log().splitlines() if '"event": "ready"' in line]
-        successor = int(json.loads(lines[-1])["pid"])
-        assert len(lines) == 2
         assert proxy.route("all")["breaker"]["state"] == "open"
         assert (await fail(proxy))[0]["seawall-reason"] == "BREAKER_OPEN"
     finally:

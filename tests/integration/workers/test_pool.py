@@ -67,9 +67,14 @@ class Bench:
         return [worker.pid for worker in self.pool.alive()]
 
     async def hashes(self) -> list[object]:
-        """Return the policy that each worker itself has in force."""
-        pages = await self.pool._view._pages(self.pool.alive(), "status")
-        return [page["policy"]["hash"] for page in pages.values()]  # type: ignore[index, call-overload]
+        """Return the policy that each worker itself has in force, once all of them answer in time."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            alive = self.pool.alive()
+            pages = await self.pool._view._pages(alive, "status")
+            if len(pages) == len(alive):
+                return [page["policy"]["hash"] for page in pages.values()]  # type: ignore[index, call-overload]
+            assert time.monotonic() < until, "a worker does not answer"
 
 
 @asynccontextmanager

@@ -28,23 +28,12 @@ def one_route(address: str) -> dict[str, object]:
     }
 
 
-def generations(proxy: Proxy) -> list[int]:
-    """Return the pids of those who have said that they are ready, oldest first."""
-    lines = [line for line in proxy.child.log().splitlines() if '"event": "ready"' in line]
-    return [int(json.loads(line)["pid"]) for line in lines]
-
-
 def alive(pid: int) -> bool:
     """Tell whether a process is running; an ended one that nobody waited for is not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_for_generations(proxy: Proxy, count: int) -> None:
-    """Wait until so many generations have been ready."""
-    wait_until(lambda: len(generations(proxy)) == count, f"generation {count} is ready", 2 * PATIENCE_S)
 
 
 def wait_for_end(pid: int) -> None:
@@ -54,7 +43,7 @@ def wait_for_end(pid: int) -> None:
 
 def end_all(proxy: Proxy) -> None:
     """End every generation and its workers."""
-    for pid in generations(proxy):
+    for pid in proxy.generations():
         if alive(pid):
             family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
             for process in family:
@@ -73,14 +62,14 @@ async def test_three_restarts_under_load_fail_no_call(stand: Stand, workers: str
     try:
         async with Load(proxy.address, 12) as load:
             for turn in range(3):
-                old = generations(proxy)[-1]
+                old = proxy.generations()[-1]
                 os.kill(old, signal.SIGUSR2)
-                await asyncio.to_thread(wait_for_generations, proxy, turn + 2)
+                await asyncio.to_thread(proxy.wait_for_generation, turn + 2)
                 await load.calls(24)
                 await asyncio.to_thread(wait_for_end, old)
             await load.calls(24)
         assert load.failures == []
-        newest = generations(proxy)[-1]
+        newest = proxy.generations()[-1]
         status = json.loads((await asyncio.to_thread(http_get, proxy.admin, "/status"))[1])
         assert status["listeners"] == [proxy.address]
         os.kill(newest, signal.SIGTERM)
@@ -101,7 +90,7 @@ async def test_a_stop_during_a_handover_stops_both(stand: Stand) -> None:
     try:
         assert await asyncio.to_thread(old.wait, PATIENCE_S) == 0
         await asyncio.to_thread(wait_for_end, successor.pid)
-        assert generations(proxy) == [old.pid]
+        assert proxy.generations() == [old.pid]
     finally:
         if alive(successor.pid):
             successor.kill()
@@ -126,7 +115,7 @@ async def test_a_new_process_that_does_not_start_changes_nothing(stand: Stand) -
             assert await asyncio.to_thread(proxy.child.process.wait, 2 * PATIENCE_S) == 0
             await load.calls(8)
         assert load.failures == []
-        assert len(generations(proxy)) == 2
+        assert len(proxy.generations()) == 2
     finally:
         end_all(proxy)
 

@@ -263,12 +263,8 @@ async def test_under_a_control_plane_workers_are_one_proxy(stand: Stand) -> None
                 await fail_some([zero[0], one[0]], 4)
         stand.control(grpc=control.grpc)
         proxy.child.process.send_signal(signal.SIGUSR2)
+        successor = await asyncio.to_thread(proxy.wait_for_generation, 2)
         await asyncio.to_thread(proxy.child.process.wait, 2 * PATIENCE_S)
-        successor = int(
-            json.loads([line for line in proxy.child.log().splitlines() if '"event": "ready"' in line][-1])[
-                "pid"
-            ]
-        )
         async with AsyncSeawall(control.grpc) as seawall:
             options = [("grpc.use_local_subchannel_pool", 1)]
             async with grpc.aio.insecure_channel(proxy.address, options=options) as channel:
