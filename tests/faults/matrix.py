@@ -43,10 +43,10 @@ ROWS: Final = (
             "faults/test_proxy_crash.py::test_f1_proxy_killed_at_random_moments",
             "faults/test_worker_crash.py::test_f1_a_proxy_with_workers_killed_at_random_moments",
             "faults/test_worker_crash.py::test_f1_a_proxy_with_workers_killed_while_it_numbers",
+            "faults/test_worker_crash.py::test_f1_the_new_process_of_a_handover_is_killed",
         ),
         (
             "unit/telemetry/test_waiting_mark.py::test_records_in_the_ring_of_a_killed_process_are_declared",
-            "unit/telemetry/test_source_mark.py::test_the_next_run_declares_what_workers_of_the_last_had",
             "property/telemetry/test_source_model.py",
         ),
     ),

@@ -5,6 +5,7 @@ is killed also at the moments when what it has numbered and what it has said of 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -27,14 +28,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 WORKERS = ("--workers", "2", "--drain-grace", "0.2", "--drain-limit", "2")
 
 
-async def begin(trial: Trial) -> tuple[Proxy, Path, Link]:
+async def begin(trial: Trial, more: tuple[str, ...] = WORKERS) -> tuple[Proxy, Path, Link]:
     """Start an upstream, a control plane and a proxy with workers that has a policy."""
     upstream = await asyncio.to_thread(trial.upstream)
     await asyncio.to_thread(trial.control)
     config = trial.stand.policy(trial.document(upstream))
     await trial.apply(config)
     link = trial.link()
-    proxy = await asyncio.to_thread(trial.proxy, config, link, more=WORKERS)
+    proxy = await asyncio.to_thread(trial.proxy, config, link, more=more)
     await trial.in_force(proxy, 1)
     return proxy, config, link
 
@@ -62,9 +63,23 @@ def being_written(proxy: Proxy) -> Path | None:
     return next((Path(f.path) for f in files if f.path.endswith(".seg") and f.mode != "r"), None)
 
 
+def successor_of(proxy: Proxy) -> int | None:
+    """Return the process that has said, after a proxy, that it is ready; None when none has."""
+    lines = [json.loads(line) for line in proxy.child.log().splitlines() if '"event": "ready"' in line]
+    return int(lines[-1]["pid"]) if len(lines) > 1 else None
+
+
 def all_gone(workers: list[int]) -> bool:
-    """Tell whether none of these processes is there."""
-    return not any(map(psutil.pid_exists, workers))
+    """Tell whether none of these processes runs."""
+    return not any(map(is_running, workers))
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there; one that has ended and that nobody has waited for is not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def judged(trial: Trial) -> None:
@@ -73,6 +88,19 @@ def judged(trial: Trial) -> None:
     """
     verdict = trial.verdict("I1", "I2", "I3", "I8")
     assert 0 < verdict.figures["declared"] <= verdict.figures["unstored"], verdict.report()
+
+
+def judged_by_reason(trial: Trial) -> None:
+    """Judge it. Whoever carries calls was not killed, so all that reached its server is recorded: what of
+    that is declared has no event, and nothing else of workers is.
+    """
+    verdict = trial.verdict("I1", "I2", "I3", "I8")
+    lost = sum(
+        line["last"] - line["first"] + 1
+        for line in read(trial.folder)
+        if line["what"] == "gap" and line["reason"] == WORKER_DIED
+    )
+    assert 0 < lost <= verdict.figures["unstored"], verdict.report()
 
 
 async def test_f16_workers_killed_at_random_moments(trial: Trial) -> None:
@@ -139,10 +167,29 @@ async def test_f1_a_proxy_with_workers_killed_while_it_numbers(trial: Trial) -> 
             proxy = await asyncio.to_thread(trial.proxy, config, link, more=WORKERS)
     await trial.delivered(proxy)
     await trial.end(proxy)
-    verdict = trial.verdict("I1", "I2", "I3", "I8")
-    lost = sum(
-        line["last"] - line["first"] + 1
-        for line in read(trial.folder)
-        if line["what"] == "gap" and line["reason"] == WORKER_DIED
-    )
-    assert 0 < lost <= verdict.figures["unstored"], verdict.report()
+    judged_by_reason(trial)
+
+
+async def test_f1_the_new_process_of_a_handover_is_killed(trial: Trial) -> None:
+    """While the old one, which drains, hands on what its workers have left. What the new one has numbered
+    counts, what it has not is declared by the next one; the old one's workers and its own drain.
+    """
+    dice = random.Random(4)
+    patient = ("--workers", "2", "--drain-grace", "1", "--drain-limit", "5")
+    proxy, config, link = await begin(trial, patient)
+    async with trial.callers(rate=300) as callers:
+        for _ in range(times(2, 20)):
+            await callers.until(20)
+            old = proxy.child.process.pid
+            os.kill(old, signal.SIGUSR2)
+            new = await eventually(partial(successor_of, proxy), "the new process is ready")
+            family = [process.pid for process in psutil.Process(old).children(recursive=True)]
+            await asyncio.sleep(dice.uniform(0.1, 1.0))
+            trial.fault("new process killed")
+            os.kill(new, signal.SIGKILL)
+            assert await asyncio.to_thread(proxy.child.process.wait, PATIENCE_S) == 0
+            await eventually(partial(all_gone, family), "all others are gone")
+            proxy = await asyncio.to_thread(trial.proxy, config, link, more=patient)
+    await trial.delivered(proxy)
+    await trial.end(proxy)
+    judged_by_reason(trial)
