@@ -90,7 +90,7 @@ async def test_a_policy_that_is_blamed_is_taken_back_and_brought_back(
     assert (newest.revision, newest.rollback_of, newest.author) == (3, 1, "seawall-healing")
     clock.by_us = 601 * MICROS
     await states(plane, State.NOT_HELPED)
-    await last_outcome(plane, "taken back")
+    await last_outcome(plane, "taken back: back to the content of revision 2 as revision 4")
     newest = await plane.policies.revision()
     assert (newest.revision, newest.rollback_of) == (4, 2)
     assert plane.healing.effect() == {("roll_back_policy", "not_helped"): 1}
