@@ -14,7 +14,7 @@ from tests.kit.history import Recorder
 from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 
-DEADLINE_S = 15.0
+DEADLINE_S = PATIENCE_S
 MOST = 64
 """Calls under way at once: a machine that cannot do more is not asked for more."""
 ASKED = "asked to fail"

@@ -158,7 +158,7 @@ async def test_f8_damaged_policies(trial: Trial) -> None:
     dice = random.Random(9)
     proxy, link = await trial.follow()
     config = trial.stand.folder / "policy.yaml"
-    for timeout in ("19s", "18s"):
+    for timeout in ("99s", "98s"):
         revision = await trial.apply(
             trial.stand.policy(trial.document(trial.upstream_address, timeout=timeout), "next.yaml")
         )

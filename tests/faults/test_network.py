@@ -52,7 +52,7 @@ async def test_f10_f11_bad_networks(trial: Trial) -> None:
     policies and events are through, once.
     """
     proxy, link = await trial.follow()
-    timeout = 21
+    timeout = 101
     async with trial.callers(rate=100) as callers:
         for name, (weather, felt) in WEATHER.items():
             trial.fault(name)
@@ -82,7 +82,7 @@ async def test_f10_a_black_hole_is_found(trial: Trial, silent: tuple[str, ...]) 
         lambda: not proxy.status()["control"]["connected"], "the black hole is found", 30 + 10 + 15
     )
     assert monotonic() - began < 30 + 10 + 5
-    await passes(trial, proxy, link, 22)
+    await passes(trial, proxy, link, 102)
     await trial.end(proxy)
     trial.verdict("I4", "I7")
 
@@ -124,7 +124,7 @@ async def test_f9_no_control_plane_at_the_start_then_one_that_flaps(trial: Trial
         assert link.accepted - before < 3 + 3 * took
         await asyncio.to_thread(trial.control)
         revision = await trial.apply(
-            trial.stand.policy(trial.document(trial.upstream_address, timeout="22s"), "next.yaml")
+            trial.stand.policy(trial.document(trial.upstream_address, timeout="102s"), "next.yaml")
         )
         trial.note("healed", revision=revision, nodes=["one"])
         await trial.in_force(proxy, revision)

@@ -92,7 +92,7 @@ async def test_f27_two_control_planes_on_one_database(
     ports = [trial.control_port, free_port()]
     assert trial.running is not None
     planes = {ports[0]: trial.running}
-    timeout = 21
+    timeout = 101
     async with trial.callers(rate=100) as callers:
         for round_ in range(times(3, 12)):
             here, there = ports[round_ % 2], ports[1 - round_ % 2]

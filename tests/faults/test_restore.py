@@ -49,7 +49,7 @@ async def test_f30_copy_under_writes_and_restore_to_an_older_point(trial: Trial)
         await callers.until(100)
         await command("backup", copy, "--data-dir", data)
         await callers.until(100)
-        for timeout in ("19s", "18s", "17s"):
+        for timeout in ("99s", "98s", "97s"):
             await trial.apply(trial.stand.policy(trial.document(upstream, timeout=timeout), "next.yaml"))
         await trial.in_force(one, 4)
         await callers.until(50)
@@ -131,7 +131,7 @@ async def test_f30_a_new_store_goes_on_above_what_proxies_have(trial: Trial) -> 
     link = trial.link()
     config = trial.stand.policy(trial.document(upstream))
     await trial.apply(config)
-    other = trial.stand.policy(trial.document(upstream, timeout="9s"), "other.yaml")
+    other = trial.stand.policy(trial.document(upstream, timeout="89s"), "other.yaml")
     await trial.apply(other)
     proxy = trial.proxy(config, link)
     await trial.in_force(proxy, 2)

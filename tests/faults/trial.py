@@ -92,7 +92,7 @@ class Trial:
             "clusters": [
                 {"name": "up", "endpoints": [upstream], "outlier": {"mode": "off"}, "max_in_flight": 5000}
             ],
-            "policies": {"p": {"timeout": "20s", "breaker": {"mode": "off"}, **policy}},
+            "policies": {"p": {"timeout": "100s", "breaker": {"mode": "off"}, **policy}},
             "routes": [{"name": "all", "match": {}, "cluster": "up", "policy": "p"}],
         }
         if stamp:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.certificates import Authority
-from tests.kit.processes import PATIENCE_S, running
+from tests.kit.processes import PATIENCE_S, READY_LIMIT_S, running
 
 pytestmark = pytest.mark.integration
 
@@ -43,5 +43,5 @@ def test_pages_with_a_secret_over_tls(tmp_path: Path) -> None:
         assert proxy.terminate() == 0
     config.write_text(POLICY % ("gone.pem", pair.key.name))
     with running("proxy", [*arguments, "--log", "json"], tmp_path) as proxy:
-        assert proxy.process.wait(PATIENCE_S) == 1
+        assert proxy.process.wait(READY_LIMIT_S) == 1
         assert "admin.tls" in proxy.log() and "gone.pem" in proxy.log()
