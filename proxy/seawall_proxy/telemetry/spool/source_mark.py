@@ -252,7 +252,7 @@ def take_over_before(directory: Path) -> None:
 
 
 def _pages(directory: Path) -> list[Path]:
-    return [path for prefix in (WORKER, FRONT) for path in directory.glob(f"{prefix}*{SUFFIX}")]
+    return sorted(path for prefix in (WORKER, FRONT) for path in directory.glob(f"{prefix}*{SUFFIX}"))
 
 
 def _collect_one(path: Path, boot: bytes, declare: Declare) -> None:
