@@ -23,6 +23,8 @@ TOPIC: Final = "operations"
 FORMAT: Final = 1
 
 MIN_LENGTH_S: Final = 1.0
+LAST_S: Final = 0.5
+"""Before its end nobody is told to begin any more."""
 MAX_LENGTH_S: Final = 86_400.0
 MAX_ACTIVE: Final = 100
 """Operations in effect at once."""
@@ -77,7 +79,7 @@ class Operation:
 
     def wants_start(self, node: str, labels: Mapping[str, str], boot_id: str, now_us: int) -> bool:
         """Tell whether this run of a proxy is to be told to do it: it has not said anything about it yet."""
-        if self.state is not State.ACTIVE or self.left_s(now_us) < MIN_LENGTH_S:
+        if self.state is not State.ACTIVE or self.left_s(now_us) < LAST_S:
             return False
         ack = self.acks.get(node)
         return self.is_for(node, labels) and (ack is None or ack.boot_id != boot_id)
@@ -93,6 +95,10 @@ class Operation:
     def length_us(self) -> int:
         """How long it was to last."""
         return self.end_time_us - self.create_time_us
+
+    def length_left_s(self, now_us: int) -> float:
+        """Return how long a proxy is to do it: what is left, but no less than a proxy does it."""
+        return max(MIN_LENGTH_S, self.left_s(now_us))
 
     def left_s(self, now_us: int) -> float:
         """Return how long it lasts yet, in seconds."""

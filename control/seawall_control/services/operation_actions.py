@@ -97,7 +97,7 @@ def start_command(operation: Operation, now_us: int) -> fleet_pb2.Command:
     """Return what a proxy is told to do, for what is left of the time."""
     action = action_of(operation)
     left = Duration()
-    left.FromMilliseconds(int(operation.left_s(now_us) * 1000))
+    left.FromMilliseconds(int(operation.length_left_s(now_us) * 1000))
     who = {"actor": operation.actor, "reason": operation.reason}
     kind = action.WhichOneof("kind")
     if kind == "reset_breaker":

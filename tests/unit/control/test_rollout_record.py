@@ -87,12 +87,21 @@ def operation(**more: object) -> Operation:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
+def test_the_shortest_operation_is_told() -> None:
+    """A moment after it was made less is left than a proxy does anything for; it is told that."""
+    made = operation(end_time_us=1_000_000)
+    assert made.wants_start("p", {"zone": "a"}, "b1", 20_000)
+    assert made.length_left_s(20_000) == operations.MIN_LENGTH_S
+    assert operation().length_left_s(20_000) == 59.98
+
+
 def test_who_has_to_be_told_what() -> None:
-    """Each run of a proxy once; the end only to those that do it; nobody in the last second."""
+    """Each run of a proxy once; the end only to those that do it; nobody in the last half of a second."""
     made = operation()
     assert made.wants_start("p", {"zone": "a"}, "b1", 0)
     assert not made.wants_start("p", {"zone": "b"}, "b1", 0)
-    assert not made.wants_start("p", {"zone": "a"}, "b1", 59_500_000)
+    assert made.wants_start("p", {"zone": "a"}, "b1", 59_500_000)
+    assert not made.wants_start("p", {"zone": "a"}, "b1", 59_500_001)
     done = made.answered("p", Ack(boot_id="b1", ok=True, time_us=1))
     assert not done.wants_start("p", {"zone": "a"}, "b1", 1)
     assert done.wants_start("p", {"zone": "a"}, "b2", 1)
