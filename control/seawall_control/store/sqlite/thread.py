@@ -100,8 +100,8 @@ class SqliteStatements:
     supposes: Final = False
 
     def suppose(self, supposed: Supposed) -> None:
-        """See `Receiving.suppose`: a question here is no trip to anywhere."""
-        raise NotImplementedError
+        """See `Receiving.suppose`: a question here is no trip to anywhere, so nobody comes here."""
+        raise AssertionError(f"SQLite supposes nothing, and was told to suppose {supposed}")
 
     async def before(self, wanted: Wanted) -> Before:
         """See `Receiving.before`."""
