@@ -14,6 +14,12 @@ from seawall_control.store.sqlite import open_store
 from tests.kit.postgres import PostgresServer
 
 
+@pytest.fixture
+async def url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty database."""
+    return postgres_server.url_of(await postgres_server.new_database())
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store of each kind."""

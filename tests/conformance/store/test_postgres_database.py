@@ -56,12 +56,6 @@ ORDER BY 1, 2
 
 
 @pytest.fixture
-async def url(postgres_server: PostgresServer) -> str:
-    """The URL of an empty database."""
-    return postgres_server.url_of(await postgres_server.new_database())
-
-
-@pytest.fixture
 async def store(url: str) -> AsyncIterator[PostgresStore]:
     """An empty store."""
     found = await open_store(url)

@@ -16,17 +16,10 @@ from seawall_control.domain.taking import Ingested, Reception
 from seawall_control.store.port import EventQuery
 from seawall_control.store.postgres import PostgresStore, open_store
 from tests.conformance.store.test_port import NOW_US, event
-from tests.kit.postgres import PostgresServer
 
 HOW = Reception(NOW_US)
 MINUTE_US = 60 * MICROS
 EVER = 2**40
-
-
-@pytest.fixture
-async def url(postgres_server: PostgresServer) -> str:
-    """A database."""
-    return postgres_server.url_of(await postgres_server.new_database())
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from seawall_control.server import ControlPlane, ControlSettings
 from seawall_control.services import machine
 from seawall_control.services.alerting.channels.addresses import parse_networks
 from seawall_control.store.opening import open_store
-from tests.integration.control.kit import Stubs, until
+from tests.integration.control.kit import Stubs, running_plane, until
 from tests.kit.postgres import PostgresServer
 
 
@@ -35,37 +35,15 @@ def _roomy_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """A running control plane."""
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        alert_networks=parse_networks(["127.0.0.0/8"]),
-    )
-    store = await open_store(settings.data_dir, settings.store_url)
-    control = ControlPlane(settings, store)
-    await control.start()
-    yield control
-    await control.stop()
-    await store.aclose()
+    async with running_plane(tmp_path, alert_networks=parse_networks(["127.0.0.0/8"])) as control:
+        yield control
 
 
 @pytest.fixture
 async def strict(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """A running control plane that asks the local user for a credential, too."""
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        access=AccessSettings(gate=GatePolicy(local_user=False)),
-    )
-    store = await open_store(settings.data_dir)
-    control = ControlPlane(settings, store)
-    await control.start()
-    yield control
-    await control.stop()
-    await store.aclose()
+    async with running_plane(tmp_path, access=AccessSettings(gate=GatePolicy(local_user=False))) as control:
+        yield control
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,6 +26,8 @@ from seawall.v1 import (
     fleet_pb2_grpc,
     policy_pb2,
 )
+from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.store.opening import open_store
 from tests.kit.processes import PATIENCE_S
 
 
@@ -157,6 +162,24 @@ class Proxy:
         """Return how the stream ended."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.call.code()
+
+
+@contextlib.asynccontextmanager
+async def running_plane(tmp_path: Path, **fields: Any) -> AsyncIterator[ControlPlane]:
+    """Run a control plane in this process, with an empty record and on free ports of this machine."""
+    given: dict[str, Any] = {
+        "data_dir": tmp_path / "control",
+        "grpc_address": "127.0.0.1:0",
+        "http_address": "127.0.0.1:0",
+        "grace_s": 1.0,
+    }
+    settings = ControlSettings(**{**given, **fields})
+    store = await open_store(settings.data_dir, settings.store_url)
+    control = ControlPlane(settings, store)
+    await control.start()
+    yield control
+    await control.stop()
+    await store.aclose()
 
 
 async def until(condition: Any, *, what: str) -> None:

@@ -15,29 +15,19 @@ from cryptography import x509
 from seawall.v1 import enrolment_pb2, enrolment_pb2_grpc
 from seawall_control.access import AccessSettings
 from seawall_control.listening import TlsSettings
-from seawall_control.server import ControlPlane, ControlSettings
-from seawall_control.store.sqlite import open_store
+from seawall_control.server import ControlPlane
 from seawall_proxy.runtime.control.enrolling import Enroller
 from seawall_proxy.runtime.control.identity import Identity, IdentityTrouble
-from tests.integration.control.kit import until
+from tests.integration.control.kit import running_plane, until
 
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """Start one with a port for proxies."""
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        access=AccessSettings(tls=TlsSettings(own=True), proxy_grpc_address="127.0.0.1:0"),
-    )
-    store = await open_store(settings.data_dir)
-    control = ControlPlane(settings, store)
-    await control.start()
-    yield control
-    await control.stop()
-    await store.aclose()
+    async with running_plane(
+        tmp_path, access=AccessSettings(tls=TlsSettings(own=True), proxy_grpc_address="127.0.0.1:0")
+    ) as control:
+        yield control
 
 
 def enroller(plane: ControlPlane) -> Enroller:

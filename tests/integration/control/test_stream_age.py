@@ -13,12 +13,11 @@ from seawall.v1 import admin_events_pb2 as events_pb
 from seawall.v1 import admin_policies_pb2 as policies_pb
 from seawall.v1 import fleet_pb2
 from seawall_control.domain.filters import EVERYTHING
-from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.server import ControlPlane
 from seawall_control.services import fleet, fleet_door, fleet_pushes
 from seawall_control.store.port import GroupQuery
-from seawall_control.store.sqlite import open_store
 from seawall_proxy.runtime.control.pushes import AppliedPolicy
-from tests.integration.control.kit import Proxy, Stubs, document, event, until
+from tests.integration.control.kit import Proxy, Stubs, document, event, running_plane, until
 from tests.integration.telemetry.test_control_link import Proxy as RealLink
 from tests.integration.telemetry.test_control_link import running
 from tests.kit.processes import PATIENCE_S
@@ -36,19 +35,8 @@ def age_s() -> float:
 async def plane(tmp_path: Path, age_s: float, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ControlPlane]:
     """A control plane that looks for old streams often."""
     monkeypatch.setattr(fleet, "TICK_S", 0.05)
-    settings = ControlSettings(
-        data_dir=tmp_path / "control",
-        grpc_address="127.0.0.1:0",
-        http_address="127.0.0.1:0",
-        grace_s=1.0,
-        stream_age_s=age_s,
-    )
-    store = await open_store(settings.data_dir)
-    control = ControlPlane(settings, store)
-    await control.start()
-    yield control
-    await control.stop()
-    await store.aclose()
+    async with running_plane(tmp_path, stream_age_s=age_s) as control:
+        yield control
 
 
 @pytest.mark.parametrize("age_s", [0.6])

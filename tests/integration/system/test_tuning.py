@@ -23,11 +23,11 @@ from seawall_control.domain.healing.codec import case_of
 from seawall_control.domain.healing.conditions import Condition
 from seawall_control.domain.healing.engine import Case, State
 from seawall_control.domain.healing.runbooks import Mode, Runbook
-from seawall_control.server import ControlPlane, ControlSettings
+from seawall_control.server import ControlPlane
 from seawall_control.services.edge import SystemClock
 from seawall_control.services.healing.journal import TOPIC
-from seawall_control.store.sqlite import open_store
 from tests.integration.control.kit import Later as Movable
+from tests.integration.control.kit import running_plane
 from tests.kit.processes import PATIENCE_S
 from tests.kit.rpc import unary_unary
 from tests.kit.stand import Proxy, Stand
@@ -85,15 +85,8 @@ async def upstream(*, always: bool) -> tuple[grpc.aio.Server, str]:
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """Run a control plane in this process."""
-    settings = ControlSettings(
-        data_dir=tmp_path / "control", grpc_address="127.0.0.1:0", http_address="127.0.0.1:0", grace_s=1.0
-    )
-    store = await open_store(settings.data_dir)
-    control = ControlPlane(settings, store)
-    await control.start()
-    yield control
-    await control.stop()
-    await store.aclose()
+    async with running_plane(tmp_path) as control:
+        yield control
 
 
 @pytest.fixture

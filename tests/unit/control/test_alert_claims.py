@@ -112,15 +112,20 @@ async def test_two_that_have_the_same_message_send_it_once() -> None:
     assert (done.state, done.claimed_by) == (DeliveryState.SENT, "")
 
 
-async def test_one_that_died_while_it_sent() -> None:
-    """Once its claim is over the message is sent again, under the same id."""
-    store, clock, sender = MemoryStore(), Clock(), Sender()
+async def one_dies_sending(store: MemoryStore, clock: Clock, sender: Sender) -> None:
+    """A control plane that ends while it sends a message, which it has claimed."""
     await store.commit([delivery_put(delivery("d1"))], at_us=START_US)
     first = plane(store, clock, sender, "one")
     first.add([delivery("d1")])
     await until_idle(first)
     for task in first._sending.values():
         task.cancel()
+
+
+async def test_one_that_died_while_it_sent() -> None:
+    """Once its claim is over the message is sent again, under the same id."""
+    store, clock, sender = MemoryStore(), Clock(), Sender()
+    await one_dies_sending(store, clock, sender)
     second = plane(store, clock, sender, "two")
     second.add([delivery("d1")])
     for _ in range(3):
@@ -139,12 +144,7 @@ async def test_one_that_died_while_it_sent() -> None:
 async def test_a_claim_that_was_made_ahead_of_time() -> None:
     """It would last until its time has come: the clock of the control plane that made it was wrong."""
     store, clock, sender = MemoryStore(), Clock(wall_us=START_US + 365 * 86_400 * MICROS), Sender()
-    await store.commit([delivery_put(delivery("d1"))], at_us=START_US)
-    first = plane(store, clock, sender, "one")
-    first.add([delivery("d1")])
-    await until_idle(first)
-    for task in first._sending.values():
-        task.cancel()
+    await one_dies_sending(store, clock, sender)
     assert len(sender.sent) == 1
     clock.wall_us = START_US
     sender.gate.set()
